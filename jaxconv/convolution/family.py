@@ -1,0 +1,188 @@
+r"""The closed family: three bilinear primitives, each a derivative of the others.
+
+With $y = C(w)\,x$, the members are ``conv(x, w)``, ``conv_transpose(y, w)`` and
+``conv_kernel_vjp(x, y)``. Each is linear in both operands, and its transpose in either is another
+member; so derivatives of any order, in both modes, stay inside and are computed by a formulation
+chosen for them.
+
+This file is as close to the inside of jax as the library goes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax.extend.core import Primitive
+from jax.interpreters import ad, batching, mlir
+
+from jaxconv.convolution import choose
+from jaxconv.convolution.formulations import CONV, CONV_KERNEL_VJP, CONV_TRANSPOSE
+from jaxconv.geometry import ConvGeometry
+
+
+class Member(NamedTuple):
+    """One of the three, with all that the rules below need to know about it."""
+
+    primitive: Primitive
+    formulations: dict[str, Callable]
+    choose: Callable[[ConvGeometry], str]
+    operands: str  # two of x, w, y
+    result: str  # the third
+
+
+CONV_MEMBER = Member(Primitive("jaxconv_conv"), CONV, choose.conv, "xw", "y")
+TRANSPOSE_MEMBER = Member(
+    Primitive("jaxconv_conv_transpose"), CONV_TRANSPOSE, choose.conv_transpose, "yw", "x"
+)
+KERNEL_MEMBER = Member(
+    Primitive("jaxconv_conv_kernel_vjp"), CONV_KERNEL_VJP, choose.conv_kernel_vjp, "xy", "w"
+)
+BY_RESULT = {member.result: member for member in (CONV_MEMBER, TRANSPOSE_MEMBER, KERNEL_MEMBER)}
+
+
+def bind(member: Member, a, b, *, geometry: ConvGeometry, method="auto", precision=None, dtype=None):
+    """Applies a member; ``method="auto"`` is resolved here and is static from then on."""
+    if method == "auto":
+        method = member.choose(geometry)
+    a, b = _same_manual_axes(a, b)
+    return member.primitive.bind(
+        a, b, geometry=geometry, method=method, precision=precision, dtype=jnp.dtype(dtype or a.dtype)
+    )
+
+
+def _formulation(member: Member):
+    """The jitted function that is the member's impl, abstract evaluation and lowering."""
+
+    @partial(jax.jit, static_argnames=("geometry", "method", "precision", "dtype"))
+    def formulation(a, b, *, geometry, method, precision, dtype):
+        work = jnp.promote_types(jnp.promote_types(a.dtype, b.dtype), dtype)
+        if work.itemsize == 2 and method not in ("direct", "zero_insertion", "vjp"):
+            work = jnp.dtype(jnp.float32)  # XLA's convolution accumulates 16-bit floats in float32 by itself
+        result = member.formulations[method](a.astype(work), b.astype(work), geometry, precision)
+        return result.astype(dtype)
+
+    formulation.__name__ = member.primitive.name
+    return formulation
+
+
+def _transpose_rule(member: Member, linear: int):
+    """The transpose in operand `linear`: the member that returns what that operand is."""
+    target = member.operands[linear]
+    other = BY_RESULT[target]
+
+    def rule(cotangent, a, b, *, geometry, method, precision, dtype):
+        del method, dtype  # derivatives choose for themselves, in the dtype of their argument
+        operand, fixed = (a, b) if linear == 0 else (b, a)
+        given = {member.result: cotangent, member.operands[1 - linear]: fixed}
+        first, second = (given[name] for name in other.operands)
+        return bind(other, first, second, geometry=geometry, precision=precision, dtype=operand.aval.dtype)
+
+    return rule
+
+
+def _batching_rule(member: Member):
+    """vmap stays in the family: the mapped axis is folded into N, I, O or the groups.
+
+    An axis that two of x (N, I), w (I, O) and y (N, O) share goes where both have room; one that
+    all three share makes more groups.
+    """
+
+    def rule(operands, dims, *, geometry, **static):
+        mapped = [name for name, dim in zip(member.operands, dims, strict=True) if dim is not None]
+        size = next(op.shape[dim] for op, dim in zip(operands, dims, strict=True) if dim is not None)
+        where = "G" if len(mapped) == 2 else _SHARED[frozenset((mapped[0], member.result))]
+        if size == 0:
+            return _empty(member, operands, dims, geometry, static["dtype"]), 0
+        folded = [
+            op if dim is None else _fold(name, where, jnp.moveaxis(op, dim, 0), geometry)
+            for name, op, dim in zip(member.operands, operands, dims, strict=True)
+        ]
+        result = bind(member, *folded, geometry=_widened(geometry, where, size), **static)
+        return _unfold(member.result, where, result, size, geometry), 0
+
+    return rule
+
+
+_SHARED = {frozenset("xy"): "N", frozenset("xw"): "I", frozenset("yw"): "O"}
+
+
+def _widened(g: ConvGeometry, where: str, size: int) -> ConvGeometry:
+    """The geometry with room for `size` times as many input features, output features or groups."""
+    wide_in = size if where in "IG" else 1
+    wide_out = size if where in "OG" else 1
+    return g.with_features(
+        g.in_features * wide_in, g.out_features * wide_out, g.feature_group_count * (size if where == "G" else 1)
+    )
+
+
+def _fold(name: str, where: str, array, g: ConvGeometry):
+    """Moves the leading, mapped axis of x, w or y into its batch or feature axis."""
+    size, groups = array.shape[0], g.feature_group_count
+    if where == "N":
+        return array.reshape(size * array.shape[1], *array.shape[2:])
+    axis = array.ndim - 2 if name == "w" and where == "I" else array.ndim - 1
+    split = groups if where != "G" and not (name == "w" and where == "I") else 1
+    # (size, ..., split * rest, ...) -> (..., split * size * rest, ...)
+    rest = array.shape[axis] // split
+    array = array.reshape(*array.shape[:axis], split, rest, *array.shape[axis + 1 :])
+    array = jnp.moveaxis(array, 0, axis)
+    return array.reshape(*array.shape[: axis - 1], split * size * rest, *array.shape[axis + 2 :])
+
+
+def _unfold(name: str, where: str, array, size: int, g: ConvGeometry):
+    """Inverse of `_fold`."""
+    if where == "N":
+        return array.reshape(size, array.shape[0] // size, *array.shape[1:])
+    axis = array.ndim - 2 if name == "w" and where == "I" else array.ndim - 1
+    split = g.feature_group_count if where != "G" and not (name == "w" and where == "I") else 1
+    rest = array.shape[axis] // (split * size)
+    array = array.reshape(*array.shape[:axis], split, size, rest, *array.shape[axis + 1 :])
+    array = jnp.moveaxis(array, axis + 1, 0)
+    return array.reshape(*array.shape[: axis + 1], split * rest, *array.shape[axis + 3 :])
+
+
+def _empty(member: Member, operands, dims, g: ConvGeometry, dtype):
+    """The result of a vmap over no elements."""
+    n = operands[0].shape[1 if dims[0] == 0 else 0]  # the first operand is always a feature map
+    shape = {
+        "x": (n, *g.input_shape, g.in_features),
+        "y": (n, *g.output_shape, g.out_features),
+        "w": g.kernel_array_shape,
+    }[member.result]
+    return jnp.zeros((0, *shape), dtype)
+
+
+def _same_manual_axes(a, b):
+    """Under shard_map both operands must vary over the same mesh axes."""
+    varying = [_varying(jax.typeof(operand)) for operand in (a, b)]
+    missing = [tuple(sorted((varying[0] | varying[1]) - v)) for v in varying]
+    return tuple(
+        jax.lax.pcast(operand, axes, to="varying") if axes else operand
+        for operand, axes in zip((a, b), missing, strict=True)
+    )
+
+
+def _varying(aval) -> frozenset:
+    kind = getattr(aval, "manual_axis_type", None)
+    return getattr(kind, "varying", None) or getattr(aval, "vma", None) or frozenset()
+
+
+def _register(member: Member) -> None:
+    primitive, formulation = member.primitive, _formulation(member)
+
+    def abstract_eval(a, b, **static):
+        return jax.make_jaxpr(partial(formulation, **static))(a, b).out_avals[0]
+
+    primitive.def_impl(formulation)
+    primitive.def_abstract_eval(abstract_eval)
+    ad.defbilinear(primitive, _transpose_rule(member, 0), _transpose_rule(member, 1))
+    batching.primitive_batchers[primitive] = _batching_rule(member)
+    mlir.register_lowering(primitive, mlir.lower_fun(formulation, multiple_results=False))
+
+
+for _member in BY_RESULT.values():
+    _register(_member)

@@ -1,0 +1,87 @@
+"""The transpose by phases: every residue of the output position is a small direct convolution.
+
+With stride s, output cells a whole period apart read the same taps, and taps a whole period apart
+read neighbouring inputs. Each phase is therefore an ordinary convolution with every period-th tap;
+the phases are interleaved. No inserted zero is ever multiplied (the guide's footnote 4; the
+"sub-pixel convolution" of arXiv:1609.05158).
+"""
+
+import itertools
+import math
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+from jaxconv.axis import AxisGeometry
+from jaxconv.convolution.direct import channels_last
+from jaxconv.geometry import ConvGeometry
+from jaxconv.kernels import transposed_kernel
+
+
+class Phase(NamedTuple):
+    """One phase of one axis as a direct convolution of the transpose's input."""
+
+    taps: slice  # of the forward kernel
+    stride: int
+    dilation: int
+    padding: tuple[int, int]
+
+
+def phases(axis: AxisGeometry) -> list[Phase | None]:
+    """The phases of one axis, each padded to the same size; None for one that no tap reaches.
+
+    Input cell ``j`` of the forward convolution meets output ``o`` at tap ``t`` where
+    ``o s = j f + p - t d``.
+
+    >>> [phase.taps for phase in phases(AxisGeometry(6, 3, stride=2, padding=(1, 1)))]
+    [slice(1, 3, 2), slice(0, 3, 2)]
+    """
+    s, d, f = axis.stride, axis.dilation, axis.input_dilation
+    period, tap_step = s // math.gcd(s, f), s // math.gcd(s, d)
+    count = -(-axis.size // period)
+    found = []
+    for first in range(period):
+        offset = first * f + axis.padding[0]
+        start = next((t for t in range(min(tap_step, axis.kernel)) if (offset - t * d) % s == 0), None)
+        if start is None:
+            found.append(None)
+            continue
+        taps = len(range(start, axis.kernel, tap_step))
+        stride, dilation = f // math.gcd(s, f), d // math.gcd(s, d)
+        low = (taps - 1) * dilation - (offset - start * d) // s  # the last tap comes first
+        high = (count - 1) * stride + (taps - 1) * dilation + 1 - low - axis.out_size
+        found.append(Phase(slice(start, axis.kernel, tap_step), stride, dilation, (low, high)))
+    return found
+
+
+def conv_transpose(y: jax.Array, kernel: jax.Array, g: ConvGeometry, precision) -> jax.Array:
+    """``(N, *output_shape, out)`` and the forward kernel to ``(N, *input_shape, in)``."""
+    by_axis = [phases(axis) for axis in g.axes]
+    periods = [len(found) for found in by_axis]
+    counts = [-(-size // period) for size, period in zip(g.input_shape, periods, strict=True)]
+    parts = [_part(y, kernel, g, phase, counts, precision) for phase in itertools.product(*by_axis)]
+    # (N, *counts, *periods, in) -> (N, count, period, count, period, ..., in) -> interleaved, cropped.
+    x = jnp.stack(parts, -2).reshape(y.shape[0], *counts, *periods, g.in_features)
+    n = g.ndim
+    x = x.transpose(0, *np.arange(1, 2 * n + 1).reshape(2, n).T.ravel().tolist(), 2 * n + 1)
+    x = x.reshape(y.shape[0], *(c * p for c, p in zip(counts, periods, strict=True)), g.in_features)
+    return x[(slice(None), *map(slice, g.input_shape))]
+
+
+def _part(y, kernel, g: ConvGeometry, phase, counts, precision) -> jax.Array:
+    if None in phase:
+        return jnp.zeros((y.shape[0], *counts, g.in_features), y.dtype)
+    taps = transposed_kernel(kernel[tuple(axis.taps for axis in phase)], g.feature_group_count)
+    return lax.conv_general_dilated(
+        y,
+        taps,
+        window_strides=[axis.stride for axis in phase],
+        padding=[axis.padding for axis in phase],
+        rhs_dilation=[axis.dilation for axis in phase],
+        dimension_numbers=channels_last(g.ndim),
+        feature_group_count=g.feature_group_count,
+        precision=precision,
+    )

@@ -1,0 +1,14 @@
+"""The transpose as reverse-mode differentiation gives it: the vjp of XLA's convolution."""
+
+import jax
+import jax.numpy as jnp
+
+from jaxconv.convolution import direct
+from jaxconv.geometry import ConvGeometry
+
+
+def conv_transpose(y: jax.Array, kernel: jax.Array, g: ConvGeometry, precision) -> jax.Array:
+    """``(N, *output_shape, out)`` and the forward kernel to ``(N, *input_shape, in)``."""
+    x = jnp.zeros((y.shape[0], *g.input_shape, g.in_features), y.dtype)
+    _, pullback = jax.vjp(lambda x: direct.conv(x, kernel, g, precision), x)
+    return pullback(y)[0]

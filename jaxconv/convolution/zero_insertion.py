@@ -1,0 +1,19 @@
+"""The guide's equivalent direct convolution: zeros between the inputs, a border, the flipped kernel."""
+
+import jax
+
+from jaxconv.convolution import direct
+from jaxconv.convolution.padded import stretch_and_pad
+from jaxconv.geometry import ConvGeometry
+from jaxconv.kernels import transposed_kernel
+
+
+def conv_transpose(y: jax.Array, kernel: jax.Array, g: ConvGeometry, precision) -> jax.Array:
+    """``(N, *output_shape, out)`` and the forward kernel to ``(N, *input_shape, in)``.
+
+    References:
+      Dumoulin & Visin, arXiv:1603.07285, relationships 8 to 14.
+    """
+    equivalent = g.transposed()
+    kernel = transposed_kernel(kernel, g.feature_group_count)
+    return direct.conv(stretch_and_pad(y, equivalent), kernel, equivalent.prepadded(), precision)

@@ -1,0 +1,436 @@
+"""The geometry of a convolution over N spatial axes: integers only."""
+
+from __future__ import annotations
+
+import difflib
+import math
+import operator
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields, replace
+from typing import Literal, get_args
+
+from jaxconv.axis import PADDING_MODES, AxisGeometry, PaddingMode, input_sizes
+from jaxconv.errors import GeometryError
+from jaxconv.pattern import entry_count, unused_count
+
+PaddingWord = Literal["VALID", "SAME", "SAME_LOWER", "HALF", "FULL", "CAUSAL"]
+PADDING_WORDS: tuple[str, ...] = get_args(PaddingWord)
+
+Ints = int | Sequence[int]
+Padding = PaddingWord | str | int | Sequence[int | tuple[int, int]]
+
+__all__ = ["PADDING_MODES", "PADDING_WORDS", "AxisGeometry", "ConvGeometry", "Ints", "Padding", "PaddingMode"]
+
+
+@dataclass(frozen=True)
+class ConvGeometry:
+    r"""Everything about a convolution except its numbers.
+
+    A bare int serves every axis; a sequence holds one entry an axis. Padding is a word, an int, or
+    one int or ``(low, high)`` pair an axis; it counts cells of the stretched input and is always
+    stored resolved, so that geometries that mean the same are equal.
+
+    ====================  =============================================================
+    padding word          ``(low, high)``, with ``span = d (k - 1) + 1``
+    ====================  =============================================================
+    ``"VALID"``           ``(0, 0)``
+    ``"SAME"``            as many as give ``ceil(stretched / s)`` outputs, the odd one high
+    ``"SAME_LOWER"``      the same, the odd one low
+    ``"HALF"``            ``(span // 2, span // 2)``
+    ``"FULL"``            ``(span - 1, span - 1)``
+    ``"CAUSAL"``          ``(span - 1, 0)``
+    ====================  =============================================================
+
+    Args:
+      input_shape: Spatial shape of the input, its length is N.
+      kernel_shape: Spatial shape of the kernel.
+      in_features: Features of the input.
+      out_features: Features of the output.
+      strides: Cells between neighbouring windows.
+      padding: As above.
+      padding_mode: ``"zeros"``, ``"circular"``, ``"reflect"`` or ``"replicate"``.
+      input_dilation: Distance between neighbouring inputs once zeros are inserted.
+      kernel_dilation: Distance between neighbouring taps.
+      feature_group_count: Groups; output feature j belongs to group ``j // (out / groups)``.
+
+    Raises:
+      GeometryError: No convolution has these numbers.
+      TypeError: A size is not an integer.
+
+    References:
+      Dumoulin & Visin, arXiv:1603.07285, sections 2, 4 and 5.
+
+    >>> g = ConvGeometry((6, 6), (3, 3), strides=2, padding=1)
+    >>> g.output_shape, g.output_padding, g.matrix_shape, g.nnz
+    ((3, 3), (1, 1), (9, 36), 64)
+    >>> g
+    ConvGeometry((6, 6), (3, 3), strides=(2, 2), padding=((1, 1), (1, 1)))
+    """
+
+    input_shape: tuple[int, ...]
+    kernel_shape: tuple[int, ...]
+    in_features: int = field(default=1, kw_only=True)
+    out_features: int = field(default=1, kw_only=True)
+    strides: Ints = field(default=1, kw_only=True)
+    padding: Padding = field(default="VALID", kw_only=True)
+    padding_mode: PaddingMode = field(default="zeros", kw_only=True)
+    input_dilation: Ints = field(default=1, kw_only=True)
+    kernel_dilation: Ints = field(default=1, kw_only=True)
+    feature_group_count: int = field(default=1, kw_only=True)
+
+    def __post_init__(self):
+        resolved = {"input_shape": _shape("input_shape", self.input_shape)}
+        n = len(resolved["input_shape"])
+        resolved["kernel_shape"] = _shape("kernel_shape", self.kernel_shape, n)
+        for name in ("strides", "input_dilation", "kernel_dilation"):
+            resolved[name] = per_axis(name, getattr(self, name), n)
+        for name in ("in_features", "out_features", "feature_group_count"):
+            resolved[name] = _at_least_one(name, getattr(self, name))
+        pads = padding_per_axis(self.padding, n)
+        resolved["padding"] = tuple(
+            resolve_padding(pad, f * (i - 1) + 1, d * (k - 1) + 1, s)
+            for pad, i, k, s, f, d in zip(
+                pads,
+                resolved["input_shape"],
+                resolved["kernel_shape"],
+                resolved["strides"],
+                resolved["input_dilation"],
+                resolved["kernel_dilation"],
+                strict=True,
+            )
+        )
+        for name, value in resolved.items():
+            object.__setattr__(self, name, value)
+        for name in ("in_features", "out_features"):
+            if resolved[name] % self.feature_group_count:
+                raise GeometryError(
+                    f"`{name}` must be divisible by feature_group_count={self.feature_group_count}, "
+                    f"got {resolved[name]}; change one of the two."
+                )
+        object.__setattr__(self, "axes", tuple(self._axes()))
+
+    def _axes(self):
+        for numbers in zip(
+            self.input_shape,
+            self.kernel_shape,
+            self.strides,
+            self.padding,
+            self.kernel_dilation,
+            self.input_dilation,
+            strict=True,
+        ):
+            yield AxisGeometry(*numbers, padding_mode=self.padding_mode)
+
+    axes: tuple[AxisGeometry, ...] = field(init=False, repr=False, compare=False)
+
+    def __repr__(self) -> str:
+        """Python that makes this geometry again, defaults left out."""
+        parts = [repr(self.input_shape), repr(self.kernel_shape)]
+        ones, zeros = (1,) * self.ndim, ((0, 0),) * self.ndim
+        for f in fields(self):
+            value = getattr(self, f.name)
+            if f.init and f.kw_only and value not in (f.default, ones, zeros):
+                parts.append(f"{f.name}={value!r}")
+        return f"ConvGeometry({', '.join(parts)})"
+
+    @property
+    def ndim(self) -> int:
+        """N, the number of spatial axes."""
+        return len(self.input_shape)
+
+    @property
+    def output_shape(self) -> tuple[int, ...]:
+        """Spatial shape of the output."""
+        return tuple(axis.out_size for axis in self.axes)
+
+    @property
+    def output_padding(self) -> tuple[int, ...]:
+        """$a$ of every axis: padded cells that the last window leaves over (relationship 14)."""
+        return tuple(axis.output_padding for axis in self.axes)
+
+    @property
+    def input_sizes(self) -> tuple[range, ...]:
+        """For every axis, all input sizes that share this output size."""
+        return tuple(axis.input_sizes for axis in self.axes)
+
+    @property
+    def unused(self) -> tuple[int, ...]:
+        """For every axis, how many input cells no window reaches."""
+        return tuple(unused_count(axis) for axis in self.axes)
+
+    @property
+    def kernel_array_shape(self) -> tuple[int, ...]:
+        """Shape of the kernel with features: ``(*kernel_shape, in // groups, out)``."""
+        return (*self.kernel_shape, self.in_features // self.feature_group_count, self.out_features)
+
+    @property
+    def matrix_shape(self) -> tuple[int, int]:
+        """Shape of C: (outputs, inputs), features included."""
+        return (
+            math.prod(self.output_shape) * self.out_features,
+            math.prod(self.input_shape) * self.in_features,
+        )
+
+    @property
+    def nnz(self) -> int:
+        """Entries of C: (output, input) pairs that some tap connects, whatever the kernel's values."""
+        pairs = self.in_features // self.feature_group_count * self.out_features
+        return math.prod(entry_count(axis) for axis in self.axes) * pairs
+
+    @property
+    def parameters(self) -> int:
+        """Weights of the layer's kernel; a bias adds `out_features` more."""
+        return math.prod(self.kernel_array_shape)
+
+    @property
+    def multiplications(self) -> int:
+        """Multiplications of one application as the lectures count them: every tap at every output."""
+        return math.prod(self.output_shape) * self.parameters
+
+    def transposed(self) -> ConvGeometry:
+        """The equivalent direct convolution of the transpose; takes `transposed_kernel`.
+
+        Raises:
+          GeometryError: `padding_mode` is not ``"zeros"``.
+
+        References:
+          Dumoulin & Visin, arXiv:1603.07285, relationships 8 to 14, extended to both dilations.
+
+        >>> ConvGeometry((6,), (3,), strides=2, padding=1).transposed()
+        ConvGeometry((3,), (3,), padding=((1, 2),), input_dilation=(2,))
+        """
+        axes = [axis.transposed() for axis in self.axes]
+        return ConvGeometry(
+            self.output_shape,
+            self.kernel_shape,
+            in_features=self.out_features,
+            out_features=self.in_features,
+            strides=self.input_dilation,
+            padding=tuple(axis.padding for axis in axes),
+            input_dilation=self.strides,
+            kernel_dilation=self.kernel_dilation,
+            feature_group_count=self.feature_group_count,
+        )
+
+    def prepadded(self) -> ConvGeometry:
+        """The same windows over an input that is already stretched and padded.
+
+        >>> ConvGeometry((4,), (3,), padding=1, padding_mode="circular").prepadded()
+        ConvGeometry((6,), (3,))
+        """
+        return replace(
+            self,
+            input_shape=tuple(axis.padded for axis in self.axes),
+            padding="VALID",
+            padding_mode="zeros",
+            input_dilation=1,
+        )
+
+    def with_features(self, in_features: int, out_features: int, feature_group_count: int = 1) -> ConvGeometry:
+        """The same spatial geometry between other features."""
+        return replace(
+            self, in_features=in_features, out_features=out_features, feature_group_count=feature_group_count
+        )
+
+    @classmethod
+    def of_transposed(
+        cls,
+        output_shape: Sequence[int],
+        kernel_shape: Sequence[int],
+        *,
+        output_padding: Ints | None = None,
+        in_features: int = 1,
+        out_features: int = 1,
+        strides: Ints = 1,
+        padding: Padding = "VALID",
+        padding_mode: PaddingMode = "zeros",
+        input_dilation: Ints = 1,
+        kernel_dilation: Ints = 1,
+        feature_group_count: int = 1,
+    ) -> ConvGeometry:
+        """The forward geometry seen from its output: the one whose transpose upsamples `output_shape`.
+
+        Several input sizes share an output size; `output_padding` picks one. Without it the
+        smallest is taken, and ``"SAME"`` and ``"SAME_LOWER"`` mean strides x output size.
+
+        Args:
+          output_shape: Spatial shape of the forward output, the input of the transpose.
+          kernel_shape: Spatial shape of the kernel.
+          output_padding: $a$, stretched cells, in ``[0, strides)`` of every axis.
+          in_features: Of the forward convolution, as all that follow.
+          out_features: Likewise.
+          strides: Likewise.
+          padding: Likewise.
+          padding_mode: Likewise.
+          input_dilation: Likewise.
+          kernel_dilation: Likewise.
+          feature_group_count: Likewise.
+
+        Raises:
+          GeometryError: No input has this output; the message names the nearest that exist.
+
+        >>> ConvGeometry.of_transposed((3,), (3,), strides=2, padding=1, output_padding=1).input_shape
+        (6,)
+        """
+        shape = _shape("output_shape", output_shape)
+        n = len(shape)
+        kernel = _shape("kernel_shape", kernel_shape, n)
+        strides = per_axis("strides", strides, n)
+        f = per_axis("input_dilation", input_dilation, n)
+        d = per_axis("kernel_dilation", kernel_dilation, n)
+        a = (None,) * n
+        if output_padding is not None:
+            a = per_axis("output_padding", output_padding, n, least=0)
+        pads = padding_per_axis(padding, n)
+        input_shape = tuple(
+            _input_size(*numbers) for numbers in zip(shape, kernel, strides, pads, d, f, a, strict=True)
+        )
+        return cls(
+            input_shape,
+            kernel,
+            in_features=in_features,
+            out_features=out_features,
+            strides=strides,
+            padding=padding,
+            padding_mode=padding_mode,
+            input_dilation=f,
+            kernel_dilation=d,
+            feature_group_count=feature_group_count,
+        )
+
+
+def _input_size(out, kernel, stride, pad, dilation, input_dilation, output_padding) -> int:
+    """The input size that a transposed convolution returns along one axis."""
+    span = dilation * (kernel - 1) + 1
+    if output_padding is not None and output_padding >= stride:
+        raise GeometryError(
+            f"`output_padding` picks one of the {stride} input sizes that share an output: it must lie in "
+            f"[0, strides) = [0, {stride}), got {output_padding}."
+        )
+    same = pad in ("SAME", "SAME_LOWER")
+    if same and output_padding:
+        raise GeometryError(
+            f"padding {pad!r} already fixes the size, strides x output size = {stride * out}; drop "
+            f"output_padding={output_padding} or give the padding in cells."
+        )
+    low, high = resolve_padding(pad, stride * out, span, stride)
+    # The size of this axis is what we look for: any size that can be built will do.
+    stretched = stride * out if same else stride * (out - 1) + span - low - high + (output_padding or 0)
+    exact = same or output_padding is not None
+    least = -(-(stretched - 1) // input_dilation) + 1
+    size = max(least, 1)
+    reach = input_dilation * (size - 1) + 1
+    if reach == stretched or (not exact and reach < stretched + stride):
+        return size
+    below = max((stretched - 1) // input_dilation + 1, 0)
+    nearest = " and ".join(str(i) for i in sorted({below, size}) if i >= 1)
+    raise GeometryError(
+        f"no input has {out} outputs here: it would have {stretched} cells once stretched with "
+        f"input_dilation={input_dilation}; the nearest input sizes are {nearest}. Pass one of them as "
+        "`input_shape`, or change `output_padding` or `padding`."
+    )
+
+
+def resolve_padding(pad: PaddingWord | tuple[int, int], stretched: int, span: int, stride: int):
+    """``(low, high)`` of one axis, in stretched cells; see `ConvGeometry` for the words.
+
+    >>> resolve_padding("SAME", stretched=5, span=4, stride=1)
+    (1, 2)
+    """
+    if isinstance(pad, tuple):
+        return pad
+    if pad in ("SAME", "SAME_LOWER"):
+        outputs = -(-stretched // stride)
+        total = max((outputs - 1) * stride + span - stretched, 0)
+        small, large = total // 2, total - total // 2
+        return (small, large) if pad == "SAME" else (large, small)
+    return {
+        "VALID": (0, 0),
+        "HALF": (span // 2, span // 2),
+        "FULL": (span - 1, span - 1),
+        "CAUSAL": (span - 1, 0),
+    }[pad]
+
+
+def padding_per_axis(padding: Padding, n: int) -> tuple[PaddingWord | tuple[int, int], ...]:
+    """A word or a ``(low, high)`` pair for each of `n` axes."""
+    if isinstance(padding, str):
+        if padding not in PADDING_WORDS:
+            close = difflib.get_close_matches(padding.upper(), PADDING_WORDS, 1)
+            hint = f"; did you mean {close[0]!r}?" if close else ""
+            raise GeometryError(
+                f"`padding` is one of {PADDING_WORDS}, an int, or one int or (low, high) pair an axis; "
+                f"got {padding!r}{hint}"
+            )
+        return (padding,) * n
+    if _is_int(padding):
+        return ((int(padding), int(padding)),) * n
+    entries = _sequence("padding", padding)
+    if len(entries) != n:
+        hint = f" A pair is nested: (({entries[0]}, {entries[1]}),)." if len(entries) == 2 and n == 1 else ""
+        raise GeometryError(
+            f"`padding` needs one int or (low, high) pair for each of the {n} spatial axes, "
+            f"got {padding!r}.{hint}"
+        )
+    return tuple(_pair(entry, padding) for entry in entries)
+
+
+def _pair(entry, padding) -> tuple[int, int]:
+    if _is_int(entry):
+        return (int(entry), int(entry))
+    pair = _sequence("padding", entry)
+    if len(pair) != 2 or not all(map(_is_int, pair)):
+        raise GeometryError(f"an axis's padding is an int or a (low, high) pair of ints, got {padding!r}.")
+    return (int(pair[0]), int(pair[1]))
+
+
+def per_axis(name: str, value: Ints, n: int, least: int = 1) -> tuple[int, ...]:
+    """One integer for each of `n` axes; a bare int serves all of them."""
+    if _is_int(value):
+        value = (value,) * n
+    value = _ints(name, value)
+    if len(value) != n:
+        raise GeometryError(f"`{name}` needs one int for each of the {n} spatial axes, got {value}.")
+    if any(v < least for v in value):
+        raise GeometryError(f"`{name}` must be at least {least} on every axis, got {value}.")
+    return value
+
+
+def _shape(name: str, value, n: int | None = None) -> tuple[int, ...]:
+    shape = _ints(name, value)
+    if not shape:
+        raise GeometryError(f"`{name}` needs at least one spatial axis, got {value!r}.")
+    if n is not None and len(shape) != n:
+        raise GeometryError(f"`{name}` needs one size for each of the {n} spatial axes, got {shape}.")
+    if min(shape) < 1:
+        raise GeometryError(f"`{name}` must be at least 1 on every axis, got {shape}.")
+    return shape
+
+
+def _ints(name: str, value) -> tuple[int, ...]:
+    values = _sequence(name, value)
+    if not all(map(_is_int, values)):
+        raise TypeError(f"`{name}` holds integers, got {value!r}.")
+    return tuple(int(v) for v in values)
+
+
+def _sequence(name: str, value) -> tuple:
+    if isinstance(value, str) or not hasattr(value, "__iter__"):
+        raise TypeError(f"`{name}` needs a tuple with one entry for each spatial axis, got {value!r}.")
+    return tuple(value)
+
+
+def _at_least_one(name: str, value) -> int:
+    if not _is_int(value):
+        raise TypeError(f"`{name}` is an integer, got {value!r}.")
+    if value < 1:
+        raise GeometryError(f"`{name}` must be at least 1, got {value}.")
+    return int(value)
+
+
+def _is_int(value) -> bool:
+    try:
+        operator.index(value)
+    except TypeError:
+        return False
+    return not isinstance(value, bool)

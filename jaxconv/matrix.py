@@ -1,0 +1,426 @@
+"""C: a convolution as an explicit sparse matrix, its products and its transpose.
+
+C is stored by rows. Every output position is a row of blocks, one block a slot, and a slot holds
+the ``out x in`` features that one tap connects. All rows are equally wide, so C x is one batched
+product of stored values and gathered input, and C-transposed, stored again by its own rows, is
+another: neither scatters.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from functools import lru_cache, partial
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxconv import pattern
+from jaxconv.errors import GeometryError, SizeError
+from jaxconv.geometry import ConvGeometry
+from jaxconv.operands import check_dtypes, check_kernel, check_map
+
+
+def conv_matrix(kernel: jax.Array, geometry: ConvGeometry, *, max_bytes: int | None = None) -> ConvMatrix:
+    r"""The matrix C of a convolution: ``C @ x.ravel()`` is the convolution of ``x``, flat.
+
+    Rows and columns number the cells of channels-last feature maps in row-major order. Linear in
+    the kernel and differentiable in it, to any order; `geometry` is static under `jax.jit`.
+
+    Args:
+      kernel: ``(*kernel_shape, in_features // groups, out_features)``, real or complex floating.
+      geometry: Which convolution.
+      max_bytes: Refuse to store more than this; the physical memory by default.
+
+    Returns:
+      C, of shape ``geometry.matrix_shape``.
+
+    Raises:
+      GeometryError: The kernel's shape contradicts the geometry.
+      SizeError: C would not fit; raised before anything is allocated.
+      TypeError: The kernel is not floating or complex.
+
+    References:
+      Dumoulin & Visin, arXiv:1603.07285, section 4.1.
+
+    The guide's own example, a 3x3 kernel on a 4x4 input:
+
+    >>> g = ConvGeometry((4, 4), (3, 3))
+    >>> C = conv_matrix(jnp.arange(1.0, 10.0).reshape(3, 3, 1, 1), g)
+    >>> print(C.todense().astype(int))
+    [[1 2 3 0 4 5 6 0 7 8 9 0 0 0 0 0]
+     [0 1 2 3 0 4 5 6 0 7 8 9 0 0 0 0]
+     [0 0 0 0 1 2 3 0 4 5 6 0 7 8 9 0]
+     [0 0 0 0 0 1 2 3 0 4 5 6 0 7 8 9]]
+    """
+    kernel = jnp.asarray(kernel)
+    check_dtypes(kernel=kernel)
+    check_kernel(kernel.shape, geometry)
+    _check_size(geometry, kernel.dtype.itemsize, max_bytes)
+    groups, taps = geometry.feature_group_count, math.prod(geometry.kernel_shape)
+    blocks = block_rows(geometry)
+    # (taps, in, groups, out) -> (groups, out, taps, in), then one block for each slot of each row.
+    kernel = kernel.reshape(taps, -1, groups, geometry.out_features // groups).transpose(2, 3, 0, 1)
+    values = jnp.where(blocks.filled[:, :, None], kernel[:, :, blocks.tap], jnp.zeros((), kernel.dtype))
+    return ConvMatrix(jnp.moveaxis(values, 2, 0), geometry)
+
+
+@jax.tree_util.register_pytree_node_class
+class ConvMatrix:
+    """The matrix of a convolution, or the transpose of one; see `conv_matrix`.
+
+    Attributes:
+      values: What is stored, and the only pytree leaf: ``(positions, groups, rows of a block,
+        slots, columns of a block)``. Slots that reach no cell hold 0.
+      geometry: The convolution's, also for a transpose.
+      transposed: Whether this is C-transposed.
+
+    >>> C = conv_matrix(jnp.array([1.0, 2.0, 3.0]).reshape(3, 1, 1), ConvGeometry((5,), (3,), strides=2))
+    >>> print(C.todense())
+    [[1. 2. 3. 0. 0.]
+     [0. 0. 1. 2. 3.]]
+    >>> print(C.T @ jnp.array([1.0, 10.0]))
+    [ 1.  2. 13. 20. 30.]
+    """
+
+    def __init__(self, values: jax.Array, geometry: ConvGeometry, transposed: bool = False):
+        """Wraps `values` as they are; `conv_matrix` is the way to make one."""
+        self.values = values
+        self.geometry = geometry
+        self.transposed = transposed
+
+    def tree_flatten(self):
+        """`values` is the only leaf."""
+        return (self.values,), (self.geometry, self.transposed)
+
+    @classmethod
+    def tree_unflatten(cls, static, leaves):
+        """Inverse of `tree_flatten`; leaves need not be arrays."""
+        return cls(*leaves, *static)
+
+    def __repr__(self) -> str:
+        """Size and geometry, not the values."""
+        name = "ConvMatrix.T" if self.transposed else "ConvMatrix"
+        return f"{name}(shape={self.shape}, nnz={self.nnz}, dtype={self.dtype}, {self.geometry})"
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(rows, columns)."""
+        shape = self.geometry.matrix_shape
+        return shape[::-1] if self.transposed else shape
+
+    @property
+    def ndim(self) -> int:
+        """Two."""
+        return 2
+
+    @property
+    def nnz(self) -> int:
+        """Entries: distinct (row, column) pairs that some tap connects."""
+        return self.geometry.nnz
+
+    @property
+    def dtype(self) -> np.dtype:
+        """Of the values."""
+        return self.values.dtype
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of `values`."""
+        return self.values.size * self.values.dtype.itemsize
+
+    @property
+    def T(self) -> ConvMatrix:  # noqa: N802
+        """The transpose, stored by its own rows."""
+        return _transpose(self)
+
+    @property
+    def H(self) -> ConvMatrix:  # noqa: N802
+        """The adjoint: the transpose, conjugated."""
+        transpose = self.T
+        return ConvMatrix(transpose.values.conj(), self.geometry, transpose.transposed)
+
+    def __matmul__(self, x: jax.Array) -> jax.Array:
+        """C x for a flat ``x``.
+
+        Args:
+          x: ``(columns,)`` or ``(columns, batch)``, of C's dtype.
+
+        Returns:
+          ``(rows,)`` or ``(rows, batch)``.
+
+        Raises:
+          GeometryError: `x` has another shape.
+          TypeError: `x` has another dtype.
+        """
+        x = jnp.asarray(x)
+        check_dtypes(C=self, x=x)
+        if x.ndim not in (1, 2) or x.shape[0] != self.shape[1]:
+            raise GeometryError(
+                f"C has shape {self.shape}: it multiplies ({self.shape[1]},) or ({self.shape[1]}, batch), "
+                f"got {x.shape}; for feature maps call C(x)."
+            )
+        return _product(self, x.reshape(x.shape[0], math.prod(x.shape[1:]))).reshape(self.shape[0], *x.shape[1:])
+
+    def __rmatmul__(self, x: jax.Array) -> jax.Array:
+        """``x @ C`` for ``(rows,)`` or ``(batch, rows)``."""
+        return (self.T @ jnp.asarray(x).T).T
+
+    def __call__(self, x: jax.Array, *, precision: jax.lax.PrecisionLike = None) -> jax.Array:
+        """C x for feature maps.
+
+        Args:
+          x: ``(*batch, *spatial, features)``, any number of batch axes.
+          precision: Of the products, as in `jax.lax.dot_general`.
+
+        Returns:
+          ``(*batch, *spatial, features)`` of the other side.
+
+        Raises:
+          GeometryError: `x` is not a map of this size.
+          TypeError: `x` has another dtype.
+        """
+        x = jnp.asarray(x)
+        g = self.geometry
+        source, target = (g.input_shape, g.in_features), (g.output_shape, g.out_features)
+        if self.transposed:
+            source, target = target, source
+        check_dtypes(C=self, x=x)
+        check_map("x", x.shape, *source)
+        batch = x.shape[: x.ndim - g.ndim - 1]
+        columns = x.reshape(math.prod(batch), self.shape[1]).T
+        return _product(self, columns, precision).T.reshape(*batch, *target[0], target[1])
+
+    def to_coo(self, order: str = "channels_last") -> tuple[np.ndarray, np.ndarray, jax.Array]:
+        """The entries, sorted by row, then column; duplicates summed, structural zeros dropped.
+
+        Args:
+          order: ``"channels_last"`` numbers the cells of ``(*spatial, features)`` maps,
+            ``"channels_first"`` those of ``(features, *spatial)``.
+
+        Returns:
+          Rows and columns (NumPy, int32 where the shape fits) and values, each ``(nnz,)``.
+
+        Raises:
+          GeometryError: Unknown `order`.
+        """
+        entries = coordinates(self.geometry, self.transposed, order)
+        values = self.values.ravel()[_index(entries.source)]
+        if entries.target is not None:
+            values = jnp.zeros(self.nnz, self.dtype).at[entries.target].add(values)
+        return entries.row, entries.column, values
+
+    def todense(self, order: str = "channels_last", *, max_bytes: int | None = None) -> jax.Array:
+        """All entries, zeros too, ``shape``.
+
+        Raises:
+          SizeError: It would not fit into `max_bytes`, the physical memory by default.
+        """
+        _check_bytes("the dense matrix", math.prod(self.shape) * self.dtype.itemsize, max_bytes)
+        row, column, values = self.to_coo(order)
+        return jnp.zeros(self.shape, self.dtype).at[row, column].set(values, unique_indices=True)
+
+    def to_scipy(self, format: str = "csr", order: str = "channels_last"):
+        """A `scipy.sparse` array in ``"csr"``, ``"csc"`` or ``"coo"`` format.
+
+        SciPy has no sparse arrays of 16-bit floats: those become float32, exactly.
+
+        Raises:
+          GeometryError: Unknown `format` or `order`.
+        """
+        import scipy.sparse
+
+        if format not in ("csr", "csc", "coo"):
+            raise GeometryError(f"`format` is 'csr', 'csc' or 'coo', got {format!r}.")
+        row, column, values = self.to_coo(order)
+        values = np.asarray(values)
+        if values.dtype.itemsize == 2:
+            values = values.astype(np.float32)
+        return scipy.sparse.coo_array((values, (row, column)), shape=self.shape).asformat(format)
+
+    def to_bcoo(self, order: str = "channels_last"):
+        """A `jax.experimental.sparse.BCOO`, sorted, without duplicates."""
+        from jax.experimental import sparse
+
+        _check_int32(self.shape)
+        row, column, values = self.to_coo(order)
+        indices = jnp.stack([jnp.asarray(row), jnp.asarray(column)], axis=1)
+        return sparse.BCOO((values, indices), shape=self.shape, indices_sorted=True, unique_indices=True)
+
+    def to_bcsr(self, order: str = "channels_last"):
+        """A `jax.experimental.sparse.BCSR`, sorted, without duplicates."""
+        from jax.experimental import sparse
+
+        _check_int32(self.shape)
+        row, column, values = self.to_coo(order)
+        starts = np.searchsorted(row, np.arange(self.shape[0] + 1)).astype(np.int32)
+        return sparse.BCSR(
+            (values, jnp.asarray(column), jnp.asarray(starts)),
+            shape=self.shape,
+            indices_sorted=True,
+            unique_indices=True,
+        )
+
+
+@partial(jax.jit, static_argnames="precision")
+def _product(C: ConvMatrix, columns: jax.Array, precision=None) -> jax.Array:  # noqa: N803
+    """(columns, batch) -> (rows, batch): every row of blocks times the cells that it reads."""
+    blocks = block_rows(C.geometry, C.transposed)
+    n, groups, height, slots, width = C.values.shape
+    batch = columns.shape[1]
+    cells = columns.reshape(blocks.n_cells, groups, width, batch)
+    read = cells.at[_index(blocks.cell)].get(mode="fill", fill_value=0)  # (n, slots, groups, width, batch)
+    y = jax.lax.dot_general(
+        C.values.reshape(n, groups, height, slots * width),
+        read.swapaxes(1, 2).reshape(n, groups, slots * width, batch),
+        (((3,), (2,)), ((0, 1), (0, 1))),
+        precision=precision,
+        preferred_element_type=_accumulator(C.dtype),
+    )
+    return y.astype(C.dtype).reshape(C.shape[0], batch)
+
+
+@jax.jit
+def _transpose(C: ConvMatrix) -> ConvMatrix:  # noqa: N803
+    """The same blocks, each transposed, in the order of the transpose's own rows."""
+    blocks = block_rows(C.geometry, not C.transposed)
+    n, groups, height, slots, width = C.values.shape
+    entries = C.values.transpose(0, 3, 1, 4, 2).reshape(n * slots, groups, width, height)
+    filled = blocks.filled[:, :, None, None, None]
+    values = jnp.where(
+        filled, entries.at[_index(blocks.entry)].get(mode="fill", fill_value=0), jnp.zeros((), C.dtype)
+    )
+    return ConvMatrix(values.transpose(0, 2, 3, 1, 4), C.geometry, not C.transposed)
+
+
+class BlockRows(NamedTuple):
+    """`pattern.rows` of every axis combined; arrays are (positions, slots)."""
+
+    cell: np.ndarray  # spatial cell that a slot reads; n_cells where empty
+    tap: np.ndarray  # flat tap
+    entry: np.ndarray  # where the same block is stored in the transpose: position * slots + slot
+    filled: np.ndarray  # bool
+    n_cells: int
+
+
+@lru_cache(maxsize=64)
+def block_rows(geometry: ConvGeometry, transposed: bool = False) -> BlockRows:
+    """Which cell, tap and entry of the transpose every slot of every row stands for."""
+    axes = [pattern.rows(axis, transposed) for axis in geometry.axes]
+    others = [pattern.rows(axis, not transposed) for axis in geometry.axes]
+    shape = geometry.output_shape if transposed else geometry.input_shape
+    filled = np.ones((1, 1), bool)
+    for axis in axes:
+        filled = _outer(np.logical_and, filled, axis.filled)
+    n_cells = math.prod(shape)
+    cell = np.where(filled, _flat([axis.cell for axis in axes], shape), n_cells)
+    tap = _flat([axis.tap for axis in axes], geometry.kernel_shape)
+    slot = _flat([axis.rank for axis in axes], [other.cell.shape[1] for other in others])
+    entry = np.where(filled, cell * math.prod(other.cell.shape[1] for other in others) + slot, 0)
+    return BlockRows(cell, tap, entry, filled, n_cells)
+
+
+def _outer(combine, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """(p, s) and (q, t) -> (p q, s t), row-major, as `numpy.kron` orders them."""
+    c = combine(a[:, None, :, None], b[None, :, None, :])
+    return c.reshape(a.shape[0] * b.shape[0], a.shape[1] * b.shape[1])
+
+
+def _flat(indices, sizes) -> np.ndarray:
+    """Row-major flat index of one index an axis, over all combinations of rows and slots."""
+    flat = np.zeros((1, 1), np.int64)
+    for index, size in zip(indices, sizes, strict=True):
+        flat = _outer(lambda a, b, size=size: a * size + b, flat, index)
+    return flat
+
+
+class Coordinates(NamedTuple):
+    """Where the stored values stand in the matrix, row-major."""
+
+    row: np.ndarray  # (nnz,)
+    column: np.ndarray  # (nnz,)
+    source: np.ndarray  # flat index into `values`, one for each filled place
+    target: np.ndarray | None  # the entry that each of them adds to; None: one each
+
+
+def coordinates(geometry: ConvGeometry, transposed: bool, order: str) -> Coordinates:
+    """Sorted coordinates of the entries of C or C-transposed."""
+    if order not in ("channels_last", "channels_first"):
+        raise GeometryError(f"`order` is 'channels_last' or 'channels_first', got {order!r}.")
+    blocks = block_rows(geometry, transposed)
+    n, slots = blocks.cell.shape
+    groups = geometry.feature_group_count
+    rows, columns = geometry.out_features, geometry.in_features
+    if transposed:
+        rows, columns = columns, rows
+    shape = (n, groups, rows // groups, slots, columns // groups)
+    source = np.flatnonzero(np.broadcast_to(blocks.filled[:, None, None, :, None], shape))
+    position, group, row_feature, slot, column_feature = np.unravel_index(source, shape)
+    cell = blocks.cell[position, slot]
+    row_feature += group * (rows // groups)
+    column_feature += group * (columns // groups)
+    if order == "channels_last":
+        row, column = position * rows + row_feature, cell * columns + column_feature
+    else:
+        row, column = row_feature * n + position, column_feature * blocks.n_cells + cell
+    key = row * (blocks.n_cells * columns) + column
+    target = None
+    if not (np.diff(key) > 0).all():
+        by_key = np.argsort(key, kind="stable")
+        row, column, source, key = row[by_key], column[by_key], source[by_key], key[by_key]
+        first = np.diff(key, prepend=-1) > 0
+        if not first.all():
+            target = np.cumsum(first) - 1
+            row, column = row[first], column[first]
+    fits = max(n * rows, blocks.n_cells * columns) <= np.iinfo(np.int32).max
+    dtype = np.int32 if fits else np.int64
+    return Coordinates(row.astype(dtype), column.astype(dtype), source, target)
+
+
+def _accumulator(dtype):
+    """Sums of 16-bit floats are kept in float32."""
+    return jnp.float32 if dtype.itemsize == 2 else dtype
+
+
+def _index(array: np.ndarray) -> np.ndarray:
+    """int32 indices: all that jax has without x64."""
+    if array.size and array.max() > np.iinfo(np.int32).max:
+        raise SizeError(
+            f"products and exports to JAX index with int32, this matrix needs {array.max()}; "
+            "take smaller maps, or rows of C in pieces."
+        )
+    return array.astype(np.int32)
+
+
+def _check_int32(shape):
+    if max(shape) > np.iinfo(np.int32).max:
+        raise SizeError(
+            f"JAX's sparse formats index with int32, up to {np.iinfo(np.int32).max}; the matrix has shape "
+            f"{shape}. Use to_scipy, which goes on in int64."
+        )
+
+
+def _check_size(geometry: ConvGeometry, itemsize: int, max_bytes: int | None):
+    """Refuses a matrix that is too large, from integers alone before any index array is made."""
+    windows = [axis.out_size * -(-axis.kernel // axis.input_dilation) for axis in geometry.axes]
+    features = geometry.out_features * (geometry.in_features // geometry.feature_group_count)
+    least = geometry.nnz if geometry.padding_mode == "zeros" else math.prod(windows) * features
+    _check_bytes(f"C of {geometry}", least * itemsize, max_bytes)
+    slots = math.prod(pattern.rows(axis).cell.size for axis in geometry.axes)
+    _check_bytes(f"C of {geometry}", slots * features * itemsize, max_bytes)
+
+
+def _check_bytes(what: str, needed: int, max_bytes: int | None):
+    limit = physical_memory() if max_bytes is None else max_bytes
+    if needed > limit:
+        raise SizeError(
+            f"{what} takes {needed:,} bytes, more than the {limit:,} allowed; take a smaller map or fewer "
+            "features, use `conv` and `conv_transpose`, which store no matrix, or raise `max_bytes`."
+        )
+
+
+def physical_memory() -> int:
+    """Bytes of memory of this machine."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")

@@ -1,0 +1,88 @@
+"""Checks of the arrays that meet a geometry; they read shapes and dtypes, so they also run under jit."""
+
+from __future__ import annotations
+
+import difflib
+
+import jax
+import jax.numpy as jnp
+
+from jaxconv.errors import GeometryError
+from jaxconv.geometry import ConvGeometry
+
+
+def check_dtypes(**operands) -> None:
+    """All floating or complex, and all alike: nothing is promoted silently.
+
+    Raises:
+      TypeError: It names the operands and their dtypes.
+    """
+    for name, operand in operands.items():
+        if not jnp.issubdtype(operand.dtype, jnp.inexact):
+            raise TypeError(
+                f"`{name}` must be floating or complex, got {operand.dtype}; convert it, for example with "
+                f"{name}.astype(jnp.float32)."
+            )
+    if len({operand.dtype for operand in operands.values()}) > 1:
+        found = ", ".join(f"{name}: {operand.dtype}" for name, operand in operands.items())
+        raise TypeError(f"operands must share one dtype, got {found}; convert one with .astype.")
+
+
+def check_kernel(shape: tuple[int, ...], geometry: ConvGeometry) -> None:
+    """The kernel is ``(*kernel_shape, in_features // groups, out_features)``.
+
+    Raises:
+      GeometryError: It names both shapes.
+    """
+    if tuple(shape) != geometry.kernel_array_shape:
+        raise GeometryError(
+            f"the kernel must be (*kernel_shape, in_features // groups, out_features) = "
+            f"{geometry.kernel_array_shape}, got {tuple(shape)}. {geometry}"
+        )
+
+
+def check_map(name: str, shape: tuple[int, ...], spatial: tuple[int, ...], features: int, batch=None) -> None:
+    """A feature map is ``(*batch, *spatial, features)``; with `batch` given, exactly that one.
+
+    Raises:
+      GeometryError: It names both shapes.
+    """
+    expected = (*spatial, features)
+    found = tuple(shape[: -len(expected)]), tuple(shape[-len(expected) :])
+    if found[1] != expected or (batch is not None and found[0] != batch):
+        wanted = ", ".join(map(str, expected if batch is None else (*batch, *expected)))
+        lead = "*batch, " if batch is None else ""
+        raise GeometryError(
+            f"`{name}` must be a channels-last feature map ({lead}{wanted}), got {tuple(shape)}."
+        )
+
+
+def check_option(name: str, value, options: tuple[str, ...]) -> None:
+    """The value is one of the options.
+
+    Raises:
+      GeometryError: It names the options, the nearest first.
+    """
+    if value not in options:
+        close = difflib.get_close_matches(str(value), options, 1)
+        hint = f"; did you mean {close[0]!r}?" if close else ""
+        raise GeometryError(f"`{name}` is one of {options}, got {value!r}{hint}")
+
+
+def check_result_dtype(preferred, operand) -> jnp.dtype:
+    """The dtype of a result: the operands' own unless another is preferred.
+
+    Raises:
+      TypeError: An integer dtype, or a real one for complex operands.
+    """
+    if preferred is None:
+        return jnp.dtype(operand)
+    dtype = jax.dtypes.canonicalize_dtype(preferred)
+    if not jnp.issubdtype(dtype, jnp.inexact) or (
+        jnp.issubdtype(operand, jnp.complexfloating) and not jnp.issubdtype(dtype, jnp.complexfloating)
+    ):
+        raise TypeError(
+            f"`preferred_element_type` must be able to hold {operand} results: floating, and complex if they "
+            f"are; got {dtype}."
+        )
+    return dtype
