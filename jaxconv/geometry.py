@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Literal, get_args
 
-from jaxconv.axis import PADDING_MODES, AxisGeometry, PaddingMode, input_sizes
+from jaxconv.axis import PADDING_MODES, AxisGeometry, PaddingMode
 from jaxconv.errors import GeometryError
 from jaxconv.pattern import entry_count, unused_count
 
@@ -226,7 +226,9 @@ class ConvGeometry:
             input_dilation=1,
         )
 
-    def with_features(self, in_features: int, out_features: int, feature_group_count: int = 1) -> ConvGeometry:
+    def with_features(
+        self, in_features: int, out_features: int, feature_group_count: int = 1
+    ) -> ConvGeometry:
         """The same spatial geometry between other features."""
         return replace(
             self, in_features=in_features, out_features=out_features, feature_group_count=feature_group_count

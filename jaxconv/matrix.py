@@ -132,12 +132,12 @@ class ConvMatrix:
         return self.values.size * self.values.dtype.itemsize
 
     @property
-    def T(self) -> ConvMatrix:  # noqa: N802
+    def T(self) -> ConvMatrix:
         """The transpose, stored by its own rows."""
         return _transpose(self)
 
     @property
-    def H(self) -> ConvMatrix:  # noqa: N802
+    def H(self) -> ConvMatrix:
         """The adjoint: the transpose, conjugated."""
         transpose = self.T
         return ConvMatrix(transpose.values.conj(), self.geometry, transpose.transposed)
@@ -162,7 +162,9 @@ class ConvMatrix:
                 f"C has shape {self.shape}: it multiplies ({self.shape[1]},) or ({self.shape[1]}, batch), "
                 f"got {x.shape}; for feature maps call C(x)."
             )
-        return _product(self, x.reshape(x.shape[0], math.prod(x.shape[1:]))).reshape(self.shape[0], *x.shape[1:])
+        return _product(self, x.reshape(x.shape[0], math.prod(x.shape[1:]))).reshape(
+            self.shape[0], *x.shape[1:]
+        )
 
     def __rmatmul__(self, x: jax.Array) -> jax.Array:
         """``x @ C`` for ``(rows,)`` or ``(batch, rows)``."""
@@ -265,7 +267,7 @@ class ConvMatrix:
 
 
 @partial(jax.jit, static_argnames="precision")
-def _product(C: ConvMatrix, columns: jax.Array, precision=None) -> jax.Array:  # noqa: N803
+def _product(C: ConvMatrix, columns: jax.Array, precision=None) -> jax.Array:
     """(columns, batch) -> (rows, batch): every row of blocks times the cells that it reads."""
     blocks = block_rows(C.geometry, C.transposed)
     n, groups, height, slots, width = C.values.shape
@@ -283,7 +285,7 @@ def _product(C: ConvMatrix, columns: jax.Array, precision=None) -> jax.Array:  #
 
 
 @jax.jit
-def _transpose(C: ConvMatrix) -> ConvMatrix:  # noqa: N803
+def _transpose(C: ConvMatrix) -> ConvMatrix:
     """The same blocks, each transposed, in the order of the transpose's own rows."""
     blocks = block_rows(C.geometry, not C.transposed)
     n, groups, height, slots, width = C.values.shape

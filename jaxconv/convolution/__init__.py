@@ -11,11 +11,11 @@ from collections.abc import Sequence
 import jax
 import jax.numpy as jnp
 
+from jaxconv.axis import input_sizes
 from jaxconv.convolution import family
 from jaxconv.convolution.formulations import CONV, CONV_TRANSPOSE
 from jaxconv.convolution.padded import fill_border, fold_border, inner_geometry
 from jaxconv.errors import GeometryError
-from jaxconv.axis import input_sizes
 from jaxconv.geometry import ConvGeometry, Ints, Padding, PaddingMode, per_axis
 from jaxconv.operands import check_dtypes, check_kernel, check_map, check_option, check_result_dtype
 

@@ -5,8 +5,6 @@ A choice follows from static facts alone: the geometry and which member of the f
 
 from __future__ import annotations
 
-import math
-
 from jaxconv.geometry import ConvGeometry
 
 

@@ -18,9 +18,11 @@ import jax
 import jax.numpy as jnp
 from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir
+from jax.sharding import PartitionSpec
 
 from jaxconv.convolution import choose
 from jaxconv.convolution.formulations import CONV, CONV_KERNEL_VJP, CONV_TRANSPOSE
+from jaxconv.convolution.meshes import batch_spec, partitioned_automatically, reshard_like, vary_alike
 from jaxconv.geometry import ConvGeometry
 
 
@@ -48,7 +50,7 @@ def bind(member: Member, a, b, *, geometry: ConvGeometry, method="auto", precisi
     """Applies a member; ``method="auto"`` is resolved here and is static from then on."""
     if method == "auto":
         method = member.choose(geometry)
-    a, b = _same_manual_axes(a, b)
+    a, b = vary_alike(a, b)
     return member.primitive.bind(
         a, b, geometry=geometry, method=method, precision=precision, dtype=jnp.dtype(dtype or a.dtype)
     )
@@ -59,14 +61,23 @@ def _formulation(member: Member):
 
     @partial(jax.jit, static_argnames=("geometry", "method", "precision", "dtype"))
     def formulation(a, b, *, geometry, method, precision, dtype):
-        work = jnp.promote_types(jnp.promote_types(a.dtype, b.dtype), dtype)
-        if work.itemsize == 2 and method not in ("direct", "zero_insertion", "vjp"):
-            work = jnp.dtype(jnp.float32)  # XLA's convolution accumulates 16-bit floats in float32 by itself
-        result = member.formulations[method](a.astype(work), b.astype(work), geometry, precision)
+        work = _working_dtype(method, a.dtype, b.dtype, dtype)
+        multiply = partial(member.formulations[method], g=geometry, precision=precision)
+        spec = PartitionSpec() if member.result == "w" else batch_spec(a)
+        result = partitioned_automatically(multiply, spec, a.astype(work), b.astype(work))
         return result.astype(dtype)
 
     formulation.__name__ = member.primitive.name
     return formulation
+
+
+def _working_dtype(method: str, *dtypes):
+    """One dtype for both operands: a cotangent may be wider than what it meets."""
+    with jax.numpy_dtype_promotion("standard"):
+        work = jnp.result_type(*dtypes)
+    if work.itemsize == 2 and method not in ("direct", "zero_insertion", "vjp"):
+        return jnp.dtype(jnp.float32)  # XLA's convolution does this by itself for 16-bit floats
+    return work
 
 
 def _transpose_rule(member: Member, linear: int):
@@ -79,13 +90,15 @@ def _transpose_rule(member: Member, linear: int):
         operand, fixed = (a, b) if linear == 0 else (b, a)
         given = {member.result: cotangent, member.operands[1 - linear]: fixed}
         first, second = (given[name] for name in other.operands)
-        return bind(other, first, second, geometry=geometry, precision=precision, dtype=operand.aval.dtype)
+        aval = operand.aval
+        result = bind(other, first, second, geometry=geometry, precision=precision, dtype=aval.dtype)
+        return reshard_like(result, aval)
 
     return rule
 
 
 def _batching_rule(member: Member):
-    """vmap stays in the family: the mapped axis is folded into N, I, O or the groups.
+    """Keeps vmap in the family: the mapped axis is folded into N, I, O or the groups.
 
     An axis that two of x (N, I), w (I, O) and y (N, O) share goes where both have room; one that
     all three share makes more groups.
@@ -114,9 +127,8 @@ def _widened(g: ConvGeometry, where: str, size: int) -> ConvGeometry:
     """The geometry with room for `size` times as many input features, output features or groups."""
     wide_in = size if where in "IG" else 1
     wide_out = size if where in "OG" else 1
-    return g.with_features(
-        g.in_features * wide_in, g.out_features * wide_out, g.feature_group_count * (size if where == "G" else 1)
-    )
+    groups = g.feature_group_count * (size if where == "G" else 1)
+    return g.with_features(g.in_features * wide_in, g.out_features * wide_out, groups)
 
 
 def _fold(name: str, where: str, array, g: ConvGeometry):
@@ -154,21 +166,6 @@ def _empty(member: Member, operands, dims, g: ConvGeometry, dtype):
         "w": g.kernel_array_shape,
     }[member.result]
     return jnp.zeros((0, *shape), dtype)
-
-
-def _same_manual_axes(a, b):
-    """Under shard_map both operands must vary over the same mesh axes."""
-    varying = [_varying(jax.typeof(operand)) for operand in (a, b)]
-    missing = [tuple(sorted((varying[0] | varying[1]) - v)) for v in varying]
-    return tuple(
-        jax.lax.pcast(operand, axes, to="varying") if axes else operand
-        for operand, axes in zip((a, b), missing, strict=True)
-    )
-
-
-def _varying(aval) -> frozenset:
-    kind = getattr(aval, "manual_axis_type", None)
-    return getattr(kind, "varying", None) or getattr(aval, "vma", None) or frozenset()
 
 
 def _register(member: Member) -> None:

@@ -7,18 +7,16 @@ of one dtype, ``x: (N, *input_shape, in)``, ``kernel: (*kernel_shape, in // grou
 
 from __future__ import annotations
 
-import jax
-
 from jaxconv.convolution import direct, fft, im2col, matrix, subpixel, taps, vjp, zero_insertion
+from jaxconv.convolution.linear import linear_transpose
 
 
 def _transpose_in_x(conv):
     """The transpose of a convolution that is linear in x, by jax's own rules for its steps."""
 
     def conv_transpose(y, kernel, g, precision):
-        x = jax.ShapeDtypeStruct((y.shape[0], *g.input_shape, g.in_features), y.dtype)
-        (x,) = jax.linear_transpose(lambda x: conv(x, kernel, g, precision), x)(y)
-        return x
+        shape = (y.shape[0], *g.input_shape, g.in_features)
+        return linear_transpose(lambda x: conv(x, kernel, g, precision), shape, y)
 
     return conv_transpose
 
@@ -27,9 +25,7 @@ def _transpose_in_kernel(conv):
     """The gradient in the kernel of a convolution that is linear in it."""
 
     def conv_kernel_vjp(x, y, g, precision):
-        kernel = jax.ShapeDtypeStruct(g.kernel_array_shape, x.dtype)
-        (kernel,) = jax.linear_transpose(lambda kernel: conv(x, kernel, g, precision), kernel)(y)
-        return kernel
+        return linear_transpose(lambda kernel: conv(x, kernel, g, precision), g.kernel_array_shape, y)
 
     return conv_kernel_vjp
 

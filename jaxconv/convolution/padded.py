@@ -6,6 +6,7 @@ import numpy as np
 from jax import lax
 
 from jaxconv.axis import AxisGeometry
+from jaxconv.convolution.linear import linear_transpose
 from jaxconv.geometry import ConvGeometry
 from jaxconv.pattern import shown_cell
 
@@ -41,8 +42,8 @@ def fold_border(x: jax.Array, g: ConvGeometry) -> jax.Array:
     """The transpose of `fill_border`: adds every padded cell to the cell that it showed."""
     if g.padding_mode == "zeros":
         return x
-    unpadded = jax.ShapeDtypeStruct((x.shape[0], *g.input_shape, g.in_features), x.dtype)
-    return jax.linear_transpose(lambda x: stretch_and_pad(x, g), unpadded)(x)[0]
+    shape = (x.shape[0], *g.input_shape, g.in_features)
+    return linear_transpose(lambda x: stretch_and_pad(x, g), shape, x)
 
 
 def runs(axis: AxisGeometry) -> list[tuple[int, int, int]]:

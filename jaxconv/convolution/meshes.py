@@ -1,0 +1,50 @@
+"""What a bilinear rule owes to meshes: types that say how an array is laid out must agree.
+
+Inside `jax.shard_map` an array's type names the mesh axes that it varies over; on a mesh with
+explicit axes it names its sharding. On ordinary (automatic) meshes there is nothing to do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import jax
+from jax import lax
+from jax.sharding import AxisType, PartitionSpec
+
+
+def vary_alike(*arrays: jax.Array) -> tuple[jax.Array, ...]:
+    """The same arrays, each varying over every manual mesh axis that any of them varies over."""
+    axes = [_varying(array) for array in arrays]
+    every = frozenset().union(*axes)
+    return tuple(
+        lax.pcast(array, tuple(sorted(every - own)), to="varying") if every - own else array
+        for array, own in zip(arrays, axes, strict=True)
+    )
+
+
+def _varying(array) -> frozenset:
+    kind = getattr(jax.typeof(array), "manual_axis_type", None)
+    return getattr(kind, "varying", frozenset())
+
+
+def partitioned_automatically(function: Callable, spec: PartitionSpec, *operands):
+    """Calls `function`; on an explicit mesh XLA partitions it, and only its result is typed, by `spec`."""
+    if not _mesh_is_explicit():
+        return function(*operands)
+    return jax.sharding.auto_axes(function, out_sharding=spec)(*operands)
+
+
+def batch_spec(array: jax.Array) -> PartitionSpec:
+    """How an explicit mesh shards the leading axis."""
+    return PartitionSpec(*jax.typeof(array).sharding.spec[:1])
+
+
+def reshard_like(array: jax.Array, aval) -> jax.Array:
+    """The array with the explicit sharding that `aval` has: a cotangent's type is its primal's."""
+    return jax.sharding.reshard(array, aval.sharding.spec) if _mesh_is_explicit() else array
+
+
+def _mesh_is_explicit() -> bool:
+    mesh = jax.sharding.get_abstract_mesh()
+    return not mesh.empty and AxisType.Explicit in mesh.axis_types
