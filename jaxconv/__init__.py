@@ -1,5 +1,7 @@
 """Convolutions as explicit sparse matrices, and everything that follows from it, in JAX."""
 
+from importlib import import_module
+
 from jaxconv.axis import AxisGeometry
 from jaxconv.convolution import CONV_METHODS, CONV_TRANSPOSE_METHODS, conv, conv_kernel_vjp, conv_transpose
 from jaxconv.errors import GeometryError, SizeError
@@ -8,3 +10,38 @@ from jaxconv.kernels import transposed_kernel
 from jaxconv.matrix import ConvMatrix, conv_matrix
 
 __version__ = "0.1.0"
+
+# Loaded when first used: they bring other libraries along.
+_LAZY = {
+    "ConvMatrixOperator": "jaxconv.operators",
+    "ConvOperator": "jaxconv.operators",
+    "RELATIONSHIPS": "jaxconv.relationships",
+    "symbols": "jaxconv.symbolic",
+    "verify": "jaxconv.claims",
+}
+
+__all__ = [
+    "CONV_METHODS",
+    "CONV_TRANSPOSE_METHODS",
+    "AxisGeometry",
+    "ConvGeometry",
+    "ConvMatrix",
+    "GeometryError",
+    "SizeError",
+    "conv",
+    "conv_kernel_vjp",
+    "conv_matrix",
+    "conv_transpose",
+    "transposed_kernel",
+    *_LAZY,
+]
+
+
+def __getattr__(name: str):
+    if name in _LAZY:
+        return getattr(import_module(_LAZY[name]), name)
+    raise AttributeError(f"module 'jaxconv' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

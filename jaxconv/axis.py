@@ -111,8 +111,9 @@ class AxisGeometry:
           GeometryError: The padding holds something other than zeros: its transpose folds the
             padding back, which no zero-padded convolution does.
 
-        >>> AxisGeometry(size=6, kernel=3, stride=2, padding=(1, 1)).transposed()
-        AxisGeometry(size=3, kernel=3, stride=1, padding=(1, 2), dilation=1, input_dilation=2, padding_mode='zeros')
+        >>> equivalent = AxisGeometry(size=6, kernel=3, stride=2, padding=(1, 1)).transposed()
+        >>> equivalent.size, equivalent.input_dilation, equivalent.padding, equivalent.out_size
+        (3, 2, (1, 2), 6)
         """
         if self.padding_mode != "zeros":
             raise GeometryError(

@@ -164,6 +164,18 @@ class ConvGeometry:
         return (*self.kernel_shape, self.in_features // self.feature_group_count, self.out_features)
 
     @property
+    def arguments(self) -> dict:
+        """What `conv`, `conv_transpose` and `conv_kernel_vjp` take by keyword, resolved."""
+        return {
+            "strides": self.strides,
+            "padding": self.padding,
+            "padding_mode": self.padding_mode,
+            "input_dilation": self.input_dilation,
+            "kernel_dilation": self.kernel_dilation,
+            "feature_group_count": self.feature_group_count,
+        }
+
+    @property
     def matrix_shape(self) -> tuple[int, int]:
         """Shape of C: (outputs, inputs), features included."""
         return (

@@ -269,12 +269,13 @@ def _split(name: str, shape: tuple[int, ...], n: int) -> tuple[tuple[int, ...], 
     """The batch and the spatial part of a feature map's shape."""
     if n < 1:
         raise GeometryError(
-            f"the kernel must be (*kernel_shape, in // groups, out) with one spatial axis or more, got {n + 2} axes."
+            f"the kernel must be (*kernel_shape, in // groups, out) with at least one spatial axis, "
+            f"got {n + 2} axes."
         )
     if len(shape) < n + 1:
         raise GeometryError(
-            f"the kernel has {n} spatial axes, so `{name}` must be (*batch, *spatial, features) with at least "
-            f"{n + 1} axes, got {shape}."
+            f"the kernel has {n} spatial axes, so `{name}` must be (*batch, *spatial, features) with at "
+            f"least {n + 1} axes, got {shape}."
         )
     return shape[: -n - 1], shape[-n - 1 : -1]
 
@@ -289,8 +290,8 @@ def _check_input_shape(geometry: ConvGeometry, output_shape: tuple[int, ...], ou
     if geometry.output_shape != output_shape:
         sizes = [list(input_sizes(out, axis)) for out, axis in zip(output_shape, geometry.axes, strict=True)]
         raise GeometryError(
-            f"the forward convolution takes input_shape={geometry.input_shape} to {geometry.output_shape}, but "
-            f"`y` is {output_shape}; the input sizes that it takes there are, per axis, {sizes}. {geometry}"
+            f"the forward convolution takes input_shape={geometry.input_shape} to {geometry.output_shape}, "
+            f"but `y` is {output_shape}; the input sizes that lead there are, per axis, {sizes}. {geometry}"
         )
     if output_padding is None:
         return

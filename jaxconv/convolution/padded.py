@@ -50,7 +50,7 @@ def runs(axis: AxisGeometry) -> list[tuple[int, int, int]]:
     """A padded axis as runs ``(first cell, length, step)`` of stretched cells, step 1, -1 or 0.
 
     >>> runs(AxisGeometry(4, 1, padding=(2, 1), padding_mode="reflect"))
-    [(2, 2, -1), (0, 4, 1), (2, 1, 1)]
+    [(2, 3, -1), (1, 3, 1), (2, 1, 1)]
     >>> runs(AxisGeometry(4, 1, padding=(3, 0), padding_mode="replicate"))
     [(0, 4, 0), (1, 3, 1)]
     """

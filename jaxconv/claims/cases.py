@@ -1,0 +1,175 @@
+"""Random geometries of every kind, with numbers and what the definition makes of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import cached_property
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxconv.claims import oracle
+from jaxconv.errors import GeometryError
+from jaxconv.geometry import ConvGeometry
+
+BATCH = 2
+
+# Each kind forces what its name says; everything else is drawn.
+KINDS: dict[str, dict] = {
+    "2-D": {"ndim": 2},
+    "1-D": {"ndim": 1},
+    "3-D": {"ndim": 3},
+    "strides": {"ndim": 2, "strides": (2, 3)},
+    "kernel dilation": {"ndim": 2, "kernel_dilation": (2, 3), "kernel_shape": (2, 3)},
+    "input dilation": {"ndim": 2, "input_dilation": (3, 2)},
+    "both dilations": {"ndim": 1, "input_dilation": (2,), "kernel_dilation": (3,), "strides": (2,)},
+    "cropping": {"ndim": 2, "padding": ((-1, 2), (3, -2)), "input_shape": (6, 7)},
+    "wide padding": {"ndim": 1, "padding": ((7, 4),), "kernel_shape": (3,)},
+    "groups": {"ndim": 2, "feature_group_count": 2, "in_features": 4, "out_features": 6},
+    "depthwise": {"ndim": 2, "feature_group_count": 3, "in_features": 3, "out_features": 6},
+    "circular": {"ndim": 2, "padding_mode": "circular", "padding": ((2, 1), (0, 4))},
+    "reflect": {"ndim": 2, "padding_mode": "reflect", "padding": ((2, 1), (0, 4)), "input_dilation": (1, 2)},
+    "replicate": {"ndim": 2, "padding_mode": "replicate", "padding": ((2, 1), (-1, 4)), "strides": (2, 1)},
+    "complex": {"ndim": 2, "complex": True},
+}
+
+
+class Case:
+    """A geometry with random numbers, and the exact answers by the definition.
+
+    Answers are computed in double precision from the numbers as they are stored in `dtype`.
+    """
+
+    def __init__(self, geometry: ConvGeometry, dtype: np.dtype, rng: np.random.Generator):
+        """Draws x, kernel and y."""
+        g = geometry
+        self.geometry = g
+        self.dtype = dtype
+        self.x = self._draw(rng, (BATCH, *g.input_shape, g.in_features))
+        self.kernel = self._draw(rng, g.kernel_array_shape)
+        self.y = self._draw(rng, (BATCH, *g.output_shape, g.out_features))
+
+    def _draw(self, rng, shape) -> np.ndarray:
+        numbers = rng.normal(size=shape)
+        if np.issubdtype(self.dtype, np.complexfloating):
+            numbers = numbers + 1j * rng.normal(size=shape)
+        return numbers.astype(self.dtype)
+
+    def run(self, function: Callable, *arrays: np.ndarray):
+        """A jitted call, every array of its result in double precision."""
+        return jax.tree.map(_double, jax.jit(function)(*map(jnp.asarray, arrays)))
+
+    @cached_property
+    def C(self) -> np.ndarray:
+        """The matrix by the definition."""
+        return oracle.matrix(_double(self.kernel), self.geometry)
+
+    def forward(self, magnitude: bool = False) -> np.ndarray:
+        """C x, or |C| |x|."""
+        C, x = (abs(self.C), abs(_double(self.x))) if magnitude else (self.C, _double(self.x))
+        return (x.reshape(BATCH, -1) @ C.T).reshape(self.y.shape)
+
+    def backward(self, magnitude: bool = False) -> np.ndarray:
+        """C-transposed y, or its magnitude."""
+        C, y = (abs(self.C), abs(_double(self.y))) if magnitude else (self.C, _double(self.y))
+        return (y.reshape(BATCH, -1) @ C).reshape(self.x.shape)
+
+    def kernel_gradient(self, magnitude: bool = False) -> np.ndarray:
+        """The gradient of <C x, y> in the kernel, or its magnitude."""
+        x, y = _double(self.x), _double(self.y)
+        return oracle.kernel_gradient(*((abs(x), abs(y)) if magnitude else (x, y)), self.geometry)
+
+    def gap(self, got: np.ndarray, quantity: Callable[..., np.ndarray], method: str = "") -> float:
+        """How far `got` is from the exact answer, in units of the rounding bound.
+
+        The bound of a sum of n products is ``n eps`` times the sum of their magnitudes; of the
+        fft, whose error follows norms, ``eps log2(n)`` times their product.
+        """
+        expected, magnitude = quantity(), quantity(magnitude=True)
+        taps = self.kernel[..., 0, 0].size
+        terms, factors = {
+            "forward": (taps * self.kernel.shape[-2], (self.x, self.kernel)),
+            "backward": (taps * self.kernel.shape[-1], (self.y, self.kernel)),
+            "kernel_gradient": (self.y[..., 0].size, (self.x, self.y)),
+        }[quantity.__name__]
+        if method == "fft":
+            terms = np.log2(self.x.size + self.kernel.size)
+            magnitude = np.full_like(magnitude, np.prod([np.linalg.norm(_double(a)) for a in factors]))
+        return gap(got, expected, magnitude, terms, self.dtype)
+
+    def example(self, note: str = "") -> str:
+        """Python that makes the geometry again."""
+        return f"g = {self.geometry!r}" + (f"  # {note}" if note else "")
+
+
+def gap(got, expected, magnitude, terms: float, dtype) -> float:
+    """The largest |got - expected| over its bound ``c (terms + 2) eps magnitude``, nan if any is nan."""
+    complex_products = 4 if np.issubdtype(dtype, np.complexfloating) else 1
+    bound = complex_products * (terms + 2) * float(jnp.finfo(dtype).eps) * magnitude
+    if got.shape != expected.shape:
+        return float("inf")
+    difference = abs(got - expected)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = np.where(difference == 0, 0.0, difference / bound)
+    return float(ratio.max(initial=0.0))
+
+
+def _double(array) -> np.ndarray:
+    array = np.asarray(array)
+    return array.astype(np.complex128 if np.iscomplexobj(array) else np.float64)
+
+
+class Cases:
+    """What a claim may draw from: cases, geometries, a random generator."""
+
+    def __init__(self, dtype: str, trials: int, seed: int):
+        """Claims draw from generators of their own, so that one claim alone sees the same cases."""
+        self.dtype = np.dtype(jnp.dtype(dtype))
+        self.trials = trials
+        self.seed = seed
+        self._drawn: list[Case] = []
+
+    def __iter__(self) -> Iterator[Case]:
+        """`trials` cases, cycling through the kinds; the same for every claim."""
+        kinds = list(KINDS)
+        for index in range(self.trials):
+            if index == len(self._drawn):
+                rng = np.random.default_rng((self.seed, index))
+                kind = dict(KINDS[kinds[index % len(kinds)]])
+                dtype = _complex_of(self.dtype) if kind.pop("complex", False) else self.dtype
+                self._drawn.append(Case(draw(rng, **kind), dtype, rng))
+            yield self._drawn[index]
+
+    def zero_padded(self) -> Iterator[Case]:
+        """The cases that lax can express too."""
+        return (case for case in self if case.geometry.padding_mode == "zeros")
+
+
+def draw(rng: np.random.Generator, ndim: int, **fixed) -> ConvGeometry:
+    """A random geometry with some arguments fixed."""
+
+    def ints(low: int, high: int) -> tuple[int, ...]:
+        return tuple(int(v) for v in rng.integers(low, high, ndim, endpoint=True))
+
+    largest = {1: 12, 2: 7, 3: 4}[ndim]
+    while True:
+        arguments = {
+            "input_shape": ints(2, largest),
+            "kernel_shape": ints(1, 3),
+            "in_features": int(rng.integers(1, 3, endpoint=True)),
+            "out_features": int(rng.integers(1, 3, endpoint=True)),
+            "strides": ints(1, 3),
+            "padding": tuple(zip(ints(0, 3), ints(0, 3), strict=True)),
+            "kernel_dilation": ints(1, 2),
+        } | fixed
+        try:
+            g = ConvGeometry(**arguments)
+        except GeometryError:
+            continue
+        if g.nnz:
+            return g
+
+
+def _complex_of(dtype: np.dtype) -> np.dtype:
+    return np.dtype(np.complex128 if dtype.itemsize >= 8 else np.complex64)

@@ -1,0 +1,79 @@
+"""What a claim is: a statement, its source, and a check that tries it on geometries."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from jaxconv.claims.cases import Case, Cases
+from jaxconv.claims.report import Row
+
+
+class Trial(NamedTuple):
+    """One thing tried.
+
+    Attributes:
+      gap: In units of the rounding bound; it holds up to 1.
+      example: Called for Python that makes it again, should it fail.
+      count: How many geometries this stands for.
+    """
+
+    gap: float
+    example: Callable[[], str]
+    count: int = 1
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A statement with the check that tries it."""
+
+    name: str
+    statement: str
+    source: str
+    check: Callable[[Cases], Iterable[Trial]]
+
+    def run(self, cases: Cases) -> Row:
+        """Tries the claim on the cases."""
+        start = time.perf_counter()
+        worst, trials, example = 0.0, 0, ""
+        for trial in self.check(cases):
+            trials += trial.count
+            if not trial.gap <= 1 and not example:  # nan is a failure too
+                example = trial.example()
+            worst = max(worst, trial.gap) if trial.gap == trial.gap else float("nan")
+        ok = trials > 0 and not example
+        return Row(
+            self.name, self.statement, self.source, trials, worst, ok, example, time.perf_counter() - start
+        )
+
+
+REGISTERED: dict[str, Claim] = {}
+
+
+def claim(name: str, statement: str, source: str) -> Callable:
+    """Registers a check under a name."""
+
+    def register(check: Callable[[Cases], Iterable[Trial]]) -> Callable:
+        REGISTERED[name] = Claim(name, statement, source, check)
+        return check
+
+    return register
+
+
+def by_method(case: Case, results: dict[str, np.ndarray], quantity: Callable) -> Iterator[Trial]:
+    """One trial a formulation; together they stand for one geometry."""
+    for count, (method, got) in enumerate(results.items()):
+        yield Trial(
+            case.gap(got, quantity, method),
+            lambda method=method: case.example(f"method={method!r}"),
+            int(count == 0),
+        )
+
+
+def exact(holds: bool, example: str) -> Trial:
+    """A trial in integers: it holds or it does not."""
+    return Trial(0.0 if holds else float("inf"), lambda: example)

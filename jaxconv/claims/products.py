@@ -1,0 +1,101 @@
+"""C is the convolution, by every formulation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from jax import lax
+
+from jaxconv.claims.cases import Case, Cases, gap
+from jaxconv.claims.claim import Trial, by_method, claim, exact
+from jaxconv.convolution import CONV_METHODS, conv
+from jaxconv.convolution.direct import channels_last
+from jaxconv.matrix import conv_matrix
+from jaxconv.pattern import reads
+
+
+@claim("matrix", "C is the convolution's definition written as a matrix", "guide 4.1")
+def matrix(cases: Cases) -> Iterator[Trial]:
+    """Every entry of C, and how many there are, against loops over windows."""
+    for case in cases:
+        got = case.run(lambda kernel, g=case.geometry: conv_matrix(kernel, g).todense(), case.kernel)
+        taps = np.prod(case.geometry.kernel_shape)
+        yield Trial(gap(got, case.C, abs(case.C), taps, case.dtype), case.example)
+
+
+@claim("pattern", "C has an entry exactly where a tap meets an input cell", "guide 4.1; numpy.pad")
+def pattern(cases: Cases) -> Iterator[Trial]:
+    """One axis, every padding mode: the index arrays against the definition, in integers."""
+    from jaxconv.claims import oracle
+    from jaxconv.claims.cases import draw
+
+    rng = np.random.default_rng((cases.seed, 1))
+    for mode in oracle.NUMPY_MODES:
+        for _ in range(10 * cases.trials):
+            padding = tuple(int(p) for p in rng.integers(-2, 9, 2))
+            dilation = int(rng.integers(1, 4))
+            g = draw(rng, 1, padding=(padding,), padding_mode=mode, input_dilation=dilation).with_features(
+                1, 1
+            )
+            out, _, cell = reads(g.axes[0])
+            counted = np.zeros(g.matrix_shape)
+            np.add.at(counted, (out, cell), 1)
+            yield exact((counted == oracle.matrix(np.ones((*g.kernel_shape, 1, 1)), g)).all(), f"g = {g!r}")
+
+
+@claim("product", "C @ x, C(x) and C.T @ y are products with C", "guide 4.1")
+def product(cases: Cases) -> Iterator[Trial]:
+    """The stored layout's products against dense ones."""
+    for case in cases:
+
+        def products(kernel, x, y, g=case.geometry):
+            C = conv_matrix(kernel, g)
+            flat = (C @ x.reshape(x.shape[0], -1).T).T
+            back = (C.T @ y.reshape(y.shape[0], -1).T).T
+            return C(x), flat.reshape(y.shape), C.T(y), back.reshape(x.shape)
+
+        maps, flat, maps_back, flat_back = case.run(products, case.kernel, case.x, case.y)
+        worst = max(
+            *(case.gap(got, case.forward) for got in (maps, flat)),
+            *(case.gap(got, case.backward) for got in (maps_back, flat_back)),
+        )
+        yield Trial(worst, case.example)
+
+
+@claim("conv", "conv by every formulation is C x", "guide 2, 4.1")
+def formulations(cases: Cases) -> Iterator[Trial]:
+    """Direct, matrix, im2col, taps, fft and auto."""
+    for case in cases:
+        g = case.geometry
+
+        def every(x, kernel, g=g):
+            return {m: conv(x, kernel, method=m, **g.arguments) for m in (*CONV_METHODS, "auto")}
+
+        yield from by_method(case, case.run(every, case.x, case.kernel), case.forward)
+
+
+def lax_conv(case: Case):
+    """lax.conv_general_dilated with the case's geometry, in its own arguments."""
+    g = case.geometry
+
+    def function(x, kernel):
+        return lax.conv_general_dilated(
+            x,
+            kernel,
+            g.strides,
+            g.padding,
+            lhs_dilation=g.input_dilation,
+            rhs_dilation=g.kernel_dilation,
+            dimension_numbers=channels_last(g.ndim),
+            feature_group_count=g.feature_group_count,
+        )
+
+    return function
+
+
+@claim("lax", "C x is lax.conv_general_dilated", "jax")
+def lax_agrees(cases: Cases) -> Iterator[Trial]:
+    """XLA's convolution against the dense product."""
+    for case in cases.zero_padded():
+        yield Trial(case.gap(case.run(lax_conv(case), case.x, case.kernel), case.forward), case.example)

@@ -1,0 +1,89 @@
+"""What a verification found: one row a claim."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+
+
+@dataclass(frozen=True)
+class Row:
+    """One claim and how it fared.
+
+    Attributes:
+      name: To ask for it alone.
+      statement: What is claimed.
+      source: Where it comes from.
+      trials: Geometries tried.
+      worst: The largest gap found, in units of the rounding bound; 0 where integers agree.
+      ok: Whether it held everywhere.
+      counterexample: Python that makes the first geometry where it failed; empty if it held.
+      seconds: How long it took.
+    """
+
+    name: str
+    statement: str
+    source: str
+    trials: int
+    worst: float
+    ok: bool
+    counterexample: str
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Report:
+    """The rows, and what they were computed with.
+
+    Attributes:
+      rows: One a claim.
+      dtype: Of the numbers.
+      seed: Of the random geometries and numbers.
+      device: Where it ran.
+      versions: Of jaxconv, jax and Python.
+    """
+
+    rows: tuple[Row, ...]
+    dtype: str
+    seed: int
+    device: str
+    versions: dict[str, str]
+
+    @property
+    def ok(self) -> bool:
+        """Whether every claim held, and there was one."""
+        return bool(self.rows) and all(row.ok for row in self.rows)
+
+    def table(self):
+        """A `rich.table.Table` for people."""
+        from rich.table import Table
+        from rich.text import Text
+
+        versions = ", ".join(f"{name} {version}" for name, version in self.versions.items())
+        table = Table(
+            title=f"{len(self.rows)} claims in {self.dtype} on {self.device}",
+            caption=f"gap: the worst, in units of the rounding bound; {versions}, seed {self.seed}",
+            row_styles=["", "dim"],
+        )
+        table.add_column("claim", style="bold", no_wrap=True)
+        table.add_column("statement", ratio=1)
+        table.add_column("source")
+        table.add_column("tried", justify="right")
+        table.add_column("gap", justify="right")
+        table.add_column("verdict", justify="center")
+        for row in self.rows:
+            verdict = Text("holds", "green") if row.ok else Text("FAILS", "bold red")
+            gap = "exact" if row.worst == 0 else f"{row.worst:.2g}"
+            # Text, not markup: a statement may hold square brackets.
+            table.add_row(row.name, Text(row.statement), Text(row.source), f"{row.trials:,}", gap, verdict)
+        return table
+
+    def counterexamples(self) -> str:
+        """The failed claims, each with Python that makes the geometry where it failed."""
+        return "\n".join(
+            f"{row.name}: {row.statement}\n    {row.counterexample}" for row in self.rows if not row.ok
+        )
+
+    def to_json(self) -> str:
+        """Everything, as JSON."""
+        return json.dumps({"ok": self.ok, **asdict(self)}, indent=2)
