@@ -63,7 +63,7 @@ def conv_matrix(kernel: jax.Array, geometry: ConvGeometry, *, max_bytes: int | N
     blocks = block_rows(geometry)
     # (taps, in, groups, out) -> (groups, out, taps, in), then one block for each slot of each row.
     kernel = kernel.reshape(taps, -1, groups, geometry.out_features // groups).transpose(2, 3, 0, 1)
-    values = jnp.where(blocks.filled[:, :, None], kernel[:, :, blocks.tap], jnp.zeros((), kernel.dtype))
+    values = jnp.where(blocks.filled[None, None, :, :, None], kernel[:, :, blocks.tap], jnp.zeros((), kernel.dtype))
     return ConvMatrix(jnp.moveaxis(values, 2, 0), geometry)
 
 

@@ -46,5 +46,5 @@ def _shifted(x: jax.Array, corner, g: ConvGeometry) -> jax.Array:
 def _features(x: jax.Array, weights: jax.Array, precision) -> jax.Array:
     """(..., groups, in) times (in, groups, out); without a sum where a group has one feature."""
     if weights.shape[0] == 1:
-        return x * weights[0]
+        return x * weights.reshape((1,) * (x.ndim - 2) + weights.shape[1:])
     return jnp.einsum("...gi,igo->...go", x, weights, precision=precision)

@@ -1,0 +1,188 @@
+"""The command line: ``jaxconv verify | arithmetic | matrix | demo``."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+from rich.console import Console
+
+from jaxconv import __version__
+from jaxconv.errors import GeometryError
+from jaxconv.geometry import PADDING_WORDS, ConvGeometry
+
+console = Console()
+
+
+@dataclass(frozen=True)
+class GeometryOptions:
+    """One convolution; a single number serves every axis."""
+
+    input: tuple[int, ...]
+    """Spatial shape of the input."""
+    kernel: tuple[int, ...]
+    """Spatial shape of the kernel."""
+    strides: tuple[int, ...] = (1,)
+    """Cells between windows."""
+    padding: tuple[str, ...] = ("VALID",)
+    """A word (VALID SAME SAME_LOWER HALF FULL CAUSAL), or for every axis a number or low,high."""
+    padding_mode: Literal["zeros", "circular", "reflect", "replicate"] = "zeros"
+    """What the padding holds."""
+    kernel_dilation: tuple[int, ...] = (1,)
+    """Cells between taps."""
+    input_dilation: tuple[int, ...] = (1,)
+    """Inserts zeros between inputs."""
+    in_features: int = 1
+    """Features of the input."""
+    out_features: int = 1
+    """Features of the output."""
+    feature_group_count: Annotated[int, tyro.conf.arg(aliases=["--groups"])] = 1
+    """Groups."""
+
+    def geometry(self) -> ConvGeometry:
+        """The geometry that the options describe."""
+        n = max(len(self.input), len(self.kernel))
+        return ConvGeometry(
+            self.input * n if len(self.input) == 1 else self.input,
+            self.kernel * n if len(self.kernel) == 1 else self.kernel,
+            in_features=self.in_features,
+            out_features=self.out_features,
+            strides=_one_or_many(self.strides),
+            padding=_padding(self.padding),
+            padding_mode=self.padding_mode,
+            input_dilation=_one_or_many(self.input_dilation),
+            kernel_dilation=_one_or_many(self.kernel_dilation),
+            feature_group_count=self.feature_group_count,
+        )
+
+
+Geometry = Annotated[GeometryOptions, tyro.conf.arg(name="")]
+
+
+def _one_or_many(values: tuple):
+    return values[0] if len(values) == 1 else values
+
+
+def _padding(entries: Sequence[str]):
+    if len(entries) == 1 and entries[0].upper() in PADDING_WORDS:
+        return entries[0].upper()
+    try:
+        numbers = [tuple(int(number) for number in entry.split(",")) for entry in entries]
+    except ValueError:
+        raise GeometryError(
+            f"--padding takes one of {', '.join(PADDING_WORDS)}, or for every axis a number or low,high; "
+            f"got {' '.join(entries)}."
+        ) from None
+    values = tuple(_one_or_many(pair) for pair in numbers)
+    return values[0] if len(values) == 1 and isinstance(values[0], int) else values
+
+
+def arithmetic(geometry: Geometry) -> None:
+    """Sizes of a convolution and its transpose, and how to write both elsewhere."""
+    from jaxconv.arithmetic import explain
+
+    console.print(explain(geometry.geometry()))
+
+
+def matrix(
+    geometry: Geometry,
+    kernel_file: Path | None = None,
+    out: Path | None = None,
+    transposed: bool = False,
+    order: Literal["channels_last", "channels_first"] = "channels_last",
+) -> None:
+    """The matrix C of a convolution, printed if it is small or written to a file.
+
+    Args:
+      geometry: Which convolution.
+      kernel_file: The kernel, a NumPy .npy file of shape (*kernel, in // groups, out), or (*kernel)
+        for one feature. Without it the taps count 1, 2, 3, ...
+      out: C.npz (SciPy), C.mtx (Matrix Market) or C.png (a picture).
+      transposed: C-transposed.
+      order: How rows and columns number the cells of feature maps.
+    """
+    from jaxconv.matrix_files import read_kernel, show, write
+
+    g = geometry.geometry()
+    kernel = None if kernel_file is None else read_kernel(kernel_file, g)
+    if out is None:
+        console.print(show(g, kernel, transposed, order), highlight=False, markup=False, soft_wrap=True)
+    else:
+        console.print(write(g, kernel, transposed, order, out), highlight=False, soft_wrap=True)
+
+
+def verify(
+    claim: tuple[str, ...] = (),
+    dtype: str = "float64",
+    trials: int = 15,
+    seed: int = 0,
+    json: Path | None = None,
+    list: bool = False,
+) -> None:
+    """Tries every claim on this machine; exit status 1 if one fails.
+
+    Args:
+      claim: Only these claims, by name.
+      dtype: float16, bfloat16, float32, float64, complex64 or complex128.
+      trials: Random geometries for each claim.
+      seed: Of the geometries and the numbers.
+      json: Write the report there too.
+      list: Only list the claims.
+    """
+    from rich.progress import track
+
+    from jaxconv.claims import CLAIMS
+    from jaxconv.claims import verify as run
+
+    if list:
+        for known in CLAIMS.values():
+            console.print(f"{known.name:24}{known.statement}", highlight=False, markup=False)
+        return
+    names = claim or tuple(CLAIMS)
+    rows = iter(track(names, "verifying", console=console, transient=True))
+    next(rows, None)
+    report = run(names, dtype=dtype, trials=trials, seed=seed, progress=lambda _: next(rows, None))
+    console.print(report.table())
+    if json is not None:
+        json.parent.mkdir(parents=True, exist_ok=True)
+        json.write_text(report.to_json())
+    if not report.ok:
+        console.print(f"These claims fail:\n{report.counterexamples()}", highlight=False, markup=False)
+        raise SystemExit(1)
+
+
+def demo(out: Path = Path("runs/demo"), steps: int | None = None, seed: int = 0) -> None:
+    """Verifies the claims, filters a photograph and trains a small network on real digits.
+
+    Args:
+      out: Folder for pictures, metrics.json and summary.md.
+      steps: Of the training; the demo's own number by default.
+      seed: Of everything random.
+    """
+    from jaxconv.demo import run
+
+    run(out, seed=seed, **({} if steps is None else {"steps": steps}))
+
+
+COMMANDS = {"verify": verify, "arithmetic": arithmetic, "matrix": matrix, "demo": demo}
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Runs one command; mistakes of the caller are one line and exit status 2."""
+    arguments = sys.argv[1:] if arguments is None else list(arguments)
+    if arguments == ["--version"]:
+        console.print(f"jaxconv {__version__}", highlight=False)
+        return
+    try:
+        tyro.extras.subcommand_cli_from_dict(
+            COMMANDS, prog="jaxconv", description=__doc__, args=arguments, sort_subcommands=False
+        )
+    except (GeometryError, TypeError, OSError) as error:
+        Console(stderr=True).print(
+            f"jaxconv: {error}", style="red", highlight=False, markup=False, soft_wrap=True
+        )
+        raise SystemExit(2) from None

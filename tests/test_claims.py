@@ -1,0 +1,153 @@
+"""`jaxconv.verify`: it holds, it is reproducible, and it fails when a formulation is broken."""
+
+import json
+
+import jax
+import numpy as np
+import pytest
+
+import jaxconv
+from jaxconv import GeometryError, verify
+from jaxconv.claims import CLAIMS
+from jaxconv.claims.cases import KINDS, Cases
+from jaxconv.convolution import formulations
+
+CHEAP = ["relationship-14", "equivalent-pattern", "stride-2-transpose", "counts"]
+
+
+@pytest.fixture(scope="module")
+def report():
+    return verify(trials=3, seed=5)
+
+
+def test_every_claim_holds(report):
+    assert report.ok, report.counterexamples()
+    assert [row.name for row in report.rows] == list(CLAIMS)
+    assert all(0 <= row.worst <= 1 and row.trials > 0 for row in report.rows)
+
+
+def test_rounding_is_seen_but_small(report):
+    """Gaps are real numbers below the bound, not zeros by construction."""
+    gaps = {row.name: row.worst for row in report.rows}
+    assert 0 < gaps["conv"] < 1
+    assert 0 < gaps["conv_transpose"] < 1
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "complex64"])
+def test_other_dtypes(dtype):
+    names = ["conv", "conv_transpose", "kernel-gradient", "product"]
+    report = verify(names, dtype=dtype, trials=2)
+    assert report.ok, report.counterexamples()
+
+
+def test_the_enumeration_is_large():
+    rows = verify(["relationship-14", "relationship-15", "equivalent-pattern"]).rows
+    assert all(row.trials >= 100_000 for row in rows)
+
+
+def test_every_relationship_is_a_claim():
+    assert [f"relationship-{n}" in CLAIMS for n in range(1, 16)] == [True] * 15
+
+
+def test_cases_cover_every_kind():
+    geometries = [case.geometry for case in Cases("float64", len(KINDS), 0)]
+    assert {g.ndim for g in geometries} == {1, 2, 3}
+    assert {g.padding_mode for g in geometries} == {"zeros", "circular", "reflect", "replicate"}
+    for name in ("strides", "input_dilation", "kernel_dilation"):
+        assert any(max(getattr(g, name)) > 1 for g in geometries)
+    assert any(g.feature_group_count == g.in_features > 1 for g in geometries)
+    assert any(min(min(pair) for pair in g.padding) < 0 for g in geometries)
+    assert any(max(g.output_padding) > 0 for g in geometries)
+
+
+def test_a_seed_makes_the_same_cases():
+    first, again, other = ([case.x for case in Cases("float32", 3, seed)] for seed in (1, 1, 2))
+    assert all((a == b).all() for a, b in zip(first, again, strict=True))
+    assert any(a.shape != b.shape or (a != b).any() for a, b in zip(first, other, strict=True))
+
+
+@pytest.fixture
+def broken(monkeypatch):
+    """Replaces one formulation and forgets what was compiled from the right one."""
+
+    def replace(table, method, wrong):
+        monkeypatch.setitem(table, method, wrong)
+        jax.clear_caches()
+
+    jax.clear_caches()
+    yield replace
+    monkeypatch.undo()
+    jax.clear_caches()
+
+
+def flipped(right):
+    return lambda x, kernel, g, precision: right(x, kernel[::-1], g, precision)
+
+
+@pytest.mark.parametrize(
+    ("claim", "table", "method"),
+    [
+        ("conv", formulations.CONV, "taps"),
+        ("conv_transpose", formulations.CONV_TRANSPOSE, "subpixel"),
+        ("conv_transpose", formulations.CONV_TRANSPOSE, "zero_insertion"),
+    ],
+)
+def test_a_flipped_kernel_fails(broken, claim, table, method):
+    broken(table, method, flipped(table[method]))
+    report = verify([claim], trials=3)
+    (row,) = report.rows
+    assert not report.ok
+    assert row.worst > 1
+    assert f"method={method!r}" in row.counterexample
+    scope = {"ConvGeometry": jaxconv.ConvGeometry}
+    exec(row.counterexample, scope)
+    assert isinstance(scope["g"], jaxconv.ConvGeometry)
+
+
+def test_a_wrong_kernel_gradient_and_a_nan_fail(broken):
+    right = formulations.CONV_KERNEL_VJP["im2col"]
+    broken(
+        formulations.CONV_KERNEL_VJP, "im2col", lambda x, y, g, precision: right(x, y * 1.001, g, precision)
+    )
+    assert not verify(["kernel-gradient"], trials=1).ok
+    broken(
+        formulations.CONV,
+        "fft",
+        lambda x, k, g, precision: formulations.CONV["direct"](x, k * np.nan, g, precision),
+    )
+    assert not verify(["conv"], trials=1).ok
+
+
+def test_an_error_of_one_rounding_too_many_is_seen(broken):
+    """The bound is tight enough to notice a formulation that computes in half of the digits."""
+    right = formulations.CONV["im2col"]
+
+    def single(x, kernel, g, precision):
+        return right(x.astype("float32"), kernel.astype("float32"), g, precision).astype(x.dtype)
+
+    broken(formulations.CONV, "im2col", single)
+    assert not verify(["conv"], trials=1).ok
+
+
+def test_the_report_as_json_and_table(report):
+    data = json.loads(report.to_json())
+    assert data["ok"] is True
+    assert len(data["rows"]) == len(report.rows)
+    assert {"name", "source", "trials", "worst", "ok"} <= set(data["rows"][0])
+    assert report.table().row_count == len(report.rows)
+
+
+def test_bad_arguments():
+    with pytest.raises(GeometryError, match="conv_transpose"):
+        verify(["conv_transposed"])
+    with pytest.raises(GeometryError, match="float64"):
+        verify(CHEAP, dtype="int32")
+    with pytest.raises(GeometryError, match="at least 1"):
+        verify(CHEAP, trials=0)
+    assert not verify([]).ok  # nothing was shown
+
+
+def test_configuration_is_left_alone():
+    before = jax.config.jax_enable_x64, jax.config.jax_default_matmul_precision
+    verify(CHEAP)
+    assert (jax.config.jax_enable_x64, jax.config.jax_default_matmul_precision) == before
