@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
@@ -12,8 +12,9 @@ import tyro
 from rich.console import Console
 
 from jaxconv import __version__
+from jaxconv.arguments import PADDING_WORDS
 from jaxconv.errors import GeometryError
-from jaxconv.geometry import PADDING_WORDS, ConvGeometry
+from jaxconv.geometry import ConvGeometry
 
 console = Console()
 
@@ -133,7 +134,7 @@ def verify(
       json: Write the report there too.
       list: Only list the claims.
     """
-    from rich.progress import track
+    from rich.progress import Progress
 
     from jaxconv.claims import CLAIMS
     from jaxconv.claims import verify as run
@@ -143,9 +144,9 @@ def verify(
             console.print(f"{known.name:24}{known.statement}", highlight=False, markup=False)
         return
     names = claim or tuple(CLAIMS)
-    rows = iter(track(names, "verifying", console=console, transient=True))
-    next(rows, None)
-    report = run(names, dtype=dtype, trials=trials, seed=seed, progress=lambda _: next(rows, None))
+    with Progress(console=console, transient=True) as bar:
+        task = bar.add_task("verifying", total=len(names))
+        report = run(names, dtype=dtype, trials=trials, seed=seed, progress=lambda row: bar.advance(task))
     console.print(report.table())
     if json is not None:
         json.parent.mkdir(parents=True, exist_ok=True)
@@ -168,7 +169,7 @@ def demo(out: Path = Path("runs/demo"), steps: int | None = None, seed: int = 0)
     run(out, seed=seed, **({} if steps is None else {"steps": steps}))
 
 
-COMMANDS = {"verify": verify, "arithmetic": arithmetic, "matrix": matrix, "demo": demo}
+COMMANDS: dict[str, Callable] = {"verify": verify, "arithmetic": arithmetic, "matrix": matrix, "demo": demo}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

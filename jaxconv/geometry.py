@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-import difflib
 import math
-import operator
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
-from typing import Literal, get_args
 
-from jaxconv.axis import PADDING_MODES, AxisGeometry, PaddingMode
+from jaxconv.arguments import (
+    Ints,
+    Padding,
+    at_least_one,
+    padding_per_axis,
+    per_axis,
+    resolve_padding,
+    shape_of,
+)
+from jaxconv.axis import AxisGeometry, PaddingMode
 from jaxconv.errors import GeometryError
 from jaxconv.pattern import entry_count, unused_count
 
-PaddingWord = Literal["VALID", "SAME", "SAME_LOWER", "HALF", "FULL", "CAUSAL"]
-PADDING_WORDS: tuple[str, ...] = get_args(PaddingWord)
 
-Ints = int | Sequence[int]
-Padding = PaddingWord | str | int | Sequence[int | tuple[int, int]]
-
-__all__ = ["PADDING_MODES", "PADDING_WORDS", "AxisGeometry", "ConvGeometry", "Ints", "Padding", "PaddingMode"]
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, init=False, repr=False)
 class ConvGeometry:
     r"""Everything about a convolution except its numbers.
 
@@ -69,69 +67,61 @@ class ConvGeometry:
 
     input_shape: tuple[int, ...]
     kernel_shape: tuple[int, ...]
-    in_features: int = field(default=1, kw_only=True)
-    out_features: int = field(default=1, kw_only=True)
-    strides: Ints = field(default=1, kw_only=True)
-    padding: Padding = field(default="VALID", kw_only=True)
-    padding_mode: PaddingMode = field(default="zeros", kw_only=True)
-    input_dilation: Ints = field(default=1, kw_only=True)
-    kernel_dilation: Ints = field(default=1, kw_only=True)
-    feature_group_count: int = field(default=1, kw_only=True)
+    in_features: int
+    out_features: int
+    strides: tuple[int, ...]
+    padding: tuple[tuple[int, int], ...]
+    padding_mode: PaddingMode
+    input_dilation: tuple[int, ...]
+    kernel_dilation: tuple[int, ...]
+    feature_group_count: int
+    axes: tuple[AxisGeometry, ...] = field(init=False, compare=False)
 
-    def __post_init__(self):
-        resolved = {"input_shape": _shape("input_shape", self.input_shape)}
-        n = len(resolved["input_shape"])
-        resolved["kernel_shape"] = _shape("kernel_shape", self.kernel_shape, n)
-        for name in ("strides", "input_dilation", "kernel_dilation"):
-            resolved[name] = per_axis(name, getattr(self, name), n)
-        for name in ("in_features", "out_features", "feature_group_count"):
-            resolved[name] = _at_least_one(name, getattr(self, name))
-        pads = padding_per_axis(self.padding, n)
-        resolved["padding"] = tuple(
+    def __init__(
+        self,
+        input_shape: Sequence[int],
+        kernel_shape: Sequence[int],
+        *,
+        in_features: int = 1,
+        out_features: int = 1,
+        strides: Ints = 1,
+        padding: Padding = "VALID",
+        padding_mode: PaddingMode = "zeros",
+        input_dilation: Ints = 1,
+        kernel_dilation: Ints = 1,
+        feature_group_count: int = 1,
+    ):
+        shape = shape_of("input_shape", input_shape)
+        n = len(shape)
+        kernel = shape_of("kernel_shape", kernel_shape, n)
+        s = per_axis("strides", strides, n)
+        f = per_axis("input_dilation", input_dilation, n)
+        d = per_axis("kernel_dilation", kernel_dilation, n)
+        pads = tuple(
             resolve_padding(pad, f * (i - 1) + 1, d * (k - 1) + 1, s)
-            for pad, i, k, s, f, d in zip(
-                pads,
-                resolved["input_shape"],
-                resolved["kernel_shape"],
-                resolved["strides"],
-                resolved["input_dilation"],
-                resolved["kernel_dilation"],
-                strict=True,
-            )
+            for pad, i, k, s, f, d in zip(padding_per_axis(padding, n), shape, kernel, s, f, d, strict=True)
         )
-        for name, value in resolved.items():
-            object.__setattr__(self, name, value)
-        for name in ("in_features", "out_features"):
-            if resolved[name] % self.feature_group_count:
+        groups = at_least_one("feature_group_count", feature_group_count)
+        features = at_least_one("in_features", in_features), at_least_one("out_features", out_features)
+        for name, count in zip(("in_features", "out_features"), features, strict=True):
+            if count % groups:
                 raise GeometryError(
-                    f"`{name}` must be divisible by feature_group_count={self.feature_group_count}, "
-                    f"got {resolved[name]}; change one of the two."
+                    f"`{name}` must be divisible by feature_group_count={groups}, got {count}; "
+                    "change one of the two."
                 )
-        object.__setattr__(self, "axes", tuple(self._axes()))
-
-    def _axes(self):
-        for numbers in zip(
-            self.input_shape,
-            self.kernel_shape,
-            self.strides,
-            self.padding,
-            self.kernel_dilation,
-            self.input_dilation,
-            strict=True,
-        ):
-            yield AxisGeometry(*numbers, padding_mode=self.padding_mode)
-
-    axes: tuple[AxisGeometry, ...] = field(init=False, repr=False, compare=False)
+        axes = tuple(
+            AxisGeometry(*numbers, padding_mode) for numbers in zip(shape, kernel, s, pads, d, f, strict=True)
+        )
+        values = (shape, kernel, *features, s, pads, padding_mode, f, d, groups, axes)
+        for slot, value in zip(fields(self), values, strict=True):
+            object.__setattr__(self, slot.name, value)
 
     def __repr__(self) -> str:
         """Python that makes this geometry again, defaults left out."""
-        parts = [repr(self.input_shape), repr(self.kernel_shape)]
-        ones, zeros = (1,) * self.ndim, ((0, 0),) * self.ndim
-        for f in fields(self):
-            value = getattr(self, f.name)
-            if f.init and f.kw_only and value not in (f.default, ones, zeros):
-                parts.append(f"{f.name}={value!r}")
-        return f"ConvGeometry({', '.join(parts)})"
+        defaults = (1, "zeros", (1,) * self.ndim, ((0, 0),) * self.ndim)
+        options = [(slot.name, getattr(self, slot.name)) for slot in fields(self)[2:] if slot.init]
+        given = [f"{name}={value!r}" for name, value in options if value not in defaults]
+        return f"ConvGeometry({', '.join([repr(self.input_shape), repr(self.kernel_shape), *given])})"
 
     @property
     def ndim(self) -> int:
@@ -230,13 +220,9 @@ class ConvGeometry:
         >>> ConvGeometry((4,), (3,), padding=1, padding_mode="circular").prepadded()
         ConvGeometry((6,), (3,))
         """
-        return replace(
-            self,
-            input_shape=tuple(axis.padded for axis in self.axes),
-            padding="VALID",
-            padding_mode="zeros",
-            input_dilation=1,
-        )
+        ones, none = (1,) * self.ndim, ((0, 0),) * self.ndim
+        shape = tuple(axis.padded for axis in self.axes)
+        return replace(self, input_shape=shape, padding=none, padding_mode="zeros", input_dilation=ones)
 
     def with_features(
         self, in_features: int, out_features: int, feature_group_count: int = 1
@@ -286,15 +272,14 @@ class ConvGeometry:
         >>> ConvGeometry.of_transposed((3,), (3,), strides=2, padding=1, output_padding=1).input_shape
         (6,)
         """
-        shape = _shape("output_shape", output_shape)
+        shape = shape_of("output_shape", output_shape)
         n = len(shape)
-        kernel = _shape("kernel_shape", kernel_shape, n)
+        kernel = shape_of("kernel_shape", kernel_shape, n)
         strides = per_axis("strides", strides, n)
         f = per_axis("input_dilation", input_dilation, n)
         d = per_axis("kernel_dilation", kernel_dilation, n)
-        a = (None,) * n
-        if output_padding is not None:
-            a = per_axis("output_padding", output_padding, n, least=0)
+        free = output_padding is None
+        a = (None,) * n if free else per_axis("output_padding", output_padding, n, least=0)
         pads = padding_per_axis(padding, n)
         input_shape = tuple(
             _input_size(*numbers) for numbers in zip(shape, kernel, strides, pads, d, f, a, strict=True)
@@ -343,108 +328,3 @@ def _input_size(out, kernel, stride, pad, dilation, input_dilation, output_paddi
         f"input_dilation={input_dilation}; the nearest input sizes are {nearest}. Pass one of them as "
         "`input_shape`, or change `output_padding` or `padding`."
     )
-
-
-def resolve_padding(pad: PaddingWord | tuple[int, int], stretched: int, span: int, stride: int):
-    """``(low, high)`` of one axis, in stretched cells; see `ConvGeometry` for the words.
-
-    >>> resolve_padding("SAME", stretched=5, span=4, stride=1)
-    (1, 2)
-    """
-    if isinstance(pad, tuple):
-        return pad
-    if pad in ("SAME", "SAME_LOWER"):
-        outputs = -(-stretched // stride)
-        total = max((outputs - 1) * stride + span - stretched, 0)
-        small, large = total // 2, total - total // 2
-        return (small, large) if pad == "SAME" else (large, small)
-    return {
-        "VALID": (0, 0),
-        "HALF": (span // 2, span // 2),
-        "FULL": (span - 1, span - 1),
-        "CAUSAL": (span - 1, 0),
-    }[pad]
-
-
-def padding_per_axis(padding: Padding, n: int) -> tuple[PaddingWord | tuple[int, int], ...]:
-    """A word or a ``(low, high)`` pair for each of `n` axes."""
-    if isinstance(padding, str):
-        if padding not in PADDING_WORDS:
-            close = difflib.get_close_matches(padding.upper(), PADDING_WORDS, 1)
-            hint = f"; did you mean {close[0]!r}?" if close else ""
-            raise GeometryError(
-                f"`padding` is one of {PADDING_WORDS}, an int, or one int or (low, high) pair an axis; "
-                f"got {padding!r}{hint}"
-            )
-        return (padding,) * n
-    if _is_int(padding):
-        return ((int(padding), int(padding)),) * n
-    entries = _sequence("padding", padding)
-    if len(entries) != n:
-        hint = f" A pair is nested: (({entries[0]}, {entries[1]}),)." if len(entries) == 2 and n == 1 else ""
-        raise GeometryError(
-            f"`padding` needs one int or (low, high) pair for each of the {n} spatial axes, "
-            f"got {padding!r}.{hint}"
-        )
-    return tuple(_pair(entry, padding) for entry in entries)
-
-
-def _pair(entry, padding) -> tuple[int, int]:
-    if _is_int(entry):
-        return (int(entry), int(entry))
-    pair = _sequence("padding", entry)
-    if len(pair) != 2 or not all(map(_is_int, pair)):
-        raise GeometryError(f"an axis's padding is an int or a (low, high) pair of ints, got {padding!r}.")
-    return (int(pair[0]), int(pair[1]))
-
-
-def per_axis(name: str, value: Ints, n: int, least: int = 1) -> tuple[int, ...]:
-    """One integer for each of `n` axes; a bare int serves all of them."""
-    if _is_int(value):
-        value = (value,) * n
-    value = _ints(name, value)
-    if len(value) != n:
-        raise GeometryError(f"`{name}` needs one int for each of the {n} spatial axes, got {value}.")
-    if any(v < least for v in value):
-        raise GeometryError(f"`{name}` must be at least {least} on every axis, got {value}.")
-    return value
-
-
-def _shape(name: str, value, n: int | None = None) -> tuple[int, ...]:
-    shape = _ints(name, value)
-    if not shape:
-        raise GeometryError(f"`{name}` needs at least one spatial axis, got {value!r}.")
-    if n is not None and len(shape) != n:
-        raise GeometryError(f"`{name}` needs one size for each of the {n} spatial axes, got {shape}.")
-    if min(shape) < 1:
-        raise GeometryError(f"`{name}` must be at least 1 on every axis, got {shape}.")
-    return shape
-
-
-def _ints(name: str, value) -> tuple[int, ...]:
-    values = _sequence(name, value)
-    if not all(map(_is_int, values)):
-        raise TypeError(f"`{name}` holds integers, got {value!r}.")
-    return tuple(int(v) for v in values)
-
-
-def _sequence(name: str, value) -> tuple:
-    if isinstance(value, str) or not hasattr(value, "__iter__"):
-        raise TypeError(f"`{name}` needs a tuple with one entry for each spatial axis, got {value!r}.")
-    return tuple(value)
-
-
-def _at_least_one(name: str, value) -> int:
-    if not _is_int(value):
-        raise TypeError(f"`{name}` is an integer, got {value!r}.")
-    if value < 1:
-        raise GeometryError(f"`{name}` must be at least 1, got {value}.")
-    return int(value)
-
-
-def _is_int(value) -> bool:
-    try:
-        operator.index(value)
-    except TypeError:
-        return False
-    return not isinstance(value, bool)

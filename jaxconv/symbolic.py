@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from jaxconv.blocks import block_rows
 from jaxconv.errors import GeometryError, SizeError
 from jaxconv.geometry import ConvGeometry
-from jaxconv.matrix import block_rows
 
 LARGEST = 4096  # entries, zeros too: beyond, nobody reads it
 

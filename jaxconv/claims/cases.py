@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import cached_property
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -78,7 +79,8 @@ class Case:
     def kernel_gradient(self, magnitude: bool = False) -> np.ndarray:
         """The gradient of <C x, y> in the kernel, or its magnitude."""
         x, y = _double(self.x), _double(self.y)
-        return oracle.kernel_gradient(*((abs(x), abs(y)) if magnitude else (x, y)), self.geometry)
+        x, y = (abs(x), abs(y)) if magnitude else (x, y)
+        return oracle.kernel_gradient(x, y, self.geometry)
 
     def gap(self, got: np.ndarray, quantity: Callable[..., np.ndarray], method: str = "") -> float:
         """How far `got` is from the exact answer, in units of the rounding bound.
@@ -154,7 +156,7 @@ def draw(rng: np.random.Generator, ndim: int, **fixed) -> ConvGeometry:
 
     largest = {1: 12, 2: 7, 3: 4}[ndim]
     while True:
-        arguments = {
+        arguments: dict[str, Any] = {
             "input_shape": ints(2, largest),
             "kernel_shape": ints(1, 3),
             "in_features": int(rng.integers(1, 3, endpoint=True)),

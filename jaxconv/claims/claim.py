@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -19,12 +20,12 @@ class Trial(NamedTuple):
     Attributes:
       gap: In units of the rounding bound; it holds up to 1.
       example: Called for Python that makes it again, should it fail.
-      count: How many geometries this stands for.
+      geometries: How many it stands for.
     """
 
     gap: float
     example: Callable[[], str]
-    count: int = 1
+    geometries: int = 1
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class Claim:
         start = time.perf_counter()
         worst, trials, example = 0.0, 0, ""
         for trial in self.check(cases):
-            trials += trial.count
+            trials += trial.geometries
             if not trial.gap <= 1 and not example:  # nan is a failure too
                 example = trial.example()
             worst = max(worst, trial.gap) if trial.gap == trial.gap else float("nan")
@@ -69,7 +70,7 @@ def by_method(case: Case, results: dict[str, np.ndarray], quantity: Callable) ->
     for count, (method, got) in enumerate(results.items()):
         yield Trial(
             case.gap(got, quantity, method),
-            lambda method=method: case.example(f"method={method!r}"),
+            partial(case.example, f"method={method!r}"),
             int(count == 0),
         )
 

@@ -5,11 +5,18 @@ It shares no code with the library: padding is `numpy.pad`'s, windows are found 
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 
 from jaxconv.geometry import ConvGeometry
 
-NUMPY_MODES = {"zeros": "constant", "circular": "wrap", "reflect": "reflect", "replicate": "edge"}
+NUMPY_MODES: dict[str, Literal["constant", "wrap", "reflect", "edge"]] = {
+    "zeros": "constant",
+    "circular": "wrap",
+    "reflect": "reflect",
+    "replicate": "edge",
+}
 
 
 def padded(x: np.ndarray, g: ConvGeometry) -> np.ndarray:

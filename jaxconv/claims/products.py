@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -20,7 +21,7 @@ def matrix(cases: Cases) -> Iterator[Trial]:
     """Every entry of C, and how many there are, against loops over windows."""
     for case in cases:
         got = case.run(lambda kernel, g=case.geometry: conv_matrix(kernel, g).todense(), case.kernel)
-        taps = np.prod(case.geometry.kernel_shape)
+        taps = math.prod(case.geometry.kernel_shape)
         yield Trial(gap(got, case.C, abs(case.C), taps, case.dtype), case.example)
 
 

@@ -6,7 +6,7 @@ Sizes are held against windows that are counted one by one, never against anothe
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import numpy as np
 
@@ -54,9 +54,9 @@ def every_axis() -> dict[str, np.ndarray]:
     }
 
 
-def _axis(letters: dict[str, np.ndarray], index: int) -> AxisGeometry:
+def _example(letters: dict[str, np.ndarray], index: int) -> str:
     i, k, s, pl, ph, d = (int(letters[name][index]) for name in LARGEST)
-    return AxisGeometry(i, k, s, (pl, ph), d)
+    return f"axis = {AxisGeometry(i, k, s, (pl, ph), d)!r}"
 
 
 def _check(relationship: Relationship):
@@ -68,7 +68,7 @@ def _check(relationship: Relationship):
         first = int(np.argmax(wrong))
         yield Trial(
             float("inf") if wrong.any() else 0.0,
-            lambda: f"axis = {_axis(letters, first)!r}",
+            partial(_example, letters, first),
             int(applies.sum()),
         )
 
@@ -114,7 +114,7 @@ def equivalent_pattern(cases: Cases) -> Iterator[Trial]:
         first = int(part[np.argmin(holds)])
         yield Trial(
             0.0 if holds.all() else float("inf"),
-            lambda first=first: f"axis = {_axis(letters, first)!r}",
+            partial(_example, letters, first),
             part.size,
         )
 

@@ -7,16 +7,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 
-from jaxconv.axis import input_sizes
+from jaxconv.arguments import Ints, Padding, per_axis
+from jaxconv.axis import PaddingMode, input_sizes
 from jaxconv.convolution import family
 from jaxconv.convolution.formulations import CONV, CONV_TRANSPOSE
 from jaxconv.convolution.padded import fill_border, fold_border, inner_geometry
 from jaxconv.errors import GeometryError
-from jaxconv.geometry import ConvGeometry, Ints, Padding, PaddingMode, per_axis
+from jaxconv.geometry import ConvGeometry
 from jaxconv.operands import check_dtypes, check_kernel, check_map, check_option, check_result_dtype
 
 CONV_METHODS: tuple[str, ...] = tuple(CONV)
@@ -159,7 +161,7 @@ def conv_transpose(
     y, kernel = jnp.asarray(y), jnp.asarray(kernel)
     check_dtypes(y=y, kernel=kernel)
     batch, spatial = _split("y", y.shape, kernel.ndim - 2)
-    options = {
+    options: dict[str, Any] = {
         "in_features": kernel.shape[-2] * feature_group_count,
         "out_features": y.shape[-1],
         "strides": strides,

@@ -42,7 +42,7 @@ def phases(axis: AxisGeometry) -> list[Phase | None]:
     s, d, f = axis.stride, axis.dilation, axis.input_dilation
     period, tap_step = s // math.gcd(s, f), s // math.gcd(s, d)
     count = -(-axis.size // period)
-    found = []
+    found: list[Phase | None] = []
     for first in range(period):
         offset = first * f + axis.padding[0]
         start = next((t for t in range(min(tap_step, axis.kernel)) if (offset - t * d) % s == 0), None)

@@ -1,0 +1,28 @@
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+
+.PHONY: help demo test lint bench
+
+help:  ## what there is
+	@grep -hE '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/'
+
+demo: $(INSTALLED)  ## verify the claims, filter a photograph, learn real digits: runs/demo/
+	$(BIN)/jaxconv demo
+
+test: $(INSTALLED) lint  ## lint, types, tests, doctests and the README
+	$(BIN)/python -m pytest -n 2 -q -rs
+
+lint: $(INSTALLED)  ## ruff and mypy
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: $(INSTALLED)  ## the tables against the peers
+	$(BIN)/python benchmarks/first_table.py --json runs/bench/first_table.json
+
+$(INSTALLED): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@

@@ -1,0 +1,112 @@
+"""How kernels start: with as many terms in view as one output really sums."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import jax
+import jax.numpy as jnp
+from jax.nn.initializers import Initializer, variance_scaling
+
+from jaxconv.arguments import Ints, per_axis
+from jaxconv.errors import GeometryError
+
+
+def conv_lecun_normal(kernel_shape: Sequence[int], input_dilation: Ints = 1) -> Initializer:
+    r"""LeCun's normal initializer for a convolution: variance 1 / fan-in.
+
+    An output sums ``in_features // groups`` times the taps, of which $f$ times fewer an axis meet
+    an input when ``input_dilation`` $f$ puts zeros between the inputs; never fewer than one.
+
+    Args:
+      kernel_shape: Taps of every axis.
+      input_dilation: $f$, an int or one an axis.
+
+    Returns:
+      An initializer of kernels ``(*kernel_shape, in // groups, out)``.
+
+    References:
+      LeCun, Bottou, Orr & Müller, Efficient BackProp, 1998, section 4.6.
+
+    >>> kernel = conv_lecun_normal((3,))(jax.random.key(0), (3, 100, 200), jnp.float32)
+    >>> print(f"{kernel.var() * 3 * 100:.2f}")
+    1.00
+    """
+    zeros_met = _taps_per_term(kernel_shape, input_dilation)
+    return variance_scaling(zeros_met, "fan_in", "truncated_normal", in_axis=-2, out_axis=-1)
+
+
+def conv_transpose_lecun_normal(
+    kernel_shape: Sequence[int], strides: Ints = 1, feature_group_count: int = 1
+) -> Initializer:
+    r"""LeCun's normal initializer for a transposed convolution, whose rows are the columns of C.
+
+    An output of the transpose sums ``layer_in // groups`` times the taps that reach it. A column of
+    C holds $k / s$ taps an axis on average (exactly that where $s$ divides $k$), not $k$: with the
+    forward fan-in, upsampling by $s$ in N axes would start $s^N$ times too weak. Where $s > k$
+    some outputs are reached by no tap and the others by one, so no axis counts as less than one.
+    `input_dilation` cancels: there are $f$ times as many outputs, and each meets an $f$-th of the taps.
+
+    Args:
+      kernel_shape: Taps of every axis.
+      strides: Of the forward convolution, an int or one an axis.
+      feature_group_count: Groups.
+
+    Returns:
+      An initializer of forward kernels ``(*kernel_shape, layer_out // groups, layer_in)``.
+
+    >>> initialise = conv_transpose_lecun_normal((4,), strides=2)
+    >>> kernel = initialise(jax.random.key(0), (4, 200, 100), jnp.float32)
+    >>> print(f"{kernel.var() * 100 * 4 / 2:.2f}")
+    1.00
+    """
+    per_term = feature_group_count * _taps_per_term(kernel_shape, strides)
+    return variance_scaling(per_term, "fan_in", "truncated_normal", in_axis=-1, out_axis=-2)
+
+
+def _taps_per_term(kernel_shape: Sequence[int], steps: Ints) -> int:
+    """How many taps there are to each one that meets data, all axes together."""
+    return math.prod(map(min, per_axis("strides", steps, len(kernel_shape)), kernel_shape))
+
+
+def bilinear(strides: Ints) -> Initializer:
+    r"""Transposed convolutions that start as linear interpolation, feature by feature.
+
+    The taps of an axis are the hat $1 - |t - c| / s$ around the kernel's centre $c$. With
+    $k = 2s - 1$ (padding $s - 1$: old cells keep their values) or $k = 2s$ (padding $s / 2$: new
+    cells lie on both sides of old ones) the taps that meet in a cell sum to one, so constants stay
+    constant away from the border.
+
+    Args:
+      strides: $s$, the factor of each axis, an int or one an axis.
+
+    Returns:
+      An initializer of forward kernels ``(*kernel_shape, layer_out, layer_in)``, the identity
+      between features.
+
+    Raises:
+      GeometryError: On use: the feature counts differ, as they do with groups.
+
+    References:
+      Long, Shelhamer & Darrell, arXiv:1411.4038, section 3.3.
+
+    >>> bilinear(2)(jax.random.key(0), (3, 1, 1), jnp.float32).ravel().tolist()
+    [0.5, 1.0, 0.5]
+    """
+
+    def initialise(key, shape, dtype=jnp.float32, out_sharding=None) -> jax.Array:
+        del key, out_sharding
+        *kernel_shape, rows, columns = shape
+        if rows != columns:
+            raise GeometryError(
+                "bilinear interpolation keeps every feature to itself: it needs as many features on both "
+                f"sides and one group, got a kernel of shape {tuple(shape)}; take another `kernel_init`."
+            )
+        taps = jnp.ones((), dtype)
+        for k, s in zip(kernel_shape, per_axis("strides", strides, len(kernel_shape)), strict=True):
+            distance = jnp.abs(jnp.arange(k, dtype=dtype) - (k - 1) / 2)
+            taps = taps[..., None] * jnp.maximum(1 - distance / s, 0).reshape((1,) * taps.ndim + (k,))
+        return taps[..., None, None] * jnp.eye(rows, dtype=dtype).reshape((1,) * taps.ndim + shape[-2:])
+
+    return initialise

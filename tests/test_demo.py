@@ -1,0 +1,179 @@
+"""A short demo: the parts run, the pictures are pictures, the page holds the numbers."""
+
+import json
+import subprocess
+import sys
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import nnx
+from PIL import Image
+
+import jaxconv
+from jaxconv import demo
+from jaxconv.demo import photograph, training
+from jaxconv.errors import GeometryError
+from jaxconv.figures import draw_matrix, matrix_figure
+from jaxconv.models import FCN
+from jaxconv.segmentation import digit_mosaics
+
+
+def is_picture(path):
+    with Image.open(path) as image:
+        pixels = np.asarray(image.convert("RGB"))
+    return min(pixels.shape[:2]) > 200 and pixels.std() > 5
+
+
+def test_a_short_run_leaves_everything(tmp_path, monkeypatch):
+    few = lambda **options: jaxconv.claims.verify(["relationship-14"], seed=options["seed"])  # noqa: E731
+    monkeypatch.setattr(demo, "verify", few)
+    monkeypatch.setattr(demo, "show_photograph", lambda out: photograph.show_photograph(out, shrink=8))
+    small = {"canvas": (24, 28), "features": (4, 8), "judged": 10}
+    monkeypatch.setattr(
+        demo,
+        "train_and_show",
+        lambda out, steps, seed: training.train_and_show(out, steps, seed=seed, **small),
+    )
+    metrics = demo.run(tmp_path / "new" / "demo", steps=3)
+    out = tmp_path / "new" / "demo"
+    for name in ("matrix", "photograph", "predictions", "training"):
+        assert is_picture(out / f"{name}.png"), name
+    assert json.loads((out / "metrics.json").read_text()) == metrics
+    page = (out / "summary.md").read_text(encoding="utf-8")
+    assert f"**{metrics['fcn']['mean_iou']:.3f}**" in page
+    for name in ("matrix.png", "photograph.png", "predictions.png", "training.png"):
+        assert f"]({name})" in page
+    assert metrics["claims"]["held"] == 1
+    assert 0 <= metrics["fcn"]["mean_iou"] < 1
+
+
+def test_a_failed_claim_stops_the_demo(tmp_path, monkeypatch):
+    report = jaxconv.claims.verify(["relationship-14"])
+    broken = type(report.rows[0])(**{**vars(report.rows[0]), "ok": False})
+    failed = type(report)(**{**vars(report), "rows": (broken,)})
+    monkeypatch.setattr(demo, "verify", lambda **options: failed)
+    with pytest.raises(RuntimeError, match="relationship-14"):
+        demo.run(tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_photograph_agrees_with_loops():
+    """Both products at some pixels, added up by hand."""
+    x = photograph.load_photograph(shrink=16)
+    assert x.shape == (26, 40, 3)
+    assert 0.2 < x.mean() < 0.8
+    for found in photograph.filter_photograph(x):
+        kernel, y = found["kernel"], found["filtered"]
+        assert found["numbers"]["gap_of_conv"] <= 1
+        assert found["numbers"]["gap_of_conv_transpose"] <= 1
+        padded = np.pad(x.astype(np.float64), ((1, 2), (1, 2), (0, 0)))  # SAME, even sizes: the odd cell high
+        for row, column in ((0, 0), (5, 7), (12, 19)):
+            window = padded[2 * row : 2 * row + 5, 2 * column : 2 * column + 5]
+            expected = (window * kernel[..., None]).sum((0, 1))
+            np.testing.assert_allclose(y[row, column], expected, atol=1e-5)
+        back = np.zeros(padded.shape)
+        for row, column in np.ndindex(13, 20):
+            back[2 * row : 2 * row + 5, 2 * column : 2 * column + 5] += kernel[..., None] * y[row, column]
+        np.testing.assert_allclose(found["upsampled"], found["brightness"] * back[1:-2, 1:-2], atol=1e-4)
+
+
+def test_a_gap_is_measured():
+    """A wrong result is more than one bound away."""
+    x = jnp.asarray(photograph.load_photograph(shrink=16))
+    g = jaxconv.ConvGeometry(
+        x.shape[:2], (5, 5), in_features=3, out_features=3, strides=2, feature_group_count=3
+    )
+    C = jaxconv.conv_matrix(jnp.ones(g.kernel_array_shape, jnp.float32), g)
+    y = C(x)
+    assert photograph._gap(y, y, C, x).max() == 0
+    assert photograph._gap(y, y * jnp.float32(1.0001), C, x).min() > 1
+
+
+def test_filters_show_a_missing_flip():
+    for kernel in photograph.filters().values():
+        assert abs(kernel - kernel[::-1, ::-1]).max() > 0.02
+    blur, edges = photograph.filters().values()
+    for row, column in np.ndindex(2, 2):
+        assert blur[row::2, column::2].sum() == pytest.approx(0.25, abs=1e-6)
+    assert edges.sum() == pytest.approx(0, abs=1e-6)
+
+
+def test_training_lowers_the_loss_and_repeats_itself():
+    train, held_out = digit_mosaics((24, 24), count=2)
+
+    def fit():
+        graph, parameters = nnx.split(FCN(1, 11, features=(4, 8), depth=1, rngs=nnx.Rngs(0)))
+        return training.fit(graph, parameters, train, held_out, steps=20)[1:]
+
+    losses, scores = fit()
+    assert len(losses) == 20
+    assert np.mean(losses[-5:]) < 0.8 * losses[0]
+    assert [step for step, _ in scores] == list(range(0, 20, 2))
+    assert fit() == (losses, scores)
+
+
+def test_training_refuses_nothing_and_stops_at_nan(monkeypatch):
+    train, held_out = digit_mosaics((24, 24), count=2)
+    graph, parameters = nnx.split(FCN(1, 11, features=(4,), depth=1, rngs=nnx.Rngs(0)))
+    with pytest.raises(GeometryError, match="steps=0"):
+        training.fit(graph, parameters, train, held_out, steps=0)
+    monkeypatch.setattr(training, "LEARNING_RATE", float("nan"))
+    with pytest.raises(FloatingPointError, match="at step"):
+        training.fit(graph, parameters, train, held_out, steps=5)
+
+
+MATRICES = [
+    jaxconv.ConvGeometry((4, 4), (3, 3)),
+    jaxconv.ConvGeometry((5,), (3,), padding=2, padding_mode="circular"),
+    jaxconv.ConvGeometry((9, 7), (3, 2), in_features=2, out_features=4, strides=2, feature_group_count=2),
+    jaxconv.ConvGeometry((40, 60), (5, 5), padding="SAME"),
+]
+
+
+@pytest.mark.parametrize("colour", ["value", "tap"])
+@pytest.mark.parametrize("g", MATRICES, ids=str)
+def test_matrix_pictures(g, colour, tmp_path, rng):
+    C = jaxconv.conv_matrix(jnp.asarray(rng.normal(size=g.kernel_array_shape)), g)
+    assert is_picture(draw_matrix(C, tmp_path / "deep" / "C.png", colour=colour, transpose=g.ndim > 1))
+
+
+@pytest.mark.parametrize("order", ["channels_last", "channels_first"])
+def test_the_picture_is_the_matrix(order, rng):
+    """While every entry has its own tile, the tiles are C and C-transposed, and masked where C is empty."""
+    g = MATRICES[2]
+    C = jaxconv.conv_matrix(jnp.asarray(rng.normal(size=g.kernel_array_shape)), g)
+    axes = matrix_figure(C, order=order).axes
+    for ax, matrix in zip(axes, (C, C.T), strict=False):
+        shown = ax.images[0].get_array()
+        dense = matrix.to_scipy("csr", order).toarray()
+        np.testing.assert_array_equal(shown.filled(0), dense)
+        assert (~shown.mask).sum() == matrix.nnz
+
+
+def test_taps_are_named(rng):
+    g = jaxconv.ConvGeometry((4, 4), (3, 3))
+    C = jaxconv.conv_matrix(jnp.asarray(rng.normal(size=g.kernel_array_shape)), g)
+    words = [text.get_text() for text in matrix_figure(C, colour="tap", transpose=False).axes[0].texts]
+    assert words[:9] == ["w00", "w01", "w02", "w10", "w11", "w12", "w20", "w21", "w22"]
+    assert len(words) == g.nnz
+
+
+def test_complex_matrices_and_unknown_colours(rng, tmp_path):
+    g = jaxconv.ConvGeometry((6,), (3,))
+    C = jaxconv.conv_matrix(jnp.asarray(rng.normal(size=(3, 1, 1)) + 1j * rng.normal(size=(3, 1, 1))), g)
+    assert is_picture(draw_matrix(C, tmp_path / "C.png"))
+    with pytest.raises(GeometryError, match="colour"):
+        draw_matrix(C, tmp_path / "D.png", colour="rainbow")
+
+
+def test_the_same_picture_has_the_same_bytes(tmp_path):
+    C = jaxconv.conv_matrix(jnp.ones((3, 3, 1, 1), jnp.float32), MATRICES[0])
+    first, second = (draw_matrix(C, tmp_path / name).read_bytes() for name in ("a.png", "b.png"))
+    assert first == second
+
+
+def test_import_stays_light():
+    code = "import sys, jaxconv; print(*{'matplotlib', 'flax', 'optax', 'sklearn', 'rich'} & {*sys.modules})"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not found.stdout.strip()

@@ -1,0 +1,121 @@
+"""The rooms of the package: who may import whom, and how light `import jaxconv` stays."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import jaxconv
+
+PACKAGE = Path(jaxconv.__file__).parent
+# A module imports only from rooms of a lower rank, or from its own.
+ROOMS = [
+    {"errors"},
+    {"arguments", "axis"},
+    {"pattern"},
+    {"geometry"},
+    {"kernels", "operands"},
+    {"relationships"},
+    {"blocks"},
+    {"matrix"},
+    {"symbolic", "convolution"},
+    {"operators"},
+    {"claims"},
+    {"figures"},
+    {"nn"},
+    {"models"},
+    {"segmentation"},
+    {"training"},
+    {"demo"},
+    {"elsewhere", "matrix_files"},
+    {"arithmetic"},
+    {"cli"},
+    {"__main__"},
+]
+RANK = {room: rank for rank, rooms in enumerate(ROOMS) for room in rooms}
+LAZY = [  # loaded when used, not by `import jaxconv`
+    "matplotlib", "lineax", "equinox", "flax", "optax", "sklearn", "PIL", "tyro", "rich",
+    "scipy.sparse", "jax.experimental.sparse",
+]  # fmt: skip
+
+
+def modules():
+    """Every module of the package by its dotted name; packages by their own."""
+    found = {}
+    for path in sorted(PACKAGE.rglob("*.py")):
+        parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
+        found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    return found
+
+
+MODULES = modules()
+
+
+def imports(name):
+    """The package's modules that a module imports anywhere in its text, functions included."""
+    path = MODULES[name]
+    package = name if path.name == "__init__.py" else name.rpartition(".")[0]
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            targets = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            if node.level:
+                parents = package.split(".")[: len(package.split(".")) - node.level + 1]
+                base = ".".join([*parents, base]).rstrip(".")
+            targets = [f"{base}.{alias.name}" for alias in node.names if alias.name != "__version__"]
+            targets = [target if target in MODULES else base for target in targets]
+        else:
+            continue
+        yield from {target for target in targets if target in MODULES and target != name}
+
+
+def room(name):
+    return name.split(".")[1]
+
+
+def test_every_module_has_a_room():
+    assert {room(name) for name in MODULES if "." in name} <= set(RANK)
+
+
+@pytest.mark.parametrize("name", [name for name in MODULES if "." in name])
+def test_imports_come_from_lower_rooms(name):
+    allowed = RANK[room(name)]
+    for other in imports(name):
+        if other == "jaxconv":  # the public list stands above every room but the command line
+            assert room(name) in ("demo", "cli", "__main__"), f"{name} imports the package that imports it"
+        elif room(other) != room(name):
+            assert RANK[room(other)] < allowed, f"{name} imports {other}, which stands above it"
+
+
+def test_no_module_imports_itself_by_a_detour():
+    """Inside a room too. A package's own file may list its modules, which do not import it."""
+    graph = {name: set(imports(name)) for name in MODULES if name != "jaxconv"}
+    done, path = set(), []
+
+    def visit(name):
+        assert name not in path, " -> ".join([*path[path.index(name) :], name])
+        if name in done or name == "jaxconv":
+            return
+        path.append(name)
+        for other in graph[name]:
+            visit(other)
+        done.add(path.pop())
+
+    for name in graph:
+        visit(name)
+
+
+def loaded_by(statement):
+    """The modules in memory after a statement in a fresh interpreter."""
+    code = f"import sys; {statement}; print(*sys.modules)"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return set(run.stdout.split())
+
+
+def test_import_stays_light():
+    extra = loaded_by("import jaxconv") - loaded_by("import jax")
+    assert not [name for name in LAZY if name in extra]
+    assert "jaxconv" in extra

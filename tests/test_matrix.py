@@ -1,0 +1,480 @@
+"""C: entries against Python loops, products, transposes, exports, derivatives, refusals."""
+
+import math
+import time
+import tracemalloc
+
+import asdex
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import scipy.sparse
+from hypothesis import given
+from jax import lax
+from jax.experimental import sparse
+from oracles import (
+    Expected,
+    assert_rounds_to,
+    dense,
+    kernel_matrix,
+    kernel_shape,
+    numbers,
+    operands,
+    padded_cells,
+    terms,
+)
+from strategies import CASES, MODES, geometries
+
+from jaxconv import ConvGeometry, ConvMatrix, GeometryError, SizeError, conv_matrix
+
+FEW = [  # strides, groups, both dilations, entries that several taps share
+    ConvGeometry((5, 4), (3, 2), in_features=2, out_features=3, strides=(2, 1), padding=((1, 2), (0, 1))),
+    ConvGeometry(
+        (6,), (3,), in_features=4, out_features=2, feature_group_count=2, kernel_dilation=2, padding="SAME"
+    ),
+    ConvGeometry((4,), (2,), input_dilation=3, strides=2, padding=((1, -1),), in_features=2),
+    ConvGeometry(
+        (3, 4), (2, 3), padding=((2, 1), (1, 4)), padding_mode="reflect", out_features=2
+    ),  # duplicates
+]
+G = FEW[0]
+
+
+def random_matrix(g, dtype=np.float64):
+    return conv_matrix(numbers(kernel_shape(g), dtype, f"k{g}"), g)
+
+
+def channels_first(g, C):
+    """The dense matrix with features numbered before cells, on both sides."""
+    n, shape = len(g.input_shape), (*g.output_shape, g.out_features, *g.input_shape, g.in_features)
+    order = (n, *range(n), 2 * n + 1, *range(n + 1, 2 * n + 1))
+    return C.reshape(shape).transpose(order).reshape(C.shape)
+
+
+# Entries and products
+
+
+def check_matrix(g):
+    """Everything that C does to numbers, compiled once."""
+    x, kernel, y = operands(g, batch=(2, 3))
+
+    @jax.jit
+    def products(kernel):
+        C = conv_matrix(kernel, g)
+        flat = C @ x.reshape(6, -1).T, C.T @ y.reshape(6, -1).T
+        return C.todense(), C.T.todense(), C.T.T.values - C.values, C(x), C.T(y), flat
+
+    entries, transposed, there_and_back, forward, back, flat = products(kernel)
+    expected = Expected(g, x, kernel, y)
+    assert_rounds_to(entries, (expected.C, dense(g, abs(kernel)), terms(g) - 1), c=1, what="entries")
+    np.testing.assert_array_equal(transposed, entries.T)
+    assert not np.any(there_and_back)
+    assert_rounds_to(forward, expected.conv, what="C(x)")
+    assert_rounds_to(back, expected.transpose, what="C.T(y)")
+    assert_rounds_to(flat[0].T.reshape(y.shape), expected.conv, what="C @ x")
+    assert_rounds_to(flat[1].T.reshape(x.shape), expected.transpose, what="C.T @ y")
+
+
+@pytest.mark.parametrize("g", CASES, ids=str)
+def test_products_are_the_loops(g):
+    check_matrix(g)
+
+
+@given(geometries(max_axes=2))
+def test_products_of_any_geometry(g):
+    check_matrix(g)
+
+
+@pytest.mark.parametrize("g", [FEW[0], FEW[3]], ids=str)
+def test_any_number_of_batch_axes(g):
+    x, kernel, y = operands(g, batch=(2, 3))
+
+    @jax.jit
+    def products(C, z):
+        whole, vectors = C(z), C @ z[0, 0].ravel()
+        empty = C(z[:0]), C(z[:, :0]), C @ jnp.zeros((C.shape[1], 0))
+        return whole, (C(z[0]), C(z[0, 0]), C(z[:, None]), vectors), empty
+
+    C = conv_matrix(kernel, g)
+    for matrix, z in ((C, x), (C.T, y)):
+        whole, found, empty = products(matrix, z)
+        expected = whole[0], whole[0, 0], whole[:, None], whole[0, 0].ravel()
+        for one, other in zip(found, expected, strict=True):
+            np.testing.assert_allclose(one, other, rtol=1e-13, atol=1e-13)
+        shape = whole.shape[2:]
+        assert [array.shape for array in empty] == [(0, 3, *shape), (2, 0, *shape), (matrix.shape[0], 0)]
+
+
+@pytest.mark.parametrize("g", CASES, ids=str)
+def test_sizes(g):
+    C = jax.eval_shape(lambda kernel: conv_matrix(kernel, g), numbers(kernel_shape(g)))
+    count = terms(g)
+    assert (C.shape, C.ndim, C.dtype) == (count.shape, 2, np.float64)
+    assert C.nnz == g.nnz == (count > 0).sum()
+    assert C.nbytes == C.values.size * 8 >= C.nnz * 8
+
+
+@pytest.mark.parametrize("g", [*FEW, CASES[10], CASES[12]], ids=str)
+def test_nan_spreads_along_the_entries_only(g):
+    """Empty places of the storage multiply nothing, not the first cell by zero."""
+    C, pattern = random_matrix(g), terms(g) > 0
+    for matrix, reached in ((C, pattern), (C.T, pattern.T)):
+        x = np.diag(np.full(matrix.shape[1], np.nan))  # one NaN in every column
+        np.testing.assert_array_equal(np.isnan(matrix @ x), reached)
+
+
+def test_entries_that_happen_to_be_zero_stay():
+    C = conv_matrix(np.zeros(kernel_shape(G)), G)
+    assert C.to_scipy().nnz == C.to_bcoo().nse == C.to_coo()[2].size == C.nnz == G.nnz
+
+
+@pytest.mark.parametrize("left", [np.asarray, jnp.asarray], ids=["numpy", "jax"])
+def test_product_from_the_left(left):
+    C, y = random_matrix(G), numbers((2, G.matrix_shape[0]))
+    np.testing.assert_allclose(left(y) @ C, y @ np.asarray(C.todense()), rtol=1e-13)
+    np.testing.assert_allclose(left(y[0]) @ C, y[0] @ np.asarray(C.todense()), rtol=1e-13)
+
+
+def test_transpose_and_adjoint():
+    real, C = random_matrix(G), random_matrix(G, np.complex128)
+    entries = np.asarray(C.todense())
+    np.testing.assert_array_equal(C.T.todense(), entries.T)
+    np.testing.assert_array_equal(C.H.todense(), entries.conj().T)
+    np.testing.assert_array_equal(C.H.H.todense(), entries)
+    np.testing.assert_array_equal(C.H.T.todense(), entries.conj())
+    np.testing.assert_array_equal(real.H.todense(), real.T.todense())
+    for other in (C.T, C.H, C.T.T, C.H.T):
+        assert isinstance(other, ConvMatrix)
+        assert other.geometry is C.geometry
+
+
+# Exports
+
+
+@pytest.mark.parametrize("g", CASES, ids=str)
+def test_exports(g):
+    """Sorted, without duplicates, the same matrix in both numberings."""
+    numberings = {"channels_last": lambda _, M: M, "channels_first": channels_first}
+
+    @jax.jit
+    def exports(kernel):
+        C = conv_matrix(kernel, g)
+        return [(C.to_coo(order), C.T.to_coo(order), C.todense(order)) for order in numberings]
+
+    kernel = numbers(kernel_shape(g))
+    oracle = dense(g, kernel), dense(g, abs(kernel)), np.maximum(terms(g) - 1, 0)
+    for number, (forward, back, entries) in zip(numberings.values(), exports(kernel), strict=True):
+        whole, pairs = [number(g, part) for part in oracle], number(g, terms(g))
+        assert_rounds_to(entries, whole, c=1)
+        flipped = [part.T for part in whole]
+        for exported, parts, reached in ((forward, whole, pairs), (back, flipped, pairs.T)):
+            row, column, values = exported
+            np.testing.assert_array_equal(np.stack([row, column], 1), np.argwhere(reached))  # row-major
+            assert row.dtype == column.dtype == np.int32
+            assert_rounds_to(values, [part[row, column] for part in parts], c=1)
+
+
+@pytest.mark.parametrize("g", [*FEW, MODES[3], CASES[12]], ids=str)
+@pytest.mark.parametrize("order", ["channels_last", "channels_first"])
+def test_sparse_formats(g, order):
+    C = random_matrix(g)
+    row, column, values = C.to_coo(order)
+    entries = np.asarray(C.todense(order))
+    for name in ("csr", "csc", "coo"):
+        S = C.to_scipy(name, order)
+        assert (S.format, S.shape, S.nnz, S.dtype) == (name, C.shape, g.nnz, C.dtype)
+        assert scipy.sparse.issparse(S)
+        assert name == "coo" or S.has_canonical_format  # sorted, without duplicates
+        np.testing.assert_array_equal(S.toarray(), entries)
+    bcoo, bcsr = C.to_bcoo(order), C.to_bcsr(order)
+    assert isinstance(bcoo, sparse.BCOO)
+    assert isinstance(bcsr, sparse.BCSR)
+    for B in (bcoo, bcsr):
+        assert (B.shape, B.nse, B.dtype) == (C.shape, g.nnz, C.dtype)
+        assert B.indices_sorted
+        assert B.unique_indices
+        np.testing.assert_array_equal(B.todense(), entries)
+        np.testing.assert_array_equal(B.data, values)
+    np.testing.assert_array_equal(bcoo.indices, np.stack([row, column], 1))
+    np.testing.assert_array_equal(bcsr.indices, column)
+    x = numbers((C.shape[1],))
+    np.testing.assert_allclose(bcoo @ x, entries @ x, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_scipy_has_no_half_floats(dtype):
+    C = random_matrix(G, jnp.dtype(dtype))
+    S = C.to_scipy()
+    assert S.dtype == np.float32
+    np.testing.assert_array_equal(S.toarray(), np.asarray(C.todense()).astype(np.float32))
+
+
+def test_unknown_format_and_order():
+    C = random_matrix(G)
+    with pytest.raises(GeometryError, match="'lil'"):
+        C.to_scipy("lil")
+    for export in (C.to_coo, C.todense, C.to_bcoo, C.to_bcsr, lambda order: C.to_scipy("csr", order)):
+        with pytest.raises(GeometryError, match="'NCHW'"):
+            export("NCHW")
+
+
+def lax_conv(g, kernel):
+    """x to conv(x) for one map, by jax.numpy's padding and lax's convolution."""
+    n = len(g.input_shape)
+    spec = ("N" + "XYZW"[:n] + "C", "XYZW"[:n] + "IO", "N" + "XYZW"[:n] + "C")
+    zeros = g.padding_mode == "zeros"
+
+    def border(x):
+        for axis, a in enumerate(g.axes):
+            cells = np.array(padded_cells(a.size, a.input_dilation, a.padding, a.padding_mode))
+            held = (cells >= 0).reshape([-1 if i == axis else 1 for i in range(n + 1)])
+            x = jnp.where(held, x.take(np.maximum(cells, 0), axis, unique_indices=False), 0.0)
+        return x
+
+    def conv(x):
+        padding, dilation = (g.padding, g.input_dilation) if zeros else ("VALID", None)
+        return lax.conv_general_dilated(
+            (x if zeros else border(x))[None],
+            kernel,
+            g.strides,
+            padding,
+            lhs_dilation=dilation,
+            rhs_dilation=g.kernel_dilation,
+            dimension_numbers=spec,
+            feature_group_count=g.feature_group_count,
+        )[0]
+
+    return conv
+
+
+@pytest.mark.parametrize("g", CASES, ids=str)
+def test_sparsity_is_asdex_s(g):
+    x, kernel, _ = operands(g)
+    pattern = asdex.jacobian_sparsity(lax_conv(g, jnp.asarray(kernel)), jnp.asarray(x))
+    row, column, _ = jax.jit(lambda kernel: conv_matrix(kernel, g).to_coo())(kernel)
+    found = set(zip(np.asarray(pattern.rows).tolist(), np.asarray(pattern.cols).tolist(), strict=True))
+    assert set(zip(row.tolist(), column.tolist(), strict=True)) == found
+
+
+# Derivatives and transformations
+
+
+def closed_derivatives(g, kernel, x, y):
+    """Jacobians of ``C x = A k`` and ``C.T y``, Hessian of ``|C x|^2 / 2``, each by kernel and by map."""
+    C, A = dense(g, kernel), kernel_matrix(g, x)
+    dC = np.stack([dense(g, one) for one in np.eye(kernel.size).reshape(-1, *kernel.shape)])
+    mixed = A.T @ C + np.einsum("krc,r->kc", dC, C @ x.ravel())
+    return [[A, C], [np.einsum("krc,r->ck", dC, y.ravel()), C.T], [A.T @ A, mixed], [mixed.T, C.T @ C]]
+
+
+@pytest.mark.parametrize("g", FEW, ids=str)
+def test_derivatives(g):
+    """In both modes, and second order by forward over reverse and the other way round."""
+    x, kernel, y = operands(g)
+
+    def forward(kernel, x):
+        return (conv_matrix(kernel, g) @ x.ravel()).ravel()
+
+    def back(kernel, y):
+        return (conv_matrix(kernel, g).T @ y.ravel()).ravel()
+
+    def loss(kernel, x):
+        return (forward(kernel, x) ** 2).sum() / 2
+
+    @jax.jit
+    def derivatives(kernel, x, y):
+        fwd, rev = (lambda f, jac=jac: jac(f, (0, 1)) for jac in (jax.jacfwd, jax.jacrev))
+        first = [[mode(forward)(kernel, x), mode(back)(kernel, y)] for mode in (fwd, rev)]
+        return [first[0] + list(fwd(rev(loss))(kernel, x)), first[1] + list(rev(fwd(loss))(kernel, x))]
+
+    values = closed_derivatives(g, kernel, x, y)
+    magnitudes = closed_derivatives(g, abs(kernel), abs(x), abs(y))
+    for found in derivatives(kernel, x, y):
+        for parts, value, magnitude in zip(found, values, magnitudes, strict=True):
+            for one, v, m in zip(parts, value, magnitude, strict=True):
+                assert_rounds_to(one.reshape(v.shape), (v, m, np.full(v.shape, y.size + x.size)))
+
+
+@pytest.mark.parametrize("g", FEW, ids=str)
+def test_vmap(g):
+    kernels, xs = numbers((3, *kernel_shape(g))), numbers((3, g.matrix_shape[1]))
+    apply = lambda kernel, x: conv_matrix(kernel, g) @ x  # noqa: E731
+
+    @jax.jit
+    def mapped(kernels, xs):
+        matrices = jax.vmap(lambda kernel: conv_matrix(kernel, g))(kernels)
+        return (
+            jax.vmap(apply)(kernels, xs),
+            jax.vmap(apply, (0, None))(kernels, xs[0]),
+            jax.vmap(apply, (None, 0))(kernels[0], xs),
+            jax.vmap(lambda C, x: C @ x)(matrices, xs),
+            jax.vmap(lambda C: C.T.T.todense())(matrices),
+        )
+
+    both, by_kernel, by_x, matrices, entries = mapped(kernels, xs)
+    C = np.stack([dense(g, kernel) for kernel in kernels])
+    exact = np.einsum("brc,ac->bar", C, xs)  # kernel b, map a
+    atol = 4 * C.shape[2] * np.finfo(float).eps * (abs(C) @ abs(xs).T).max()
+    pairs = (both, exact[range(3), range(3)]), (by_kernel, exact[:, 0]), (by_x, exact[0]), (matrices, both)
+    for found, expected in (*pairs, (entries, C)):
+        np.testing.assert_allclose(found, expected, rtol=0, atol=atol)
+
+
+def test_values_are_the_only_leaf():
+    C = random_matrix(G)
+    (leaf,) = jax.tree.leaves(C)
+    assert leaf is C.values
+    doubled = jax.tree.map(lambda values: 2 * values, C)
+    assert isinstance(doubled, ConvMatrix)
+    np.testing.assert_array_equal(doubled.todense(), 2 * C.todense())
+    equal = conv_matrix(C.values[:0].sum() + np.ones(kernel_shape(G)), eval(repr(G)))
+    assert jax.tree.structure(C) == jax.tree.structure(equal)
+    assert jax.tree.structure(C) != jax.tree.structure(C.T)
+    assert "shape=(20, 40)" in repr(ConvMatrix(C.values, ConvGeometry((4, 5), (1, 1), in_features=2)))
+
+
+def test_jit_with_the_geometry_static():
+    kernel = numbers(kernel_shape(G))
+    C = jax.jit(conv_matrix, static_argnums=1)(kernel, G)
+    np.testing.assert_array_equal(C.todense(), dense(G, kernel))
+    transpose = jax.jit(lambda C: C.T)(C)
+    assert (transpose.shape, transpose.geometry) == (C.shape[::-1], G)
+    assert transpose.transposed
+    scanned, _ = lax.scan(lambda C, _: (C.T.T, None), C, None, length=2)
+    np.testing.assert_array_equal(scanned.values, C.values)
+
+
+# dtypes
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32", "float64", "complex64", "complex128"])
+@pytest.mark.parametrize("g", [FEW[0], FEW[3]], ids=str)
+def test_dtypes(g, dtype):
+    """16-bit floats store rounded entries, sum in float32 and round the sum."""
+    dtype = jnp.dtype(dtype)
+    half = dtype.itemsize == 2
+    x, kernel, y = operands(g, dtype, batch=(2,))
+
+    @jax.jit
+    def results(kernel):
+        C = conv_matrix(kernel, g)
+        return C(x), C.T(y), C.H(y), C.todense(), C.to_coo()[2]
+
+    found = results(kernel)
+    assert {array.dtype for array in found} == {dtype}
+    wide = np.complex128 if np.issubdtype(dtype, np.complexfloating) else np.float64
+    x, kernel, y = (operand.astype(wide) for operand in (x, kernel, y))
+    expected = Expected(g, x, kernel, y)
+    precision = {"dtype": np.float32 if half else dtype, "storage": jnp.finfo(dtype).eps if half else None}
+    assert_rounds_to(found[0], expected.conv, **precision)
+    assert_rounds_to(found[1], expected.transpose, **precision)
+    assert_rounds_to(found[2], Expected(g, x, kernel.conj(), y).transpose, **precision)
+
+
+# Refusals
+
+HUGE = ConvGeometry((10**6, 10**6), (3, 3))
+
+
+def test_too_large_for_the_memory_is_refused_before_it_is_allocated():
+    for mode in ("zeros", "circular", "replicate"):
+        g = ConvGeometry((10**6, 10**6), (3, 3), padding=1, padding_mode=mode)
+        tracemalloc.start()
+        start = time.perf_counter()
+        with pytest.raises(SizeError, match="bytes"):
+            conv_matrix(np.ones(kernel_shape(g)), g)
+        assert time.perf_counter() - start < 5
+        assert tracemalloc.get_traced_memory()[1] < 2e8
+        tracemalloc.stop()
+
+
+def test_too_large_is_refused_under_jit():
+    g = ConvGeometry((10**5, 10**5), (3, 3), in_features=512, out_features=512)
+    kernel = jax.ShapeDtypeStruct(kernel_shape(g), np.float32)
+    with pytest.raises(SizeError):
+        jax.eval_shape(lambda kernel: conv_matrix(kernel, g), kernel)
+
+
+@pytest.mark.parametrize("g", [*FEW, CASES[10], MODES[4]], ids=str)
+def test_max_bytes_is_what_is_held(g):
+    kernel = numbers(kernel_shape(g))
+    nbytes = conv_matrix(kernel, g).nbytes
+    assert conv_matrix(kernel, g, max_bytes=nbytes).nbytes == nbytes
+    with pytest.raises(SizeError, match="max_bytes"):
+        conv_matrix(kernel, g, max_bytes=nbytes - 1)
+
+
+def test_dense_is_refused_too():
+    C = random_matrix(G)
+    size = math.prod(C.shape) * 8
+    assert C.todense(max_bytes=size).nbytes == size
+    with pytest.raises(SizeError, match="dense"):
+        C.todense(max_bytes=size - 1)
+    wide = ConvGeometry((10**6,), (1,))
+    with pytest.raises(SizeError, match="dense"):
+        jax.eval_shape(lambda kernel: conv_matrix(kernel, wide).todense(), np.ones((1, 1, 1)))
+
+
+WIDE = ConvGeometry((50_000, 60_000), (2, 1), strides=(49_000, 59_999))  # 3e9 columns, 8 entries
+
+
+def test_columns_beyond_int32():
+    C = random_matrix(WIDE)
+    kernel = numbers(kernel_shape(WIDE), seed=f"k{WIDE}").ravel()
+    assert (C.shape, C.nnz) == ((4, 3 * 10**9), 8)
+    for export in (C.to_bcoo, C.to_bcsr):
+        with pytest.raises(SizeError, match="int32"):
+            export()
+    S = C.to_scipy("csr")
+    assert S.indices.dtype == np.int64
+    cell = lambda row, column: row * 60_000 + column  # noqa: E731
+    corners = [(row, column) for row in (0, 49_000) for column in (0, 59_999)]
+    expected = [[cell(row, column), cell(row + 1, column)] for row, column in corners]
+    np.testing.assert_array_equal(S.indices.reshape(4, 2), expected)
+    np.testing.assert_array_equal(S.data.reshape(4, 2), [kernel] * 4)
+    row, column, _ = C.to_coo()
+    assert row.dtype == column.dtype == np.int64
+
+
+def test_a_transpose_too_large_is_refused_before_it_is_allocated():
+    """The transpose holds a row for every column of C."""
+    C = random_matrix(ConvGeometry((10**6, 10**6), (1, 1), strides=999_999))
+    with pytest.raises(SizeError):
+        C.T  # noqa: B018
+
+
+def test_kernel_must_fit_the_geometry():
+    for shape in [(3, 2, 3, 2), (2, 3, 2, 3), (3, 2, 2), (3, 2, 2, 3, 1), (3, 2, 1, 3), ()]:
+        with pytest.raises(GeometryError, match="kernel"):
+            conv_matrix(np.ones(shape), G)
+    with pytest.raises(GeometryError, match="kernel"):
+        jax.eval_shape(lambda kernel: conv_matrix(kernel, G), jax.ShapeDtypeStruct((3, 2, 3, 2), np.float64))
+
+
+@pytest.mark.parametrize("dtype", [int, bool, np.uint8], ids=str)
+def test_integer_kernels_are_refused(dtype):
+    with pytest.raises(TypeError, match="kernel"):
+        conv_matrix(np.ones(kernel_shape(G), dtype), G)
+
+
+def test_operands_of_another_shape_or_dtype():
+    C = random_matrix(G)
+    n = C.shape[1]
+    for shape in [(n + 1,), (n - 1, 2), (2, n), (n, 2, 2), ()]:
+        with pytest.raises(GeometryError, match="shape"):
+            C @ np.ones(shape)
+        with pytest.raises(GeometryError, match="shape"):
+            C.T @ np.ones(shape)
+    for shape in [(5, 4, 3), (4, 5, 2), (2,), (4, 2), (n,), (2, 5, 4), ()]:
+        with pytest.raises(GeometryError, match="feature map"):
+            C(np.ones(shape))
+        with pytest.raises(GeometryError, match="feature map"):
+            jax.eval_shape(C, jax.ShapeDtypeStruct(shape, C.dtype))
+    with pytest.raises(GeometryError, match="feature map"):
+        C.T(np.ones((5, 4, 2)))
+    for dtype in (np.float32, np.complex128, int, bool):
+        with pytest.raises(TypeError, match=r"float64|floating"):
+            C @ np.ones(n, dtype)
+        with pytest.raises(TypeError, match=r"float64|floating"):
+            C(np.ones((5, 4, 2), dtype))

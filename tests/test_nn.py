@@ -1,0 +1,213 @@
+"""The layers, against loops that know nothing of the library."""
+
+import itertools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import nnx
+
+import jaxconv
+from jaxconv.errors import GeometryError
+from jaxconv.models import FCN
+from jaxconv.nn import Conv, ConvTranspose, bilinear, conv_lecun_normal, conv_transpose_lecun_normal
+
+
+def pairs(output_shape, input_shape, kernel_shape, strides, low, dilation):
+    """Every (output, input, tap) that a forward convolution connects."""
+    for o in np.ndindex(*output_shape):
+        for t in np.ndindex(*kernel_shape):
+            i = tuple(o[a] * strides[a] + t[a] * dilation[a] - low[a] for a in range(len(o)))
+            if all(0 <= i[a] < input_shape[a] for a in range(len(i))):
+                yield o, i, t
+
+
+def features(groups, per_in, per_out):
+    """Every (input feature, its row of the kernel, output feature) of a forward convolution."""
+    for g, i, o in itertools.product(range(groups), range(per_in), range(per_out)):
+        yield g * per_in + i, i, g * per_out + o
+
+
+CASES = [
+    # layer in, layer out, kernel, strides, padding, dilation, groups, input of the layer
+    (3, 2, (3,), (1,), ((0, 0),), (1,), 1, (6,)),
+    (4, 6, (3, 2), (2, 3), ((1, 0), (2, 1)), (1, 1), 2, (5, 6)),
+    (2, 4, (2, 3), (1, 2), ((0, 2), (1, 1)), (3, 1), 2, (6, 7)),
+    (2, 1, (2, 1, 3), (2, 1, 2), ((1, 1), (0, 0), (0, 1)), (1, 1, 1), 1, (3, 2, 4)),
+]
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_conv_is_the_loops(case, rng):
+    inputs, outputs, kernel_shape, strides, padding, dilation, groups, shape = case
+    layer = Conv(
+        inputs,
+        outputs,
+        kernel_shape,
+        strides=strides,
+        padding=padding,
+        kernel_dilation=dilation,
+        feature_group_count=groups,
+        bias_init=nnx.initializers.normal(1.0),
+        param_dtype=jnp.float64,
+        rngs=nnx.Rngs(0),
+    )
+    kernel, bias = np.asarray(layer.kernel[...]), np.asarray(layer.bias[...])
+    assert kernel.shape == (*kernel_shape, inputs // groups, outputs)
+    x = rng.normal(size=(2, *shape, inputs))
+    y = np.asarray(layer(jnp.asarray(x)))
+    expected = np.zeros(y.shape) + bias
+    low = [pad[0] for pad in padding]
+    for o, i, t in pairs(y.shape[1:-1], shape, kernel_shape, strides, low, dilation):
+        for f_in, row, f_out in features(groups, inputs // groups, outputs // groups):
+            expected[:, *o, f_out] += x[:, *i, f_in] * kernel[*t, row, f_out]
+    np.testing.assert_allclose(y, expected, rtol=0, atol=1e-13 * abs(expected).max())
+
+
+@pytest.mark.parametrize("output_padding", [0, 1])
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_conv_transpose_is_the_loops(case, output_padding, rng):
+    """Adds every input times the kernel into the place where the forward convolution read."""
+    inputs, outputs, kernel_shape, strides, padding, dilation, groups, shape = case
+    a = tuple(min(output_padding, s - 1) for s in strides)
+    layer = ConvTranspose(
+        inputs,
+        outputs,
+        kernel_shape,
+        strides=strides,
+        padding=padding,
+        kernel_dilation=dilation,
+        feature_group_count=groups,
+        output_padding=a,
+        bias_init=nnx.initializers.normal(1.0),
+        param_dtype=jnp.float64,
+        rngs=nnx.Rngs(0),
+    )
+    kernel, bias = np.asarray(layer.kernel[...]), np.asarray(layer.bias[...])
+    assert kernel.shape == (*kernel_shape, outputs // groups, inputs)  # the forward layout
+    y = rng.normal(size=(2, *shape, inputs))
+    x = np.asarray(layer(jnp.asarray(y)))
+    sizes = zip(strides, shape, dilation, kernel_shape, padding, a, strict=True)
+    assert x.shape[1:-1] == tuple(s * (i - 1) + d * (k - 1) + 1 - sum(p) + a for s, i, d, k, p, a in sizes)
+    expected = np.zeros(x.shape) + bias
+    low = [pad[0] for pad in padding]
+    for o, i, t in pairs(shape, x.shape[1:-1], kernel_shape, strides, low, dilation):
+        for f_in, row, f_out in features(groups, outputs // groups, inputs // groups):
+            expected[:, *i, f_in] += y[:, *o, f_out] * kernel[*t, row, f_out]
+    np.testing.assert_allclose(x, expected, rtol=0, atol=1e-13 * abs(expected).max())
+
+
+def test_conv_transpose_takes_every_size_of_one_output(rng):
+    layer = ConvTranspose(2, 3, (3,), strides=3, padding=1, param_dtype=jnp.float64, rngs=nnx.Rngs(0))
+    y = jnp.asarray(rng.normal(size=(4, 2)))
+    sizes = list(jaxconv.ConvGeometry((10,), (3,), strides=3, padding=1).input_sizes[0])
+    assert [layer(y, input_shape=(size,)).shape for size in sizes] == [(size, 3) for size in sizes]
+    assert len(sizes) == 3
+    with pytest.raises(GeometryError, match="input_shape"):
+        layer(y, input_shape=(sizes[-1] + 1,))
+
+
+@pytest.mark.parametrize(("kernel", "stride", "groups"), [(4, 2, 1), (3, 1, 4), (6, 3, 1)])
+def test_outputs_start_with_unit_variance(kernel, stride, groups):
+    """Away from the border."""
+    layer = ConvTranspose(
+        64, 48, (kernel, kernel), strides=stride, feature_group_count=groups, rngs=nnx.Rngs(1)
+    )
+    y = jax.random.normal(jax.random.key(0), (4, 12, 12, 64), jnp.float32)
+    inside = layer(y)[:, kernel:-kernel, kernel:-kernel]
+    assert abs(inside.var() - 1) < 0.06
+    layer = Conv(64, 48, (kernel, kernel), feature_group_count=groups, rngs=nnx.Rngs(1))
+    assert abs(layer(y).var() - 1) < 0.06
+
+
+def test_initializers_count_what_an_output_sums():
+    key = jax.random.key(0)
+    kernel = conv_lecun_normal((3, 2), input_dilation=(2, 1))(key, (3, 2, 50, 400), jnp.float64)
+    assert abs(kernel.var() * 50 * (3 / 2) * 2 - 1) < 0.03
+    kernel = conv_transpose_lecun_normal((2, 5), (4, 3), 2)(key, (2, 5, 40, 300), jnp.float64)
+    assert abs(kernel.var() * (300 / 2) * 1 * (5 / 3) - 1) < 0.03  # no axis counts as less than one
+
+
+@pytest.mark.parametrize("factor", [2, 3, 4])
+@pytest.mark.parametrize("less", [0, 1])
+def test_bilinear_keeps_a_ramp(factor, less):
+    """Linear interpolation is exact on linear data, features apart."""
+    layer = ConvTranspose(
+        2,
+        2,
+        (2 * factor - less,),
+        strides=factor,
+        kernel_init=bilinear(factor),
+        use_bias=False,
+        param_dtype=jnp.float64,
+        rngs=nnx.Rngs(0),
+    )
+    ramp = np.arange(9.0)
+    x = np.asarray(layer(jnp.asarray(np.stack([ramp, 3 - 2 * ramp], -1))))[2 * factor : -2 * factor]
+    step = np.diff(x, axis=0)
+    np.testing.assert_allclose(step, np.broadcast_to([1 / factor, -2 / factor], step.shape), atol=1e-12)
+
+
+def test_gradients_through_the_transpose_are_the_convolution(rng):
+    layer = ConvTranspose(2, 3, (3, 3), strides=2, padding="SAME", param_dtype=jnp.float64, rngs=nnx.Rngs(0))
+    y, x = rng.normal(size=(5, 4, 2)), rng.normal(size=(9, 8, 3))
+    gradient = jax.grad(lambda y: (layer(y, (9, 8)) * x).sum())(jnp.asarray(y))
+    expected = jaxconv.conv(x, layer.kernel[...], strides=2, padding="SAME")
+    np.testing.assert_allclose(gradient, expected, atol=1e-12)
+
+
+def test_dtype_casts_and_its_absence_refuses():
+    layer = Conv(2, 3, (3,), rngs=nnx.Rngs(0))
+    assert layer.kernel.dtype == jnp.float32
+    assert layer(jnp.ones((5, 2), jnp.float32)).dtype == jnp.float32
+    with pytest.raises(TypeError, match="float16"):
+        layer(jnp.ones((5, 2), jnp.float16))
+    half = ConvTranspose(2, 3, (3,), dtype=jnp.bfloat16, rngs=nnx.Rngs(0))
+    assert half(jnp.ones((5, 2), jnp.float32)).dtype == jnp.bfloat16
+
+
+def test_bad_layers_say_what_is_wrong():
+    rngs = nnx.Rngs(0)
+    with pytest.raises(TypeError, match=r"\(3, 3\)"):
+        Conv(2, 3, 3, rngs=rngs)
+    with pytest.raises(GeometryError, match="feature_group_count=2"):
+        ConvTranspose(3, 4, (3,), feature_group_count=2, rngs=rngs)
+    with pytest.raises(GeometryError, match="nested"):
+        Conv(2, 3, (3,), padding=(1, 1), rngs=rngs)
+    with pytest.raises(GeometryError, match="did you mean 'SAME'"):
+        Conv(2, 3, (3,), padding="same", rngs=rngs)
+    with pytest.raises(GeometryError, match="output_padding"):
+        ConvTranspose(2, 3, (3,), strides=2, output_padding=-1, rngs=rngs)
+    with pytest.raises(GeometryError, match="as many features"):
+        ConvTranspose(2, 3, (4,), strides=2, kernel_init=bilinear(2), rngs=rngs)
+
+
+def test_functional_style_under_jit(rng):
+    layer = ConvTranspose(2, 3, (3,), strides=2, rngs=nnx.Rngs(0))
+    graph, parameters = nnx.split(layer)
+    y = jnp.asarray(rng.normal(size=(4, 5, 2)).astype(np.float32))
+    jitted = jax.jit(lambda parameters, y: nnx.merge(graph, parameters)(y, (12,)))
+    np.testing.assert_allclose(jitted(parameters, y), layer(y, (12,)), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (7, 13), (16, 16), (2, 33)])
+def test_fcn_labels_any_size(shape):
+    model = FCN(2, 5, features=(4, 6, 8), depth=1, rngs=nnx.Rngs(0))
+    logits = model(jnp.ones((3, *shape, 2), jnp.float32))
+    assert logits.shape == (3, *shape, 5)
+    assert np.isfinite(logits).all()
+
+
+def test_fcn_is_translation_covariant_by_whole_periods(rng):
+    """Moved by the product of the strides, the scores move along; borders aside."""
+    model = FCN(1, 3, features=(4, 4, 4), depth=1, rngs=nnx.Rngs(0))
+    x = np.zeros((64, 64, 1), np.float32)
+    x[24:36, 24:36] = rng.normal(size=(12, 12, 1))
+    scores, moved = model(jnp.asarray(x)), model(jnp.asarray(np.roll(x, (4, 8), (0, 1))))
+    np.testing.assert_allclose(np.roll(scores, (4, 8), (0, 1))[20:48, 20:48], moved[20:48, 20:48], atol=1e-5)
+
+
+def test_fcn_needs_a_level():
+    with pytest.raises(GeometryError, match="at least one level"):
+        FCN(1, 3, features=(), rngs=nnx.Rngs(0))

@@ -1,0 +1,95 @@
+"""Which input cell each (output, tap) reads, against numpy.pad."""
+
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from oracles import NUMPY_PAD, axis_reads, padded_cells
+from strategies import axis_numbers
+
+from jaxconv import AxisGeometry
+from jaxconv.pattern import entry_count, reads, rows, shown_cell, tap_outputs, unused_count
+
+many = settings(max_examples=30 * settings().max_examples)
+MODES = ["zeros", "circular", "reflect", "replicate"]
+axes = st.sampled_from(MODES).flatmap(
+    lambda mode: axis_numbers(9, mode).map(lambda numbers: AxisGeometry(*numbers, padding_mode=mode))
+)
+
+
+@pytest.mark.parametrize("mode", NUMPY_PAD)
+def test_modes_are_numpy_s(mode):
+    """Also where the padding is several times wider than the axis."""
+    for size, low, high in itertools.product(range(2, 6), range(0, 13), range(0, 13, 3)):
+        axis = AxisGeometry(size, 1, padding=(low, high), padding_mode=mode)
+        expected = np.pad(np.arange(size), (low, high), mode=NUMPY_PAD[mode])
+        np.testing.assert_array_equal(shown_cell(axis, np.arange(axis.padded)), expected)
+
+
+@pytest.mark.parametrize("mode", ["circular", "replicate"])
+def test_one_cell_repeats(mode):
+    axis = AxisGeometry(1, 1, padding=(3, 2), padding_mode=mode)
+    assert shown_cell(axis, np.arange(6)).tolist() == [0] * 6
+
+
+@many
+@given(axes)
+def test_reads_are_the_padded_axis_s(axis):
+    expected = [
+        (out, tap, cell)
+        for out, taps in enumerate(axis_reads(axis))
+        for tap, cell in enumerate(taps)
+        if cell != -1
+    ]
+    assert [tuple(entry) for entry in np.stack(reads(axis), 1).tolist()] == expected
+    assert entry_count(axis) == len({(out, cell) for out, _, cell in expected})
+    assert unused_count(axis) == axis.size - len({cell for _, _, cell in expected})
+
+
+@many
+@given(axes)
+def test_rows_hold_every_read_once(axis):
+    """Grouped by output or by input; the rank finds the same entry in the other grouping."""
+    entries = sorted(zip(*(index.tolist() for index in reads(axis)), strict=True))
+    forward, backward = rows(axis), rows(axis, transposed=True)
+    for table, other, transposed in ((forward, backward, False), (backward, forward, True)):
+        row, slot = np.nonzero(table.filled)
+        column, tap, rank = table.cell[row, slot], table.tap[row, slot], table.rank[row, slot]
+        out, cell = (column, row) if transposed else (row, column)
+        assert sorted(zip(out.tolist(), tap.tolist(), cell.tolist(), strict=True)) == entries
+        assert (other.cell[column, rank] == row).all()
+        assert (other.tap[column, rank] == tap).all()
+        columns = axis.out_size if transposed else axis.size
+        assert (table.cell[~table.filled] == columns).all()
+        assert table.cell.shape[0] == (axis.size if transposed else axis.out_size)
+
+
+@many
+@given(axis_numbers(9))
+def test_tap_outputs_are_the_taps_that_meet_a_cell(numbers):
+    axis = AxisGeometry(*numbers)
+    taps = np.array(axis_reads(axis))
+    for tap in range(axis.kernel):
+        assert list(tap_outputs(axis, tap)) == np.flatnonzero(taps[:, tap] != -1).tolist()
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("dilation", [2, 3])
+def test_inserted_zeros_stay_zeros(mode, dilation):
+    axis = AxisGeometry(3, 2, padding=(4, 5), padding_mode=mode, input_dilation=dilation)
+    cells = padded_cells(3, dilation, (4, 5), mode)
+    assert [
+        (out + tap, cell) for out, tap, cell in zip(*map(np.ndarray.tolist, reads(axis)), strict=True)
+    ] == [
+        (out + tap, cells[out + tap])
+        for out in range(axis.out_size)
+        for tap in (0, 1)
+        if cells[out + tap] != -1
+    ]
+
+
+def test_tables_are_read_only():
+    with pytest.raises(ValueError, match="read-only"):
+        reads(AxisGeometry(4, 2)).cell[0] = 1
