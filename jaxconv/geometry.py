@@ -110,7 +110,8 @@ class ConvGeometry:
                     "change one of the two."
                 )
         axes = tuple(
-            AxisGeometry(*numbers, padding_mode) for numbers in zip(shape, kernel, s, pads, d, f, strict=True)
+            AxisGeometry(i, k, s, pad, d, f, padding_mode)
+            for i, k, s, pad, d, f in zip(shape, kernel, s, pads, d, f, strict=True)
         )
         values = (shape, kernel, *features, s, pads, padding_mode, f, d, groups, axes)
         for slot, value in zip(fields(self), values, strict=True):
@@ -278,8 +279,9 @@ class ConvGeometry:
         strides = per_axis("strides", strides, n)
         f = per_axis("input_dilation", input_dilation, n)
         d = per_axis("kernel_dilation", kernel_dilation, n)
-        free = output_padding is None
-        a = (None,) * n if free else per_axis("output_padding", output_padding, n, least=0)
+        a: tuple[int | None, ...] = (None,) * n
+        if output_padding is not None:
+            a = per_axis("output_padding", output_padding, n, least=0)
         pads = padding_per_axis(padding, n)
         input_shape = tuple(
             _input_size(*numbers) for numbers in zip(shape, kernel, strides, pads, d, f, a, strict=True)
