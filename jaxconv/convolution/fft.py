@@ -4,10 +4,11 @@ Its rounding error follows the norms of kernel and input, not the magnitude of e
 a small output beside large ones keeps fewer digits than the other formulations give it.
 """
 
+import itertools
+
 import jax
 import jax.numpy as jnp
 from jax import lax
-from scipy.fft import next_fast_len
 
 from jaxconv.convolution.padded import stretch_and_pad
 from jaxconv.geometry import ConvGeometry
@@ -17,7 +18,7 @@ def conv(x: jax.Array, kernel: jax.Array, g: ConvGeometry, precision) -> jax.Arr
     """``(N, *input_shape, in)`` and the kernel to ``(N, *output_shape, out)``."""
     is_complex = jnp.iscomplexobj(x)
     # A circular convolution of at least the padded size does not wrap into the outputs kept below.
-    sizes = [next_fast_len(axis.padded, real=not is_complex) for axis in g.axes]
+    sizes = [fast_size(axis.padded) for axis in g.axes]
     groups = g.feature_group_count
     x_spectrum = _spectrum(stretch_and_pad(x, g), sizes, 1)
     x_spectrum = x_spectrum.reshape(*x_spectrum.shape[:-1], groups, g.in_features // groups)
@@ -33,6 +34,22 @@ def conv(x: jax.Array, kernel: jax.Array, g: ConvGeometry, precision) -> jax.Arr
         last = axis.span - 1 + (axis.out_size - 1) * axis.stride
         y = lax.slice_in_dim(y, axis.span - 1, last + 1, axis.stride, dimension)
     return y
+
+
+def fast_size(least: int) -> int:
+    """The next size whose only prime factors are 2, 3 and 5.
+
+    >>> [fast_size(n) for n in (1, 7, 97, 1025)]
+    [1, 8, 100, 1080]
+    """
+
+    def rest(n: int) -> int:
+        for factor in (2, 3, 5):
+            while n % factor == 0:
+                n //= factor
+        return n
+
+    return next(n for n in itertools.count(least) if rest(n) == 1)
 
 
 def _spectrum(x: jax.Array, sizes: list[int], first: int) -> jax.Array:

@@ -36,8 +36,8 @@ class FCN(nnx.Module):
     References:
       Long, Shelhamer & Darrell, arXiv:1411.4038.
 
-    >>> model = FCN(1, 11, features=(8, 16, 32), rngs=nnx.Rngs(0))
-    >>> model(jnp.zeros((2, 37, 50, 1), jnp.float32)).shape
+    >>> model = FCN(1, 11, features=(8, 8, 8), depth=1, rngs=nnx.Rngs(0))
+    >>> model(jax.numpy.zeros((2, 37, 50, 1), "float32")).shape
     (2, 37, 50, 11)
     """
 
