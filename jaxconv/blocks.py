@@ -30,7 +30,7 @@ class BlockRows(NamedTuple):
 def block_rows(geometry: ConvGeometry, transposed: bool = False) -> BlockRows:
     """Which cell, tap and entry of the transpose every slot of every row stands for."""
     axes = [pattern.rows(axis, transposed) for axis in geometry.axes]
-    others = [pattern.rows(axis, not transposed) for axis in geometry.axes]
+    widths = [pattern.width(axis, not transposed) for axis in geometry.axes]  # of the transpose's rows
     shape = geometry.output_shape if transposed else geometry.input_shape
     filled = np.ones((1, 1), bool)
     for axis in axes:
@@ -38,8 +38,7 @@ def block_rows(geometry: ConvGeometry, transposed: bool = False) -> BlockRows:
     n_cells = math.prod(shape)
     cell = np.where(filled, _flat([axis.cell for axis in axes], shape), n_cells)
     tap = _flat([axis.tap for axis in axes], geometry.kernel_shape)
-    slot = _flat([axis.rank for axis in axes], [other.cell.shape[1] for other in others])
-    entry = np.where(filled, cell * math.prod(other.cell.shape[1] for other in others) + slot, 0)
+    entry = np.where(filled, cell * math.prod(widths) + _flat([axis.rank for axis in axes], widths), 0)
     return BlockRows(cell, tap, entry, filled, n_cells)
 
 

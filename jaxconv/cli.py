@@ -147,7 +147,7 @@ def verify(
     with Progress(console=console, transient=True) as bar:
         task = bar.add_task("verifying", total=len(names))
         report = run(names, dtype=dtype, trials=trials, seed=seed, progress=lambda row: bar.advance(task))
-    console.print(report.table())
+    console.print(report.table(sources=console.width >= 110))
     if json is not None:
         json.parent.mkdir(parents=True, exist_ok=True)
         json.write_text(report.to_json())
@@ -173,7 +173,7 @@ COMMANDS: dict[str, Callable] = {"verify": verify, "arithmetic": arithmetic, "ma
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Runs one command; mistakes of the caller are one line and exit status 2."""
+    """Runs one command; a mistake of the caller is one line and exit status 2, a failure 1."""
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     if arguments == ["--version"]:
         console.print(f"jaxconv {__version__}", highlight=False)
@@ -182,8 +182,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         tyro.extras.subcommand_cli_from_dict(
             COMMANDS, prog="jaxconv", description=__doc__, args=arguments, sort_subcommands=False
         )
-    except (GeometryError, TypeError, OSError) as error:
-        Console(stderr=True).print(
-            f"jaxconv: {error}", style="red", highlight=False, markup=False, soft_wrap=True
-        )
-        raise SystemExit(2) from None
+    except (GeometryError, TypeError, OSError, RuntimeError, FloatingPointError) as error:
+        found = isinstance(error, RuntimeError | FloatingPointError)  # of the work, not of the caller
+        message = f"jaxconv: {error}"
+        Console(stderr=True).print(message, style="red", highlight=False, markup=False, soft_wrap=True)
+        raise SystemExit(1 if found else 2) from None

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 import os
+import sys
 from functools import partial
 
 import jax
@@ -21,6 +22,9 @@ from jaxconv.blocks import block_rows, coordinates
 from jaxconv.errors import GeometryError, SizeError
 from jaxconv.geometry import ConvGeometry
 from jaxconv.operands import check_dtypes, check_kernel, check_map
+
+
+INDEX_BYTES = 64  # a slot's share of the index arrays while they are made
 
 
 def conv_matrix(kernel: jax.Array, geometry: ConvGeometry, *, max_bytes: int | None = None) -> ConvMatrix:
@@ -87,6 +91,8 @@ class ConvMatrix:
     [ 1.  2. 13. 20. 30.]
     """
 
+    __array_ufunc__ = None  # numpy leaves ``array @ C`` to `__rmatmul__`
+
     def __init__(self, values: jax.Array, geometry: ConvGeometry, transposed: bool = False):
         """Wraps `values` as they are; `conv_matrix` is the way to make one."""
         self.values = values
@@ -136,6 +142,7 @@ class ConvMatrix:
     @property
     def T(self) -> ConvMatrix:
         """The transpose, stored by its own rows."""
+        _check_size(self.geometry, self.dtype.itemsize, None, not self.transposed)
         return _transpose(self)
 
     @property
@@ -322,14 +329,17 @@ def _check_int32(shape):
         )
 
 
-def _check_size(geometry: ConvGeometry, itemsize: int, max_bytes: int | None):
-    """Refuses a matrix that is too large, from integers alone before any index array is made."""
-    windows = [axis.out_size * -(-axis.kernel // axis.input_dilation) for axis in geometry.axes]
+def _check_size(geometry: ConvGeometry, itemsize: int, max_bytes: int | None, transposed: bool = False):
+    """Refuses a matrix that is too large, from integers alone before its index arrays are made."""
+    what = f"C{'.T' if transposed else ''} of {geometry}"
     features = geometry.out_features * (geometry.in_features // geometry.feature_group_count)
-    least = geometry.nnz if geometry.padding_mode == "zeros" else math.prod(windows) * features
-    _check_bytes(f"C of {geometry}", least * itemsize, max_bytes)
-    slots = math.prod(pattern.rows(axis).cell.size for axis in geometry.axes)
-    _check_bytes(f"C of {geometry}", slots * features * itemsize, max_bytes)
+    windows = math.prod(axis.out_size * -(-axis.kernel // axis.input_dilation) for axis in geometry.axes)
+    least = geometry.nnz if geometry.padding_mode == "zeros" else windows * features
+    _check_bytes(what, least * itemsize, max_bytes)
+    shape = geometry.input_shape if transposed else geometry.output_shape
+    slots = math.prod(shape) * math.prod(pattern.width(axis, transposed) for axis in geometry.axes)
+    _check_bytes(what, slots * features * itemsize, max_bytes)
+    _check_bytes(f"the index arrays of {what}", slots * INDEX_BYTES, None)
 
 
 def _check_bytes(what: str, needed: int, max_bytes: int | None):
@@ -342,5 +352,8 @@ def _check_bytes(what: str, needed: int, max_bytes: int | None):
 
 
 def physical_memory() -> int:
-    """Bytes of memory of this machine."""
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    """Bytes of memory of this machine; no limit where the system does not tell."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError):
+        return sys.maxsize

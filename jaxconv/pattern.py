@@ -76,6 +76,17 @@ class Rows(NamedTuple):
 
 
 @lru_cache(maxsize=1024)
+def width(axis: AxisGeometry, transposed: bool = False) -> int:
+    """Slots of a row: the most entries that any output cell, or input cell for the transpose, has.
+
+    >>> width(AxisGeometry(5, 3, stride=2)), width(AxisGeometry(5, 3, stride=2), transposed=True)
+    (3, 2)
+    """
+    out, _, cell = reads(axis)
+    return int(_slots(cell if transposed else out).max(initial=-1)) + 1
+
+
+@lru_cache(maxsize=1024)
 def rows(axis: AxisGeometry, transposed: bool = False) -> Rows:
     """The entries grouped by output cell, or by input cell for the transpose.
 
@@ -85,13 +96,10 @@ def rows(axis: AxisGeometry, transposed: bool = False) -> Rows:
     [[1], [0], [1]]
     """
     out, tap, cell = reads(axis)
-    forward_slot, backward_slot = _slots(out), _slots(cell)
-    row, column, slot, rank = out, cell, forward_slot, backward_slot
-    n_rows, n_columns = axis.out_size, axis.size
-    if transposed:
-        row, column, slot, rank = cell, out, backward_slot, forward_slot
-        n_rows, n_columns = n_columns, n_rows
-    shape = (n_rows, slot.max(initial=-1) + 1)
+    row, column = (cell, out) if transposed else (out, cell)
+    n_rows, n_columns = (axis.size, axis.out_size) if transposed else (axis.out_size, axis.size)
+    slot, rank = _slots(row), _slots(column)
+    shape = (n_rows, width(axis, transposed))
 
     def table(values, empty):
         array = np.full(shape, empty, np.int64)

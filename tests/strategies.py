@@ -15,7 +15,9 @@ ZEROS = [
     ConvGeometry(
         (5, 4), (2, 3), strides=(2, 3), input_dilation=(3, 2), padding=2, in_features=2, out_features=2
     ),
-    ConvGeometry((8, 7), (3, 2), kernel_dilation=(2, 3), padding=((3, 0), (0, 4)), out_features=2),
+    ConvGeometry(
+        (8, 7), (3, 2), kernel_dilation=(2, 3), padding=((3, 0), (0, 4)), strides=(4, 3)
+    ),  # common factors
     ConvGeometry((5, 6), (3, 2), in_features=4, out_features=6, feature_group_count=2, strides=2, padding=1),
     ConvGeometry(
         (6, 5), (2, 3), in_features=3, out_features=6, feature_group_count=3, padding="HALF"

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import scipy.signal
 from hypothesis import given
 from jax import lax
 from oracles import (
@@ -363,6 +364,14 @@ def test_precision_reaches_every_product(method, precision):
     for member in members:
         text = jax.jit(member).lower(x, kernel, y).as_text()
         assert set(re.findall("HIGHEST|DEFAULT", text)) == {"HIGHEST" if method == "fft" else precision}
+
+
+def test_auto_of_a_large_kernel_rounds_like_fft():
+    """Where auto may choose fft, its bound is the norms'."""
+    x, kernel = numbers((40, 44, 1)), numbers((31, 33, 1, 1))
+    value = scipy.signal.correlate2d(x[..., 0], kernel[..., 0, 0], "valid")[..., None]
+    for method in ("auto", "fft"):
+        assert_fft_rounds_to(conv(x, kernel, method=method), (value,), x.size, x, kernel, what=method)
 
 
 # Bad input, refused while tracing

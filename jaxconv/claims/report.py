@@ -54,8 +54,12 @@ class Report:
         """Whether every claim held, and there was one."""
         return bool(self.rows) and all(row.ok for row in self.rows)
 
-    def table(self):
-        """A `rich.table.Table` for people."""
+    def table(self, sources: bool = True):
+        """A `rich.table.Table` for people; without the sources it fits a narrow terminal.
+
+        Args:
+          sources: Whether to have a column of them.
+        """
         from rich.table import Table
         from rich.text import Text
 
@@ -66,8 +70,9 @@ class Report:
             row_styles=["", "dim"],
         )
         table.add_column("claim", style="bold", no_wrap=True)
-        table.add_column("statement", ratio=1)
-        table.add_column("source")
+        table.add_column("statement", ratio=1, min_width=30)
+        if sources:
+            table.add_column("source")
         table.add_column("tried", justify="right")
         table.add_column("gap", justify="right")
         table.add_column("verdict", justify="center")
@@ -75,7 +80,8 @@ class Report:
             verdict = Text("holds", "green") if row.ok else Text("FAILS", "bold red")
             gap = "exact" if row.worst == 0 else f"{row.worst:.2g}"
             # Text, not markup: a statement may hold square brackets.
-            table.add_row(row.name, Text(row.statement), Text(row.source), f"{row.trials:,}", gap, verdict)
+            texts = [Text(row.statement), Text(row.source)][: 1 + sources]
+            table.add_row(row.name, *texts, f"{row.trials:,}", gap, verdict)
         return table
 
     def counterexamples(self) -> str:

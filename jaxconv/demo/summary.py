@@ -36,10 +36,11 @@ largest difference is {gap:.2f} of `n eps |C||x|`, the most that adding n produc
 
 ![Held-out mosaics, truth and prediction](predictions.png)
 
-Mosaics of {canvas} pixels are made of scikit-learn's 1797 handwritten digits: {training_samples} of them to
-learn from, the other {held_out_samples} only to be judged on. A pixel with ink has the class of its digit,
-every other pixel is background. The network (levels of {features} features, {parameters:,} parameters) goes
-down by strided convolutions and up by transposed ones of stride 2, and adds the scores of each level.
+Mosaics of {canvas} pixels are made of scikit-learn's 1797 handwritten digits: {training_samples} of them
+to learn from, the other {held_out_samples}, by the same writers, only to be judged on. A pixel with ink has
+the class of its digit, every other pixel is background. The network (levels of {features} features,
+{parameters:,} parameters) goes down by strided convolutions and up by transposed ones of stride 2, and adds
+the scores of each level.
 {steps} steps of {batch} mosaics took {training_seconds:.0f} seconds.
 
 | {class_names} | mean |

@@ -29,6 +29,7 @@ FEATURES = (16, 32, 64, 96)
 BATCH = 16
 LEARNING_RATE = 1e-2
 WEIGHT_DECAY = 1e-4
+GLANCE = 64  # held-out mosaics judged along the way
 LARGEST_GRADIENT = 1.0  # norm; larger ones are scaled down: without it the first steps may diverge
 
 
@@ -62,12 +63,13 @@ def train_and_show(
     train, held_out = digit_mosaics(canvas, seed=seed)
     graph, parameters = nnx.split(FCN(1, len(CLASS_NAMES), features=features, rngs=nnx.Rngs(seed)))
     started = time.perf_counter()
-    parameters, losses, scores = fit(graph, parameters, train, held_out, steps)
+    parameters, losses, scores = fit(graph, parameters, train, held_out, steps, min(judged, GLANCE))
     seconds = time.perf_counter() - started
     confusion = judge(graph, parameters, held_out, judged)
     scores.append((steps, mean_iou(confusion)))
-    draw_training(out / "training.png", losses, scores)
-    images, labels = held_out.batch(0, min(judged, 64))  # as many as were judged at once: no new program
+    note = f"the last point: {judged} mosaics, the others: {min(judged, GLANCE)}"
+    draw_training(out / "training.png", losses, scores, note)
+    images, labels = held_out.batch(0, min(judged, GLANCE))  # as many as were judged at once: no new program
     predictions = np.asarray(predict(graph, parameters, images))
     draw_predictions(
         out / "predictions.png", images[:6, ..., 0], labels[:6], predictions[:6], CLASS_NAMES, iou(confusion)
@@ -90,12 +92,12 @@ def train_and_show(
     }
 
 
-def fit(graph, parameters, train: DigitMosaics, held_out: DigitMosaics, steps: int):
+def fit(graph, parameters, train: DigitMosaics, held_out: DigitMosaics, steps: int, glance: int = GLANCE):
     """Minimises the cross-entropy of a pixel; AdamW, warmed up and then lowered along a cosine.
 
     Returns:
-      The parameters, the loss of every step, and ``(step, mean IoU)`` on a few held-out mosaics
-      along the way (looked at, not used to choose anything).
+      The parameters, the loss of every step, and ``(step, mean IoU)`` on the first `glance`
+      held-out mosaics along the way: to be looked at, nothing stops or is chosen by them.
 
     Raises:
       GeometryError: No steps.
@@ -119,7 +121,7 @@ def fit(graph, parameters, train: DigitMosaics, held_out: DigitMosaics, steps: i
             if loss is not None:
                 _record(losses, loss, progress, task)
             if step % max(steps // 10, 1) == 0:
-                scores.append((step, mean_iou(judge(graph, parameters, held_out, 64))))
+                scores.append((step, mean_iou(judge(graph, parameters, held_out, glance))))
             parameters, state, loss = _update(graph, optimiser, parameters, state, images, labels)
         _record(losses, loss, progress, task)
     return parameters, losses, scores
@@ -149,7 +151,7 @@ def predict(graph, parameters, images: jax.Array) -> jax.Array:
 def judge(graph, parameters, mosaics: DigitMosaics, count: int) -> np.ndarray:
     """The confusion matrix over the first `count` mosaics, ``(classes, classes)``."""
     confusion = np.zeros((len(CLASS_NAMES), len(CLASS_NAMES)), np.int64)
-    size = min(count, 64)
+    size = min(count, GLANCE)
     for step in range(-(-count // size)):
         images, labels = mosaics.batch(step, size)
         kept = np.s_[

@@ -141,13 +141,16 @@ def _errors(image: np.ndarray, wrong: np.ndarray) -> np.ndarray:
     return shown
 
 
-def draw_training(path: str | Path, losses: Sequence[float], scores: Sequence[tuple[int, float]]) -> Path:
+def draw_training(
+    path: str | Path, losses: Sequence[float], scores: Sequence[tuple[int, float]], note: str = ""
+) -> Path:
     """The loss of every step, and the held-out mean IoU while it fell.
 
     Args:
       path: Where to.
       losses: One a step.
       scores: ``(step, mean IoU)``.
+      note: What to know about the scores.
 
     Returns:
       `path`.
@@ -167,7 +170,12 @@ def draw_training(path: str | Path, losses: Sequence[float], scores: Sequence[tu
         right.annotate(
             f"{values[-1]:.3f}", (steps[-1], values[-1]), (0, -14), textcoords="offset points", ha="center"
         )
-        right.set(xlabel="step", ylabel="mean IoU", title="held-out mean IoU, eleven classes", ylim=(0, 1))
+        right.set(
+            xlabel=f"step{note and f'; {note}'}",
+            ylabel="mean IoU",
+            title="held-out mean IoU, eleven classes",
+            ylim=(0, 1),
+        )
         for ax in (left, right):
             ax.grid(color="#e3e3df", linewidth=0.6)
             ax.set_axisbelow(True)

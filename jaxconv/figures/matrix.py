@@ -9,10 +9,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from jaxconv.blocks import block_rows, coordinates
 from jaxconv.errors import GeometryError
 from jaxconv.figures import canvas
 from jaxconv.geometry import ConvGeometry
-from jaxconv.matrix import ConvMatrix, block_rows, coordinates
+from jaxconv.matrix import ConvMatrix
 
 MOST_LINES = 64  # of one direction; more would hide the matrix
 MOST_NUMBERS = 400  # entries up to which the values are written into their cells

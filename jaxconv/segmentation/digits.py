@@ -1,7 +1,8 @@
 """Mosaics of real handwritten digits: every pixel with ink is labelled with its digit.
 
-The digits are scikit-learn's 1797, 8x8 pixels, written by 43 people: half of them the test part of
-the UCI set "Optical Recognition of Handwritten Digits".
+The digits are scikit-learn's 1797 of 8x8 pixels: the test part of the UCI set "Optical Recognition of
+Handwritten Digits", by 13 writers. Which of them wrote a digit is not recorded, so a split by digits
+puts the same hands on both sides.
 """
 
 from __future__ import annotations
