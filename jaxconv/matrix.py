@@ -23,7 +23,6 @@ from jaxconv.errors import GeometryError, SizeError
 from jaxconv.geometry import ConvGeometry
 from jaxconv.operands import check_dtypes, check_kernel, check_map
 
-
 INDEX_BYTES = 64  # a slot's share of the index arrays while they are made
 
 
