@@ -90,5 +90,5 @@ def write(geometry: ConvGeometry, kernel: np.ndarray | None, transposed: bool, o
         else:
             from jaxconv.figures.matrix import draw_matrix
 
-            draw_matrix(C, path)
+            draw_matrix(C, path, order=order)
     return f"{path}: {C.shape[0]:,} x {C.shape[1]:,}, {C.nnz:,} entries, {C.dtype}"

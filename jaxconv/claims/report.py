@@ -60,6 +60,7 @@ class Report:
         Args:
           sources: Whether to have a column of them.
         """
+        from rich.box import SIMPLE_HEAD
         from rich.table import Table
         from rich.text import Text
 
@@ -67,10 +68,11 @@ class Report:
         table = Table(
             title=f"{len(self.rows)} claims in {self.dtype} on {self.device}",
             caption=f"gap: the worst, in units of the rounding bound; {versions}, seed {self.seed}",
-            row_styles=["", "dim"],
+            box=SIMPLE_HEAD,
+            pad_edge=False,
         )
         table.add_column("claim", style="bold", no_wrap=True)
-        table.add_column("statement", ratio=1, min_width=30)
+        table.add_column("statement", ratio=1)
         if sources:
             table.add_column("source")
         table.add_column("tried", justify="right")
