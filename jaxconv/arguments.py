@@ -57,16 +57,21 @@ def padding_per_axis(padding: Padding, n: int) -> tuple[PaddingWord | tuple[int,
             f"`padding` needs one int or (low, high) pair for each of the {n} spatial axes, "
             f"got {padding!r}.{hint}"
         )
-    return tuple(_pair(entry, padding) for entry in entries)
+    return tuple(_pair(entry) for entry in entries)
 
 
-def _pair(entry, padding) -> tuple[int, int]:
+def _pair(entry) -> tuple[int, int]:
     if _is_int(entry):
         return (int(entry), int(entry))
-    pair = _sequence("padding", entry)
-    if len(pair) != 2 or not all(map(_is_int, pair)):
-        raise GeometryError(f"an axis's padding is an int or a (low, high) pair of ints, got {padding!r}.")
-    return (int(pair[0]), int(pair[1]))
+    return pair_of_ints("padding", entry)
+
+
+def pair_of_ints(name: str, value) -> tuple[int, int]:
+    """A ``(low, high)`` pair, of any sign."""
+    if not hasattr(value, "__len__") or len(value) != 2:
+        raise GeometryError(f"`{name}` of an axis is a (low, high) pair of ints, got {value!r}.")
+    low, high = _ints(name, value)
+    return (low, high)
 
 
 def per_axis(name: str, value: Ints, n: int, least: int = 1) -> tuple[int, ...]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+from jaxconv.arguments import at_least_one, pair_of_ints
 from jaxconv.errors import GeometryError
 
 PaddingMode = Literal["zeros", "circular", "reflect", "replicate"]
@@ -49,11 +50,9 @@ class AxisGeometry:
     padding_mode: PaddingMode = "zeros"
 
     def __post_init__(self):
-        if not (isinstance(self.padding, tuple) and len(self.padding) == 2):
-            raise GeometryError(f"`padding` of an axis is a (low, high) pair, got {self.padding!r}.")
         for name in ("size", "kernel", "stride", "dilation", "input_dilation"):
-            if getattr(self, name) < 1:
-                raise GeometryError(f"`{name}` must be at least 1, got {getattr(self, name)} in {self}.")
+            object.__setattr__(self, name, at_least_one(name, getattr(self, name)))
+        object.__setattr__(self, "padding", pair_of_ints("padding", self.padding))
         if self.padding_mode not in PADDING_MODES:
             raise GeometryError(f"`padding_mode` is one of {PADDING_MODES}, got {self.padding_mode!r}.")
         if self.slack < 0:

@@ -318,15 +318,15 @@ def _input_size(out, kernel, stride, pad, dilation, input_dilation, output_paddi
     # The size of this axis is what we look for: any size that can be built will do.
     stretched = stride * out if same else stride * (out - 1) + span - low - high + (output_padding or 0)
     exact = same or output_padding is not None
-    least = -(-(stretched - 1) // input_dilation) + 1
-    size = max(least, 1)
+    size = max(-(-(stretched - 1) // input_dilation) + 1, 1)
     reach = input_dilation * (size - 1) + 1
     if reach == stretched or (not exact and reach < stretched + stride):
         return size
-    below = max((stretched - 1) // input_dilation + 1, 0)
-    nearest = " and ".join(str(i) for i in sorted({below, size}) if i >= 1)
+    nearest = sorted({max((stretched - 1) // input_dilation + 1, 1), size})
+    outputs = [(input_dilation * (i - 1) + 1 + low + high - span) // stride + 1 for i in nearest]
+    wanted = "" if output_padding is None else f" and output_padding={output_padding}"
     raise GeometryError(
-        f"no input has {out} outputs here: it would have {stretched} cells once stretched with "
-        f"input_dilation={input_dilation}; the nearest input sizes are {nearest}. Pass one of them as "
-        "`input_shape`, or change `output_padding` or `padding`."
+        f"no input has {out} outputs{wanted} here: it would have {stretched} cells once stretched with "
+        f"input_dilation={input_dilation}. The nearest input sizes are {' and '.join(map(str, nearest))}, "
+        f"with {' and '.join(map(str, outputs))} outputs; change `output_padding`, `padding` or `strides`."
     )

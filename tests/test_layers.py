@@ -13,7 +13,8 @@ PACKAGE = Path(jaxconv.__file__).parent
 # A module imports only from rooms of a lower rank, or from its own.
 ROOMS = [
     {"errors"},
-    {"arguments", "axis"},
+    {"arguments"},
+    {"axis"},
     {"pattern"},
     {"geometry"},
     {"kernels", "operands"},

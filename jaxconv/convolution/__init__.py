@@ -12,7 +12,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxconv.arguments import Ints, Padding, per_axis
+from jaxconv.arguments import Ints, Padding, per_axis, shape_of
 from jaxconv.axis import PaddingMode, input_sizes
 from jaxconv.convolution import family
 from jaxconv.convolution.formulations import CONV, CONV_TRANSPOSE
@@ -176,7 +176,8 @@ def conv_transpose(
             spatial, kernel.shape[:-2], output_padding=output_padding, **options
         )
     else:
-        geometry = ConvGeometry(input_shape, kernel.shape[:-2], **options)
+        shape = shape_of("input_shape", input_shape, kernel.ndim - 2)
+        geometry = ConvGeometry(shape, kernel.shape[:-2], **options)
         _check_input_shape(geometry, spatial, output_padding)
     check_kernel(kernel.shape, geometry)
     check_option("method", method, ("auto", *CONV_TRANSPOSE_METHODS))
