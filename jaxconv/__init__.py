@@ -20,6 +20,8 @@ _LAZY = {
     "verify": "jaxconv.claims",
 }
 
+_ROOMS = ("claims", "figures", "models", "nn", "operators", "relationships", "segmentation")
+
 __all__ = [
     "CONV_METHODS",
     "CONV_TRANSPOSE_METHODS",
@@ -40,8 +42,10 @@ __all__ = [
 def __getattr__(name: str):
     if name in _LAZY:
         return getattr(import_module(_LAZY[name]), name)
+    if name in _ROOMS:
+        return import_module(f"jaxconv.{name}")
     raise AttributeError(f"module 'jaxconv' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted(__all__)
+    return sorted((*__all__, *_ROOMS))

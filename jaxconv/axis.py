@@ -132,7 +132,17 @@ def input_sizes(out_size: int, axis: AxisGeometry) -> range:
     Consecutive; empty where ``input_dilation > strides`` skips the output size.
     The ``size`` of `axis` is not read.
     """
-    least = axis.stride * (out_size - 1) + axis.span - sum(axis.padding)  # stretched cells at a = 0
-    first = -(-(least - 1) // axis.input_dilation) + 1
-    last = (least + axis.stride - 2) // axis.input_dilation + 1
+    return sizes_from(
+        axis.stride * (out_size - 1) + axis.span - sum(axis.padding), axis.stride, axis.input_dilation
+    )
+
+
+def sizes_from(stretched: int, stride: int, input_dilation: int) -> range:
+    """The input sizes whose stretched axis has `stretched` to ``stretched + stride - 1`` cells.
+
+    >>> sizes_from(5, stride=3, input_dilation=2)
+    range(3, 5)
+    """
+    first = -(-(stretched - 1) // input_dilation) + 1
+    last = (stretched + stride - 2) // input_dilation + 1
     return range(max(first, 1), max(last, 0) + 1)

@@ -102,7 +102,7 @@ def matrix(
       geometry: Which convolution.
       kernel_file: The kernel, a NumPy .npy file of shape (*kernel, in // groups, out), or (*kernel)
         for one feature. Without it the taps count 1, 2, 3, ...
-      out: C.npz (SciPy), C.mtx (Matrix Market) or C.png (a picture).
+      out: C.npz (SciPy), C.mtx (Matrix Market) or C.png (a picture, the transpose beside it).
       transposed: C-transposed.
       order: How rows and columns number the cells of feature maps.
     """
@@ -143,13 +143,15 @@ def verify(
         for known in CLAIMS.values():
             console.print(f"{known.name:24}{known.statement}", highlight=False, markup=False)
         return
+    if json is not None:  # found unwritable before the work, not after it
+        json.parent.mkdir(parents=True, exist_ok=True)
+        json.touch()
     names = claim or tuple(CLAIMS)
     with Progress(console=console, transient=True) as bar:
         task = bar.add_task("verifying", total=len(names))
         report = run(names, dtype=dtype, trials=trials, seed=seed, progress=lambda row: bar.advance(task))
     console.print(report.table(sources=console.width >= 110))
     if json is not None:
-        json.parent.mkdir(parents=True, exist_ok=True)
         json.write_text(report.to_json())
     if not report.ok:
         console.print(f"These claims fail:\n{report.counterexamples()}", highlight=False, markup=False)

@@ -51,24 +51,40 @@ def _dimension_numbers(g: ConvGeometry) -> str:
     return f'("N{axes}C", "{axes}IO", "N{axes}C")'
 
 
+_NUMPY_MODES = {"circular": "wrap", "reflect": "reflect", "replicate": "edge"}
+
+
+def _padded(g: ConvGeometry) -> tuple[str, ConvGeometry]:
+    """What to convolve instead of x where the padding holds no zeros, and the geometry left to do."""
+    if g.padding_mode == "zeros":
+        return "x", g
+    x = "x"
+    if max(g.input_dilation) > 1:
+        config = ((0, 0, 0), *((0, 0, f - 1) for f in g.input_dilation), (0, 0, 0))
+        x = f"lax.pad({x}, jnp.zeros((), x.dtype), {config})"
+    width = ((0, 0), *((max(low, 0), max(high, 0)) for low, high in g.padding), (0, 0))
+    x = f"jnp.pad({x}, {width}, mode={_NUMPY_MODES[g.padding_mode]!r})"
+    if min(map(min, g.padding)) < 0:
+        ends = ((max(-low, 0), min(high, 0) or "") for low, high in g.padding)
+        x += f"[:, {', '.join(f'{low}:{high}' for low, high in ends)}]"
+    return x, g.prepadded()
+
+
 def _lax(g: ConvGeometry) -> str:
-    if g.padding_mode != "zeros":
-        return f"# lax pads with zeros only: jnp.pad x ({g.padding_mode}) first, then padding='VALID'"
+    x, g = _padded(g)
     options = _options(
         lhs_dilation=g.input_dilation,
         rhs_dilation=g.kernel_dilation,
         feature_group_count=g.feature_group_count,
     )
     return (
-        f"lax.conv_general_dilated(x, kernel, {g.strides}, {g.padding}{options}, "
+        f"lax.conv_general_dilated({x}, kernel, {g.strides}, {g.padding}{options}, "
         f"dimension_numbers={_dimension_numbers(g)})"
     )
 
 
 def _lax_transposed(g: ConvGeometry) -> str:
-    if g.padding_mode != "zeros":
-        return f"# lax pads with zeros only: take jax.linear_transpose of jnp.pad ({g.padding_mode}) and conv"
-    if g.feature_group_count > 1 or max(g.input_dilation) > 1:
+    if g.padding_mode != "zeros" or g.feature_group_count > 1 or max(g.input_dilation) > 1:
         shape = f"(N, {', '.join(map(str, g.input_shape))}, {g.in_features})"
         return f"jax.linear_transpose(lambda x: {_lax(g)}, jax.ShapeDtypeStruct({shape}, y.dtype))(y)[0]"
     options = _options(rhs_dilation=g.kernel_dilation)
@@ -79,17 +95,17 @@ def _lax_transposed(g: ConvGeometry) -> str:
 
 
 def _flax(g: ConvGeometry) -> str:
-    if g.padding_mode != "zeros":
-        return f"# pad x ({g.padding_mode}) with jnp.pad first, then nnx.Conv with padding='VALID'"
+    x, g = _padded(g)
     options = _options(
         input_dilation=g.input_dilation,
         kernel_dilation=g.kernel_dilation,
         feature_group_count=g.feature_group_count,
     )
-    return (
+    layer = (
         f"nnx.Conv({g.in_features}, {g.out_features}, {g.kernel_shape}, {g.strides}, padding={g.padding}"
         f"{options}, use_bias=False, rngs=rngs)"
     )
+    return layer if x == "x" else f"{layer}  # on x = {x}"
 
 
 def _flax_transposed(g: ConvGeometry) -> str:
@@ -123,6 +139,9 @@ def _torch_problem(g: ConvGeometry, transposed: bool) -> str | None:
             "convolve with padding=0 and crop the result" if transposed else "use F.pad first, then padding=0"
         )
         return f"torch pads both sides alike: {after}"
+    sizes = {"reflect": [i - 1 for i in g.input_shape], "circular": g.input_shape}.get(g.padding_mode, ())
+    if any(low > size for (low, _), size in zip(g.padding, sizes, strict=False)):
+        return f"torch's {g.padding_mode} padding does not repeat: pad in steps with F.pad first"
     if transposed and any(
         a >= max(s, d) for a, s, d in zip(g.output_padding, g.strides, g.kernel_dilation, strict=True)
     ):

@@ -15,7 +15,7 @@ from jaxconv.arguments import (
     resolve_padding,
     shape_of,
 )
-from jaxconv.axis import AxisGeometry, PaddingMode
+from jaxconv.axis import AxisGeometry, PaddingMode, sizes_from
 from jaxconv.errors import GeometryError
 from jaxconv.pattern import entry_count, unused_count
 
@@ -234,6 +234,56 @@ class ConvGeometry:
         )
 
     @classmethod
+    def between(
+        cls,
+        input_shape: Sequence[int],
+        output_shape: Sequence[int],
+        kernel_shape: Sequence[int],
+        *,
+        strides: Ints = 1,
+        padding: Padding = "VALID",
+        input_dilation: Ints = 1,
+        kernel_dilation: Ints = 1,
+        **options,
+    ) -> ConvGeometry:
+        """The geometry that takes `input_shape` to `output_shape`, for a transpose that knows both.
+
+        Args:
+          input_shape: Spatial shape of the forward input.
+          output_shape: Spatial shape of the forward output.
+          kernel_shape: Spatial shape of the kernel.
+          strides: As in `ConvGeometry`, as all that follow.
+          padding: Likewise.
+          input_dilation: Likewise.
+          kernel_dilation: Likewise.
+          **options: Likewise.
+
+        Raises:
+          GeometryError: It takes `input_shape` elsewhere; the message names the sizes that do.
+
+        >>> ConvGeometry.between((6,), (3,), (3,), strides=2, padding=1).output_padding
+        (1,)
+        """
+        out = shape_of("output_shape", output_shape)
+        n = len(out)
+        shape = shape_of("input_shape", input_shape, n)
+        kernel = shape_of("kernel_shape", kernel_shape, n)
+        s = per_axis("strides", strides, n)
+        f = per_axis("input_dilation", input_dilation, n)
+        d = per_axis("kernel_dilation", kernel_dilation, n)
+        pads = padding_per_axis(padding, n)
+        for axis, numbers in enumerate(zip(out, kernel, s, pads, d, f, strict=True)):
+            sizes = _sizes_to(*numbers)
+            if shape[axis] not in sizes:
+                which = f"one of {list(sizes)}" if sizes else "no size: input_dilation skips it"
+                raise GeometryError(
+                    f"on axis {axis}, input_shape={shape} has {shape[axis]} cells, but what the forward "
+                    f"convolution takes to output_shape={out} is {which}; change `input_shape`, or "
+                    f"strides={strides}, padding={padding!r} or the dilations."
+                )
+        return cls(shape, kernel, strides=s, padding=padding, input_dilation=f, kernel_dilation=d, **options)
+
+    @classmethod
     def of_transposed(
         cls,
         output_shape: Sequence[int],
@@ -298,6 +348,15 @@ class ConvGeometry:
             kernel_dilation=d,
             feature_group_count=feature_group_count,
         )
+
+
+def _sizes_to(out, kernel, stride, pad, dilation, input_dilation) -> range:
+    """Every input size that a convolution takes to `out` along one axis, its padding as it was given."""
+    if pad in ("SAME", "SAME_LOWER"):
+        return sizes_from(stride * (out - 1) + 1, stride, input_dilation)
+    span = dilation * (kernel - 1) + 1
+    low, high = resolve_padding(pad, 1, span, stride)
+    return sizes_from(stride * (out - 1) + span - low - high, stride, input_dilation)
 
 
 def _input_size(out, kernel, stride, pad, dilation, input_dilation, output_padding) -> int:

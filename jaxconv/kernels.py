@@ -5,6 +5,7 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
+from jaxconv.arguments import at_least_one
 from jaxconv.errors import GeometryError
 
 
@@ -30,7 +31,8 @@ def transposed_kernel(kernel: jax.Array, feature_group_count: int = 1) -> jax.Ar
     n = kernel.ndim - 2
     if n < 1:
         raise GeometryError(f"a kernel is (*kernel_shape, in // groups, out), got shape {kernel.shape}.")
-    if feature_group_count < 1 or kernel.shape[-1] % feature_group_count:
+    feature_group_count = at_least_one("feature_group_count", feature_group_count)
+    if kernel.shape[-1] % feature_group_count:
         raise GeometryError(
             f"out_features={kernel.shape[-1]} is not divisible by feature_group_count={feature_group_count}."
         )

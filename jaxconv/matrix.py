@@ -58,6 +58,8 @@ def conv_matrix(kernel: jax.Array, geometry: ConvGeometry, *, max_bytes: int | N
      [0 0 0 0 1 2 3 0 4 5 6 0 7 8 9 0]
      [0 0 0 0 0 1 2 3 0 4 5 6 0 7 8 9]]
     """
+    if not isinstance(geometry, ConvGeometry):
+        raise TypeError(f"`geometry` is a ConvGeometry, got {geometry!r}.")
     kernel = jnp.asarray(kernel)
     check_dtypes(kernel=kernel)
     check_kernel(kernel.shape, geometry)
@@ -97,6 +99,7 @@ class ConvMatrix:
         self.values = values
         self.geometry = geometry
         self.transposed = transposed
+        self._transpose: ConvMatrix | None = None
 
     def tree_flatten(self):
         """`values` is the only leaf."""
@@ -110,7 +113,8 @@ class ConvMatrix:
     def __repr__(self) -> str:
         """Size and geometry, not the values."""
         name = "ConvMatrix.T" if self.transposed else "ConvMatrix"
-        return f"{name}(shape={self.shape}, nnz={self.nnz}, dtype={self.dtype}, {self.geometry})"
+        dtype = getattr(self.values, "dtype", type(self.values).__name__)  # jax prints trees of other leaves
+        return f"{name}(shape={self.shape}, nnz={self.nnz}, dtype={dtype}, {self.geometry})"
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -120,8 +124,11 @@ class ConvMatrix:
 
     @property
     def ndim(self) -> int:
-        """Two."""
+        """How many axes a matrix has."""
         return 2
+
+    def __array__(self, *_, **__):
+        raise TypeError("C is not made dense by accident; call C.todense() or C.to_scipy().")
 
     @property
     def nnz(self) -> int:
@@ -140,13 +147,27 @@ class ConvMatrix:
 
     @property
     def T(self) -> ConvMatrix:
-        """The transpose, stored by its own rows."""
-        _check_size(self.geometry, self.dtype.itemsize, None, not self.transposed)
-        return _transpose(self)
+        """The transpose, stored by its own rows; made once and kept.
+
+        Raises:
+          SizeError: It does not fit into memory.
+        """
+        if self._transpose is None:
+            _check_size(self.geometry, self.dtype.itemsize, None, not self.transposed)
+            transpose = ConvMatrix(_transposed_values(self), self.geometry, not self.transposed)
+            if isinstance(transpose.values, jax.core.Tracer):
+                return transpose  # it belongs to a trace that this matrix may outlive
+            transpose._transpose = self
+            self._transpose = transpose
+        return self._transpose
 
     @property
     def H(self) -> ConvMatrix:
-        """The adjoint: the transpose, conjugated."""
+        """The adjoint: the transpose, conjugated.
+
+        Raises:
+          SizeError: It does not fit into memory.
+        """
         transpose = self.T
         return ConvMatrix(transpose.values.conj(), self.geometry, transpose.transposed)
 
@@ -161,8 +182,11 @@ class ConvMatrix:
 
         Raises:
           GeometryError: `x` has another shape.
-          TypeError: `x` has another dtype.
+          SizeError: There are more cells than int32 counts.
+          TypeError: `x` has another dtype, or is a matrix like this.
         """
+        if isinstance(x, ConvMatrix):
+            raise TypeError("C multiplies arrays; multiply two matrices as C.to_scipy() @ D.to_scipy().")
         x = jnp.asarray(x)
         check_dtypes(C=self, x=x)
         if x.ndim not in (1, 2) or x.shape[0] != self.shape[1]:
@@ -215,6 +239,7 @@ class ConvMatrix:
 
         Raises:
           GeometryError: Unknown `order`.
+          SizeError: More values are stored than int32 counts.
         """
         entries = coordinates(self.geometry, self.transposed, order)
         values = self.values.ravel()[_index(entries.source)]
@@ -251,7 +276,12 @@ class ConvMatrix:
         return scipy.sparse.coo_array((numbers, (row, column)), shape=self.shape).asformat(format)
 
     def to_bcoo(self, order: str = "channels_last"):
-        """A `jax.experimental.sparse.BCOO`, sorted, without duplicates."""
+        """A `jax.experimental.sparse.BCOO`, sorted, without duplicates.
+
+        Raises:
+          GeometryError: Unknown `order`.
+          SizeError: The shape exceeds int32.
+        """
         from jax.experimental import sparse
 
         _check_int32(self.shape)
@@ -260,7 +290,12 @@ class ConvMatrix:
         return sparse.BCOO((values, indices), shape=self.shape, indices_sorted=True, unique_indices=True)
 
     def to_bcsr(self, order: str = "channels_last"):
-        """A `jax.experimental.sparse.BCSR`, sorted, without duplicates."""
+        """A `jax.experimental.sparse.BCSR`, sorted, without duplicates.
+
+        Raises:
+          GeometryError: Unknown `order`.
+          SizeError: The shape exceeds int32.
+        """
         from jax.experimental import sparse
 
         _check_int32(self.shape)
@@ -293,7 +328,7 @@ def _product(C: ConvMatrix, columns: jax.Array, precision=None) -> jax.Array:
 
 
 @jax.jit
-def _transpose(C: ConvMatrix) -> ConvMatrix:
+def _transposed_values(C: ConvMatrix) -> jax.Array:
     """The same blocks, each transposed, in the order of the transpose's own rows."""
     blocks = block_rows(C.geometry, not C.transposed)
     n, groups, height, slots, width = C.values.shape
@@ -302,7 +337,7 @@ def _transpose(C: ConvMatrix) -> ConvMatrix:
     values = jnp.where(
         filled, entries.at[_index(blocks.entry)].get(mode="fill", fill_value=0), jnp.zeros((), C.dtype)
     )
-    return ConvMatrix(values.transpose(0, 2, 3, 1, 4), C.geometry, not C.transposed)
+    return values.transpose(0, 2, 3, 1, 4)
 
 
 def _accumulator(dtype):
@@ -345,8 +380,9 @@ def _check_bytes(what: str, needed: int, max_bytes: int | None):
     limit = physical_memory() if max_bytes is None else max_bytes
     if needed > limit:
         raise SizeError(
-            f"{what} takes {needed:,} bytes, more than the {limit:,} allowed; take a smaller map or fewer "
-            "features, use `conv` and `conv_transpose`, which store no matrix, or raise `max_bytes`."
+            f"not enough room for {what}: {needed:,} bytes, more than the {limit:,} allowed; take a smaller "
+            "map or fewer features, `conv` and `conv_transpose`, which store no matrix, or a larger "
+            "`max_bytes`."
         )
 
 

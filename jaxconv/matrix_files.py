@@ -33,8 +33,9 @@ def read_kernel(path: Path, geometry: ConvGeometry) -> np.ndarray:
         kernel = np.load(path, allow_pickle=False)
     except (ValueError, EOFError) as error:
         raise GeometryError(f"{path} is no .npy file of numbers: {error}") from None
-    if not isinstance(kernel, np.ndarray) or not np.issubdtype(kernel.dtype, np.number):
-        raise GeometryError(f"{path} must hold one array of numbers, as numpy.save writes it.")
+    largest = {"i": 8, "u": 8, "f": 8, "c": 16}  # bytes that jax has numbers of
+    if not isinstance(kernel, np.ndarray) or kernel.dtype.itemsize > largest.get(kernel.dtype.kind, 0):
+        raise GeometryError(f"{path} must hold one array of numbers of 64 bits or less.")
     if kernel.shape == geometry.kernel_shape:
         kernel = kernel[..., None, None]
     check_kernel(kernel.shape, geometry)
@@ -59,8 +60,8 @@ def show(geometry: ConvGeometry, kernel: np.ndarray | None, transposed: bool, or
         raise SizeError(
             f"C is {rows:,} x {columns:,}, too large to print; write it with --out C.npz, C.mtx or C.png."
         )
-    if kernel is None and order == "channels_last":
-        return symbols(geometry, transposed=transposed)
+    if kernel is None:
+        return symbols(geometry, transposed=transposed, order=order)
     with jax.enable_x64(True):
         dense = np.asarray(_matrix(geometry, kernel, transposed).todense(order))
     texts = [[f"{value:.4g}" for value in row] for row in dense]

@@ -6,6 +6,7 @@ import difflib
 
 import jax
 import jax.numpy as jnp
+from jax import lax
 
 from jaxconv.errors import GeometryError
 from jaxconv.geometry import ConvGeometry
@@ -67,6 +68,26 @@ def check_option(name: str, value, options: tuple[str, ...]) -> None:
         close = difflib.get_close_matches(str(value), options, 1)
         hint = f"; did you mean {close[0]!r}?" if close else ""
         raise GeometryError(f"`{name}` is one of {options}, got {value!r}{hint}")
+
+
+def check_precision(precision):
+    """What lax takes as a precision, in a form that can be a static argument.
+
+    Raises:
+      GeometryError: It is none.
+    """
+    if isinstance(precision, list | tuple):
+        return tuple(check_precision(one) for one in precision)
+    if precision is None or isinstance(precision, lax.DotAlgorithm | lax.DotAlgorithmPreset):
+        return precision
+    try:
+        return lax.Precision(precision)
+    except ValueError:
+        options = ", ".join(repr(option.name.lower()) for option in lax.Precision)
+        raise GeometryError(
+            f"`precision` is None, one of {options}, a pair of them or an algorithm of jax.lax, "
+            f"got {precision!r}."
+        ) from None
 
 
 def check_result_dtype(preferred, operand) -> jnp.dtype:

@@ -10,11 +10,18 @@ import numpy as np
 from jaxconv.blocks import block_rows
 from jaxconv.errors import GeometryError, SizeError
 from jaxconv.geometry import ConvGeometry
+from jaxconv.operands import check_option
 
 LARGEST = 4096  # entries, zeros too: beyond, nobody reads it
 
 
-def symbols(geometry: ConvGeometry, names: Sequence[str] | None = None, *, transposed: bool = False) -> str:
+def symbols(
+    geometry: ConvGeometry,
+    names: Sequence[str] | None = None,
+    *,
+    transposed: bool = False,
+    order: str = "channels_last",
+) -> str:
     """C, or its transpose, as a table of the kernel's entries.
 
     Args:
@@ -22,13 +29,14 @@ def symbols(geometry: ConvGeometry, names: Sequence[str] | None = None, *, trans
       names: One for each entry of the kernel, in the order of ``kernel.ravel()``; by default ``w``
         and the tap's indices, then ``,`` and the input and output feature where there are several.
       transposed: Print C-transposed.
+      order: How rows and columns number the cells of feature maps, as in `ConvMatrix.to_coo`.
 
     Returns:
       One line a row, aligned; ``0`` where C has no entry, ``+`` where two taps read one cell.
 
     Raises:
       SizeError: More than 4096 places.
-      GeometryError: `names` has the wrong length.
+      GeometryError: `names` has the wrong length, or `order` is unknown.
 
     References:
       Dumoulin & Visin, arXiv:1603.07285, section 4.1; the lecture on transposed convolutions.
@@ -72,6 +80,7 @@ def symbols(geometry: ConvGeometry, names: Sequence[str] | None = None, *, trans
     0 x y z
     0 0 x y
     """
+    check_option("order", order, ("channels_last", "channels_first"))
     rows, columns = geometry.matrix_shape
     if rows * columns > LARGEST:
         raise SizeError(
@@ -80,6 +89,9 @@ def symbols(geometry: ConvGeometry, names: Sequence[str] | None = None, *, trans
     table = np.full((rows, columns), "0", dtype=object)
     for row, column, name in _entries(geometry, _names(geometry, names)):
         table[row, column] = name if table[row, column] == "0" else f"{table[row, column]}+{name}"
+    if order == "channels_first":
+        split = (-1, geometry.out_features, columns // geometry.in_features, geometry.in_features)
+        table = table.reshape(split).transpose(1, 0, 3, 2).reshape(rows, columns)
     if transposed:
         table = table.T
     width = max(len(entry) for entry in table.flat)
@@ -102,13 +114,19 @@ def _names(geometry: ConvGeometry, names: Sequence[str] | None) -> np.ndarray:
     *taps, inputs, outputs = geometry.kernel_array_shape
     shape = (math.prod(taps), inputs, outputs)
     if names is None:
-        separator = "" if max(taps) <= 10 else "_"
+        features = (inputs, outputs)
         names = [
-            "w" + separator.join(map(str, tap)) + (f",{i}{o}" if inputs * outputs > 1 else "")
-            for *tap, i, o in np.ndindex(*taps, inputs, outputs)
+            f"w{_digits(tap, taps)}" + (f",{_digits(pair, features)}" if features != (1, 1) else "")
+            for tap in np.ndindex(*taps)
+            for pair in np.ndindex(*features)
         ]
     if len(names) != math.prod(shape):
         raise GeometryError(
             f"`names` needs one for each of {math.prod(shape)} kernel entries, got {len(names)}."
         )
     return np.array(list(names), dtype=object).reshape(shape)
+
+
+def _digits(index: Sequence[int], sizes: Sequence[int]) -> str:
+    """Indices side by side, apart only where one of them may have two digits."""
+    return ("" if max(sizes) <= 10 else "_").join(map(str, index))

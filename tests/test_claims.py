@@ -118,6 +118,23 @@ def test_a_wrong_kernel_gradient_and_a_nan_fail(broken):
     assert not verify(["conv"], trials=1).ok
 
 
+def test_a_formulation_that_raises_fails(broken):
+    def wrong(x, kernel, g, precision):
+        raise ZeroDivisionError("of all things")
+
+    broken(formulations.CONV, "im2col", wrong)
+    report = verify(["conv"], trials=2)
+    assert not report.ok
+    assert "raised ZeroDivisionError: of all things" in report.counterexamples()
+    assert "g = ConvGeometry(" in report.counterexamples()
+
+    def refuse(constant):
+        raise AssertionError(f"{constant} is no JSON")
+
+    (row,) = json.loads(report.to_json(), parse_constant=refuse)["rows"]
+    assert row["worst"] is None
+
+
 def test_an_error_of_one_rounding_too_many_is_seen(broken):
     """The bound is tight enough to notice a formulation that computes in half of the digits."""
     right = formulations.CONV["im2col"]
@@ -144,6 +161,11 @@ def test_bad_arguments():
         verify(CHEAP, dtype="int32")
     with pytest.raises(GeometryError, match="at least 1"):
         verify(CHEAP, trials=0)
+    with pytest.raises(TypeError, match="trials"):
+        verify(CHEAP, trials=1.5)
+    with pytest.raises(GeometryError, match="seed"):
+        verify(CHEAP, seed=-1)
+    assert verify("counts", dtype=np.float32).dtype == "float32"
     assert not verify([]).ok  # nothing was shown
 
 

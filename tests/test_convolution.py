@@ -571,3 +571,35 @@ def test_gradients_are_the_family(g):
     assert_rounds_to(to_y, expected.conv)
     for found in (to_kernel, to_kernel_too):
         assert_rounds_to(found, expected.kernel_vjp)
+
+
+@pytest.mark.parametrize(
+    ("more", "expected"),
+    [
+        ({"padding": "SAME", "input_shape": (8,)}, r"one of \[5, 6\]"),
+        ({"padding": 1, "input_shape": (2,)}, r"one of \[5, 6\]"),
+        ({"padding": "FULL", "input_shape": (9,)}, r"one of \[3, 4\]"),
+        ({"input_dilation": 7, "padding": 1, "input_shape": (4,)}, "no size: input_dilation"),
+    ],
+    ids=str,
+)
+def test_a_wrong_input_shape_is_answered_with_the_sizes_that_work(more, expected):
+    """Also where the padding word depends on the size, and where the kernel would not even fit."""
+    y, kernel = jnp.ones((3, 1)), jnp.ones((3, 1, 1))
+    with pytest.raises(GeometryError, match=expected) as error:
+        conv_transpose(y, kernel, strides=2, **more)
+    assert "input_shape" in str(error.value)
+    for size in re.findall(r"\d+", expected):
+        assert conv_transpose(y, kernel, strides=2, **more | {"input_shape": (int(size),)}).shape == (
+            int(size),
+            1,
+        )
+
+
+def test_precision_is_checked():
+    x, kernel = jnp.ones((5, 1)), jnp.ones((3, 1, 1))
+    assert conv(x, kernel, precision=["high", "highest"]).shape == (3, 1)
+    with pytest.raises(GeometryError, match="'highest'"):
+        conv(x, kernel, precision="exact")
+    with pytest.raises(TypeError, match="kernel_shape"):
+        conv_kernel_vjp(x, x, 3)

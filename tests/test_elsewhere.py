@@ -18,6 +18,10 @@ GEOMETRIES = [
     ConvGeometry((4, 5, 4), (2, 3, 2), strides=2, padding=1, in_features=2, out_features=2),
     ConvGeometry((6,), (3,), padding=((2, -1),), input_dilation=2),
     ConvGeometry((6, 6), (3, 3), padding=1, padding_mode="circular"),
+    ConvGeometry((5, 4), (2, 3), padding=((6, -1), (0, 2)), padding_mode="reflect", input_dilation=(1, 2),
+                 strides=2),
+    ConvGeometry((4,), (3,), padding=2, padding_mode="replicate", in_features=2, feature_group_count=2,
+                 out_features=4),
 ]  # fmt: skip
 LIBRARIES = ["lax", "flax", "torch"]
 
@@ -28,6 +32,8 @@ def run(code, library, operand, kernel, g, transposed):
         return run_torch(code, operand, kernel, g, transposed)
     scope = {"lax": lax, "jax": jax, "jnp": jnp, "nnx": nnx, "rngs": nnx.Rngs(0), "N": operand.shape[0]}
     scope |= {"x": operand, "y": operand, "kernel": kernel}
+    if library == "flax" and "# on x = " in code:
+        operand = eval(code.partition("# on x = ")[2], scope)
     result = eval(code, scope)
     if library == "flax":
         result.kernel = nnx.Param(kernel)
@@ -70,4 +76,5 @@ def test_what_is_missing_is_said():
     grouped = ConvGeometry((4,), (3,), in_features=2, out_features=2, feature_group_count=2)
     assert transposed_calls(grouped)["flax"] == "# nnx.ConvTranspose has no groups"
     assert "both sides alike" in calls(ConvGeometry((4,), (3,), padding=((0, 1),)))["torch"]
+    assert "does not repeat" in calls(ConvGeometry((3,), (3,), padding=3, padding_mode="reflect"))["torch"]
     assert "4-dimensional" in calls(ConvGeometry((2,) * 4, (1,) * 4))["torch"]

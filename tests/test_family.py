@@ -1,5 +1,8 @@
 """The derivative rules: the list of jax features that the closed family must survive."""
 
+from functools import partial
+
+import chex
 import jax
 import jax.export
 import jax.numpy as jnp
@@ -10,7 +13,7 @@ from jax.sharding import AxisType, Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 from jax.test_util import check_grads
 
-from jaxconv import ConvGeometry, conv, conv_kernel_vjp, conv_transpose
+from jaxconv import ConvGeometry, conv, conv_kernel_vjp, conv_matrix, conv_transpose
 
 GEOMETRY = ConvGeometry(
     (7, 6),
@@ -181,6 +184,31 @@ def test_cotangents_have_their_arguments_dtype(draw, function, names):
     x, w = (operand.astype(jnp.bfloat16) for operand in operands(draw, "xw"))
     wide = jax.grad(lambda x: conv(x, w, preferred_element_type=jnp.float32, **ARGUMENTS).sum())
     assert wide(x).dtype == jnp.bfloat16
+
+
+def test_a_real_operand_of_a_complex_result_has_a_real_gradient(draw):
+    x, w = operands(draw, "xw")
+
+    def loss(x):
+        return conv(x, w, preferred_element_type=jnp.complex128, **ARGUMENTS).real.sum()
+
+    close(jax.grad(loss)(x), jax.grad(lambda x: lax_forward(x, w).sum())(x))
+
+
+def test_equal_geometries_are_traced_once(draw):
+    x, w = operands(draw, "xw")
+    again = ConvGeometry(
+        GEOMETRY.input_shape, GEOMETRY.kernel_shape, in_features=4, out_features=6, **ARGUMENTS
+    )
+
+    @partial(jax.jit, static_argnums=0)
+    @chex.assert_max_traces(n=1)
+    def apply(g, x, w):
+        return conv(x, w, **g.arguments)
+
+    close(apply(GEOMETRY, x, w), apply(again, x, w))
+    with jax.checking_leaks():
+        close(jax.jit(lambda k: conv_matrix(k, GEOMETRY).T.T(x))(w), forward(x, w))
 
 
 def test_one_small_function_is_lowered_for_many_calls(draw):

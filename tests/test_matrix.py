@@ -478,3 +478,31 @@ def test_operands_of_another_shape_or_dtype():
             C @ np.ones(n, dtype)
         with pytest.raises(TypeError, match=r"float64|floating"):
             C(np.ones((5, 4, 2), dtype))
+
+
+def test_the_transpose_is_kept_and_shares_the_geometry(rng):
+    kernel = jnp.asarray(rng.normal(size=(3, 1, 1)))
+    for _ in range(2):  # an equal geometry has been compiled for before
+        C = conv_matrix(kernel, ConvGeometry((5,), (3,), strides=2))
+        assert C.T is C.T
+        assert C.T.T is C
+        assert C.T.geometry is C.geometry
+    y = jnp.asarray(rng.normal(size=2))
+    doubled = jax.tree.map(lambda values: 2 * values, C)  # another matrix, with a transpose of its own
+    np.testing.assert_array_equal(doubled.T @ y, 2 * (C.T @ y))
+    fresh = conv_matrix(kernel, C.geometry)
+    np.testing.assert_allclose(
+        jax.jit(lambda y: fresh.T @ y)(y), fresh.T @ y, rtol=1e-15
+    )  # no tracer is kept
+
+
+def test_what_is_no_operand_is_refused(rng):
+    g = ConvGeometry((5,), (3,))
+    C = conv_matrix(jnp.ones((3, 1, 1)), g)
+    with pytest.raises(TypeError, match="to_scipy"):
+        C @ C.T
+    with pytest.raises(TypeError, match="todense"):
+        np.asarray(C)
+    with pytest.raises(TypeError, match="ConvGeometry"):
+        conv_matrix(jnp.ones((3, 1, 1)), ((5,), (3,)))
+    assert "int" in repr(jax.tree.map(lambda values: 0, C))

@@ -8,7 +8,9 @@ from collections.abc import Callable, Iterable
 
 import jax
 import numpy as np
+from jax.typing import DTypeLike
 
+from jaxconv.arguments import at_least_one
 from jaxconv.claims import figures, lectures, products, sizes, transposes
 from jaxconv.claims.cases import KINDS, Cases
 from jaxconv.claims.claim import REGISTERED, Claim
@@ -28,7 +30,7 @@ _DTYPES = ("float16", "bfloat16", "float32", "float64", "complex64", "complex128
 def verify(
     claims: str | Iterable[str] | None = None,
     *,
-    dtype: str = "float64",
+    dtype: DTypeLike = "float64",
     trials: int = len(KINDS),
     seed: int = 0,
     progress: Callable[[Row], None] | None = None,
@@ -56,22 +58,24 @@ def verify(
     (True, ['relationship-14', 'counts'])
     """
     names = [claims] if isinstance(claims, str) else list(CLAIMS if claims is None else claims)
-    for name in names:
-        if name not in CLAIMS:
-            close = ", ".join(difflib.get_close_matches(name, CLAIMS, 3)) or ", ".join(CLAIMS)
-            raise GeometryError(f"no claim is called {name!r}; did you mean one of: {close}?")
-    if str(dtype) not in _DTYPES:
+    for claim in names:
+        if claim not in CLAIMS:
+            close = ", ".join(difflib.get_close_matches(claim, CLAIMS, 3)) or ", ".join(CLAIMS)
+            raise GeometryError(f"no claim is called {claim!r}; did you mean one of: {close}?")
+    name = getattr(dtype, "__name__", str(dtype))  # jnp.float32 or "float32"
+    if name not in _DTYPES:
         raise GeometryError(f"`dtype` is one of {_DTYPES}, got {dtype!r}.")
-    if trials < 1:
-        raise GeometryError(f"`trials` must be at least 1, got {trials}.")
+    trials = at_least_one("trials", trials)
+    if not isinstance(seed, int) or seed < 0:
+        raise GeometryError(f"`seed` is an integer of at least 0, got {seed!r}.")
     rows = []
     with jax.enable_x64(True), jax.default_matmul_precision("highest"):
-        cases = Cases(str(dtype), trials, seed)
-        for name in names:
-            rows.append(CLAIMS[name].run(cases))
+        cases = Cases(name, trials, seed)
+        for claim in names:
+            rows.append(CLAIMS[claim].run(cases))
             if progress is not None:
                 progress(rows[-1])
-    return Report(tuple(rows), str(dtype), seed, jax.devices()[0].device_kind, _versions())
+    return Report(tuple(rows), name, seed, jax.devices()[0].device_kind, _versions())
 
 
 def _versions() -> dict[str, str]:

@@ -36,6 +36,10 @@ KINDS: dict[str, dict] = {
 }
 
 
+class CaseError(Exception):
+    """What was tried raised an error; its message is Python that makes the geometry again."""
+
+
 class Case:
     """A geometry with random numbers, and the exact answers by the definition.
 
@@ -58,8 +62,15 @@ class Case:
         return numbers.astype(self.dtype)
 
     def run(self, function: Callable, *arrays: np.ndarray):
-        """A jitted call, every array of its result in double precision."""
-        return jax.tree.map(_double, jax.jit(function)(*map(jnp.asarray, arrays)))
+        """A jitted call, every array of its result in double precision.
+
+        Raises:
+          CaseError: The call raised; it holds the example.
+        """
+        try:
+            return jax.tree.map(_double, jax.jit(function)(*map(jnp.asarray, arrays)))
+        except Exception as error:
+            raise CaseError(self.example(f"raised {type(error).__name__}: {error}")) from error
 
     @cached_property
     def C(self) -> np.ndarray:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from jaxconv.claims.cases import Case, Cases
+from jaxconv.claims.cases import Case, CaseError, Cases
 from jaxconv.claims.report import Row
 
 
@@ -41,11 +41,14 @@ class Claim:
         """Tries the claim on the cases."""
         start = time.perf_counter()
         worst, trials, example = 0.0, 0, ""
-        for trial in self.check(cases):
-            trials += trial.geometries
-            if not trial.gap <= 1 and not example:  # nan is a failure too
-                example = trial.example()
-            worst = max(worst, trial.gap) if trial.gap == trial.gap else float("nan")
+        try:
+            for trial in self.check(cases):
+                trials += trial.geometries
+                if not trial.gap <= 1 and not example:  # nan is a failure too
+                    example = trial.example()
+                worst = max(worst, trial.gap) if trial.gap == trial.gap else float("inf")
+        except CaseError as error:
+            worst, trials, example = float("inf"), trials + 1, example or str(error)
         ok = trials > 0 and not example
         return Row(
             self.name, self.statement, self.source, trials, worst, ok, example, time.perf_counter() - start

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import asdict, dataclass
 
 
@@ -93,5 +94,8 @@ class Report:
         )
 
     def to_json(self) -> str:
-        """Everything, as JSON."""
-        return json.dumps({"ok": self.ok, **asdict(self)}, indent=2)
+        """Everything, as JSON; a gap without bound is null."""
+        data = {"ok": self.ok, **asdict(self)}
+        for row in data["rows"]:
+            row["worst"] = row["worst"] if math.isfinite(row["worst"]) else None
+        return json.dumps(data, indent=2, allow_nan=False)

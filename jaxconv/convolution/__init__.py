@@ -13,13 +13,20 @@ import jax
 import jax.numpy as jnp
 
 from jaxconv.arguments import Ints, Padding, per_axis, shape_of
-from jaxconv.axis import PaddingMode, input_sizes
+from jaxconv.axis import PaddingMode
 from jaxconv.convolution import family
 from jaxconv.convolution.formulations import CONV, CONV_TRANSPOSE
 from jaxconv.convolution.padded import fill_border, fold_border, inner_geometry
 from jaxconv.errors import GeometryError
 from jaxconv.geometry import ConvGeometry
-from jaxconv.operands import check_dtypes, check_kernel, check_map, check_option, check_result_dtype
+from jaxconv.operands import (
+    check_dtypes,
+    check_kernel,
+    check_map,
+    check_option,
+    check_precision,
+    check_result_dtype,
+)
 
 CONV_METHODS: tuple[str, ...] = tuple(CONV)
 CONV_TRANSPOSE_METHODS: tuple[str, ...] = tuple(CONV_TRANSPOSE)
@@ -91,6 +98,7 @@ def conv(
     )
     check_kernel(kernel.shape, geometry)
     check_option("method", method, ("auto", *CONV_METHODS))
+    precision = check_precision(precision)
     dtype = check_result_dtype(preferred_element_type, x.dtype)
     y = family.bind(
         family.CONV_MEMBER,
@@ -176,11 +184,11 @@ def conv_transpose(
             spatial, kernel.shape[:-2], output_padding=output_padding, **options
         )
     else:
-        shape = shape_of("input_shape", input_shape, kernel.ndim - 2)
-        geometry = ConvGeometry(shape, kernel.shape[:-2], **options)
-        _check_input_shape(geometry, spatial, output_padding)
+        geometry = ConvGeometry.between(input_shape, spatial, kernel.shape[:-2], **options)
+        _check_output_padding(geometry, output_padding)
     check_kernel(kernel.shape, geometry)
     check_option("method", method, ("auto", *CONV_TRANSPOSE_METHODS))
+    precision = check_precision(precision)
     dtype = check_result_dtype(preferred_element_type, y.dtype)
     x = family.bind(
         family.TRANSPOSE_MEMBER,
@@ -239,7 +247,7 @@ def conv_kernel_vjp(
     """
     x, y = jnp.asarray(x), jnp.asarray(y)
     check_dtypes(x=x, y=y)
-    kernel_shape = tuple(kernel_shape)
+    kernel_shape = shape_of("kernel_shape", kernel_shape)
     batch, spatial = _split("x", x.shape, len(kernel_shape) - 2)
     geometry = ConvGeometry(
         spatial,
@@ -256,6 +264,7 @@ def conv_kernel_vjp(
     check_kernel(kernel_shape, geometry)
     check_map("y", y.shape, geometry.output_shape, geometry.out_features, batch)
     check_option("method", method, ("auto", *CONV_METHODS))
+    precision = check_precision(precision)
     dtype = check_result_dtype(preferred_element_type, x.dtype)
     return family.bind(
         family.KERNEL_MEMBER,
@@ -288,14 +297,8 @@ def _merged(x: jax.Array, batch: tuple[int, ...]) -> jax.Array:
     return x.reshape(math.prod(batch), *x.shape[len(batch) :])
 
 
-def _check_input_shape(geometry: ConvGeometry, output_shape: tuple[int, ...], output_padding: Ints | None):
-    """The wanted input has the given output, and the given output padding."""
-    if geometry.output_shape != output_shape:
-        sizes = [list(input_sizes(out, axis)) for out, axis in zip(output_shape, geometry.axes, strict=True)]
-        raise GeometryError(
-            f"the forward convolution takes input_shape={geometry.input_shape} to {geometry.output_shape}, "
-            f"but `y` is {output_shape}; the input sizes that lead there are, per axis, {sizes}. {geometry}"
-        )
+def _check_output_padding(geometry: ConvGeometry, output_padding: Ints | None) -> None:
+    """An output padding beside an input shape repeats what that already says."""
     if output_padding is None:
         return
     a = per_axis("output_padding", output_padding, geometry.ndim, least=0)

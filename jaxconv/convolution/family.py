@@ -64,6 +64,8 @@ def _formulation(member: Member):
         multiply = partial(member.formulations[method], g=geometry, precision=precision)
         spec = PartitionSpec() if member.result == "w" else batch_spec(a)
         result = partitioned_automatically(multiply, spec, a.astype(work), b.astype(work))
+        if jnp.iscomplexobj(result) and not jnp.issubdtype(dtype, jnp.complexfloating):
+            result = result.real  # the gradient in a real operand of a result preferred complex
         return result.astype(dtype)
 
     formulation.__name__ = member.primitive.name  # what profiles and programs show

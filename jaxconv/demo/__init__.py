@@ -14,6 +14,7 @@ import numpy as np
 from rich.console import Console
 
 import jaxconv
+from jaxconv.arguments import at_least_one
 from jaxconv.claims import verify
 from jaxconv.demo.photograph import show_photograph
 from jaxconv.demo.summary import summary
@@ -35,9 +36,11 @@ def run(out: Path | str = Path("runs/demo"), steps: int = 1200, seed: int = 0) -
       What stands in ``metrics.json``.
 
     Raises:
+      GeometryError: No steps.
       RuntimeError: A claim does not hold on this machine; nothing is built on top.
       FloatingPointError: The training diverged.
     """
+    steps = at_least_one("steps", steps)
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
     console = Console()
