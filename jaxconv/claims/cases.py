@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -38,6 +39,15 @@ KINDS: dict[str, dict] = {
 
 class CaseError(Exception):
     """What was tried raised an error; its message is Python that makes the geometry again."""
+
+
+class Answer(NamedTuple):
+    """What the definition gives, and what its rounding error follows from."""
+
+    exact: np.ndarray
+    magnitude: np.ndarray  # the same sums of the products' magnitudes
+    terms: int  # products in a sum
+    factors: tuple[np.ndarray, np.ndarray]
 
 
 class Case:
@@ -77,39 +87,60 @@ class Case:
         """The matrix by the definition."""
         return oracle.matrix(_double(self.kernel), self.geometry)
 
-    def forward(self, magnitude: bool = False) -> np.ndarray:
-        """C x, or |C| |x|."""
-        C, x = (abs(self.C), abs(_double(self.x))) if magnitude else (self.C, _double(self.x))
-        return (x.reshape(BATCH, -1) @ C.T).reshape(self.y.shape)
+    @cached_property
+    def abs_C(self) -> np.ndarray:
+        """The same of the kernel's magnitudes: where two taps meet one cell they add up, not cancel."""
+        return oracle.matrix(abs(_double(self.kernel)), self.geometry)
 
-    def backward(self, magnitude: bool = False) -> np.ndarray:
-        """C-transposed y, or its magnitude."""
-        C, y = (abs(self.C), abs(_double(self.y))) if magnitude else (self.C, _double(self.y))
-        return (y.reshape(BATCH, -1) @ C).reshape(self.x.shape)
+    @cached_property
+    def forward(self) -> Answer:
+        """C x."""
+        x = _double(self.x).reshape(BATCH, -1)
+        terms = self.kernel[..., 0].size
+        shape = self.y.shape
+        return Answer(
+            (x @ self.C.T).reshape(shape),
+            (abs(x) @ self.abs_C.T).reshape(shape),
+            terms,
+            (self.x, self.kernel),
+        )
 
-    def kernel_gradient(self, magnitude: bool = False) -> np.ndarray:
-        """The gradient of <C x, y> in the kernel, or its magnitude."""
-        x, y = _double(self.x), _double(self.y)
-        x, y = (abs(x), abs(y)) if magnitude else (x, y)
-        return oracle.kernel_gradient(x, y, self.geometry)
+    @cached_property
+    def backward(self) -> Answer:
+        """C-transposed y."""
+        y = _double(self.y).reshape(BATCH, -1)
+        terms = self.kernel[..., 0, :].size
+        shape = self.x.shape
+        return Answer(
+            (y @ self.C).reshape(shape), (abs(y) @ self.abs_C).reshape(shape), terms, (self.y, self.kernel)
+        )
 
-    def gap(self, got: np.ndarray, quantity: Callable[..., np.ndarray], method: str = "") -> float:
+    @cached_property
+    def kernel_gradient(self) -> Answer:
+        """The gradient of <C x, y> in the kernel."""
+        x, y, g = _double(self.x), _double(self.y), self.geometry
+        terms = self.y[..., 0].size
+        return Answer(
+            oracle.kernel_gradient(x, y, g),
+            oracle.kernel_gradient(abs(x), abs(y), g),
+            terms,
+            (self.x, self.y),
+        )
+
+    def gap(self, got: np.ndarray, answer: Answer, method: str = "") -> float:
         """How far `got` is from the exact answer, in units of the rounding bound.
 
         The bound of a sum of n products is ``n eps`` times the sum of their magnitudes; of the
         fft, whose error follows norms, ``eps log2(n)`` times their product.
         """
-        expected, magnitude = quantity(), quantity(magnitude=True)
-        taps = self.kernel[..., 0, 0].size
-        terms, factors = {
-            "forward": (taps * self.kernel.shape[-2], (self.x, self.kernel)),
-            "backward": (taps * self.kernel.shape[-1], (self.y, self.kernel)),
-            "kernel_gradient": (self.y[..., 0].size, (self.x, self.y)),
-        }[quantity.__name__]
+        magnitude, terms = answer.magnitude, float(answer.terms)
         if method == "fft":
-            terms = np.log2(self.x.size + self.kernel.size)
-            magnitude = np.full_like(magnitude, np.prod([np.linalg.norm(_double(a)) for a in factors]))
-        return gap(got, expected, magnitude, terms, self.dtype)
+            norms = [float(np.linalg.norm(_double(factor))) for factor in answer.factors]
+            magnitude, terms = (
+                np.full_like(magnitude, math.prod(norms)),
+                np.log2(self.x.size + self.kernel.size),
+            )
+        return gap(got, answer.exact, magnitude, terms, self.dtype)
 
     def example(self, note: str = "") -> str:
         """Python that makes the geometry again."""

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from jaxconv.claims.cases import Case, CaseError, Cases
+from jaxconv.claims.cases import Answer, Case, CaseError, Cases
 from jaxconv.claims.report import Row
 
 
@@ -68,12 +68,12 @@ def claim(name: str, statement: str, source: str) -> Callable:
     return register
 
 
-def by_method(case: Case, results: dict[str, np.ndarray], quantity: Callable) -> Iterator[Trial]:
+def by_method(case: Case, results: dict[str, np.ndarray], answer: Answer) -> Iterator[Trial]:
     """One trial a formulation; together they stand for one geometry."""
     named_first = sorted(results, key=lambda method: method == "auto")
     for count, method in enumerate(named_first):
         yield Trial(
-            case.gap(results[method], quantity, method),
+            case.gap(results[method], answer, method),
             partial(case.example, f"method={method!r}"),
             int(count == 0),
         )

@@ -121,7 +121,7 @@ def features_as_blocks(cases: Cases) -> Iterator[Trial]:
     got = case.run(lambda x, k: conv(x, k), case.x, case.kernel)[0]
     expected = np.stack(summed, -1).reshape(got.shape)
     yield Trial(
-        gap(got, expected, case.forward(magnitude=True)[0], case.kernel[..., 0].size, case.dtype),
+        gap(got, expected, case.forward.magnitude[0], case.kernel[..., 0].size, case.dtype),
         case.example,
         0,
     )

@@ -22,7 +22,7 @@ def matrix(cases: Cases) -> Iterator[Trial]:
     for case in cases:
         got = case.run(lambda kernel, g=case.geometry: conv_matrix(kernel, g).todense(), case.kernel)
         taps = math.prod(case.geometry.kernel_shape)
-        yield Trial(gap(got, case.C, abs(case.C), taps, case.dtype), case.example)
+        yield Trial(gap(got, case.C, case.abs_C, taps, case.dtype), case.example)
 
 
 @claim("pattern", "C has an entry exactly where a tap meets an input cell", "guide 4.1; numpy.pad")

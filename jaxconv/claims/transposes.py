@@ -102,7 +102,7 @@ def dot_test(cases: Cases) -> Iterator[Trial]:
             return jnp.stack([(forward * y).sum(), (x * backward).sum()])
 
         left, right = case.run(sides, case.x, case.kernel, case.y)
-        scale = (case.forward(magnitude=True) * abs(case.y).astype(float)).sum()
+        scale = (case.forward.magnitude * abs(case.y).astype(float)).sum()
         terms = case.x.size + case.y.size
         yield Trial(gap(left, right, scale, terms, case.dtype), case.example)
 
@@ -115,9 +115,7 @@ def adjoint(cases: Cases) -> Iterator[Trial]:
         expected = (case.y.reshape(case.y.shape[0], -1).astype(case.C.dtype) @ case.C.conj()).reshape(
             got.shape
         )
-        yield Trial(
-            gap(got, expected, case.backward(magnitude=True), case.kernel.size, case.dtype), case.example
-        )
+        yield Trial(gap(got, expected, case.backward.magnitude, case.kernel.size, case.dtype), case.example)
 
 
 @claim("backward-of-transpose", "the backward pass of the transposed convolution is C", "guide 4.2")
@@ -127,7 +125,9 @@ def backward_of_transpose(cases: Cases) -> Iterator[Trial]:
         g = case.geometry
 
         def pullback(y, kernel, x, g=g):
-            transpose = lambda y: conv_transpose(y, kernel, input_shape=g.input_shape, **g.arguments)  # noqa: E731
+            def transpose(y):
+                return conv_transpose(y, kernel, input_shape=g.input_shape, **g.arguments)
+
             return jax.vjp(transpose, y)[1](x)[0]
 
         got = case.run(pullback, case.y, case.kernel, case.x)
