@@ -117,7 +117,7 @@ def matrix(
 
 
 def verify(
-    claim: tuple[str, ...] = (),
+    claim: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = (),
     dtype: str = "float64",
     trials: int = 15,
     seed: int = 0,
@@ -127,7 +127,7 @@ def verify(
     """Tries every claim on this machine; exit status 1 if one fails.
 
     Args:
-      claim: Only these claims, by name.
+      claim: Only this claim, by name; may be given several times.
       dtype: float16, bfloat16, float32, float64, complex64 or complex128.
       trials: Random geometries for each claim.
       seed: Of the geometries and the numbers.

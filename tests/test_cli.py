@@ -97,7 +97,7 @@ def test_matrix_refuses_bad_files(capsys, tmp_path):
 def test_verify_writes_json_and_exits_1_on_failure(capsys, tmp_path, monkeypatch):
     monkeypatch.setattr("jaxconv.cli.console.width", 140)
     file = tmp_path / "deep" / "report.json"
-    text = run(capsys, "verify", "--claim", "counts", "relationship-14", "--json", str(file))
+    text = run(capsys, "verify", "--claim", "counts", "--claim", "relationship-14", "--json", str(file))
     assert "holds" in text
     assert [row["name"] for row in json.loads(file.read_text())["rows"]] == ["counts", "relationship-14"]
     assert "kernel-gradient" in run(capsys, "verify", "--list")

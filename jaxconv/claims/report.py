@@ -67,7 +67,7 @@ class Report:
 
         versions = ", ".join(f"{name} {version}" for name, version in self.versions.items())
         table = Table(
-            title=f"{len(self.rows)} claims in {self.dtype} on {self.device}",
+            title=f"claims in {self.dtype} on {self.device}: {len(self.rows)}",
             caption=f"gap: the worst, in units of the rounding bound; {versions}, seed {self.seed}",
             box=SIMPLE_HEAD,
             pad_edge=False,
