@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from jaxconv.errors import GeometryError
 from jaxconv.geometry import ConvGeometry
 
 console = Console()
+SMALL = 256  # places of a matrix that is printed although it is written to a file
 
 
 @dataclass(frozen=True)
@@ -110,10 +112,10 @@ def matrix(
 
     g = geometry.geometry()
     kernel = None if kernel_file is None else read_kernel(kernel_file, g)
-    if out is None:
+    if out is not None:
+        console.print(write(g, kernel, transposed, order, out), highlight=False, markup=False, soft_wrap=True)
+    if out is None or math.prod(g.matrix_shape) <= SMALL:
         console.print(show(g, kernel, transposed, order), highlight=False, markup=False, soft_wrap=True)
-    else:
-        console.print(write(g, kernel, transposed, order, out), highlight=False, soft_wrap=True)
 
 
 def verify(
