@@ -75,7 +75,7 @@ def test_matrix_files_hold_the_matrix(capsys, tmp_path, rng):
     assert stored.nnz == C.nnz
     np.testing.assert_array_equal(stored.toarray(), C.todense())
     run(capsys, "matrix", *options, str(tmp_path / "C.mtx"), "--order", "channels_first", "--transposed")
-    stored = scipy.io.mmread(tmp_path / "C.mtx")
+    stored = scipy.io.mmread(tmp_path / "C.mtx", spmatrix=False)
     np.testing.assert_allclose(stored.toarray(), C.T.todense("channels_first"), rtol=1e-14)
     run(capsys, "matrix", *options, str(tmp_path / "C.png"))
     assert (tmp_path / "C.png").read_bytes().startswith(b"\x89PNG")
