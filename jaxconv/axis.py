@@ -60,7 +60,7 @@ class AxisGeometry:
                 f"the dilated kernel spans {self.span} cells but the padded input has {self.padded}; "
                 f"raise `padding` or lower `kernel_dilation`. Got {self}."
             )
-        if self.padding_mode == "reflect" and self.size == 1 and max(self.padding) > 0:
+        if self.size < least_size(self.padding_mode, self.padding):
             raise GeometryError(
                 f"an axis of one cell has nothing to reflect; use padding_mode='replicate'. Got {self}."
             )
@@ -132,17 +132,22 @@ def input_sizes(out_size: int, axis: AxisGeometry) -> range:
     Consecutive; empty where ``input_dilation > strides`` skips the output size.
     The ``size`` of `axis` is not read.
     """
-    return sizes_from(
-        axis.stride * (out_size - 1) + axis.span - sum(axis.padding), axis.stride, axis.input_dilation
-    )
+    stretched = axis.stride * (out_size - 1) + axis.span - sum(axis.padding)
+    least = least_size(axis.padding_mode, axis.padding)
+    return sizes_from(stretched, axis.stride, axis.input_dilation, least)
 
 
-def sizes_from(stretched: int, stride: int, input_dilation: int) -> range:
-    """The input sizes whose stretched axis has `stretched` to ``stretched + stride - 1`` cells.
+def least_size(padding_mode: str, padding: tuple[int, int]) -> int:
+    """The smallest input that a padding mode can pad: one cell has nothing to reflect."""
+    return 2 if padding_mode == "reflect" and max(padding) > 0 else 1
+
+
+def sizes_from(stretched: int, stride: int, input_dilation: int, least: int = 1) -> range:
+    """The input sizes, of `least` or more, that stretch to `stretched` cells or up to ``stride - 1`` more.
 
     >>> sizes_from(5, stride=3, input_dilation=2)
     range(3, 5)
     """
     first = -(-(stretched - 1) // input_dilation) + 1
     last = (stretched + stride - 2) // input_dilation + 1
-    return range(max(first, 1), max(last, 0) + 1)
+    return range(max(first, least), max(last + 1, least))

@@ -134,7 +134,9 @@ def _torch_problem(g: ConvGeometry, transposed: bool) -> str | None:
         return "torch has no input dilation: insert the zeros first"
     if transposed and g.padding_mode != "zeros":
         return "nn.ConvTranspose has zero padding only"
-    if any(low != high or low < 0 for low, high in g.padding):
+    if any(min(pair) < 0 for pair in g.padding):
+        return "torch refuses negative padding: crop with F.pad" + (" afterwards" if transposed else " first")
+    if any(low != high for low, high in g.padding):
         after = (
             "convolve with padding=0 and crop the result" if transposed else "use F.pad first, then padding=0"
         )

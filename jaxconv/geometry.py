@@ -15,7 +15,7 @@ from jaxconv.arguments import (
     resolve_padding,
     shape_of,
 )
-from jaxconv.axis import AxisGeometry, PaddingMode, sizes_from
+from jaxconv.axis import AxisGeometry, PaddingMode, least_size, sizes_from
 from jaxconv.errors import GeometryError
 from jaxconv.pattern import entry_count, unused_count
 
@@ -273,7 +273,7 @@ class ConvGeometry:
         d = per_axis("kernel_dilation", kernel_dilation, n)
         pads = padding_per_axis(padding, n)
         for axis, numbers in enumerate(zip(out, kernel, s, pads, d, f, strict=True)):
-            sizes = _sizes_to(*numbers)
+            sizes = _sizes_to(options.get("padding_mode", "zeros"), *numbers)
             if shape[axis] not in sizes:
                 which = f"one of {list(sizes)}" if sizes else "no size: input_dilation skips it"
                 raise GeometryError(
@@ -334,7 +334,8 @@ class ConvGeometry:
             a = per_axis("output_padding", output_padding, n, least=0)
         pads = padding_per_axis(padding, n)
         input_shape = tuple(
-            _input_size(*numbers) for numbers in zip(shape, kernel, strides, pads, d, f, a, strict=True)
+            _input_size(padding_mode, *numbers)
+            for numbers in zip(shape, kernel, strides, pads, d, f, a, strict=True)
         )
         return cls(
             input_shape,
@@ -350,16 +351,17 @@ class ConvGeometry:
         )
 
 
-def _sizes_to(out, kernel, stride, pad, dilation, input_dilation) -> range:
+def _sizes_to(padding_mode, out, kernel, stride, pad, dilation, input_dilation) -> range:
     """Every input size that a convolution takes to `out` along one axis, its padding as it was given."""
     if pad in ("SAME", "SAME_LOWER"):
         return sizes_from(stride * (out - 1) + 1, stride, input_dilation)
     span = dilation * (kernel - 1) + 1
-    low, high = resolve_padding(pad, 1, span, stride)
-    return sizes_from(stride * (out - 1) + span - low - high, stride, input_dilation)
+    padding = resolve_padding(pad, 1, span, stride)
+    least = least_size(padding_mode, padding)
+    return sizes_from(stride * (out - 1) + span - sum(padding), stride, input_dilation, least)
 
 
-def _input_size(out, kernel, stride, pad, dilation, input_dilation, output_padding) -> int:
+def _input_size(padding_mode, out, kernel, stride, pad, dilation, input_dilation, output_padding) -> int:
     """The input size that a transposed convolution returns along one axis."""
     span = dilation * (kernel - 1) + 1
     if output_padding is not None and output_padding >= stride:
@@ -377,15 +379,19 @@ def _input_size(out, kernel, stride, pad, dilation, input_dilation, output_paddi
     # The size of this axis is what we look for: any size that can be built will do.
     stretched = stride * out if same else stride * (out - 1) + span - low - high + (output_padding or 0)
     exact = same or output_padding is not None
-    size = max(-(-(stretched - 1) // input_dilation) + 1, 1)
+    least = least_size(padding_mode, (low, high))
+    size = max(-(-(stretched - 1) // input_dilation) + 1, least)
     reach = input_dilation * (size - 1) + 1
     if reach == stretched or (not exact and reach < stretched + stride):
         return size
-    nearest = sorted({max((stretched - 1) // input_dilation + 1, 1), size})
-    outputs = [(input_dilation * (i - 1) + 1 + low + high - span) // stride + 1 for i in nearest]
-    wanted = "" if output_padding is None else f" and output_padding={output_padding}"
+    nearest = sorted({max((stretched - 1) // input_dilation + 1, least), size})
+    cells = [input_dilation * (i - 1) + 1 for i in nearest]
+    outputs = [-(-c // stride) if same else max((c + low + high - span) // stride + 1, 0) for c in cells]
+    wanted = f"padding {pad!r} means" if same else f"{out} outputs mean"
+    wanted += f" output_padding={output_padding} and" if output_padding else ""
     raise GeometryError(
-        f"no input has {out} outputs{wanted} here: it would have {stretched} cells once stretched with "
-        f"input_dilation={input_dilation}. The nearest input sizes are {' and '.join(map(str, nearest))}, "
-        f"with {' and '.join(map(str, outputs))} outputs; change `output_padding`, `padding` or `strides`."
+        f"{wanted} {stretched} cells once stretched with input_dilation={input_dilation}, which no input "
+        f"has. The nearest input sizes are {' and '.join(map(str, nearest))}, with "
+        f"{' and '.join(map(str, outputs))} outputs; name one that has {out} as `input_shape`, or change "
+        "`output_padding`, `padding` or `strides`."
     )

@@ -67,11 +67,12 @@ def conv_matrix(kernel: jax.Array, geometry: ConvGeometry, *, max_bytes: int | N
     groups, taps = geometry.feature_group_count, math.prod(geometry.kernel_shape)
     blocks = block_rows(geometry)
     # (taps, in, groups, out) -> (groups, out, taps, in), then one block for each slot of each row.
+    dtype, kernel = kernel.dtype, kernel.astype(_accumulator(kernel.dtype))  # its gradient is a long sum
     kernel = kernel.reshape(taps, -1, groups, geometry.out_features // groups).transpose(2, 3, 0, 1)
     values = jnp.where(
         blocks.filled[None, None, :, :, None], kernel[:, :, blocks.tap], jnp.zeros((), kernel.dtype)
     )
-    return ConvMatrix(jnp.moveaxis(values, 2, 0), geometry)
+    return ConvMatrix(jnp.moveaxis(values, 2, 0).astype(dtype), geometry)
 
 
 @jax.tree_util.register_pytree_node_class
@@ -244,7 +245,8 @@ class ConvMatrix:
         entries = coordinates(self.geometry, self.transposed, order)
         values = self.values.ravel()[_index(entries.source)]
         if entries.target is not None:
-            values = jnp.zeros(self.nnz, self.dtype).at[entries.target].add(values)
+            work = _accumulator(self.dtype)
+            values = jnp.zeros(self.nnz, work).at[entries.target].add(values.astype(work)).astype(self.dtype)
         return entries.row, entries.column, values
 
     def todense(self, order: str = "channels_last", *, max_bytes: int | None = None) -> jax.Array:
@@ -315,14 +317,14 @@ def _product(C: ConvMatrix, columns: jax.Array, precision=None) -> jax.Array:
     blocks = block_rows(C.geometry, C.transposed)
     n, groups, height, slots, width = C.values.shape
     batch = columns.shape[1]
-    cells = columns.reshape(blocks.n_cells, groups, width, batch)
+    work = _accumulator(C.dtype)  # before the gather: its transpose, a gradient, is a sum too
+    cells = columns.astype(work).reshape(blocks.n_cells, groups, width, batch)
     read = cells.at[_index(blocks.cell)].get(mode="fill", fill_value=0)  # (n, slots, groups, width, batch)
     y = jax.lax.dot_general(
-        C.values.reshape(n, groups, height, slots * width),
+        C.values.astype(work).reshape(n, groups, height, slots * width),
         read.swapaxes(1, 2).reshape(n, groups, slots * width, batch),
         (((3,), (2,)), ((0, 1), (0, 1))),
         precision=precision,
-        preferred_element_type=_accumulator(C.dtype),
     )
     return y.astype(C.dtype).reshape(C.shape[0], batch)
 

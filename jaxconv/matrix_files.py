@@ -39,6 +39,7 @@ def read_kernel(path: Path, geometry: ConvGeometry) -> np.ndarray:
     if kernel.shape == geometry.kernel_shape:
         kernel = kernel[..., None, None]
     check_kernel(kernel.shape, geometry)
+    kernel = kernel.astype(kernel.dtype.newbyteorder("="))
     return kernel if np.issubdtype(kernel.dtype, np.inexact) else kernel.astype(np.float64)
 
 

@@ -6,8 +6,10 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import lineax as lx
+import numpy as np
 
 from jaxconv.convolution import conv, conv_transpose
+from jaxconv.errors import GeometryError
 from jaxconv.geometry import ConvGeometry
 from jaxconv.matrix import ConvMatrix
 from jaxconv.operands import check_dtypes, check_kernel
@@ -34,7 +36,7 @@ class ConvOperator(lx.AbstractLinearOperator):
     True
     """
 
-    kernel: jax.Array
+    kernel: jax.Array = eqx.field(converter=lambda k: jnp.asarray(k) if isinstance(k, np.ndarray) else k)
     geometry: ConvGeometry = eqx.field(static=True)
     transposed: bool = eqx.field(static=True, default=False)
 
@@ -46,6 +48,7 @@ class ConvOperator(lx.AbstractLinearOperator):
     def mv(self, vector):
         """C x for a flat ``x``, or C-transposed."""
         g = self.geometry
+        _check_vector(self, vector)
         if self.transposed:
             y = vector.reshape(*g.output_shape, g.out_features)
             return conv_transpose(y, self.kernel, input_shape=g.input_shape, **g.arguments).ravel()
@@ -79,6 +82,10 @@ class ConvMatrixOperator(lx.AbstractLinearOperator):
 
     matrix: ConvMatrix
 
+    def __check_init__(self):
+        if not isinstance(self.matrix, ConvMatrix):
+            raise TypeError(f"`matrix` is what conv_matrix returns, got {type(self.matrix).__name__}.")
+
     def mv(self, vector):
         """C x for a flat ``x``."""
         return self.matrix @ vector
@@ -102,6 +109,14 @@ class ConvMatrixOperator(lx.AbstractLinearOperator):
 
 def _structure(geometry: ConvGeometry, transposed: bool, axis: int, dtype):
     return jax.ShapeDtypeStruct((geometry.matrix_shape[axis ^ transposed],), dtype)
+
+
+def _check_vector(operator, vector):
+    expected = operator.in_structure().shape
+    if jnp.shape(vector) != expected:
+        raise GeometryError(
+            f"the operator multiplies flat vectors {expected}, got {jnp.shape(vector)}; use .ravel()."
+        )
 
 
 def _as_matrix(operator):

@@ -163,6 +163,8 @@ def unused_count(axis: AxisGeometry) -> int:
     """
     if axis.padding_mode != "zeros":
         return axis.size - np.unique(reads(axis).cell).size
+    if entry_count(axis) < axis.stretched:  # few entries on a long axis: listed, not marked
+        return axis.size - np.unique(reads(axis).cell).size
     reached = np.zeros(axis.stretched, bool)
     for tap in range(axis.kernel):
         outputs = np.asarray(tap_outputs(axis, tap), np.int64)

@@ -485,3 +485,19 @@ def test_of_transposed_names_the_nearest_sizes(numbers, out, a):
     wanted = stride * (out - 1) + (a or 0)  # what `left` would have to be
     below = [i for i in range(1, 60) if left(i) < wanted]
     assert named == ([max(below)] if below else []) + [max(below, default=0) + 1]
+
+
+def test_reflection_needs_two_cells_also_from_the_output_side():
+    arguments = {"strides": 2, "padding": 1, "padding_mode": "reflect"}
+    g = ConvGeometry.of_transposed((2,), (1,), **arguments)
+    assert g.input_shape == (2,)
+    assert g.output_shape == (2,)
+    assert g.input_sizes == (range(2, 3),)
+
+
+@pytest.mark.parametrize("word", ["SAME", "SAME_LOWER"])
+def test_a_size_that_same_padding_cannot_have_names_true_alternatives(word):
+    arguments = {"strides": 2, "padding": word, "input_dilation": 2}
+    with pytest.raises(GeometryError, match="3 and 4, with 3 and 4 outputs"):
+        ConvGeometry.of_transposed((3,), (3,), **arguments)
+    assert [ConvGeometry((i,), (3,), **arguments).output_shape for i in (3, 4)] == [(3,), (4,)]

@@ -507,3 +507,29 @@ def test_what_is_no_operand_is_refused(rng):
     with pytest.raises(TypeError, match="ConvGeometry"):
         conv_matrix(jnp.ones((3, 1, 1)), ((5,), (3,)))
     assert "int" in repr(jax.tree.map(lambda values: 0, C))
+
+
+@pytest.mark.parametrize("dtype", [jnp.bfloat16, jnp.float16])
+class TestSixteenBits:
+    """Sums of thousands of ones: in 16 bits they would stop at 256 (bfloat16) or 2048 (float16)."""
+
+    def test_gradients(self, dtype):
+        g = ConvGeometry((64, 64), (3, 3), padding="SAME")
+        x, kernel, y = (jnp.ones(shape, dtype) for shape in ((64, 64, 1), (3, 3, 1, 1), 4096))
+        for loss in (
+            lambda kernel: conv_matrix(kernel, g)(x),
+            lambda kernel: conv_matrix(kernel, g) @ x.ravel(),
+            lambda kernel: conv_matrix(kernel, g).T @ y,
+        ):
+            gradient = jax.grad(lambda kernel, loss=loss: loss(kernel).astype(jnp.float32).sum())(kernel)
+            assert gradient.dtype == dtype
+            assert gradient[1, 1, 0, 0] == 4096
+        wide = conv_matrix(jnp.ones((31, 31, 1, 1), dtype), ConvGeometry((64, 64), (31, 31), padding="SAME"))
+        gradient = jax.grad(lambda x: wide(x).astype(jnp.float32).sum())(x)
+        assert gradient[32, 32, 0] == jnp.asarray(961, dtype)
+
+    def test_duplicates(self, dtype):
+        g = ConvGeometry((2,), (2002,), padding=1000, padding_mode="replicate")
+        C = conv_matrix(jnp.ones((2002, 1, 1), dtype), g)
+        assert (C.to_coo()[2] == jnp.asarray(1001, dtype)).all()
+        assert (C.todense() == jnp.asarray(1001, dtype)).all()

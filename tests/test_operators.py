@@ -79,3 +79,16 @@ def test_works_under_jit_and_refuses_a_wrong_kernel(make, rng):
     np.testing.assert_allclose(jitted(make(kernel, g), x), make(kernel, g).mv(x), rtol=1e-14)
     with pytest.raises(GeometryError, match="got"):
         make(kernel[:2], g)
+
+
+def test_numpy_kernels_are_checked_and_vectors_too(rng):
+    g = ConvGeometry((5,), (3,))
+    assert ConvOperator(rng.normal(size=(3, 1, 1)), g).mv(jnp.ones(5)).shape == (3,)
+    with pytest.raises(GeometryError, match="got"):
+        ConvOperator(np.ones((2, 1, 1)), g)
+    with pytest.raises(TypeError, match="floating"):
+        ConvOperator(np.ones((3, 1, 1), int), g)
+    with pytest.raises(GeometryError, match="flat vectors"):
+        ConvOperator(np.ones((3, 1, 1)), g).mv(jnp.ones(4))
+    with pytest.raises(TypeError, match="conv_matrix"):
+        ConvMatrixOperator(jnp.ones((3, 5)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import operator
 import platform
 from collections.abc import Callable, Iterable
 
@@ -66,8 +67,8 @@ def verify(
     if name not in _DTYPES:
         raise GeometryError(f"`dtype` is one of {_DTYPES}, got {dtype!r}.")
     trials = at_least_one("trials", trials)
-    if not isinstance(seed, int) or seed < 0:
-        raise GeometryError(f"`seed` is an integer of at least 0, got {seed!r}.")
+    if (seed := operator.index(seed)) < 0:
+        raise GeometryError(f"`seed` must be at least 0, got {seed}.")
     rows = []
     with jax.enable_x64(True), jax.default_matmul_precision("highest"):
         cases = Cases(name, trials, seed)

@@ -12,7 +12,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxconv.arguments import Ints, Padding, per_axis, shape_of
+from jaxconv.arguments import Ints, Padding, at_least_one, per_axis, shape_of
 from jaxconv.axis import PaddingMode
 from jaxconv.convolution import family
 from jaxconv.convolution.formulations import CONV, CONV_TRANSPOSE
@@ -170,7 +170,7 @@ def conv_transpose(
     check_dtypes(y=y, kernel=kernel)
     batch, spatial = _split("y", y.shape, kernel.ndim - 2)
     options: dict[str, Any] = {
-        "in_features": kernel.shape[-2] * feature_group_count,
+        "in_features": kernel.shape[-2] * at_least_one("feature_group_count", feature_group_count),
         "out_features": y.shape[-1],
         "strides": strides,
         "padding": padding,
@@ -190,6 +190,7 @@ def conv_transpose(
     check_option("method", method, ("auto", *CONV_TRANSPOSE_METHODS))
     precision = check_precision(precision)
     dtype = check_result_dtype(preferred_element_type, y.dtype)
+    folds = geometry.padding_mode != "zeros"  # adds to the product: 16-bit floats are rounded after that
     x = family.bind(
         family.TRANSPOSE_MEMBER,
         _merged(y, batch),
@@ -197,9 +198,9 @@ def conv_transpose(
         geometry=inner_geometry(geometry),
         method=method,
         precision=precision,
-        dtype=dtype,
+        dtype=jnp.float32 if folds and dtype.itemsize == 2 else dtype,
     )
-    x = fold_border(x, geometry)
+    x = fold_border(x, geometry).astype(dtype)
     return x.reshape(*batch, *x.shape[1:])
 
 
