@@ -375,8 +375,8 @@ def _input_size(padding_mode, out, kernel, stride, pad, dilation, input_dilation
             f"padding {pad!r} already fixes the size, strides x output size = {stride * out}; drop "
             f"output_padding={output_padding} or give the padding in cells."
         )
+    # Only SAME's padding depends on the stretched size, and that it fixes itself.
     low, high = resolve_padding(pad, stride * out, span, stride)
-    # The size of this axis is what we look for: any size that can be built will do.
     stretched = stride * out if same else stride * (out - 1) + span - low - high + (output_padding or 0)
     exact = same or output_padding is not None
     least = least_size(padding_mode, (low, high))
