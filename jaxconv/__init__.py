@@ -3,7 +3,14 @@
 from importlib import import_module
 
 from jaxconv.axis import AxisGeometry
-from jaxconv.convolution import CONV_METHODS, CONV_TRANSPOSE_METHODS, conv, conv_kernel_vjp, conv_transpose
+from jaxconv.convolution import (
+    CONV_KERNEL_VJP_METHODS,
+    CONV_METHODS,
+    CONV_TRANSPOSE_METHODS,
+    conv,
+    conv_kernel_vjp,
+    conv_transpose,
+)
 from jaxconv.errors import GeometryError, SizeError
 from jaxconv.geometry import ConvGeometry
 from jaxconv.kernels import transposed_kernel
@@ -23,6 +30,7 @@ _LAZY = {
 _ROOMS = ("claims", "figures", "models", "nn", "operators", "relationships", "segmentation")
 
 __all__ = [
+    "CONV_KERNEL_VJP_METHODS",
     "CONV_METHODS",
     "CONV_TRANSPOSE_METHODS",
     "AxisGeometry",

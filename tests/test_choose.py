@@ -1,5 +1,8 @@
 """`method="auto"`: which rule fires where, and that what it takes is exact there."""
 
+import math
+
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -7,40 +10,58 @@ import pytest
 from jaxconv import ConvGeometry, conv, conv_kernel_vjp, conv_matrix, conv_transpose
 from jaxconv.convolution import choose
 
+
+def case(shape, kernel, features=(1, 1), groups=1, **options):
+    inputs, outputs = features
+    return ConvGeometry(
+        shape, kernel, in_features=inputs, out_features=outputs, feature_group_count=groups, **options
+    )
+
+
 CASES = {
-    "plain": (ConvGeometry((9, 8), (3, 3), in_features=2, out_features=3), "direct", "direct", "direct"),
-    "depthwise": (
-        ConvGeometry((9, 8), (3, 3), in_features=4, out_features=4, feature_group_count=4, strides=2),
+    "plain": (case((9, 8), (3, 3), (12, 3)), "direct", "direct", "split_im2col"),
+    "plain, many features, small": (case((9, 8), (3, 3), (64, 4)), "direct", "direct", "direct"),
+    "few features in": (case((9, 8), (3, 3), (3, 4)), "im2col", "direct", "direct"),
+    "one to several": (case((12, 9), (3, 2), (1, 4), padding=1), "taps", "im2col", "direct"),
+    "one to several, strided": (case((12, 9), (3, 3), (1, 4), strides=2), "direct", "im2col", "direct"),
+    "1x1": (case((5, 6), (1, 1), (7, 3)), "im2col", "im2col", "taps"),
+    "1x1, strided": (case((5, 6), (1, 1), (7, 3), strides=2), "im2col", "im2col", "taps"),
+    "more kernel than windows": (case((4, 4), (3, 3), (40, 9)), "im2col", "im2col", "im2col"),
+    "depthwise": (case((9, 8), (3, 3), (4, 4), 4, strides=2), "taps", "taps", "taps"),
+    "depthwise, long strides": (
+        case((20, 22), (7, 8), (2, 2), 2, strides=5, padding=2),
         "taps",
+        "space_to_depth",
         "taps",
-        "direct",
     ),
-    "two outputs each": (
-        ConvGeometry((9,), (3,), in_features=4, out_features=8, feature_group_count=4),
-        "taps",
+    "depthwise, dilated": (case((12, 9), (3, 3), (4, 4), 4, kernel_dilation=2), "taps", "taps", "taps"),
+    "depthwise, two outputs each": (case((9,), (3,), (4, 8), 4), "taps", "grouped", "grouped"),
+    "one to one": (case((12, 9), (3, 2), padding=1), "taps", "taps", "direct"),
+    "one to one, 10x10": (case((22, 19), (10, 10)), "taps", "taps", "fft"),
+    "grouped": (case((9,), (3,), (6, 8), 2), "grouped", "grouped", "grouped"),
+    "grouped, strided": (case((9, 7), (3, 2), (40, 60), 20, strides=2), "grouped", "grouped", "grouped"),
+    "large": (case((33, 31), (30, 30), (2, 1), padding=3), "fft", "fft", "fft"),
+    "large, strided": (case((33, 31), (30, 30), strides=2), "direct", "im2col", "direct"),
+    "apart": (case((8, 6), (2, 2), (3, 4), strides=2), "direct", "space_to_depth", "taps"),
+    "long strides": (
+        case((32, 24), (8, 8), (3, 2), strides=4, padding=2),
         "direct",
-        "taps",
+        "space_to_depth",
+        "im2col",
     ),
-    "one to one": (ConvGeometry((12, 9), (3, 2), padding=1), "taps", "taps", "direct"),
-    "one to several": (ConvGeometry((12, 9), (3, 2), out_features=4), "direct", "direct", "direct"),
-    "grouped": (
-        ConvGeometry((9,), (3,), in_features=4, out_features=4, feature_group_count=2),
-        "direct",
-        "direct",
-        "direct",
-    ),
-    "large": (ConvGeometry((33, 31), (30, 30), padding=3, in_features=2), "fft", "fft", "fft"),
-    "large, strided": (ConvGeometry((33, 31), (30, 30), strides=2), "direct", "direct", "direct"),
+    "few features back": (case((15, 14), (5, 5), (3, 4), strides=2), "direct", "subpixel", "direct"),
+    "planes": (case((5, 6, 7), (2, 3, 3), (4, 5), padding=1), "planes", "planes", "planes"),
+    "planes, strided": (case((5, 6, 7), (2, 3, 3), (4, 5), strides=2), "planes", "planes", "planes"),
+    "four axes": (case((4, 3, 5, 4), (2, 2, 3, 2), (2, 3)), "planes", "planes", "planes"),
+    "volumes apart": (case((4, 4, 6), (2, 2, 2), (2, 3), strides=2), "im2col", "space_to_depth", "taps"),
+    "one volume to several": (case((4, 5, 6), (3, 2, 3), (1, 3)), "taps", "im2col", "planes"),
 }
 
 
 @pytest.mark.parametrize(("g", "forward", "transposed", "kernel"), CASES.values(), ids=CASES)
 def test_rules_and_their_exactness(g, forward, transposed, kernel, rng):
-    assert (choose.conv(g), choose.conv_transpose(g), choose.conv_kernel_vjp(g)) == (
-        forward,
-        transposed,
-        kernel,
-    )
+    chosen = choose.conv(g, 2), choose.conv_transpose(g, 2), choose.conv_kernel_vjp(g, 2)
+    assert chosen == (forward, transposed, kernel)
     x, w, y = (
         jnp.asarray(rng.normal(size=shape))
         for shape in (
@@ -63,6 +84,52 @@ def test_rules_and_their_exactness(g, forward, transposed, kernel, rng):
     np.testing.assert_allclose(conv_kernel_vjp(x, y, w.shape, **g.arguments), expected, rtol=0, atol=bound)
 
 
+def test_every_formulation_that_a_rule_names_is_taken_somewhere():
+    taken = {name for case in CASES.values() for name in case[1:]}
+    assert taken == {"direct", "taps", "im2col", "fft", "grouped", "planes", "space_to_depth", "subpixel"} | {
+        "split_im2col"
+    }
+
+
 def test_a_spectrum_too_large_is_not_taken():
     g = ConvGeometry((64, 64), (31, 31), in_features=64, out_features=128)
     assert choose.conv(g) == "direct"
+
+
+def test_columns_too_large_are_not_made():
+    """Of the whole batch, since they are made of all of it."""
+    g = ConvGeometry((96, 128), (3, 3), in_features=16, out_features=16, padding="SAME")
+    assert choose.conv_kernel_vjp(g, 4) == "split_im2col"
+    assert choose.conv_kernel_vjp(g, 64) == "direct"
+    narrow = ConvGeometry((96, 128), (3, 3), in_features=3, out_features=16, padding="SAME")
+    assert (choose.conv(narrow, 4), choose.conv(narrow, 64)) == ("im2col", "direct")
+
+
+def test_other_platforms_keep_the_platform_s_own():
+    """The rules of a CPU are lowered for a CPU only, in one exported program too."""
+    g = CASES["depthwise"][0]
+    x = jax.ShapeDtypeStruct((2, *g.input_shape, g.in_features), np.float32)
+    kernel = jax.ShapeDtypeStruct(g.kernel_array_shape, np.float32)
+
+    def text(*platforms):
+        function = jax.jit(lambda x, kernel: conv(x, kernel, **g.arguments))
+        return jax.export.export(function, platforms=platforms)(x, kernel).mlir_module()
+
+    assert "stablehlo.convolution" not in text("cpu")
+    assert "stablehlo.convolution" in text("cuda")
+    assert "stablehlo.convolution" in text("tpu")
+    assert "stablehlo.convolution" in text("cpu", "cuda")
+    assert "stablehlo.case" in text("cpu", "cuda")
+    assert choose.elsewhere(CASES["large"][0]) == "fft"
+
+
+def test_a_rewriting_ends():
+    """What a rewriting leads to needs fewer rewritings: strides, axes or groups are gone."""
+    from jaxconv.convolution import planes, space_to_depth
+    from jaxconv.convolution.grouped import dense_geometry
+
+    for g, *_ in CASES.values():
+        assert set(space_to_depth.geometry(g).strides) == {1}
+        assert planes.geometry(g).ndim <= 2
+        assert dense_geometry(g).feature_group_count == 1
+        assert math.prod(space_to_depth.geometry(g).kernel_shape) <= math.prod(axis.span for axis in g.axes)

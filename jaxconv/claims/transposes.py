@@ -10,7 +10,13 @@ import jax.numpy as jnp
 from jaxconv.claims.cases import Cases, gap
 from jaxconv.claims.claim import Trial, by_method, claim
 from jaxconv.claims.products import lax_conv
-from jaxconv.convolution import CONV_METHODS, CONV_TRANSPOSE_METHODS, conv, conv_kernel_vjp, conv_transpose
+from jaxconv.convolution import (
+    CONV_KERNEL_VJP_METHODS,
+    CONV_TRANSPOSE_METHODS,
+    conv,
+    conv_kernel_vjp,
+    conv_transpose,
+)
 from jaxconv.kernels import transposed_kernel
 from jaxconv.matrix import conv_matrix
 
@@ -144,7 +150,7 @@ def kernel_gradient(cases: Cases) -> Iterator[Trial]:
     for case in cases:
 
         def every(x, kernel, y, g=case.geometry):
-            methods = (*CONV_METHODS, "auto")
+            methods = (*CONV_KERNEL_VJP_METHODS, "auto")
             shape = g.kernel_array_shape
             gradients = {m: conv_kernel_vjp(x, y, shape, method=m, **g.arguments) for m in methods}
             gradients["vjp of conv"] = jax.vjp(lambda k: conv(x, k, **g.arguments), kernel)[1](y)[0]

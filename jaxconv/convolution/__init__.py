@@ -15,7 +15,7 @@ import jax.numpy as jnp
 from jaxconv.arguments import Ints, Padding, at_least_one, per_axis, shape_of
 from jaxconv.axis import PaddingMode
 from jaxconv.convolution import family
-from jaxconv.convolution.formulations import CONV, CONV_TRANSPOSE
+from jaxconv.convolution.formulations import CONV, CONV_KERNEL_VJP, CONV_TRANSPOSE
 from jaxconv.convolution.padded import fill_border, fold_border, inner_geometry
 from jaxconv.errors import GeometryError
 from jaxconv.geometry import ConvGeometry
@@ -30,8 +30,16 @@ from jaxconv.operands import (
 
 CONV_METHODS: tuple[str, ...] = tuple(CONV)
 CONV_TRANSPOSE_METHODS: tuple[str, ...] = tuple(CONV_TRANSPOSE)
+CONV_KERNEL_VJP_METHODS: tuple[str, ...] = tuple(CONV_KERNEL_VJP)
 
-__all__ = ["CONV_METHODS", "CONV_TRANSPOSE_METHODS", "conv", "conv_kernel_vjp", "conv_transpose"]
+__all__ = [
+    "CONV_KERNEL_VJP_METHODS",
+    "CONV_METHODS",
+    "CONV_TRANSPOSE_METHODS",
+    "conv",
+    "conv_kernel_vjp",
+    "conv_transpose",
+]
 
 
 def conv(
@@ -231,7 +239,7 @@ def conv_kernel_vjp(
       input_dilation: Likewise.
       kernel_dilation: Likewise.
       feature_group_count: Likewise.
-      method: A formulation of `CONV_METHODS`, or ``"auto"``.
+      method: A formulation of `CONV_KERNEL_VJP_METHODS`, or ``"auto"``.
       precision: As in `jax.lax.conv_general_dilated`.
       preferred_element_type: The result's dtype; that of `x` by default.
 
@@ -264,7 +272,7 @@ def conv_kernel_vjp(
     )
     check_kernel(kernel_shape, geometry)
     check_map("y", y.shape, geometry.output_shape, geometry.out_features, batch)
-    check_option("method", method, ("auto", *CONV_METHODS))
+    check_option("method", method, ("auto", *CONV_KERNEL_VJP_METHODS))
     precision = check_precision(precision)
     dtype = check_result_dtype(preferred_element_type, x.dtype)
     return family.bind(

@@ -1,7 +1,9 @@
 """Which formulation `method="auto"` takes, each rule with the measurement behind it.
 
-A choice follows from the geometry alone. Milliseconds are medians on a 2-core CPU, float32,
-jax 0.10.2, November 2026; XLA's own convolution is the default that a rule has to beat.
+A choice follows from the geometry, and from the batch where columns would be made of all of it.
+Milliseconds are medians of one run on a 2-core CPU (AMD EPYC, AVX-512), float32, jax 0.10.2,
+November 2026, of the cases in benchmarks/cases.py: XLA's own convolution, ``direct``, which a rule
+has to beat, then what the rule takes. Other platforms, where nothing was measured, have `elsewhere`.
 """
 
 from __future__ import annotations
@@ -9,53 +11,119 @@ from __future__ import annotations
 import math
 
 from jaxconv.convolution.taps import UNROLLED
+from jaxconv.convolution.windows import CONCATENATED
 from jaxconv.geometry import ConvGeometry
 
-# Below this many taps XLA is as fast, and rounds better.
+# Below this many taps XLA or shifting is as fast, and rounds better.
 FFT_TAPS = 900
+# A kernel's gradient sums over all positions, so that nothing is lost to rounding by norms.
+FFT_KERNEL_TAPS = 100
 # Numbers in the kernel's spectrum: beyond, it costs more memory than it saves time.
 FFT_NUMBERS = 2**24
+# Taps times features out of one feature in: as many products a position as one fused loop hides.
+SHIFTED = 256
+# Numbers of a window: fewer make too narrow a product for XLA's own convolution.
+NARROW = 32
+# Phases of a transpose that are worth a fused loop each.
+PHASES = 16
+# Numbers of all windows of one map; beyond, making them costs more than multiplying.
+COLUMNS = 2**20
+# Positions of a map that XLA's own gradient of a kernel is slow on with many features too.
+LARGE = 2048
+# Numbers of a temporary array, 32 MB of float32: glibc returns a larger one to the system after every
+# call, and to touch it anew takes longer than most convolutions (4x96x128, 32 to 16: 4.4 or 15 ms).
+TEMPORARY = 2**23
 
 
-def conv(g: ConvGeometry) -> str:
-    """For ``conv``.
-
-    Depthwise, by taps: 3x3 over 4x56x56x64, direct 27.3, taps 0.65; 5x5 stride 2 over 32 features,
-    3.6 and 0.24; 11x11 over 32 features, 20.2 and 0.91; 3x3 to two outputs each of 16 features, 11.3
-    and 0.78; 31 taps over 1000 x 64, 33 and 0.45.
-    One feature to one, by taps: 3x3 over 256x256, 2.0 and 0.10; 11x11, 4.5 and 0.58; 5x5 stride 2,
-    0.80 and 0.12.
-    Large kernels, by fft: 31x31 over 128x128, direct 19.5, fft 0.15; 63x63 over 256x256, 239 and
-    1.4; 31x31 over 64x64 with 8 features, 6.3 and 3.1.
-    """
-    if _depthwise(g) and _unrolled(g):
+def conv(g: ConvGeometry, batch: int = 1) -> str:
+    """For ``conv`` on a CPU."""
+    # 3x3 over 4x56x56x64: 17.6, 0.35; 5x5 stride 2: 4.8, 0.36; 3x3x3: 65, 0.38; 11x11 1 to 1: 11, 0.47.
+    if _depthwise(g) and _taps(g) <= UNROLLED:
         return "taps"
+    # 31x31 1 to 1 on 128x128: 15.6, 0.19; 31x31 depthwise: 73, 2.7; 300x300: 4.1 (direct: minutes).
+    if _wide(g):
+        return "fft"
+    # 4 groups of 16: 1.3, 0.60; 32 groups of 4: 6.7, 1.2; 16 groups of 1 to 2: 8.7, 0.87.
+    if g.feature_group_count > 1:
+        return "grouped"
+    # 1 to 16, 3x3: 0.92, 0.15; 1 to 8, 3x3x3: 11.8, 0.28.
+    if g.in_features == 1 and _taps(g) * g.out_features <= SHIFTED and _unit(g):
+        return "taps"
+    # 2x2x2 stride 2: 0.81, 0.31.
+    if g.ndim > 2:
+        return "im2col" if _apart(g) else "planes"  # 3x3x3, 8 to 16: 9.3, 1.8; better at any size
+    # 1x1, 64 to 64: 0.68, 0.38; 3x3, 3 to 32: 2.1, 0.95; 7x7 on 14x14 to 256: 0.56, 0.44.
+    if _taps(g) == 1 or ((_few(g) or _heavy(g)) and batch * _columns(g) <= TEMPORARY):
+        return "im2col"
+    return "direct"
+
+
+def conv_transpose(g: ConvGeometry, batch: int = 1) -> str:
+    """For ``conv_transpose`` on a CPU."""
+    # 3x3 over 4x56x56x64: 17.8, 0.39; 5x5 stride 2: 38, 0.31; 3x3x3: 65, 0.42; 11x11 1 to 1: 7.4, 0.46.
+    if _depthwise(g) and g.in_features == g.out_features and _taps(g) <= UNROLLED:
+        return "taps" if math.prod(g.strides) <= PHASES else "space_to_depth"
+    # 31x31 1 to 1 on 128x128: 8.1, 0.17; 31x31 depthwise: 74, 1.7; 300x300: 3.6 (by phases: 16378).
+    if _wide(g):
+        return "fft"
+    # 16x16 stride 8: 17, 0.41; 64x64 stride 32: 36, 12; k1024 stride 256: 39, 1.8; 2x2x2 stride 2: 47, 0.23.
+    if _long_strides(g):
+        return "space_to_depth"
+    # 4 groups of 16: 1.3, 0.71; 32 groups of 4: 6.8, 0.97; 16 groups of 1 to 2: 15, 1.1.
+    if g.feature_group_count > 1:
+        return "grouped"
+    # 1x1, 64 to 64: 0.76, 0.42; 7x7 on 14x14 from 256: 2.4, 0.89; to 1, 3x3: 0.97, 0.42, 3x3x3: 8.9, 0.74.
+    if _taps(g) == 1 or ((_heavy(g) or g.in_features == 1) and batch * _columns(g) <= TEMPORARY):
+        return "im2col"
+    # 3x3x3, 8 to 16: 18, 1.8.
+    if g.ndim > 2:
+        return "planes"
+    # 7x7 stride 2 to 3: 5.8, 2.4; but 4x4 stride 2 to 32: 1.2, 1.7.
+    if max(g.strides) > 1 and g.in_features < NARROW // math.prod(g.strides):
+        return "subpixel"
+    return "direct"
+
+
+def conv_kernel_vjp(g: ConvGeometry, batch: int = 1) -> str:
+    """For ``conv_kernel_vjp`` on a CPU."""
+    # 11x11 1 to 1 on 256x256: 11, 0.50; 31x31: 35, 0.15; 31x31 depthwise: 35, 1.6; 300x300: 3.2.
+    if (_wide(g, FFT_KERNEL_TAPS) and _depthwise(g)) or _wide(g):
+        return "fft"
+    # 3x3 over 4x56x56x64: 8.2, 0.72; 7x7: 6.2, 0.89; 3x3x3: 17, 0.51 (1 to 1: 0.63, 2.6).
+    if _depthwise(g) and _taps(g) <= UNROLLED and g.in_features == g.out_features > 1:
+        return "taps"
+    # 4 groups of 16: 65, 1.3; 32 groups of 4: 749, 2.4; 16 groups of 1 to 2: 252, 1.8.
+    if g.feature_group_count > 1:
+        return "grouped"
+    # 1x1, 64 to 64: 3.2, 1.1; 1x1 stride 2: 1.4, 0.40; 2x2 stride 2: 1.5, 0.69; 2x2x2: 6.0, 0.58.
+    if _apart(g):
+        return "taps"
+    # 3x3x3, 8 to 16: 18, 3.2; 1 to 8: 6.1, 0.79.
+    if g.ndim > 2:
+        return "planes"
+    # k16 stride 8: 4.7, 2.3; 16x16 stride 8: 1.4, 0.61; 64x64 stride 32: 4.1, 6.6, so not there.
+    if _heavy(g) or (math.prod(g.strides) >= 8 and _columns(g) <= COLUMNS):
+        return "im2col" if batch * _columns(g) <= TEMPORARY else "direct"
+    # 3x3: 3.1, 2.2 (16 to 16); 8.4, 4.6 (32 to 16); 8.5, 5.1 (64 to 64); 5x5: 2.3, 1.2; dilated 2: 2.6, 2.3;
+    # but 3 to 32: 1.1, 1.6.
+    # 28x28, 16 to 16: 0.31, 0.16; but 128 to 128: 2.4, 2.7; 64 to 64 dilated 4: 0.84, 1.3.
+    if _unit(g) and _split_pays(g) and batch * _split_columns(g) <= TEMPORARY:
+        return "split_im2col"
+    return "direct"
+
+
+def elsewhere(g: ConvGeometry, batch: int = 1) -> str:
+    """For all three where nothing was measured: only what saves work by orders of magnitude."""
     return "fft" if _wide(g) else "direct"
 
 
-def conv_transpose(g: ConvGeometry) -> str:
-    """For ``conv_transpose``, the cases of `conv`.
-
-    Depthwise with one output a feature, by taps: direct 28.0, taps 2.3; 78 and 2.0; 19.7 and 6.0; 33
-    and 2.5 (two outputs each: 27 and 40, so not there).
-    One feature to one, by taps: direct 2.0, taps 0.20; 4.5 and 2.9; 0.72 and 0.33.
-    Large kernels, by fft: direct 15.9, fft 0.18; 230 and 0.84; 6.4 and 2.8.
-    """
-    if _depthwise(g) and _unrolled(g) and g.in_features == g.out_features:
-        return "taps"
-    return "fft" if _wide(g) else "direct"
+def _taps(g: ConvGeometry) -> int:
+    return math.prod(g.kernel_shape)
 
 
-def conv_kernel_vjp(g: ConvGeometry) -> str:
-    """For ``conv_kernel_vjp``, the cases of `conv`.
-
-    Depthwise with several outputs a feature, by taps: direct 952, taps 11.0 (one output each: 13.7
-    and 14.2, so not there).
-    Large kernels, by fft: direct 38.6, fft 0.13; 512 and 0.95; 46.6 and 1.2.
-    """
-    if _depthwise(g) and _unrolled(g) and g.in_features < g.out_features:
-        return "taps"
-    return "fft" if _wide(g) else "direct"
+def _unit(g: ConvGeometry) -> bool:
+    """No strides, no zeros between inputs."""
+    return set(g.strides) == set(g.input_dilation) == {1}
 
 
 def _depthwise(g: ConvGeometry) -> bool:
@@ -63,11 +131,41 @@ def _depthwise(g: ConvGeometry) -> bool:
     return g.feature_group_count == g.in_features and (g.in_features > 1 or g.out_features == 1)
 
 
-def _unrolled(g: ConvGeometry) -> bool:
-    return math.prod(g.kernel_shape) <= UNROLLED
-
-
-def _wide(g: ConvGeometry) -> bool:
+def _wide(g: ConvGeometry, least: int = FFT_TAPS) -> bool:
     numbers = math.prod(axis.padded for axis in g.axes) * g.kernel_array_shape[-2] * g.out_features
-    unit = set(g.strides) == set(g.input_dilation) == {1}
-    return unit and math.prod(g.kernel_shape) >= FFT_TAPS and numbers <= FFT_NUMBERS
+    return _unit(g) and _taps(g) >= least and numbers <= FFT_NUMBERS
+
+
+def _apart(g: ConvGeometry) -> bool:
+    """Windows do not overlap: every input cell is in one of them at most."""
+    return all(axis.span <= axis.stride for axis in g.axes) and set(g.input_dilation) == {1}
+
+
+def _long_strides(g: ConvGeometry) -> bool:
+    """Strides so long that blocks of cells make good features."""
+    if set(g.input_dilation) != {1} or set(g.kernel_dilation) != {1} or _taps(g) == 1:
+        return False
+    return math.prod(g.strides) >= 16 or _apart(g)
+
+
+def _few(g: ConvGeometry) -> bool:
+    return _taps(g) * g.in_features <= NARROW and _unit(g)
+
+
+def _heavy(g: ConvGeometry) -> bool:
+    """The kernel holds more than the windows: making those is the smaller part."""
+    return math.prod(g.output_shape) <= g.out_features and max(g.kernel_shape) <= CONCATENATED
+
+
+def _columns(g: ConvGeometry) -> int:
+    return math.prod(g.output_shape) * _taps(g) * g.in_features
+
+
+def _split_pays(g: ConvGeometry) -> bool:
+    large = math.prod(g.output_shape) >= LARGE
+    return g.ndim == 2 and g.in_features >= 8 and (large or g.in_features <= NARROW)
+
+
+def _split_columns(g: ConvGeometry) -> int:
+    width = g.kernel_shape[-1] * g.in_features + g.kernel_shape[0] * g.out_features
+    return g.axes[0].padded * math.prod(g.output_shape[1:]) * width

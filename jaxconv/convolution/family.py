@@ -21,9 +21,11 @@ from jax.interpreters import ad, batching, mlir
 from jax.sharding import PartitionSpec
 
 from jaxconv.convolution import choose
-from jaxconv.convolution.formulations import CONV, CONV_KERNEL_VJP, CONV_TRANSPOSE
+from jaxconv.convolution.formulations import CONV, CONV_KERNEL_VJP, CONV_TRANSPOSE, batch_of
 from jaxconv.convolution.meshes import batch_spec, partitioned_automatically, reshard_like, vary_alike
 from jaxconv.geometry import ConvGeometry
+
+STATIC = ("geometry", "method", "precision", "dtype")
 
 
 class Member(NamedTuple):
@@ -31,7 +33,7 @@ class Member(NamedTuple):
 
     primitive: Primitive
     formulations: dict[str, Callable]
-    choose: Callable[[ConvGeometry], str]
+    choose: Callable[[ConvGeometry, int], str]
     operands: str  # two of x, w, y
     result: str  # the third
 
@@ -47,19 +49,19 @@ BY_RESULT = {member.result: member for member in (CONV_MEMBER, TRANSPOSE_MEMBER,
 
 
 def bind(member: Member, a, b, *, geometry: ConvGeometry, method="auto", precision=None, dtype=None):
-    """Applies a member; ``method="auto"`` is resolved here and is static from then on."""
-    if method == "auto":
-        method = member.choose(geometry)
+    """Applies a member; ``method="auto"`` stays open until the platform is known."""
     a, b = vary_alike(a, b)
     return member.primitive.bind(
         a, b, geometry=geometry, method=method, precision=precision, dtype=jnp.dtype(dtype or a.dtype)
     )
 
 
-def _formulation(member: Member):
-    """The jitted function that is the member's impl, abstract evaluation and lowering."""
+def _formulation(member: Member, choose: Callable[[ConvGeometry, int], str]):
+    """The jitted function that is the member's abstract evaluation and its lowering on a platform."""
 
     def formulation(a, b, *, geometry, method, precision, dtype):
+        if method == "auto":
+            method = choose(geometry, batch_of(a))
         work = _working_dtype(method, a.dtype, b.dtype, dtype)
         multiply = partial(member.formulations[method], g=geometry, precision=precision)
         spec = PartitionSpec() if member.result == "w" else batch_spec(a)
@@ -69,7 +71,7 @@ def _formulation(member: Member):
         return result.astype(dtype)
 
     formulation.__name__ = member.primitive.name  # what profiles and programs show
-    return jax.jit(formulation, static_argnames=("geometry", "method", "precision", "dtype"))
+    return jax.jit(formulation, static_argnames=STATIC)
 
 
 def _working_dtype(method: str, *dtypes):
@@ -170,16 +172,18 @@ def _empty(member: Member, operands, dims, g: ConvGeometry, dtype):
 
 
 def _register(member: Member) -> None:
-    primitive, formulation = member.primitive, _formulation(member)
+    primitive = member.primitive
+    on_cpu, elsewhere = _formulation(member, member.choose), _formulation(member, choose.elsewhere)
 
     def abstract_eval(a, b, **static):
-        return jax.make_jaxpr(partial(formulation, **static))(a, b).out_avals[0]
+        return jax.make_jaxpr(partial(on_cpu, **static))(a, b).out_avals[0]
 
-    primitive.def_impl(formulation)
+    primitive.def_impl(jax.jit(primitive.bind, static_argnames=STATIC))
     primitive.def_abstract_eval(abstract_eval)
     ad.defbilinear(primitive, _transpose_rule(member, 0), _transpose_rule(member, 1))
     batching.primitive_batchers[primitive] = _batching_rule(member)
-    mlir.register_lowering(primitive, mlir.lower_fun(formulation, multiple_results=False))
+    mlir.register_lowering(primitive, mlir.lower_fun(elsewhere, multiple_results=False))
+    mlir.register_lowering(primitive, mlir.lower_fun(on_cpu, multiple_results=False), platform="cpu")
 
 
 for _member in BY_RESULT.values():

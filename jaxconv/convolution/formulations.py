@@ -7,11 +7,32 @@ of one dtype, ``x: (N, *input_shape, in)``, ``kernel: (*kernel_shape, in // grou
 
 from __future__ import annotations
 
-from jaxconv.convolution import direct, fft, im2col, matrix, subpixel, taps, vjp, zero_insertion
+from collections.abc import Callable
+
+from jaxconv.convolution import (
+    choose,
+    direct,
+    fft,
+    im2col,
+    matrix,
+    planes,
+    space_to_depth,
+    split_im2col,
+    taps,
+    vjp,
+    zero_insertion,
+)
+from jaxconv.convolution.grouped import grouped_conv, grouped_conv_kernel_vjp, grouped_conv_transpose
 from jaxconv.convolution.linear import linear_transpose
+from jaxconv.convolution.rewriting import (
+    rewritten_conv,
+    rewritten_conv_kernel_vjp,
+    rewritten_conv_transpose,
+)
+from jaxconv.convolution.subpixel import by_phases
 
 
-def _transpose_in_x(conv):
+def _transpose_in_x(conv: Callable) -> Callable:
     """The transpose of a convolution that is linear in x, by jax's own rules for its steps."""
 
     def conv_transpose(y, kernel, g, precision):
@@ -21,7 +42,7 @@ def _transpose_in_x(conv):
     return conv_transpose
 
 
-def _transpose_in_kernel(conv):
+def _transpose_in_kernel(conv: Callable) -> Callable:
     """The gradient in the kernel of a convolution that is linear in it."""
 
     def conv_kernel_vjp(x, y, g, precision):
@@ -30,21 +51,57 @@ def _transpose_in_kernel(conv):
     return conv_kernel_vjp
 
 
-CONV = {
+def batch_of(x) -> int:
+    """The maps of a batch; 1 where the program is for any number of them."""
+    return x.shape[0] if isinstance(x.shape[0], int) else 1
+
+
+# What a rewriting leads to is computed by the formulation that is fastest there.
+
+
+def _best_conv(x, kernel, g, precision):
+    return CONV[choose.conv(g, batch_of(x))](x, kernel, g, precision)
+
+
+def _best_conv_transpose(y, kernel, g, precision):
+    return CONV_TRANSPOSE[choose.conv_transpose(g, batch_of(y))](y, kernel, g, precision)
+
+
+def _best_conv_kernel_vjp(x, y, g, precision):
+    return CONV_KERNEL_VJP[choose.conv_kernel_vjp(g, batch_of(x))](x, y, g, precision)
+
+
+CONV: dict[str, Callable] = {
     "direct": direct.conv,
     "matrix": matrix.conv,
     "im2col": im2col.conv,
     "taps": taps.conv,
     "fft": fft.conv,
+    "grouped": grouped_conv(_best_conv),
+    "planes": rewritten_conv(planes.RULE, _best_conv),
+    "space_to_depth": rewritten_conv(space_to_depth.RULE, _best_conv),
 }
-CONV_TRANSPOSE = {
+CONV_TRANSPOSE: dict[str, Callable] = {
     "direct": _transpose_in_x(direct.conv),
     "matrix": matrix.conv_transpose,
     "im2col": _transpose_in_x(im2col.conv),
-    "taps": _transpose_in_x(taps.conv),
+    "taps": by_phases(taps.conv),
     "fft": _transpose_in_x(fft.conv),
-    "zero_insertion": zero_insertion.conv_transpose,
-    "subpixel": subpixel.conv_transpose,
+    "grouped": grouped_conv_transpose(_best_conv_transpose),
+    "planes": rewritten_conv_transpose(planes.RULE, _best_conv_transpose),
+    "space_to_depth": rewritten_conv_transpose(space_to_depth.RULE, _best_conv_transpose),
+    "subpixel": by_phases(direct.conv),
     "vjp": vjp.conv_transpose,
+    "zero_insertion": zero_insertion.conv_transpose,
 }
-CONV_KERNEL_VJP = {name: _transpose_in_kernel(conv) for name, conv in CONV.items()}
+CONV_KERNEL_VJP: dict[str, Callable] = {
+    "direct": _transpose_in_kernel(direct.conv),
+    "matrix": _transpose_in_kernel(matrix.conv),
+    "im2col": im2col.conv_kernel_vjp,
+    "taps": taps.conv_kernel_vjp,
+    "fft": _transpose_in_kernel(fft.conv),
+    "grouped": grouped_conv_kernel_vjp(_best_conv_kernel_vjp),
+    "planes": rewritten_conv_kernel_vjp(planes.RULE, _best_conv_kernel_vjp),
+    "space_to_depth": rewritten_conv_kernel_vjp(space_to_depth.RULE, _best_conv_kernel_vjp),
+    "split_im2col": split_im2col.conv_kernel_vjp,
+}

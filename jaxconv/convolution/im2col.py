@@ -3,31 +3,38 @@
 import math
 
 import jax
-import jax.numpy as jnp
-import numpy as np
 
 from jaxconv.convolution.padded import stretch_and_pad
+from jaxconv.convolution.products import over_features, over_positions
+from jaxconv.convolution.windows import fold_windows
 from jaxconv.geometry import ConvGeometry
 
 
 def windows(x: jax.Array, g: ConvGeometry) -> jax.Array:
     """``(N, *input_shape, in)`` to ``(N, *output_shape, taps, in)``."""
     x = stretch_and_pad(x, g)
-    n = g.ndim
-    for a, axis in reversed(list(enumerate(g.axes))):
-        start = np.arange(axis.out_size, dtype=np.int32)[:, None] * axis.stride
-        index = start + np.arange(axis.kernel, dtype=np.int32) * axis.dilation
-        x = x.at[(slice(None),) * (a + 1) + (index,)].get(mode="promise_in_bounds")
-    outputs, taps = range(1, 2 * n, 2), range(2, 2 * n + 1, 2)
-    x = x.transpose(0, *outputs, *taps, 2 * n + 1)
+    for dimension, axis in reversed(list(enumerate(g.axes, start=1))):  # the first axis' taps end up slowest
+        x = fold_windows(x, dimension, axis)
     return x.reshape(x.shape[0], *g.output_shape, math.prod(g.kernel_shape), g.in_features)
+
+
+def columns(x: jax.Array, g: ConvGeometry) -> jax.Array:
+    """``(N, *input_shape, in)`` to ``(N, *output_shape, groups, taps * in // groups)``."""
+    groups, taps = g.feature_group_count, math.prod(g.kernel_shape)
+    x = windows(x, g).reshape(x.shape[0], *g.output_shape, taps, groups, g.in_features // groups)
+    return x.swapaxes(-3, -2).reshape(*x.shape[:-3], groups, taps * x.shape[-1])
 
 
 def conv(x: jax.Array, kernel: jax.Array, g: ConvGeometry, precision) -> jax.Array:
     """``(N, *input_shape, in)`` and the kernel to ``(N, *output_shape, out)``."""
-    groups, taps = g.feature_group_count, math.prod(g.kernel_shape)
-    columns = windows(x, g).reshape(x.shape[0], *g.output_shape, taps, groups, g.in_features // groups)
-    kernel = kernel.reshape(taps, g.in_features // groups, groups, g.out_features // groups)
-    return jnp.einsum("n...tgi,tigo->n...go", columns, kernel, precision=precision).reshape(
-        x.shape[0], *g.output_shape, g.out_features
-    )
+    groups = g.feature_group_count
+    kernel = kernel.reshape(-1, groups, g.out_features // groups)
+    y = over_features(columns(x, g), kernel, precision)
+    return y.reshape(x.shape[0], *g.output_shape, g.out_features)
+
+
+def conv_kernel_vjp(x: jax.Array, y: jax.Array, g: ConvGeometry, precision) -> jax.Array:
+    """``(N, *input_shape, in)`` and ``(N, *output_shape, out)`` to the kernel's shape."""
+    groups = g.feature_group_count
+    y = y.reshape(*y.shape[:-1], groups, g.out_features // groups)
+    return over_positions(columns(x, g), y, precision).reshape(g.kernel_array_shape)

@@ -3,20 +3,20 @@
 With stride s, output cells a whole period apart read the same taps, and taps a whole period apart
 read neighbouring inputs. Each phase is therefore an ordinary convolution with every period-th tap;
 the phases are interleaved. No inserted zero is ever multiplied (the guide's footnote 4; the
-"sub-pixel convolution" of arXiv:1609.05158).
+"sub-pixel convolution" of arXiv:1609.05158). At stride 1 there is one phase: the equivalent
+direct convolution.
 """
 
 import itertools
 import math
+from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax import lax
 
 from jaxconv.axis import AxisGeometry
-from jaxconv.convolution.direct import channels_last
 from jaxconv.geometry import ConvGeometry
 from jaxconv.kernels import transposed_kernel
 
@@ -57,31 +57,46 @@ def phases(axis: AxisGeometry) -> list[Phase | None]:
     return found
 
 
-def conv_transpose(y: jax.Array, kernel: jax.Array, g: ConvGeometry, precision) -> jax.Array:
-    """``(N, *output_shape, out)`` and the forward kernel to ``(N, *input_shape, in)``."""
-    by_axis = [phases(axis) for axis in g.axes]
-    periods = [len(found) for found in by_axis]
-    counts = [-(-size // period) for size, period in zip(g.input_shape, periods, strict=True)]
-    parts = [_part(y, kernel, g, phase, counts, precision) for phase in itertools.product(*by_axis)]
-    # (N, *counts, *periods, in) -> (N, count, period, count, period, ..., in) -> interleaved, cropped.
-    x = jnp.stack(parts, -2).reshape(y.shape[0], *counts, *periods, g.in_features)
-    n = g.ndim
-    x = x.transpose(0, *np.arange(1, 2 * n + 1).reshape(2, n).T.ravel().tolist(), 2 * n + 1)
-    x = x.reshape(y.shape[0], *(c * p for c, p in zip(counts, periods, strict=True)), g.in_features)
-    return x[(slice(None), *map(slice, g.input_shape))]
+def by_phases(conv: Callable) -> Callable:
+    """A formulation of ``conv_transpose`` from one of ``conv``, which computes each phase."""
+
+    def conv_transpose(y: jax.Array, kernel: jax.Array, g: ConvGeometry, precision) -> jax.Array:
+        """``(N, *output_shape, out)`` and the forward kernel to ``(N, *input_shape, in)``."""
+        by_axis = [phases(axis) for axis in g.axes]
+        counts = [-(-axis.size // len(found)) for axis, found in zip(g.axes, by_axis, strict=True)]
+
+        def part(phase) -> jax.Array:
+            if None in phase:
+                return jnp.zeros((y.shape[0], *counts, g.in_features), y.dtype)
+            taps = transposed_kernel(kernel[tuple(axis.taps for axis in phase)], g.feature_group_count)
+            return conv(y, taps, _phase_geometry(g, phase), precision)
+
+        parts = [part(phase) for phase in itertools.product(*by_axis)]
+        return _interleaved(parts, g, counts, [len(found) for found in by_axis])
+
+    return conv_transpose
 
 
-def _part(y, kernel, g: ConvGeometry, phase, counts, precision) -> jax.Array:
-    if None in phase:
-        return jnp.zeros((y.shape[0], *counts, g.in_features), y.dtype)
-    taps = transposed_kernel(kernel[tuple(axis.taps for axis in phase)], g.feature_group_count)
-    return lax.conv_general_dilated(
-        y,
-        taps,
-        window_strides=[axis.stride for axis in phase],
+def _phase_geometry(g: ConvGeometry, phase: tuple[Phase, ...]) -> ConvGeometry:
+    return ConvGeometry(
+        g.output_shape,
+        [len(range(g.kernel_shape[a])[axis.taps]) for a, axis in enumerate(phase)],
+        in_features=g.out_features,
+        out_features=g.in_features,
+        strides=[axis.stride for axis in phase],
         padding=[axis.padding for axis in phase],
-        rhs_dilation=[axis.dilation for axis in phase],
-        dimension_numbers=channels_last(g.ndim),
+        kernel_dilation=[axis.dilation for axis in phase],
         feature_group_count=g.feature_group_count,
-        precision=precision,
     )
+
+
+def _interleaved(parts: list[jax.Array], g: ConvGeometry, counts: list[int], periods: list[int]) -> jax.Array:
+    """The phases' ``(N, *counts, in)`` in turn, cropped to ``(N, *input_shape, in)``."""
+    if len(parts) == 1:
+        return parts[0]
+    n, n_batch = g.ndim, parts[0].shape[0]
+    x = jnp.stack(parts, -2).reshape(n_batch, *counts, *periods, g.in_features)
+    # (N, *counts, *periods, in) -> (N, count, period, count, period, ..., in)
+    x = x.transpose(0, *np.arange(1, 2 * n + 1).reshape(2, n).T.ravel().tolist(), 2 * n + 1)
+    x = x.reshape(n_batch, *(c * p for c, p in zip(counts, periods, strict=True)), g.in_features)
+    return x[(slice(None), *map(slice, g.input_shape))]

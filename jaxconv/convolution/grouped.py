@@ -1,0 +1,87 @@
+"""A grouped convolution as several dense ones, over neighbouring groups made one.
+
+Few features a group are slow: so many groups are taken together that a block has `WIDE` input
+features, their kernel's blocks on the diagonal of a dense one. Products with the zeros beside it
+cost less than small products would.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxconv.geometry import ConvGeometry
+
+WIDE = 16  # features; 32 groups of 4: 1.4 ms with 16, 2.1 with 8, 1.8 with 32
+
+
+def merged_groups(g: ConvGeometry) -> int:
+    """How many neighbouring groups are made one.
+
+    >>> merged_groups(ConvGeometry((9,), (3,), in_features=24, out_features=12, feature_group_count=12))
+    12
+    """
+    groups, inputs = g.feature_group_count, g.in_features // g.feature_group_count
+    return next(m for m in range(1, groups + 1) if groups % m == 0 and (m * inputs >= WIDE or m == groups))
+
+
+def dense_geometry(g: ConvGeometry) -> ConvGeometry:
+    """The ungrouped geometry of one block."""
+    blocks = g.feature_group_count // merged_groups(g)
+    return g.with_features(g.in_features // blocks, g.out_features // blocks, 1)
+
+
+def grouped_conv(dense: Callable) -> Callable:
+    """A formulation of ``conv`` from one for ungrouped geometries."""
+
+    def conv(x, kernel, g, precision):
+        inner = dense_geometry(g)
+        parts = zip(_blocks(x, inner.in_features), _dense_kernels(kernel, g), strict=True)
+        return jnp.concatenate([dense(x, kernel, inner, precision) for x, kernel in parts], -1)
+
+    return conv
+
+
+def grouped_conv_transpose(dense: Callable) -> Callable:
+    """The same for ``conv_transpose``."""
+
+    def conv_transpose(y, kernel, g, precision):
+        inner = dense_geometry(g)
+        parts = zip(_blocks(y, inner.out_features), _dense_kernels(kernel, g), strict=True)
+        return jnp.concatenate([dense(y, kernel, inner, precision) for y, kernel in parts], -1)
+
+    return conv_transpose
+
+
+def grouped_conv_kernel_vjp(dense: Callable) -> Callable:
+    """The same for ``conv_kernel_vjp``; off the diagonal the dense gradient is nobody's."""
+
+    def conv_kernel_vjp(x, y, g, precision):
+        inner, m = dense_geometry(g), merged_groups(g)
+        parts = zip(_blocks(x, inner.in_features), _blocks(y, inner.out_features), strict=True)
+        dense_kernels = jnp.stack([dense(x, y, inner, precision) for x, y in parts], -3)
+        *taps, blocks, inputs, outputs = dense_kernels.shape
+        split = dense_kernels.reshape(*taps, blocks, m, inputs // m, m, outputs // m)
+        kernel = jnp.stack([split[..., group, :, group, :] for group in range(m)], -2)
+        return jnp.moveaxis(kernel, -4, -3).reshape(g.kernel_array_shape)
+
+    return conv_kernel_vjp
+
+
+def _blocks(x: jax.Array, features: int) -> list[jax.Array]:
+    return [x[..., first : first + features] for first in range(0, x.shape[-1], features)]
+
+
+def _dense_kernels(kernel: jax.Array, g: ConvGeometry) -> list[jax.Array]:
+    """One dense kernel a block, ``(*taps, in, out)`` of the block."""
+    m, inner = merged_groups(g), dense_geometry(g)
+    of_output = np.arange(inner.out_features) // (inner.out_features // m)
+    own = (np.arange(m)[:, None] == of_output).reshape((1,) * g.ndim + (m, 1, inner.out_features))
+    zero = jnp.zeros((), kernel.dtype)
+    return [
+        jnp.where(own, part[..., None, :, :], zero).reshape(inner.kernel_array_shape)
+        for part in _blocks(kernel, inner.out_features)
+    ]
