@@ -20,7 +20,7 @@ lint: $(INSTALLED)  ## ruff and mypy
 	$(BIN)/mypy
 
 bench: $(INSTALLED)  ## the tables against the peers
-	$(BIN)/python benchmarks/first_table.py --json runs/bench/first_table.json
+	$(BIN)/python -m benchmarks
 
 $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
