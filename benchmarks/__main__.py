@@ -20,7 +20,7 @@ from benchmarks.machine import heading, machine, slug
 from benchmarks.report import save, show
 from benchmarks.table import Table
 
-TABLES = ("convolution",)
+TABLES = ("build", "product", "convolution")
 RESULTS = Path(__file__).parent / "results"
 
 

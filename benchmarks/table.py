@@ -21,7 +21,7 @@ class Megabytes(float):
     """A size of 10^6 bytes."""
 
     def __str__(self) -> str:
-        return f"{self:.1f}" if self < 100 else f"{self:.0f}"
+        return f"{self:.2g}" if self < 10 else f"{self:.0f}"
 
 
 Cell = Timing | Ratio | Megabytes | int | str | None
