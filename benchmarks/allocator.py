@@ -8,6 +8,13 @@ import sys
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8  # malloc.h
 
 
+def release_memory() -> None:
+    """Returns what is free to the system, so that a peak counts what is asked for next."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform.startswith("linux") else None
+    if trim is not None:
+        trim(0)
+
+
 def keep_memory() -> bool:
     """Serves every allocation from memory that was used before, as a GPU's allocator does.
 

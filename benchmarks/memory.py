@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from benchmarks.allocator import release_memory
+
 ROOT = Path(__file__).resolve().parents[1]
 PREFIX = "result: "
 
@@ -54,10 +56,11 @@ def answer(result: dict) -> None:
 class Peak:
     """Resident memory at its highest since this was made, above what was resident then.
 
-    Linux only: elsewhere `bytes` is None. On a GPU the device's own peak counts.
+    Of the host, and on Linux only: elsewhere `bytes` is None.
     """
 
     def __init__(self):
+        release_memory()
         self._start = _status("VmRSS")
         try:
             Path("/proc/self/clear_refs").write_text("5")  # resets VmHWM

@@ -60,10 +60,11 @@ def timings(
             if share and once[name] < FAST:
                 _seconds(function)
             taken[name] += [_seconds(function) for _ in range(share)]
-    return {name: _timing(values) for name, values in taken.items()}
+    return {name: summary(values) for name, values in taken.items()}
 
 
-def _timing(seconds: list[float]) -> Timing:
+def summary(seconds: list[float]) -> Timing:
+    """Median and quartiles, in milliseconds."""
     low, median, high = np.percentile(1e3 * np.asarray(seconds), [25, 50, 75]).tolist()
     return Timing(median, low, high, len(seconds))
 

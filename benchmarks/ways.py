@@ -55,7 +55,7 @@ def lax_ways(case: Case) -> Ways:
     """Every way that lax has: both formulations, their derivatives, and the roles swapped by hand."""
     g = case.geometry
     ways = _with_derivatives(
-        case, {"conv": partial(lax_conv, g)}, {"lhs_dilation": partial(_lax_transpose, g)}
+        case, {"conv": partial(lax_conv, g)}, {"lhs_dilation": partial(lax_transpose, g)}
     )
     ways["w"]["roles swapped"] = partial(_roles_swapped, g)
     if g.feature_group_count > 1:
@@ -106,7 +106,7 @@ def lax_conv(g: ConvGeometry, x: jax.Array, w: jax.Array) -> jax.Array:
     )
 
 
-def _lax_transpose(g: ConvGeometry, y: jax.Array, w: jax.Array) -> jax.Array:
+def lax_transpose(g: ConvGeometry, y: jax.Array, w: jax.Array) -> jax.Array:
     """The equivalent direct convolution: y stretched by zeros, the kernel flipped, features swapped."""
     return lax_conv(g.transposed(), y, transposed_kernel(w, g.feature_group_count))
 
