@@ -14,7 +14,8 @@ class Ratio(float):
     """How many times faster than a peer; more than 1 where jaxconv wins."""
 
     def __str__(self) -> str:
-        return f"{self:.2f}" if self < 10 else f"{self:.0f}"
+        digits = 3 if self < 0.1 else 2 if self < 10 else 0
+        return f"{self:.{digits}f}"
 
 
 class Megabytes(float):

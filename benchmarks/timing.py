@@ -23,7 +23,7 @@ class Timing(NamedTuple):
     calls: int
 
     def __str__(self) -> str:
-        return f"{self.median:#.3g}".rstrip(".")
+        return f"{self.median:#.3g}".rstrip(".") if self.median < 1000 else f"{self.median:.0f}"
 
 
 def timings(
