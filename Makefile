@@ -19,8 +19,8 @@ lint: $(INSTALLED)  ## ruff and mypy
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-bench: $(INSTALLED)  ## the tables against the peers
-	$(BIN)/python benchmarks/first_table.py --json runs/bench/first_table.json
+bench: $(INSTALLED)  ## the tables against the peers: runs/bench/; with ARGS=--quick in two minutes
+	$(BIN)/python -m benchmarks $(ARGS)
 
 $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)

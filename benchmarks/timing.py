@@ -2,36 +2,71 @@
 
 from __future__ import annotations
 
-import statistics
 import time
 from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 import jax
+import numpy as np
+
+SLOW = 2.0  # seconds; a function slower than this is called twice in all
+FAST = 0.02  # seconds; a faster one is called once more, untimed, before each round
+ROUNDS = 10
 
 
-def medians(
-    functions: Mapping[str, Callable], *, seconds: float = 0.5, least: int = 5, most: int = 50
-) -> dict[str, float]:
-    """Milliseconds of each function: the median of several calls.
+class Timing(NamedTuple):
+    """Milliseconds of one function: the median of `calls` calls, and their quartiles."""
 
-    All are called in turn, so that a drifting machine hurts all alike.
+    median: float
+    low: float
+    high: float
+    calls: int
+
+    def __str__(self) -> str:
+        return f"{self.median:#.3g}".rstrip(".") if self.median < 1000 else f"{self.median:.0f}"
+
+
+def timings(
+    functions: Mapping[str, Callable[[], Any]],
+    *,
+    seconds: float = 0.3,
+    least: int = 5,
+    most: int = 100,
+    check: Callable[[str, Any], None] = lambda name, result: None,
+) -> dict[str, Timing]:
+    """Times functions in rounds, each function several times a round: a drifting machine hurts all alike.
+
+    A fast function begins its round with an untimed call, which finds cold caches and PyTorch's
+    threads still spinning (on two cores a product of 0.8 ms took 1.8 right after a PyTorch call).
 
     Args:
       functions: Calls without arguments, by name; jax arrays that they return are waited for.
       seconds: About how long one function may take in all.
-      least: Calls of each function.
-      most: Likewise.
+      least: Calls of each function that takes less than `SLOW` seconds.
+      most: Calls of a fast function.
+      check: Takes the name and the result of a first call, which is not timed; raises if it is wrong.
     """
-    for function in functions.values():
-        jax.block_until_ready(function())  # compiles, and fills caches
+    for name, function in functions.items():
+        check(name, jax.block_until_ready(function()))
     once = {name: _seconds(function) for name, function in functions.items()}
-    calls = {name: max(least, min(most, int(seconds / max(t, 1e-6)))) for name, t in once.items()}
-    taken: dict[str, list[float]] = {name: [] for name in functions}
-    for turn in range(max(calls.values(), default=0)):
+    taken = {name: [] if first < SLOW else [first] for name, first in once.items()}
+    calls = {
+        name: max(least, min(most, int(seconds / first))) if first < SLOW else 0
+        for name, first in once.items()
+    }
+    for turn in range(ROUNDS):
         for name, function in functions.items():
-            if turn < calls[name]:
-                taken[name].append(_seconds(function))
-    return {name: 1e3 * statistics.median(values) for name, values in taken.items()}
+            share = calls[name] * (turn + 1) // ROUNDS - calls[name] * turn // ROUNDS
+            if share and once[name] < FAST:
+                _seconds(function)
+            taken[name] += [_seconds(function) for _ in range(share)]
+    return {name: summary(values) for name, values in taken.items()}
+
+
+def summary(seconds: list[float]) -> Timing:
+    """Median and quartiles, in milliseconds."""
+    low, median, high = np.percentile(1e3 * np.asarray(seconds), [25, 50, 75]).tolist()
+    return Timing(median, low, high, len(seconds))
 
 
 def _seconds(function: Callable) -> float:

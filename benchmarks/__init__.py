@@ -1,0 +1,1 @@
+"""The tables against the peers: ``python -m benchmarks --help``."""

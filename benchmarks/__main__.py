@@ -1,0 +1,77 @@
+"""Measures jaxconv beside its peers: one table or all, on the terminal and in files.
+
+python -m benchmarks                        every table, about half an hour on two cores
+python -m benchmarks --quick                every table at a small size, about two minutes
+python -m benchmarks convolution --case depthwise
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import time
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from benchmarks.allocator import keep_memory
+from benchmarks.cases import CASES, Case
+from benchmarks.machine import heading, machine, slug
+from benchmarks.report import save, show
+from benchmarks.table import Table
+
+TABLES = ("build", "product", "convolution", "network", "growth", "overhead")
+RESULTS = Path(__file__).parent / "results"
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """The command."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if unknown := set(options.tables) - set(TABLES):
+        parser.error(f"no table is named {', '.join(sorted(unknown))}; there are {', '.join(TABLES)}")
+    cases = [case for case in CASES if options.case in case.name]
+    if not cases:
+        names = "; ".join(case.name for case in CASES)
+        parser.error(f"no case's name contains {options.case!r}; there are {names}")
+    console = Console(width=160)
+    keep_memory()
+    found = machine()
+    console.print(heading(found), soft_wrap=True, highlight=False)
+    folder = RESULTS if options.save else options.out
+    tables = []
+    for name in options.tables or TABLES:
+        start = time.perf_counter()
+        tables.append(_measured(name, options, cases, folder))
+        show(tables[-1], console)
+        console.print(f"{time.perf_counter() - start:.0f} seconds")
+    for file in save(tables, found, folder, slug(found)):
+        console.print(f"wrote {file}", soft_wrap=True, highlight=False)
+
+
+def _measured(name: str, options: argparse.Namespace, cases: list[Case], folder: Path) -> Table:
+    more: dict[str, Any] = {}
+    if name == "convolution" and options.case:
+        more["cases"] = cases
+    if name == "growth":
+        more["folder"] = folder
+    return importlib.import_module(f"benchmarks.{name}").table(quick=options.quick, **more)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        "python -m benchmarks", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("tables", nargs="*", metavar="table", help=", ".join(TABLES))
+    parser.add_argument("--quick", action="store_true", help="fewer cases and calls")
+    parser.add_argument(
+        "--case", default="", help="of the convolution table, only the cases whose name contains this"
+    )
+    parser.add_argument("--out", type=Path, default=Path("runs/bench"), help="folder for Markdown and JSON")
+    parser.add_argument("--save", action="store_true", help=f"write into {RESULTS.name}/, to be committed")
+    return parser
+
+
+if __name__ == "__main__":
+    main()

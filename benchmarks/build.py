@@ -1,0 +1,160 @@
+"""Making C: conv_matrix against other ways to the same matrix.
+
+As a program, ``python -m benchmarks.build NAME``, it measures the memory of one case by itself.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import scipy.sparse
+
+from benchmarks.agreement import Disagreement, check_agreement
+from benchmarks.cases import Case, case
+from benchmarks.memory import Peak, answer, in_child
+from benchmarks.table import Megabytes, Ratio, Row, Table, ratio
+from benchmarks.timing import timings
+from benchmarks.ways import lax_conv
+from jaxconv import ConvGeometry, conv_matrix
+
+try:
+    import asdex
+except ImportError:  # a development tool, which not every jax loads
+    asdex = None
+
+CASES = (
+    case("3x3 1 to 1, 16x16", 1, (16, 16), (3, 3), (1, 1)),
+    case("3x3 1 to 1, 64x64", 1, (64, 64), (3, 3), (1, 1)),
+    case("3x3 8 to 16, 64x64", 1, (64, 64), (3, 3), (8, 16)),
+    case("1-D k9 8 to 16, 4096", 1, (4096,), (9,), (8, 16)),
+    case("3x3x3 4 to 8, 16x16x16", 1, (16, 16, 16), (3, 3, 3), (4, 8)),
+    case("3x3 stride 2, 8 to 16, 64x64", 1, (64, 64), (3, 3), (8, 16), strides=2),
+    case("3x3 3 to 64, 224x224", 1, (224, 224), (3, 3), (3, 64)),
+)
+QUICK = ("3x3 1 to 1, 16x16", "3x3 8 to 16, 64x64")
+# Beyond these a peer takes minutes or more memory than there is, and is not measured.
+ASDEX_ENTRIES = 10**5
+JACOBIAN_BYTES = 2**28
+PROBED_COLUMNS = 5000
+WEIGHTY = 10**6  # bytes of C, below which what compiling takes hides its memory
+PEERS = ("SciPy COO to CSR", "asdex", "asdex cold", "jax.jacobian", "unit vectors")
+
+
+def table(*, quick: bool = False, cases: Sequence[Case] | None = None, seconds: float = 0.5) -> Table:
+    """A row a case."""
+    if cases is None:
+        cases = [case for case in CASES if not quick or case.name in QUICK]
+    return Table(
+        "build",
+        "Milliseconds to make C. `writing` writes as many numbers once; `peak` is the most memory that the "
+        "first conv_matrix of a process held beyond what it held before, in multiples of what C stores.",
+        [_row(case, seconds / 3 if quick else seconds) for case in cases],
+        [
+            "SciPy starts from shuffled int32 triples that are there already. asdex keeps its colouring; "
+            "cold: sparsity and colouring too. Unit vectors: conv of each, in a Python loop.",
+            f"Not measured: asdex beyond {ASDEX_ENTRIES:,} entries, jax.jacobian beyond {JACOBIAN_BYTES:,} "
+            f"bytes of dense result, unit vectors beyond {PROBED_COLUMNS:,} columns.",
+        ],
+    )
+
+
+def _row(case: Case, seconds: float) -> Row:
+    g = case.geometry
+    kernel = jnp.asarray(np.random.default_rng(0).standard_normal(g.kernel_array_shape, np.float32))
+    start = time.perf_counter()
+    C = conv_matrix(kernel, g)
+    C.values.block_until_ready()
+    cold = 1e3 * (time.perf_counter() - start)
+    calls = {
+        "conv_matrix": lambda: conv_matrix(kernel, g).values,
+        "jitted": partial(jax.jit(lambda kernel: conv_matrix(kernel, g).values), kernel),
+        "writing": partial(jax.jit(partial(jnp.full, C.values.shape)), kernel[(0,) * kernel.ndim]),
+    }
+    ours = timings(calls, seconds=seconds, least=3)
+    csr = C.to_scipy("csr")
+    peers = timings(_peers(g, kernel, csr), seconds=seconds, least=1, check=partial(_check, case.name, csr))
+    cells: dict[str, Any] = {"case": case.name, **ours, "cold": f"{cold:.0f}"}
+    cells |= {peer: peers.get(peer) for peer in PEERS}
+    cells["best peer / ours"] = ratio(ours["conv_matrix"], *peers.values())
+    cells["ours / writing"] = Ratio(ours["conv_matrix"].median / ours["writing"].median)
+    cells |= {"C MB": Megabytes(C.nbytes / 1e6), "peak": _peak(case, C.nbytes)}
+    return Row(cells, {"entries": g.nnz, "cold milliseconds": cold})
+
+
+def _peers(g: ConvGeometry, kernel: jax.Array, csr: scipy.sparse.csr_array) -> dict[str, Callable[[], Any]]:
+    """Calls that make the matrix, of the peers that can."""
+    coo = csr.tocoo()
+    order = np.random.default_rng(1).permutation(coo.nnz)
+    row, column, data = (np.ascontiguousarray(part[order]) for part in (coo.row, coo.col, coo.data))
+    row, column = row.astype(np.int32), column.astype(np.int32)
+    calls: dict[str, Callable[[], Any]] = {
+        "SciPy COO to CSR": lambda: scipy.sparse.coo_array((data, (row, column)), shape=csr.shape).tocsr()
+    }
+    x = jnp.zeros(g.matrix_shape[1], kernel.dtype)
+    flat = partial(_flat_conv, g)
+    if asdex is not None and g.nnz <= ASDEX_ENTRIES:
+        colouring = asdex.jacobian_coloring(partial(flat, kernel), x)
+        evaluate = jax.jit(
+            lambda kernel, x: asdex.jacobian_from_coloring(partial(flat, kernel), colouring)(x)
+        )
+        calls["asdex"] = partial(evaluate, kernel, x)
+        calls["asdex cold"] = lambda: asdex.jacobian(partial(flat, kernel), x)(x)
+    if 4 * math.prod(g.matrix_shape) <= JACOBIAN_BYTES:
+        calls["jax.jacobian"] = partial(jax.jit(jax.jacobian(flat, argnums=1)), kernel, x)
+    if g.matrix_shape[1] <= PROBED_COLUMNS:
+        calls["unit vectors"] = partial(_probe, partial(jax.jit(flat), kernel), g.matrix_shape[1])
+    return calls
+
+
+def _flat_conv(g: ConvGeometry, kernel: jax.Array, x: jax.Array) -> jax.Array:
+    """C x by XLA's own convolution; the kernel is an argument, as XLA folds constants."""
+    return lax_conv(g, x.reshape(1, *g.input_shape, g.in_features), kernel).ravel()
+
+
+def _probe(function: Callable, columns: int) -> scipy.sparse.csc_array:
+    """One unit vector at a time."""
+    found = []
+    for column in range(columns):
+        unit = np.zeros(columns, np.float32)
+        unit[column] = 1
+        found.append(scipy.sparse.csc_array(np.asarray(function(unit))[:, None]))
+    return scipy.sparse.hstack(found, format="csc")
+
+
+def _check(case: str, csr: scipy.sparse.csr_array, peer: str, result: Any) -> None:
+    """The products with one vector agree, and no entry was lost."""
+    x = np.random.default_rng(2).standard_normal(csr.shape[1], np.float32)
+    if scipy.sparse.issparse(result) and result.nnz != csr.nnz:
+        raise Disagreement(f"{case} by {peer}: {result.nnz} entries, expected {csr.nnz}.")
+    check_agreement(f"{case} by {peer}", result @ x, csr @ x, max(1, csr.nnz // csr.shape[0]))
+
+
+def _peak(case: Case, stored: int) -> Ratio | None:
+    """Measured in a process of its own; None where it would say nothing."""
+    if stored < WEIGHTY:
+        return None
+    found = in_child("benchmarks.build", case.name)
+    return found["peak"] and Ratio(found["peak"] / stored)
+
+
+def main(name: str) -> None:
+    """In a process of its own: the peak of the first conv_matrix, once jax has warmed up on a tiny one."""
+    (geometry,) = [case.geometry for case in CASES if case.name == name]
+    tiny = ConvGeometry((5,) * geometry.ndim, (3,) * geometry.ndim)
+    conv_matrix(jnp.ones(tiny.kernel_array_shape, jnp.float32), tiny).values.block_until_ready()
+    kernel = jnp.ones(geometry.kernel_array_shape, jnp.float32).block_until_ready()
+    peak = Peak()
+    conv_matrix(kernel, geometry).values.block_until_ready()
+    answer({"peak": peak.bytes})
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

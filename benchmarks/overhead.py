@@ -1,0 +1,96 @@
+"""What the library costs before it computes: import, compilation, dispatch."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+
+from benchmarks.cases import CASES, Case, case
+from benchmarks.memory import ROOT
+from benchmarks.table import Cell, Ratio, Row, Table
+from benchmarks.timing import Timing, summary, timings
+from benchmarks.ways import ARGUMENTS, Ways, jaxconv_ways, lax_ways, operands
+
+TINY = case("3x3 1 to 1, 4x4", 1, (4, 4), (3, 3), (1, 1))
+COMPILED = ("3x3 16 to 16", "3x3 depthwise 64", "4x4 stride 2, 32 to 64")
+WAYS = {"y": ("conv", "conv"), "x": ("conv_transpose", "lhs_dilation"), "w": ("vjp of conv", "vjp of conv")}
+
+
+def table(*, quick: bool = False, repeats: int = 11) -> Table:
+    """A row a cost; the peer is jax or lax."""
+    repeats = max(1, repeats // 4) if quick else repeats
+    rows = [_import(repeats), *_dispatch()]
+    rows += [row for case in CASES if case.name in COMPILED for row in _compilation(case, repeats)]
+    return Table(
+        "overhead",
+        "Milliseconds of `import jaxconv` against `import jax`, and of compiling (traced and lowered too) "
+        "and of calling against the same with lax.",
+        rows,
+        ["Imports alternate in processes of their own. Before each compilation jax's caches are cleared."],
+    )
+
+
+def _row(what: str, ours: Timing, peer: Timing) -> Row:
+    cells: dict[str, Cell] = {"case": what, "jaxconv": ours, "jax or lax": peer}
+    return Row(cells | {"ours / theirs": Ratio(ours.median / peer.median)})
+
+
+def _import(repeats: int) -> Row:
+    taken: dict[str, list[float]] = {"jaxconv": [], "jax": []}
+    for _ in range(repeats + 1):
+        for module, seconds in taken.items():
+            seconds.append(_import_seconds(module))
+    ours, peer = (summary(seconds[1:]) for seconds in taken.values())  # the first fills the file cache
+    return _row("import", ours, peer)
+
+
+def _import_seconds(module: str) -> float:
+    program = f"import time; start = time.perf_counter(); import {module}; print(time.perf_counter() - start)"
+    command = [sys.executable, "-c", program]
+    return float(subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout)
+
+
+def _dispatch() -> list[Row]:
+    """A convolution so small that only the call costs."""
+    arrays = {name: jnp.asarray(array) for name, array in operands(TINY).items()}
+    ours, peer = jaxconv_ways(TINY)["y"]["conv"], lax_ways(TINY)["y"]["conv"]
+    rows = []
+    for what, wrap in (("call under jit", jax.jit), ("call without jit", lambda function: function)):
+        calls = {
+            name: partial(wrap(function), arrays["x"], arrays["w"])
+            for name, function in (("ours", ours), ("lax", peer))
+        }
+        times = timings({name: partial(_hundred, call) for name, call in calls.items()})
+        rows.append(_row(f"100 times {what}, {TINY.name}", times["ours"], times["lax"]))
+    return rows
+
+
+def _hundred(call: Callable) -> jax.Array:
+    for _ in range(99):
+        call()
+    return call()
+
+
+def _compilation(case: Case, repeats: int) -> list[Row]:
+    arrays = {name: jnp.asarray(array) for name, array in operands(case).items()}
+    rows = []
+    for result, (ours, peer) in WAYS.items():
+        taken: dict[str, list[float]] = {"ours": [], "lax": []}
+        for _ in range(repeats):
+            for name, ways, way in (("ours", jaxconv_ways, ours), ("lax", lax_ways, peer)):
+                taken[name].append(_compile_seconds(ways(case), result, way, arrays))
+        rows.append(_row(f"compile {case.name}: {result}", *(summary(seconds) for seconds in taken.values())))
+    return rows
+
+
+def _compile_seconds(ways: Ways, result: str, way: str, arrays: dict[str, jax.Array]) -> float:
+    jax.clear_caches()
+    start = time.perf_counter()
+    jax.jit(ways[result][way]).lower(*(arrays[name] for name in ARGUMENTS[result])).compile()
+    return time.perf_counter() - start
