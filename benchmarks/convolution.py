@@ -62,8 +62,8 @@ def _rows(case: Case, seconds: float) -> list[Row]:
     return rows
 
 
-def _row(what: str, result: str, peers: dict[str, dict[str, Way]], n: int, seconds: float) -> Row:
-    ways = {f"{peer}: {name}": way for peer, named in peers.items() for name, way in named.items()}
+def _row(what: str, result: str, found: dict[str, dict[str, Way]], n: int, seconds: float) -> Row:
+    ways = {f"{peer}: {name}": way for peer, named in found.items() for name, way in named.items()}
     expected = next(iter(ways.values()))
     expected = expected.numpy(expected.call())
 
@@ -71,7 +71,10 @@ def _row(what: str, result: str, peers: dict[str, dict[str, Way]], n: int, secon
         check_agreement(f"{what} by {name}", ways[name].numpy(value), expected, n)
 
     first = distinct(ways)
-    once = timings({name: ways[name].call for name in first.values()}, seconds=seconds, check=check)
+    once: dict[str, Timing] = {}
+    for peers in (("jaxconv", "lax"), ("PyTorch",)):
+        calls = {name: ways[name].call for name in first.values() if name.startswith(peers)}
+        once |= timings(calls, seconds=seconds, check=check)
     times = {name: once[program] for name, program in first.items()}
     by_conv, by_transpose = (times[f"jaxconv: {name}"] for name in OURS[result])
     lax, torch = (_best(times, peer) for peer in ("lax", "PyTorch"))
@@ -85,7 +88,7 @@ def _row(what: str, result: str, peers: dict[str, dict[str, Way]], n: int, secon
         "PyTorch": times.get(torch),
         "lax / ours": ratio(slower, times[lax]),
         "PyTorch / ours": ratio(slower, times.get(torch)),
-        "MB": Megabytes(max(way.temporary for way in peers["jaxconv"].values()) / 1e6),
+        "MB": Megabytes(max(way.temporary for way in found["jaxconv"].values()) / 1e6),
         "lax MB": Megabytes(ways[lax].temporary / 1e6),
         "lax by": lax.removeprefix("lax: "),
         "PyTorch by": torch and torch.removeprefix("PyTorch: "),

@@ -12,6 +12,7 @@ import numpy as np
 SLOW = 2.0  # seconds; a function slower than this is called twice in all
 FAST = 0.02  # seconds; a faster one is called once more, untimed, before each round
 ROUNDS = 10
+REST = 0.25  # seconds; PyTorch's threads spin for 0.2 after a call, on cores that the next peer needs
 
 
 class Timing(NamedTuple):
@@ -36,8 +37,9 @@ def timings(
 ) -> dict[str, Timing]:
     """Times functions in rounds, each function several times a round: a drifting machine hurts all alike.
 
-    A fast function begins its round with an untimed call, which finds cold caches and PyTorch's
-    threads still spinning (on two cores a product of 0.8 ms took 1.8 right after a PyTorch call).
+    Every other round goes backwards, so that no function always follows the same one, and a fast
+    function begins its share with an untimed call, which finds cold caches. Functions of libraries
+    with threads of their own are timed apart: see `REST`.
 
     Args:
       functions: Calls without arguments, by name; jax arrays that they return are waited for.
@@ -46,6 +48,7 @@ def timings(
       most: Calls of a fast function.
       check: Takes the name and the result of a first call, which is not timed; raises if it is wrong.
     """
+    time.sleep(REST)
     for name, function in functions.items():
         check(name, jax.block_until_ready(function()))
     once = {name: _seconds(function) for name, function in functions.items()}
@@ -55,7 +58,7 @@ def timings(
         for name, first in once.items()
     }
     for turn in range(ROUNDS):
-        for name, function in functions.items():
+        for name, function in list(functions.items())[:: -1 if turn % 2 else 1]:
             share = calls[name] * (turn + 1) // ROUNDS - calls[name] * turn // ROUNDS
             if share and once[name] < FAST:
                 _seconds(function)

@@ -59,8 +59,7 @@ def enter(x: jax.Array, g: ConvGeometry) -> jax.Array:
     n, groups = g.ndim, g.feature_group_count
     x = x.reshape(x.shape[0], *split, groups, g.in_features // groups)
     x = x.transpose(0, *range(1, 2 * n, 2), 2 * n + 1, *range(2, 2 * n + 1, 2), 2 * n + 2)
-    cells, features = split[::2], g.in_features * math.prod(g.strides)
-    return x.reshape(x.shape[0], *cells, features)
+    return x.reshape(x.shape[0], *split[::2], g.in_features * math.prod(g.strides))
 
 
 def kernel_in_blocks(kernel: jax.Array, g: ConvGeometry) -> jax.Array:
