@@ -8,7 +8,7 @@ of one dtype, ``x: (N, *input_shape, in)``, ``kernel: (*kernel_shape, in // grou
 from __future__ import annotations
 
 from jaxconv.convolution import direct, fft, im2col, matrix, subpixel, taps, vjp, zero_insertion
-from jaxconv.convolution.linear import linear_transpose
+from jaxconv.linear import linear_transpose
 
 
 def _transpose_in_x(conv):
