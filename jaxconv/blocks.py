@@ -1,6 +1,6 @@
-"""The pattern of C over all axes: which cell, tap and entry every stored slot stands for.
+"""The pattern of C over all axes: which cell and tap every stored slot stands for.
 
-NumPy index arrays, cached by geometry; `pattern` has the same of one axis.
+NumPy index arrays, for exports and pictures; products and C itself are made from `pattern.slots`.
 """
 
 from __future__ import annotations
@@ -21,25 +21,21 @@ class BlockRows(NamedTuple):
 
     cell: np.ndarray  # spatial cell that a slot reads; n_cells where empty
     tap: np.ndarray  # flat tap
-    entry: np.ndarray  # where the same block is stored in the transpose: position * slots + slot
     filled: np.ndarray  # bool
     n_cells: int
 
 
 @lru_cache(maxsize=64)
-def block_rows(geometry: ConvGeometry, transposed: bool = False) -> BlockRows:
-    """Which cell, tap and entry of the transpose every slot of every row stands for."""
-    axes = [pattern.rows(axis, transposed) for axis in geometry.axes]
-    widths = [pattern.width(axis, not transposed) for axis in geometry.axes]  # of the transpose's rows
-    shape = geometry.output_shape if transposed else geometry.input_shape
+def block_rows(geometry: ConvGeometry) -> BlockRows:
+    """Which cell and tap every slot of every output position stands for."""
+    axes = [pattern.rows(axis) for axis in geometry.axes]
     filled = np.ones((1, 1), bool)
     for axis in axes:
         filled = _outer(np.logical_and, filled, axis.filled)
-    n_cells = math.prod(shape)
-    cell = np.where(filled, _flat([axis.cell for axis in axes], shape), n_cells)
-    tap = _flat([axis.tap for axis in axes], geometry.kernel_shape)
-    entry = np.where(filled, cell * math.prod(widths) + _flat([axis.rank for axis in axes], widths), 0)
-    return BlockRows(cell, tap, entry, filled, n_cells)
+    n_cells = math.prod(geometry.input_shape)
+    cell = np.where(filled, _flat([axis.cell for axis in axes], geometry.input_shape), n_cells)
+    tap = np.where(filled, _flat([axis.tap for axis in axes], geometry.kernel_shape), 0)
+    return BlockRows(cell, tap, filled, n_cells)
 
 
 def _outer(combine, a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -61,6 +57,7 @@ class Coordinates(NamedTuple):
 
     row: np.ndarray  # (nnz,)
     column: np.ndarray  # (nnz,)
+    tap: np.ndarray  # (nnz,) flat; the first of those that meet in the entry
     source: np.ndarray  # flat index into `values`, one for each filled place
     target: np.ndarray | None  # the entry that each of them adds to; None: one each
 
@@ -69,31 +66,33 @@ def coordinates(geometry: ConvGeometry, transposed: bool, order: str) -> Coordin
     """Sorted coordinates of the entries of C or C-transposed."""
     if order not in ("channels_last", "channels_first"):
         raise GeometryError(f"`order` is 'channels_last' or 'channels_first', got {order!r}.")
-    blocks = block_rows(geometry, transposed)
+    g, blocks = geometry, block_rows(geometry)
     n, slots = blocks.cell.shape
-    groups = geometry.feature_group_count
-    rows, columns = geometry.out_features, geometry.in_features
-    if transposed:
-        rows, columns = columns, rows
-    shape = (n, groups, rows // groups, slots, columns // groups)
-    source = np.flatnonzero(np.broadcast_to(blocks.filled[:, None, None, :, None], shape))
-    position, group, row_feature, slot, column_feature = np.unravel_index(source, shape)
-    cell = blocks.cell[position, slot]
-    row_feature += group * (rows // groups)
-    column_feature += group * (columns // groups)
+    groups = g.feature_group_count
+    outputs, inputs = g.out_features // groups, g.in_features // groups
+    # Row by row: nearly sorted already, unlike `values`, which are stored slot by slot.
+    shape = (n, groups, outputs, slots, inputs)
+    places = np.flatnonzero(np.broadcast_to(blocks.filled[:, None, None, :, None], shape))
+    position, group, output, slot, input_ = np.unravel_index(places, shape)
+    source = np.ravel_multi_index((slot, position, group, output, input_), (slots, n, *shape[1:3], inputs))
+    cell, tap = blocks.cell[position, slot], blocks.tap[position, slot]
+    output += group * outputs
+    input_ += group * inputs
     if order == "channels_last":
-        row, column = position * rows + row_feature, cell * columns + column_feature
+        row, column = position * g.out_features + output, cell * g.in_features + input_
     else:
-        row, column = row_feature * n + position, column_feature * blocks.n_cells + cell
-    key = row * (blocks.n_cells * columns) + column
+        row, column = output * n + position, input_ * blocks.n_cells + cell
+    sizes = n * g.out_features, blocks.n_cells * g.in_features
+    if transposed:
+        row, column, sizes = column, row, sizes[::-1]
+    key = row * sizes[1] + column
     target = None
     if not (np.diff(key) > 0).all():
         by_key = np.argsort(key, kind="stable")
-        row, column, source, key = row[by_key], column[by_key], source[by_key], key[by_key]
+        row, column, tap, source, key = (array[by_key] for array in (row, column, tap, source, key))
         first = np.diff(key, prepend=-1) > 0
         if not first.all():
             target = np.cumsum(first) - 1
-            row, column = row[first], column[first]
-    fits = max(n * rows, blocks.n_cells * columns) <= np.iinfo(np.int32).max
-    dtype = np.int32 if fits else np.int64
-    return Coordinates(row.astype(dtype), column.astype(dtype), source, target)
+            row, column, tap = row[first], column[first], tap[first]
+    dtype = np.int32 if max(sizes) <= np.iinfo(np.int32).max else np.int64
+    return Coordinates(row.astype(dtype), column.astype(dtype), tap, source, target)

@@ -1,9 +1,9 @@
 """C: a convolution as an explicit sparse matrix, its products and its transpose.
 
-C is stored by rows. Every output position is a row of blocks, one block a slot, and a slot holds
-the ``out x in`` features that one tap connects. All rows are equally wide, so C x is one batched
-product of stored values and gathered input, and C-transposed, stored again by its own rows, is
-another: neither scatters.
+C is stored by slots, like a band matrix by its diagonals: a slot has one block for every output
+position, the ``out x in`` features that one tap connects. All positions of a slot read cells in
+step, so C x is a sum over slots of stored values times a slice of the input. C-transposed adds the
+same products to slices: it shares the values, and neither product gathers or scatters.
 """
 
 from __future__ import annotations
@@ -17,13 +17,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxconv import pattern
-from jaxconv.blocks import block_rows, coordinates
+from jaxconv import slots
+from jaxconv.blocks import coordinates
 from jaxconv.errors import GeometryError, SizeError
 from jaxconv.geometry import ConvGeometry
 from jaxconv.operands import check_dtypes, check_kernel, check_map
-
-INDEX_BYTES = 64  # a slot's share of the index arrays while they are made
+from jaxconv.products import BACK, FORWARD, accumulator, bind
 
 
 def conv_matrix(kernel: jax.Array, geometry: ConvGeometry, *, max_bytes: int | None = None) -> ConvMatrix:
@@ -64,15 +63,17 @@ def conv_matrix(kernel: jax.Array, geometry: ConvGeometry, *, max_bytes: int | N
     check_dtypes(kernel=kernel)
     check_kernel(kernel.shape, geometry)
     _check_size(geometry, kernel.dtype.itemsize, max_bytes)
-    groups, taps = geometry.feature_group_count, math.prod(geometry.kernel_shape)
-    blocks = block_rows(geometry)
-    # (taps, in, groups, out) -> (groups, out, taps, in), then one block for each slot of each row.
-    dtype, kernel = kernel.dtype, kernel.astype(_accumulator(kernel.dtype))  # its gradient is a long sum
-    kernel = kernel.reshape(taps, -1, groups, geometry.out_features // groups).transpose(2, 3, 0, 1)
-    values = jnp.where(
-        blocks.filled[None, None, :, :, None], kernel[:, :, blocks.tap], jnp.zeros((), kernel.dtype)
-    )
-    return ConvMatrix(jnp.moveaxis(values, 2, 0).astype(dtype), geometry)
+    return ConvMatrix(_values(kernel, geometry), geometry)
+
+
+@partial(jax.jit, static_argnames="geometry")
+def _values(kernel: jax.Array, geometry: ConvGeometry) -> jax.Array:
+    """The kernel's blocks at every position; one loop that writes, and its gradient one that sums."""
+    g, dtype = geometry, kernel.dtype
+    kernel = kernel.astype(accumulator(dtype))  # its gradient is a long sum
+    kernel = kernel.reshape(*kernel.shape[:-1], g.feature_group_count, -1)
+    values = slots.held_taps(jnp.moveaxis(kernel, -3, -1), g)  # (..., groups, out, in)
+    return values.astype(dtype).reshape(slots.count(g), *g.output_shape, *values.shape[-3:])
 
 
 @jax.tree_util.register_pytree_node_class
@@ -80,10 +81,14 @@ class ConvMatrix:
     """The matrix of a convolution, or the transpose of one; see `conv_matrix`.
 
     Attributes:
-      values: What is stored, and the only pytree leaf: ``(positions, groups, rows of a block,
-        slots, columns of a block)``. Slots that reach no cell hold 0.
+      values: What is stored, and the only pytree leaf: ``(slots, *output_shape, groups, out, in)``,
+        features of a group. Slots that reach no cell hold 0. A transpose shares the values of C.
       geometry: The convolution's, also for a transpose.
       transposed: Whether this is C-transposed.
+
+    The rows of C shard over devices by the first spatial axis of `values`, whose size the devices
+    must divide: ``jax.device_put(C, NamedSharding(mesh, P(None, "rows")))``, or at once, each device
+    making its own share, ``jax.jit(conv_matrix, static_argnums=1, out_shardings=...)(kernel, g)``.
 
     >>> C = conv_matrix(jnp.array([1.0, 2.0, 3.0]).reshape(3, 1, 1), ConvGeometry((5,), (3,), strides=2))
     >>> print(C.todense())
@@ -100,7 +105,6 @@ class ConvMatrix:
         self.values = values
         self.geometry = geometry
         self.transposed = transposed
-        self._transpose: ConvMatrix | None = None
 
     def tree_flatten(self):
         """`values` is the only leaf."""
@@ -148,29 +152,13 @@ class ConvMatrix:
 
     @property
     def T(self) -> ConvMatrix:
-        """The transpose, stored by its own rows; made once and kept.
-
-        Raises:
-          SizeError: It does not fit into memory.
-        """
-        if self._transpose is None:
-            _check_size(self.geometry, self.dtype.itemsize, None, not self.transposed)
-            transpose = ConvMatrix(_transposed_values(self), self.geometry, not self.transposed)
-            if isinstance(transpose.values, jax.core.Tracer):
-                return transpose  # it belongs to a trace that this matrix may outlive
-            transpose._transpose = self
-            self._transpose = transpose
-        return self._transpose
+        """The transpose; it shares the values."""
+        return ConvMatrix(self.values, self.geometry, not self.transposed)
 
     @property
     def H(self) -> ConvMatrix:
-        """The adjoint: the transpose, conjugated.
-
-        Raises:
-          SizeError: It does not fit into memory.
-        """
-        transpose = self.T
-        return ConvMatrix(transpose.values.conj(), self.geometry, transpose.transposed)
+        """The adjoint: the transpose, conjugated."""
+        return ConvMatrix(self.values.conj(), self.geometry, not self.transposed)
 
     def __matmul__(self, x: jax.Array) -> jax.Array:
         """C x for a flat ``x``.
@@ -183,7 +171,7 @@ class ConvMatrix:
 
         Raises:
           GeometryError: `x` has another shape.
-          SizeError: There are more cells than int32 counts.
+          SizeError: The result does not fit into memory.
           TypeError: `x` has another dtype, or is a matrix like this.
         """
         if isinstance(x, ConvMatrix):
@@ -195,9 +183,8 @@ class ConvMatrix:
                 f"C has shape {self.shape}: it multiplies ({self.shape[1]},) or ({self.shape[1]}, batch), "
                 f"got {x.shape}; for feature maps call C(x)."
             )
-        return _product(self, x.reshape(x.shape[0], math.prod(x.shape[1:]))).reshape(
-            self.shape[0], *x.shape[1:]
-        )
+        self._check_product(math.prod(x.shape[1:]))
+        return _product(self, x)
 
     def __rmatmul__(self, x: jax.Array) -> jax.Array:
         """``x @ C`` for ``(rows,)`` or ``(batch, rows)``."""
@@ -208,25 +195,27 @@ class ConvMatrix:
 
         Args:
           x: ``(*batch, *spatial, features)``, any number of batch axes.
-          precision: Of the products, as in `jax.lax.dot_general`.
+          precision: Of matrix products, as in `jax.lax.dot_general`; small blocks are multiplied
+            term by term, always in full precision.
 
         Returns:
           ``(*batch, *spatial, features)`` of the other side.
 
         Raises:
           GeometryError: `x` is not a map of this size.
+          SizeError: The result does not fit into memory.
           TypeError: `x` has another dtype.
         """
         x = jnp.asarray(x)
         g = self.geometry
-        source, target = (g.input_shape, g.in_features), (g.output_shape, g.out_features)
-        if self.transposed:
-            source, target = target, source
+        source = (g.output_shape, g.out_features) if self.transposed else (g.input_shape, g.in_features)
         check_dtypes(C=self, x=x)
         check_map("x", x.shape, *source)
-        batch = x.shape[: x.ndim - g.ndim - 1]
-        columns = x.reshape(math.prod(batch), self.shape[1]).T
-        return _product(self, columns, precision).T.reshape(*batch, *target[0], target[1])
+        self._check_product(math.prod(x.shape[: x.ndim - g.ndim - 1]))
+        return _product_of_maps(self, x, precision)
+
+    def _check_product(self, batch: int):
+        _check_bytes("the product", self.shape[0] * batch * self.dtype.itemsize, None)
 
     def to_coo(self, order: str = "channels_last") -> tuple[np.ndarray, np.ndarray, jax.Array]:
         """The entries, sorted by row, then column; duplicates summed, structural zeros dropped.
@@ -245,7 +234,7 @@ class ConvMatrix:
         entries = coordinates(self.geometry, self.transposed, order)
         values = self.values.ravel()[_index(entries.source)]
         if entries.target is not None:
-            work = _accumulator(self.dtype)
+            work = accumulator(self.dtype)
             values = jnp.zeros(self.nnz, work).at[entries.target].add(values.astype(work)).astype(self.dtype)
         return entries.row, entries.column, values
 
@@ -311,49 +300,37 @@ class ConvMatrix:
         )
 
 
-@partial(jax.jit, static_argnames="precision")
-def _product(C: ConvMatrix, columns: jax.Array, precision=None) -> jax.Array:
-    """(columns, batch) -> (rows, batch): every row of blocks times the cells that it reads."""
-    blocks = block_rows(C.geometry, C.transposed)
-    n, groups, height, slots, width = C.values.shape
-    batch = columns.shape[1]
-    work = _accumulator(C.dtype)  # before the gather: its transpose, a gradient, is a sum too
-    cells = columns.astype(work).reshape(blocks.n_cells, groups, width, batch)
-    read = cells.at[_index(blocks.cell)].get(mode="fill", fill_value=0)  # (n, slots, groups, width, batch)
-    y = jax.lax.dot_general(
-        C.values.astype(work).reshape(n, groups, height, slots * width),
-        read.swapaxes(1, 2).reshape(n, groups, slots * width, batch),
-        (((3,), (2,)), ((0, 1), (0, 1))),
-        precision=precision,
-    )
-    return y.astype(C.dtype).reshape(C.shape[0], batch)
-
-
 @jax.jit
-def _transposed_values(C: ConvMatrix) -> jax.Array:
-    """The same blocks, each transposed, in the order of the transpose's own rows."""
-    blocks = block_rows(C.geometry, not C.transposed)
-    n, groups, height, slots, width = C.values.shape
-    entries = C.values.transpose(0, 3, 1, 4, 2).reshape(n * slots, groups, width, height)
-    filled = blocks.filled[:, :, None, None, None]
-    values = jnp.where(
-        filled, entries.at[_index(blocks.entry)].get(mode="fill", fill_value=0), jnp.zeros((), C.dtype)
-    )
-    return values.transpose(0, 2, 3, 1, 4)
+def _product(C: ConvMatrix, x: jax.Array) -> jax.Array:
+    """(columns,) or (columns, batch) -> (rows,) or (rows, batch)."""
+    return _multiply(C, x, math.prod(x.shape[1:])).reshape(C.shape[0], *x.shape[1:])
 
 
-def _accumulator(dtype):
-    """Sums of 16-bit floats are kept in float32."""
-    return jnp.float32 if dtype.itemsize == 2 else dtype
+@partial(jax.jit, static_argnames="precision")
+def _product_of_maps(C: ConvMatrix, x: jax.Array, precision) -> jax.Array:
+    """(*batch, *spatial, features) -> the same of the other side."""
+    g = C.geometry
+    batch = x.shape[: x.ndim - g.ndim - 1]
+    y = _multiply(C, x.reshape(math.prod(batch), C.shape[1]).T, math.prod(batch), precision)
+    y = jnp.moveaxis(y.reshape(C.shape[0], -1 if y.size else 0), 1, 0)
+    shape = (*g.input_shape, g.in_features) if C.transposed else (*g.output_shape, g.out_features)
+    return y.reshape(*batch, *shape)
+
+
+def _multiply(C: ConvMatrix, columns: jax.Array, batch: int, precision=None) -> jax.Array:
+    """The columns as maps, with C's blocks: (..., groups, features, batch) of the other side."""
+    g = C.geometry
+    shape = (*g.output_shape, g.out_features) if C.transposed else (*g.input_shape, g.in_features)
+    groups = g.feature_group_count
+    maps = columns.reshape(*shape[:-1], groups, shape[-1] // groups, batch)
+    member = BACK if C.transposed else FORWARD
+    return bind(member, C.values, maps, geometry=g, precision=precision)
 
 
 def _index(array: np.ndarray) -> np.ndarray:
     """int32 indices: all that jax has without x64."""
     if array.size and array.max() > np.iinfo(np.int32).max:
-        raise SizeError(
-            f"products and exports to JAX index with int32, this matrix needs {array.max()}; "
-            "take smaller maps, or rows of C in pieces."
-        )
+        raise SizeError(f"exports index with int32, this matrix needs {array.max()}; take smaller maps.")
     return array.astype(np.int32)
 
 
@@ -365,17 +342,11 @@ def _check_int32(shape):
         )
 
 
-def _check_size(geometry: ConvGeometry, itemsize: int, max_bytes: int | None, transposed: bool = False):
-    """Refuses a matrix that is too large, from integers alone before its index arrays are made."""
-    what = f"C{'.T' if transposed else ''} of {geometry}"
+def _check_size(geometry: ConvGeometry, itemsize: int, max_bytes: int | None):
+    """Refuses a matrix that is too large, from integers alone."""
     features = geometry.out_features * (geometry.in_features // geometry.feature_group_count)
-    windows = math.prod(axis.out_size * -(-axis.kernel // axis.input_dilation) for axis in geometry.axes)
-    least = geometry.nnz if geometry.padding_mode == "zeros" else windows * features
-    _check_bytes(what, least * itemsize, max_bytes)
-    shape = geometry.input_shape if transposed else geometry.output_shape
-    slots = math.prod(shape) * math.prod(pattern.width(axis, transposed) for axis in geometry.axes)
-    _check_bytes(what, slots * features * itemsize, max_bytes)
-    _check_bytes(f"the index arrays of {what}", slots * INDEX_BYTES, None)
+    stored = slots.count(geometry) * math.prod(geometry.output_shape) * features
+    _check_bytes(f"C of {geometry}", stored * itemsize, max_bytes)
 
 
 def _check_bytes(what: str, needed: int, max_bytes: int | None):

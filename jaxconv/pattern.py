@@ -63,66 +63,73 @@ def reads(axis: AxisGeometry) -> Reads:
     return Reads(_frozen(out), _frozen(tap), _frozen(stretched[out, tap] // axis.input_dilation))
 
 
+class Slots(NamedTuple):
+    """Where the entries of one axis are kept: a position has a slot for every tap that may meet a cell.
+
+    With zeros between the cells only every `tap_step`-th tap can, from a first one that depends on
+    the position's *phase*: its remainder by ``len(taps)``. Slot `j` of a position of phase `i` holds
+    the tap ``taps[i] + j tap_step``. It reads the cell ``cells[i] + j cell_step``, and the same slot
+    ``len(taps)`` positions further reads `row_step` cells further: slices, never a gather.
+    """
+
+    width: int  # slots of a position
+    taps: tuple[int, ...]  # of slot 0, for every phase; `kernel` where no tap meets a cell
+    tap_step: int
+    cells: tuple[int, ...]  # of slot 0, for every phase; outside of the axis is padding
+    cell_step: int
+    row_step: int
+
+
+@lru_cache(maxsize=1024)
+def slots(axis: AxisGeometry) -> Slots:
+    """How the entries of an axis are kept.
+
+    Cells are the input's with zero padding. In the other modes they are those of the stretched,
+    padded axis, where every tap has a slot.
+
+    >>> slots(AxisGeometry(5, 3, stride=2, padding=(1, 1)))
+    Slots(width=3, taps=(0,), tap_step=1, cells=(-1,), cell_step=1, row_step=2)
+    >>> slots(AxisGeometry(3, 3, padding=(2, 2), input_dilation=2))
+    Slots(width=2, taps=(0, 1), tap_step=2, cells=(-1, 0), cell_step=1, row_step=1)
+    """
+    s, d, f = axis.stride, axis.dilation, axis.input_dilation
+    if axis.padding_mode != "zeros":
+        return Slots(axis.kernel, (0,), 1, (0,), d, s)
+    tap_step, phases = f // math.gcd(f, d), f // math.gcd(f, s)
+    taps, cells = [], []
+    for position in range(min(phases, axis.out_size)):
+        start = position * s - axis.padding[0]
+        first = next((t for t in range(tap_step) if (start + t * d) % f == 0), None)
+        taps.append(axis.kernel if first is None else first)
+        cells.append(0 if first is None else (start + first * d) // f)
+    width = max(-(-(axis.kernel - tap) // tap_step) for tap in taps)
+    return Slots(width, tuple(taps), tap_step, tuple(cells), d // math.gcd(f, d), s // math.gcd(f, s))
+
+
 class Rows(NamedTuple):
-    """The entries of one axis as rows of equal width, the way a matrix product wants them.
+    """What every slot of every position holds; each array is (positions, slots)."""
 
-    Each array is (rows, width). Slots beyond a row's own entries are not `filled`.
-    """
-
-    cell: np.ndarray  # the column each slot reads; one past the last column where empty
-    tap: np.ndarray  # the tap it multiplies with; 0 where empty
-    rank: np.ndarray  # where the same entry stands in its row of the transpose; 0 where empty
-    filled: np.ndarray  # bool
+    cell: np.ndarray  # the input cell that it reads; one past the last where none
+    tap: np.ndarray  # the tap that it holds; 0 where none
+    filled: np.ndarray  # bool: whether it connects the two
 
 
 @lru_cache(maxsize=1024)
-def width(axis: AxisGeometry, transposed: bool = False) -> int:
-    """Slots of a row: the most entries that any output cell, or input cell for the transpose, has.
-
-    >>> width(AxisGeometry(5, 3, stride=2)), width(AxisGeometry(5, 3, stride=2), transposed=True)
-    (3, 2)
-    """
-    out, _, cell = reads(axis)
-    return int(_slots(cell if transposed else out).max(initial=-1)) + 1
-
-
-@lru_cache(maxsize=1024)
-def rows(axis: AxisGeometry, transposed: bool = False) -> Rows:
-    """The entries grouped by output cell, or by input cell for the transpose.
+def rows(axis: AxisGeometry) -> Rows:
+    """`slots`, written out.
 
     >>> rows(AxisGeometry(3, 2, stride=2, padding=(1, 1))).cell.tolist()
-    [[0, 3], [1, 2]]
-    >>> rows(AxisGeometry(3, 2, stride=2, padding=(1, 1)), transposed=True).tap.tolist()
-    [[1], [0], [1]]
+    [[3, 0], [1, 2]]
     """
-    out, tap, cell = reads(axis)
-    row, column = (cell, out) if transposed else (out, cell)
-    n_rows, n_columns = (axis.size, axis.out_size) if transposed else (axis.out_size, axis.size)
-    slot, rank = _slots(row), _slots(column)
-    shape = (n_rows, width(axis, transposed))
-
-    def table(values, empty):
-        array = np.full(shape, empty, np.int64)
-        array[row, slot] = values
-        return _frozen(array)
-
-    filled = np.zeros(shape, bool)
-    filled[row, slot] = True
-    filled.flags.writeable = False
-    return Rows(table(column, n_columns), table(tap, 0), table(rank, 0), filled)
-
-
-def _slots(key: np.ndarray) -> np.ndarray:
-    """For each entry, how many entries with the same key stand before it.
-
-    >>> _slots(np.array([0, 1, 0, 0, 1])).tolist()
-    [0, 0, 1, 2, 1]
-    """
-    order = np.argsort(key, kind="stable")
-    first = np.searchsorted(key[order], key[order])
-    slot = np.empty_like(key)
-    slot[order] = np.arange(key.size) - first
-    return slot
+    held, position = slots(axis), np.arange(axis.out_size)
+    first = np.array(held.taps)[position % len(held.taps)]
+    tap = first[:, None] + np.arange(held.width) * held.tap_step
+    stretched = shown_cell(axis, position[:, None] * axis.stride + tap * axis.dilation)
+    filled = (tap < axis.kernel) & (stretched >= 0) & (stretched % axis.input_dilation == 0)
+    cell = np.where(filled, stretched // axis.input_dilation, axis.size)
+    table = Rows(_frozen(cell), _frozen(np.where(filled, tap, 0)), filled)
+    table.filled.flags.writeable = False
+    return table
 
 
 def tap_outputs(axis: AxisGeometry, tap: int) -> range:

@@ -12,6 +12,7 @@ import scipy.sparse
 from hypothesis import given
 from jax import lax
 from jax.experimental import sparse
+from jax.sharding import AxisType, NamedSharding, PartitionSpec
 from oracles import (
     Expected,
     assert_rounds_to,
@@ -322,6 +323,85 @@ def test_vmap(g):
         np.testing.assert_allclose(found, expected, rtol=0, atol=atol)
 
 
+ZEROS_MODE = [*FEW[:3], CASES[7], CASES[17]]  # groups, both dilations, and a loop over slots
+
+
+@pytest.mark.parametrize("g", ZEROS_MODE, ids=str)
+def test_nothing_gathers_or_scatters(g):
+    """Building, both products and all their gradients are pads, slices and sums."""
+
+    def loss(kernel, x, y):
+        C = conv_matrix(kernel, g)
+        return ((C @ x) * y).sum() + ((C.T @ y) * x).sum()
+
+    x, kernel, y = operands(g)
+    for function in (loss, jax.grad(loss, (0, 1, 2)), jax.hessian(loss)):
+        program = jax.jit(function).lower(kernel, x.ravel(), y.ravel()).as_text()
+        assert "gather" not in program
+        assert "scatter" not in program
+
+
+MANY = [  # sums over features by matrix products, forward and back
+    ConvGeometry((4,), (2,), in_features=20, out_features=3),
+    ConvGeometry((4,), (2,), in_features=2, out_features=70),
+    ConvGeometry((5,), (3,), in_features=130, out_features=132, feature_group_count=2, strides=2, padding=1),
+]
+
+
+@pytest.mark.parametrize("g", MANY, ids=str)
+def test_many_features(g):
+    check_matrix(g)
+
+
+class TestDevices:
+    """Rows of C over a mesh: the numbers of one device, each device holding its share."""
+
+    @pytest.mark.parametrize(
+        "g",
+        [
+            ConvGeometry((16, 6), (3, 3), in_features=2, out_features=3, padding="SAME"),
+            ConvGeometry((34, 5), (3, 2), strides=2, padding=((0, 0), (1, 0))),
+            ConvGeometry((8, 5), (12, 11), padding=((5, 6), (5, 5)), in_features=2, out_features=2),
+            ConvGeometry((16, 4), (3, 3), padding=1, padding_mode="circular", feature_group_count=2,
+                         in_features=2, out_features=4),
+        ],
+        ids=str,
+    )  # fmt: skip
+    def test_rows_shard(self, g):
+        mesh = jax.make_mesh((8,), ("rows",), axis_types=(AxisType.Auto,))
+        rows = NamedSharding(mesh, PartitionSpec(None, "rows"))
+        x, kernel, y = operands(g)
+        one = conv_matrix(kernel, g)
+        share = (one.values.shape[0], one.values.shape[1] // 8, *one.values.shape[2:])
+        built = jax.jit(conv_matrix, static_argnums=1, out_shardings=rows)(kernel, g)
+        placed = jax.device_put(one, rows)
+        for C in (built, placed):
+            assert {shard.data.shape for shard in C.values.addressable_shards} == {share}
+            np.testing.assert_array_equal(C.values, one.values)
+            columns = np.stack([x.ravel()] * 3, 1), np.stack([y.ravel()] * 3, 1)
+            assert_rounds_to(C(x), Expected(g, x, kernel, y).conv)
+            assert_rounds_to(C.T(y), Expected(g, x, kernel, y).transpose)
+            np.testing.assert_allclose(C @ columns[0], one @ columns[0], rtol=1e-13, atol=1e-13)
+            np.testing.assert_allclose(C.T @ columns[1], one.T @ columns[1], rtol=1e-13, atol=1e-13)
+            program = jax.jit(lambda C, x: C @ x).lower(C, columns[0]).compile()
+            assert program.input_shardings[0][0].values.is_equivalent_to(rows, C.values.ndim)
+
+    def test_devices_must_divide_the_axis(self):
+        mesh = jax.make_mesh((8,), ("rows",), axis_types=(AxisType.Auto,))
+        C = conv_matrix(np.ones((3, 1, 1)), ConvGeometry((9,), (3,)))  # 7 positions
+        with pytest.raises(ValueError, match="partitioned 8 times"):
+            jax.device_put(C, NamedSharding(mesh, PartitionSpec(None, "rows")))
+
+    def test_shard_map(self):
+        """A batch over devices, C on all of them."""
+        x, kernel, _ = operands(G, batch=(8,))
+        mesh = jax.make_mesh((8,), ("data",), axis_types=(AxisType.Auto,))
+        P = PartitionSpec
+        loss = lambda x, kernel: conv_matrix(kernel, G)(x)  # noqa: E731
+        mapped = jax.shard_map(loss, mesh=mesh, in_specs=(P("data"), P()), out_specs=P("data"))
+        np.testing.assert_allclose(jax.jit(mapped)(x, kernel), loss(x, kernel), rtol=1e-12, atol=1e-12)
+
+
 def test_values_are_the_only_leaf():
     C = random_matrix(G)
     (leaf,) = jax.tree.leaves(C)
@@ -438,11 +518,13 @@ def test_columns_beyond_int32():
     assert row.dtype == column.dtype == np.int64
 
 
-def test_a_transpose_too_large_is_refused_before_it_is_allocated():
-    """The transpose holds a row for every column of C."""
+def test_a_product_too_large_is_refused_before_it_is_allocated():
+    """The transpose has a row for every column of C."""
     C = random_matrix(ConvGeometry((10**6, 10**6), (1, 1), strides=999_999))
-    with pytest.raises(SizeError):
-        C.T  # noqa: B018
+    with pytest.raises(SizeError, match="product"):
+        C.T @ np.ones(4)
+    with pytest.raises(SizeError, match="product"):
+        C.T(np.ones((2, 2, 1)))
 
 
 def test_kernel_must_fit_the_geometry():
@@ -481,20 +563,15 @@ def test_operands_of_another_shape_or_dtype():
             C(np.ones((5, 4, 2), dtype))
 
 
-def test_the_transpose_is_kept_and_shares_the_geometry(rng):
-    kernel = jnp.asarray(rng.normal(size=(3, 1, 1)))
-    for _ in range(2):  # an equal geometry has been compiled for before
-        C = conv_matrix(kernel, ConvGeometry((5,), (3,), strides=2))
-        assert C.T is C.T
-        assert C.T.T is C
-        assert C.T.geometry is C.geometry
-    y = jnp.asarray(rng.normal(size=2))
-    doubled = jax.tree.map(lambda values: 2 * values, C)  # another matrix, with a transpose of its own
+def test_the_transpose_shares_the_values():
+    C = random_matrix(G)
+    assert C.T.values is C.values
+    assert C.T.geometry is C.geometry
+    assert not C.T.T.transposed
+    y = numbers(C.shape[0])
+    doubled = jax.tree.map(lambda values: 2 * values, C)
     np.testing.assert_array_equal(doubled.T @ y, 2 * (C.T @ y))
-    fresh = conv_matrix(kernel, C.geometry)
-    np.testing.assert_allclose(
-        jax.jit(lambda y: fresh.T @ y)(y), fresh.T @ y, rtol=1e-15
-    )  # no tracer is kept
+    np.testing.assert_allclose(jax.jit(lambda y: C.T @ y)(y), C.T @ y, rtol=1e-13)
 
 
 def test_what_is_no_operand_is_refused(rng):

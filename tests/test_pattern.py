@@ -10,7 +10,7 @@ from oracles import NUMPY_PAD, axis_reads, padded_cells
 from strategies import axis_numbers
 
 from jaxconv import AxisGeometry
-from jaxconv.pattern import entry_count, reads, rows, shown_cell, tap_outputs, unused_count
+from jaxconv.pattern import entry_count, reads, rows, shown_cell, slots, tap_outputs, unused_count
 
 many = settings(max_examples=30 * settings().max_examples)
 MODES = ["zeros", "circular", "reflect", "replicate"]
@@ -51,19 +51,26 @@ def test_reads_are_the_padded_axis_s(axis):
 @many
 @given(axes)
 def test_rows_hold_every_read_once(axis):
-    """Grouped by output or by input; the rank finds the same entry in the other grouping."""
-    entries = sorted(zip(*(index.tolist() for index in reads(axis)), strict=True))
-    forward, backward = rows(axis), rows(axis, transposed=True)
-    for table, other, transposed in ((forward, backward, False), (backward, forward, True)):
-        row, slot = np.nonzero(table.filled)
-        column, tap, rank = table.cell[row, slot], table.tap[row, slot], table.rank[row, slot]
-        out, cell = (column, row) if transposed else (row, column)
-        assert sorted(zip(out.tolist(), tap.tolist(), cell.tolist(), strict=True)) == entries
-        assert (other.cell[column, rank] == row).all()
-        assert (other.tap[column, rank] == tap).all()
-        columns = axis.out_size if transposed else axis.size
-        assert (table.cell[~table.filled] == columns).all()
-        assert table.cell.shape[0] == (axis.size if transposed else axis.out_size)
+    """In order of taps; slots without an entry name the cell after the last."""
+    table = rows(axis)
+    row, slot = np.nonzero(table.filled)
+    found = zip(row.tolist(), table.tap[row, slot].tolist(), table.cell[row, slot].tolist(), strict=True)
+    assert list(found) == list(zip(*(index.tolist() for index in reads(axis)), strict=True))
+    assert (table.cell[~table.filled] == axis.size).all()
+    assert table.cell.shape == (axis.out_size, slots(axis).width)
+
+
+@many
+@given(axis_numbers(9))
+def test_slots_read_cells_in_step(numbers):
+    """What `rows` lists, `slots` says in a few integers: that is why no product gathers."""
+    axis = AxisGeometry(*numbers)
+    held, table = slots(axis), rows(axis)
+    row, slot = np.nonzero(table.filled)
+    turn, phase = np.divmod(row, len(held.cells))
+    assert (table.tap[row, slot] == np.array(held.taps)[phase] + slot * held.tap_step).all()
+    first = np.array(held.cells)[phase] + turn * held.row_step
+    assert (table.cell[row, slot] == first + slot * held.cell_step).all()
 
 
 @many

@@ -22,8 +22,8 @@ from jax.sharding import PartitionSpec
 
 from jaxconv.convolution import choose
 from jaxconv.convolution.formulations import CONV, CONV_KERNEL_VJP, CONV_TRANSPOSE, batch_of
-from jaxconv.convolution.meshes import batch_spec, partitioned_automatically, reshard_like, vary_alike
 from jaxconv.geometry import ConvGeometry
+from jaxconv.meshes import batch_spec, partitioned_automatically, reshard_like, vary_alike
 
 STATIC = ("geometry", "method", "precision", "dtype")
 

@@ -23,13 +23,13 @@ from jaxconv.convolution import (
     zero_insertion,
 )
 from jaxconv.convolution.grouped import grouped_conv, grouped_conv_kernel_vjp, grouped_conv_transpose
-from jaxconv.convolution.linear import linear_transpose
 from jaxconv.convolution.rewriting import (
     rewritten_conv,
     rewritten_conv_kernel_vjp,
     rewritten_conv_transpose,
 )
 from jaxconv.convolution.subpixel import by_phases
+from jaxconv.linear import linear_transpose
 
 
 def _transpose_in_x(conv: Callable) -> Callable:

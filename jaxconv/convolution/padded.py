@@ -6,8 +6,8 @@ import numpy as np
 from jax import lax
 
 from jaxconv.axis import AxisGeometry
-from jaxconv.convolution.linear import linear_transpose
 from jaxconv.geometry import ConvGeometry
+from jaxconv.linear import linear_transpose
 from jaxconv.pattern import shown_cell
 
 

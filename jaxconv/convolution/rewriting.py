@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 import jax
 
-from jaxconv.convolution.linear import linear_transpose
 from jaxconv.geometry import ConvGeometry
+from jaxconv.linear import linear_transpose
 
 Enter = Callable[[jax.Array, ConvGeometry], jax.Array]
 

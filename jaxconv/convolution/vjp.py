@@ -4,8 +4,8 @@ import jax
 import jax.numpy as jnp
 
 from jaxconv.convolution import direct
-from jaxconv.convolution.meshes import vary_alike
 from jaxconv.geometry import ConvGeometry
+from jaxconv.meshes import vary_alike
 
 
 def conv_transpose(y: jax.Array, kernel: jax.Array, g: ConvGeometry, precision) -> jax.Array:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from jaxconv.blocks import block_rows, coordinates
+from jaxconv.blocks import coordinates
 from jaxconv.errors import GeometryError
 from jaxconv.figures import canvas
 from jaxconv.geometry import ConvGeometry
@@ -122,11 +122,7 @@ def _entries(matrix: ConvMatrix, colour: str, order: str) -> tuple[np.ndarray, n
         values = np.asarray(stored)
         return row, column, abs(values) if values.dtype.kind == "c" else values.astype(np.float64)
     at = coordinates(matrix.geometry, matrix.transposed, order)
-    position, _, _, slot, _ = np.unravel_index(at.source, matrix.values.shape)
-    tap = block_rows(matrix.geometry, matrix.transposed).tap[position, slot]
-    if at.target is not None:  # taps that meet in one entry: the first of them is shown
-        tap = tap[np.unique(at.target, return_index=True)[1]]
-    return at.row, at.column, tap.astype(np.float64)
+    return at.row, at.column, at.tap.astype(np.float64)
 
 
 def _tiles(shape: tuple[int, int], most: tuple[int, int], row, column, value) -> np.ma.MaskedArray:

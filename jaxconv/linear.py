@@ -7,7 +7,7 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 
-from jaxconv.convolution.meshes import vary_alike
+from jaxconv.meshes import vary_alike
 
 
 def linear_transpose(function: Callable, shape: tuple[int, ...], y: jax.Array) -> jax.Array:

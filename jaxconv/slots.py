@@ -1,0 +1,146 @@
+"""Slots of C on arrays: the cells that a slot reads, where it adds to, the kernel that it holds.
+
+Maps here are ``(*spatial, groups, features, batch)``. Everything is pads, slices and broadcasts, so
+that nothing gathers and no transpose scatters. `pattern.slots` has the numbers of one axis.
+"""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+from jaxconv import pattern
+from jaxconv.geometry import ConvGeometry
+from jaxconv.linear import linear_transpose
+
+JNP_PAD = {"circular": "wrap", "reflect": "reflect", "replicate": "edge"}
+
+
+def count(g: ConvGeometry) -> int:
+    """Slots of a position: over all axes, every combination."""
+    return int(np.prod([pattern.slots(axis).width for axis in g.axes]))
+
+
+def numbers(g: ConvGeometry) -> np.ndarray:
+    """The slot of every axis, ``(slots, N)``, row-major."""
+    counts = [pattern.slots(axis).width for axis in g.axes]
+    return np.indices(counts, np.int32).reshape(g.ndim, -1).T
+
+
+def border(x: jax.Array, g: ConvGeometry) -> jax.Array:
+    """An input map with all that slots read outside of it."""
+    rest = [(0, 0, 0)] * 3
+    zero = jnp.zeros((), x.dtype)
+    if g.padding_mode == "zeros":
+        return lax.pad(x, zero, [(*_margins(axis), 0) for axis in g.axes] + rest)
+    x = lax.pad(x, zero, [(0, 0, f - 1) for f in g.input_dilation] + rest)
+    wide = [(max(low, 0), max(high, 0)) for low, high in g.padding] + [(0, 0)] * 3
+    x = jnp.pad(x, wide, mode=JNP_PAD[g.padding_mode])
+    return lax.pad(x, zero, [(min(low, 0), min(high, 0), 0) for low, high in g.padding] + rest)
+
+
+def bordered_zeros(features: tuple[int, ...], dtype, g: ConvGeometry) -> jax.Array:
+    """What `add` begins with."""
+    x = jax.ShapeDtypeStruct((*g.input_shape, *features), dtype)
+    return jnp.zeros(jax.eval_shape(lambda x: border(x, g), x).shape, dtype)
+
+
+def without_border(x: jax.Array, g: ConvGeometry) -> jax.Array:
+    """The transpose of `border`."""
+    return linear_transpose(lambda x: border(x, g), (*g.input_shape, *x.shape[g.ndim :]), x)
+
+
+def read(bordered: jax.Array, slot, g: ConvGeometry) -> jax.Array:
+    """For every output position, the cell that `slot` reads; 0 where it holds no tap."""
+    for dimension, axis in enumerate(g.axes):
+        bordered = _read_axis(bordered, dimension, slot[dimension], axis)
+    return bordered
+
+
+def add(bordered: jax.Array, y: jax.Array, slot, g: ConvGeometry) -> jax.Array:
+    """`bordered` plus the transpose of `read`: every position of `y` added to the cell that it reads."""
+    held = [pattern.slots(axis) for axis in g.axes]
+    if any(len(axis.cells) > 1 for axis in held):
+        return bordered + linear_transpose(lambda x: read(x, slot, g), bordered.shape, y)
+    # One block of cells, which XLA updates in place.
+    y = lax.pad(y, jnp.zeros((), y.dtype), [(0, 0, axis.row_step - 1) for axis in held] + [(0, 0, 0)] * 3)
+    start = [jnp.int32(_first(axis, 0, j)) for axis, j in zip(g.axes, slot, strict=True)]
+    start += [jnp.int32(0)] * 3
+    block = lax.dynamic_slice(bordered, start, y.shape)
+    return lax.dynamic_update_slice(bordered, block + y, start)
+
+
+def held_taps(kernel: jax.Array, g: ConvGeometry) -> jax.Array:
+    """The kernel at every position: ``(*kernel_shape, ...)`` to ``(*slots, *output_shape, ...)``."""
+    n = g.ndim
+    for dimension, axis in enumerate(g.axes):  # (..., taps, ...) -> (..., slots, phases, ...)
+        kernel = _taps_by_phase(kernel, 2 * dimension, axis)
+    kernel = kernel.transpose(*range(0, 2 * n, 2), *range(1, 2 * n, 2), *range(2 * n, kernel.ndim))
+    for dimension, axis in enumerate(g.axes, start=n):
+        kernel = _repeat(kernel, dimension, axis.out_size)
+    for dimension, axis in enumerate(g.axes):
+        filled = pattern.rows(axis).filled.T  # (slots, positions)
+        if not filled.all():
+            mask = lax.broadcast_in_dim(filled, kernel.shape, (dimension, n + dimension))
+            kernel = jnp.where(mask, kernel, jnp.zeros((), kernel.dtype))
+    return kernel
+
+
+def _margins(axis) -> tuple[int, int]:
+    """Cells that slots read before and after a zero-padded axis; negative where they begin inside."""
+    held = pattern.slots(axis)
+    reach = (held.width - 1) * held.cell_step + _length(axis)
+    return -min(held.cells), max(held.cells) + reach - axis.size
+
+
+def _length(axis) -> int:
+    """Cells from the first that a slot reads in one phase to the last."""
+    held = pattern.slots(axis)
+    return (-(-axis.out_size // len(held.cells)) - 1) * held.row_step + 1
+
+
+def _first(axis, phase: int, slot):
+    """The first cell of the bordered axis that `slot` reads in `phase`."""
+    held = pattern.slots(axis)
+    return held.cells[phase] - min(held.cells) + slot * held.cell_step
+
+
+def _read_axis(x, dimension, slot, axis):
+    held, length = pattern.slots(axis), _length(axis)
+    runs = []
+    for phase in range(len(held.cells)):
+        first = _first(axis, phase, slot)
+        run = lax.dynamic_slice_in_dim(x, first, length, dimension)
+        runs.append(lax.slice_in_dim(run, 0, length, held.row_step, dimension))
+    if len(runs) == 1:
+        return runs[0]
+    x = jnp.stack(runs, dimension + 1)
+    x = x.reshape(*x.shape[:dimension], -1, *x.shape[dimension + 2 :])
+    x = lax.slice_in_dim(x, 0, axis.out_size, axis=dimension)
+    # The last slot of a phase with fewer taps reads a cell too; it must not count, not even a NaN.
+    first_tap = np.resize(np.array(held.taps, np.int32), axis.out_size)
+    holds = first_tap + slot * held.tap_step < axis.kernel
+    return jnp.where(lax.broadcast_in_dim(holds, x.shape, (dimension,)), x, jnp.zeros((), x.dtype))
+
+
+def _taps_by_phase(kernel, dimension, axis):
+    """(..., taps, ...) -> (..., slots, phases, ...)."""
+    held = pattern.slots(axis)
+    edges = [(0, 0, 0)] * kernel.ndim
+    edges[dimension] = (0, max(held.taps) + held.width * held.tap_step - axis.kernel, 0)
+    kernel = lax.pad(kernel, jnp.zeros((), kernel.dtype), edges)
+    stop = held.width * held.tap_step
+    columns = [lax.slice_in_dim(kernel, tap, tap + stop, held.tap_step, dimension) for tap in held.taps]
+    return jnp.stack(columns, dimension + 1)
+
+
+def _repeat(array, dimension, size):
+    """The phases of an axis, over and over until it has `size` positions."""
+    before, phases, after = array.shape[:dimension], array.shape[dimension], array.shape[dimension + 1 :]
+    if phases == 1:
+        return jnp.broadcast_to(array, (*before, size, *after))
+    rows = -(-size // phases)
+    array = jnp.broadcast_to(jnp.expand_dims(array, dimension), (*before, rows, phases, *after))
+    return lax.slice_in_dim(array.reshape(*before, rows * phases, *after), 0, size, axis=dimension)
