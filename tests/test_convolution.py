@@ -364,11 +364,15 @@ def test_preferred_element_type_of_wider_and_narrower_results():
 @pytest.mark.parametrize("precision", ["HIGHEST", "DEFAULT"])
 def test_precision_reaches_every_product(method, precision):
     """Of each formulation but fft, whose spectra are always multiplied in full."""
-    x, kernel, y = operands(G, np.float32)
-    kwargs = {**options(G), "precision": precision.lower(), "method": method}
-    members = [lambda x, kernel, y: conv_transpose(y, kernel, input_shape=G.input_shape, **kwargs)]
+    g = (
+        G.with_features(66, 66) if method == "matrix" else G
+    )  # its sums over fewer are no products of matrices
+    x, kernel, y = operands(g, np.float32)
+    kwargs = {**options(g), "precision": precision.lower(), "method": method}
+    members = [lambda x, kernel, y: conv_transpose(y, kernel, input_shape=g.input_shape, **kwargs)]
     if method in CONV_METHODS:
         members.append(lambda x, kernel, y: conv(x, kernel, **kwargs))
+    if method in CONV_METHODS and method != "matrix":  # there it sums over the batch, term by term
         members.append(lambda x, kernel, y: conv_kernel_vjp(x, y, kernel.shape, **kwargs))
     for member in members:
         text = jax.jit(member).lower(x, kernel, y).as_text()
