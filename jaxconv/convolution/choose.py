@@ -30,9 +30,10 @@ PHASES = 16
 COLUMNS = 2**20
 # Positions of a map that XLA's own gradient of a kernel is slow on with many features too.
 LARGE = 2048
-# Numbers of a temporary array, 32 MB of float32: glibc returns a larger one to the system after every
-# call, and to touch it anew takes longer than most convolutions (4x96x128, 32 to 16: 4.4 or 15 ms).
-TEMPORARY = 2**23
+# Numbers of a temporary array, 16 MB of float32. Alone, a larger one still pays, but glibc returns its
+# memory to the system and touching it anew costs more than it won: four 3x3 layers on 4x96x128 with
+# their gradients take 66 by XLA, 67 with this limit, 89 with twice as much.
+TEMPORARY = 2**22
 
 
 def conv(g: ConvGeometry, batch: int = 1) -> str:
@@ -109,7 +110,8 @@ def conv_kernel_vjp(g: ConvGeometry, batch: int = 1) -> str:
     # 28x28, 16 to 16: 0.31, 0.16; but 128 to 128: 2.4, 2.7; 64 to 64 dilated 4: 0.84, 1.3.
     if _unit(g) and _split_pays(g) and batch * _split_columns(g) <= TEMPORARY:
         return "split_im2col"
-    return "direct"
+    # Beyond the last rule's limit: 3x3 on 96x128, 16 to 16: 4.3, 3.4; 32 to 16: 8.2, 6.2.
+    return "zero_insertion" if _unit(g) and g.in_features >= g.out_features else "direct"
 
 
 def elsewhere(g: ConvGeometry, batch: int = 1) -> str:

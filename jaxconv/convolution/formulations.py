@@ -51,6 +51,17 @@ def _transpose_in_kernel(conv: Callable) -> Callable:
     return conv_kernel_vjp
 
 
+def _transposed_in_kernel(conv_transpose: Callable) -> Callable:
+    """The same gradient from a transposed convolution: x and y change roles."""
+
+    def conv_kernel_vjp(x, y, g, precision):
+        return linear_transpose(
+            lambda kernel: conv_transpose(y, kernel, g, precision), g.kernel_array_shape, x
+        )
+
+    return conv_kernel_vjp
+
+
 def batch_of(x) -> int:
     """The maps of a batch; 1 where the program is for any number of them."""
     return x.shape[0] if isinstance(x.shape[0], int) else 1
@@ -104,4 +115,5 @@ CONV_KERNEL_VJP: dict[str, Callable] = {
     "planes": rewritten_conv_kernel_vjp(planes.RULE, _best_conv_kernel_vjp),
     "space_to_depth": rewritten_conv_kernel_vjp(space_to_depth.RULE, _best_conv_kernel_vjp),
     "split_im2col": split_im2col.conv_kernel_vjp,
+    "zero_insertion": _transposed_in_kernel(zero_insertion.conv_transpose),
 }

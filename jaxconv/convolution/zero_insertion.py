@@ -3,7 +3,6 @@
 import jax
 
 from jaxconv.convolution import direct
-from jaxconv.convolution.padded import stretch_and_pad
 from jaxconv.geometry import ConvGeometry
 from jaxconv.kernels import transposed_kernel
 
@@ -16,4 +15,4 @@ def conv_transpose(y: jax.Array, kernel: jax.Array, g: ConvGeometry, precision) 
     """
     equivalent = g.transposed()
     kernel = transposed_kernel(kernel, g.feature_group_count)
-    return direct.conv(stretch_and_pad(y, equivalent), kernel, equivalent.prepadded(), precision)
+    return direct.conv(y, kernel, equivalent, precision)
