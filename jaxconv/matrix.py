@@ -73,7 +73,7 @@ def _values(kernel: jax.Array, geometry: ConvGeometry) -> jax.Array:
     kernel = kernel.astype(accumulator(dtype))  # its gradient is a long sum
     kernel = kernel.reshape(*kernel.shape[:-1], g.feature_group_count, -1)
     values = slots.held_taps(jnp.moveaxis(kernel, -3, -1), g)  # (..., groups, out, in)
-    return values.astype(dtype).reshape(slots.count(g), *g.output_shape, *values.shape[-3:])
+    return values.astype(dtype)
 
 
 @jax.tree_util.register_pytree_node_class

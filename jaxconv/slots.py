@@ -6,6 +6,8 @@ that nothing gathers and no transpose scatters. `pattern.slots` has the numbers 
 
 from __future__ import annotations
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -13,7 +15,7 @@ from jax import lax
 
 from jaxconv import pattern
 from jaxconv.geometry import ConvGeometry
-from jaxconv.linear import linear_transpose
+from jaxconv.linear import linear_pair, linear_transpose
 
 JNP_PAD = {"circular": "wrap", "reflect": "reflect", "replicate": "edge"}
 
@@ -73,19 +75,47 @@ def add(bordered: jax.Array, y: jax.Array, slot, g: ConvGeometry) -> jax.Array:
 
 
 def held_taps(kernel: jax.Array, g: ConvGeometry) -> jax.Array:
-    """The kernel at every position: ``(*kernel_shape, ...)`` to ``(*slots, *output_shape, ...)``."""
+    """The kernel at every position: ``(*kernel_shape, ...)`` to ``(slots, *output_shape, ...)``."""
     n = g.ndim
     for dimension, axis in enumerate(g.axes):  # (..., taps, ...) -> (..., slots, phases, ...)
         kernel = _taps_by_phase(kernel, 2 * dimension, axis)
     kernel = kernel.transpose(*range(0, 2 * n, 2), *range(1, 2 * n, 2), *range(2 * n, kernel.ndim))
-    for dimension, axis in enumerate(g.axes, start=n):
-        kernel = _repeat(kernel, dimension, axis.out_size)
-    for dimension, axis in enumerate(g.axes):
-        filled = pattern.rows(axis).filled.T  # (slots, positions)
-        if not filled.all():
-            mask = lax.broadcast_in_dim(filled, kernel.shape, (dimension, n + dimension))
-            kernel = jnp.where(mask, kernel, jnp.zeros((), kernel.dtype))
-    return kernel
+    return SPREAD.bind(kernel.reshape(count(g), *kernel.shape[n:]), geometry=g)
+
+
+def _spread(taps, geometry: ConvGeometry):
+    """``(slots, *phases, ...)`` to ``(slots, *output_shape, ...)``."""
+    return jax.vmap(partial(_spread_slot, g=geometry))(taps, _filled(geometry))
+
+
+def _collect(values, geometry: ConvGeometry):
+    """The transpose, a slot at a time: XLA writes out what it masks before it sums over positions."""
+    phases = [len(pattern.slots(axis).cells) for axis in geometry.axes]
+
+    def collect_slot(slot):
+        values, filled = slot
+        shape = (*phases, *values.shape[geometry.ndim :])
+        return linear_transpose(lambda taps: _spread_slot(taps, filled, geometry), shape, values)
+
+    return lax.map(collect_slot, (values, _filled(geometry)))
+
+
+SPREAD, COLLECT = linear_pair("jaxconv_matrix_spread", _spread, _collect)
+
+
+def _spread_slot(taps, filled, g: ConvGeometry):
+    """A slot's tap of every phase at all positions; 0 where it reads no cell."""
+    for dimension, (axis, mask) in enumerate(zip(g.axes, filled, strict=True)):
+        taps = _repeat(taps, dimension, axis.out_size)
+        if not pattern.rows(axis).filled.all():
+            mask = lax.broadcast_in_dim(mask, taps.shape, (dimension,))
+            taps = jnp.where(mask, taps, jnp.zeros((), taps.dtype))
+    return taps
+
+
+def _filled(g: ConvGeometry) -> list[np.ndarray]:
+    """For every axis, the positions at which each slot connects a tap and a cell: (slots, positions)."""
+    return [pattern.rows(axis).filled.T[slot] for axis, slot in zip(g.axes, numbers(g).T, strict=True)]
 
 
 def _margins(axis) -> tuple[int, int]:
