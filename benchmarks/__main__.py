@@ -36,8 +36,8 @@ def main(arguments: list[str] | None = None) -> None:
         names = "; ".join(case.name for case in CASES)
         parser.error(f"no case's name contains {options.case!r}; there are {names}")
     console = Console(width=160)
-    keep_memory()
-    found = machine()
+    kept = options.keep_memory and keep_memory()
+    found = machine() | {"memory": "glibc, kept between calls" if kept else "the C library's defaults"}
     console.print(heading(found), soft_wrap=True, highlight=False)
     folder = RESULTS if options.save else options.out
     tables = []
@@ -69,6 +69,7 @@ def _parser() -> argparse.ArgumentParser:
         "--case", default="", help="of the convolution table, only the cases whose name contains this"
     )
     parser.add_argument("--out", type=Path, default=Path("runs/bench"), help="folder for Markdown and JSON")
+    parser.add_argument("--keep-memory", action="store_true", help="glibc: never return memory to the system")
     parser.add_argument("--save", action="store_true", help=f"write into {RESULTS.name}/, to be committed")
     return parser
 

@@ -71,10 +71,7 @@ def _row(what: str, result: str, found: dict[str, dict[str, Way]], n: int, secon
         check_agreement(f"{what} by {name}", ways[name].numpy(value), expected, n)
 
     first = distinct(ways)
-    once: dict[str, Timing] = {}
-    for peers in (("jaxconv", "lax"), ("PyTorch",)):
-        calls = {name: ways[name].call for name in first.values() if name.startswith(peers)}
-        once |= timings(calls, seconds=seconds, check=check)
+    once = timings({name: ways[name].call for name in first.values()}, seconds=seconds, check=check)
     times = {name: once[program] for name, program in first.items()}
     by_conv, by_transpose = (times[f"jaxconv: {name}"] for name in OURS[result])
     lax, torch = (_best(times, peer) for peer in ("lax", "PyTorch"))

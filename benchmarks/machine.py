@@ -32,6 +32,8 @@ def heading(found: dict) -> str:
     where = f"{found['processor']}, {found['cores']} cores, {found['memory GB']} GB, {found['system']}"
     if found["device"] != "cpu":
         where = f"{found['device']}; host {where}"
+    if "memory" in found:
+        where = f"{where}, memory by {found['memory']}"
     return f"{where}; " + ", ".join(f"{name} {version}" for name, version in found["versions"].items())
 
 

@@ -56,7 +56,7 @@ def table(*, quick: bool = False, cases: Sequence[Case] | None = None, seconds: 
         [
             "Gradients are of <C x, y>: in x through C @ x, in the kernel through conv_matrix too.",
             "A column of dashes: that library is not installed, or has no GPU here.",
-            "C.T keeps its transpose outside of jit; `C.T @ y inside jit` makes it anew in every call.",
+            "`C.T @ y inside jit`: C is an argument of the program and transposed in it.",
         ],
     )
 

@@ -12,7 +12,9 @@ import numpy as np
 SLOW = 2.0  # seconds; a function slower than this is called twice in all
 FAST = 0.02  # seconds; a faster one is called once more, untimed, before each round
 ROUNDS = 10
-REST = 0.25  # seconds; PyTorch's threads spin for 0.2 after a call, on cores that the next peer needs
+# Whose threads spin for 0.2 s after a call, on cores that the next peer needs: timed after all others.
+SPINNING = "PyTorch"
+REST = 0.25  # seconds before the others
 
 
 class Timing(NamedTuple):
@@ -38,8 +40,7 @@ def timings(
     """Times functions in rounds, each function several times a round: a drifting machine hurts all alike.
 
     Every other round goes backwards, so that no function always follows the same one, and a fast
-    function begins its share with an untimed call, which finds cold caches. Functions of libraries
-    with threads of their own are timed apart: see `REST`.
+    function begins its share with an untimed call, which finds cold caches.
 
     Args:
       functions: Calls without arguments, by name; jax arrays that they return are waited for.
@@ -49,21 +50,25 @@ def timings(
       check: Takes the name and the result of a first call, which is not timed; raises if it is wrong.
     """
     time.sleep(REST)
+    last = {name: function for name, function in functions.items() if name.startswith(SPINNING)}
+    first = {name: function for name, function in functions.items() if name not in last}
+    taken = _in_rounds(first, seconds, least, most, check) | _in_rounds(last, seconds, least, most, check)
+    return {name: summary(taken[name]) for name in functions}
+
+
+def _in_rounds(functions, seconds, least, most, check) -> dict[str, list[float]]:
     for name, function in functions.items():
         check(name, jax.block_until_ready(function()))
     once = {name: _seconds(function) for name, function in functions.items()}
-    taken = {name: [] if first < SLOW else [first] for name, first in once.items()}
-    calls = {
-        name: max(least, min(most, int(seconds / first))) if first < SLOW else 0
-        for name, first in once.items()
-    }
+    taken = {name: [] if t < SLOW else [t] for name, t in once.items()}
+    calls = {name: max(least, min(most, int(seconds / t))) if t < SLOW else 0 for name, t in once.items()}
     for turn in range(ROUNDS):
         for name, function in list(functions.items())[:: -1 if turn % 2 else 1]:
             share = calls[name] * (turn + 1) // ROUNDS - calls[name] * turn // ROUNDS
             if share and once[name] < FAST:
                 _seconds(function)
             taken[name] += [_seconds(function) for _ in range(share)]
-    return {name: summary(values) for name, values in taken.items()}
+    return taken
 
 
 def summary(seconds: list[float]) -> Timing:

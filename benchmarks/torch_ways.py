@@ -19,7 +19,7 @@ from jaxconv import ConvGeometry
 
 try:
     import torch
-except ImportError:  # an extra: `pip install '.[peers]'`
+except ImportError:  # an extra: `pip install '.[torch]'`
     torch = None  # type: ignore[assignment]
 
 

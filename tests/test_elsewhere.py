@@ -43,7 +43,7 @@ def run(code, library, operand, kernel, g, transposed):
 
 
 def run_torch(code, operand, kernel, g, transposed):
-    torch = pytest.importorskip("torch", reason="PyTorch is not installed: pip install 'jaxconv[peers]'")
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed: pip install 'jaxconv[torch]'")
     layer = eval(code, {"nn": torch.nn}).double()
     n = g.ndim
     axes = (n + 1, n, *range(n))  # (*taps, in, out) -> (out, in, *taps), ConvTranspose's own layout too
