@@ -36,24 +36,21 @@ def dense_geometry(g: ConvGeometry) -> ConvGeometry:
 
 def grouped_conv(dense: Callable) -> Callable:
     """A formulation of ``conv`` from one for ungrouped geometries."""
-
-    def conv(x, kernel, g, precision):
-        inner = dense_geometry(g)
-        parts = zip(_blocks(x, inner.in_features), _dense_kernels(kernel, g), strict=True)
-        return jnp.concatenate([dense(x, kernel, inner, precision) for x, kernel in parts], -1)
-
-    return conv
+    return _each_block(dense, lambda inner: inner.in_features)
 
 
 def grouped_conv_transpose(dense: Callable) -> Callable:
     """The same for ``conv_transpose``."""
+    return _each_block(dense, lambda inner: inner.out_features)
 
-    def conv_transpose(y, kernel, g, precision):
+
+def _each_block(dense: Callable, features: Callable[[ConvGeometry], int]) -> Callable:
+    def multiply(map_, kernel, g, precision):
         inner = dense_geometry(g)
-        parts = zip(_blocks(y, inner.out_features), _dense_kernels(kernel, g), strict=True)
-        return jnp.concatenate([dense(y, kernel, inner, precision) for y, kernel in parts], -1)
+        blocks = zip(_blocks(map_, features(inner)), _dense_kernels(kernel, g), strict=True)
+        return jnp.concatenate([dense(part, kernel, inner, precision) for part, kernel in blocks], -1)
 
-    return conv_transpose
+    return multiply
 
 
 def grouped_conv_kernel_vjp(dense: Callable) -> Callable:

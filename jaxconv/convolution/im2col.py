@@ -4,8 +4,8 @@ import math
 
 import jax
 
+from jaxconv.convolution.contractions import over_features, over_positions
 from jaxconv.convolution.padded import stretch_and_pad
-from jaxconv.convolution.products import over_features, over_positions
 from jaxconv.convolution.windows import fold_windows
 from jaxconv.geometry import ConvGeometry
 

@@ -11,8 +11,8 @@ import numpy as np
 from jax import lax
 
 from jaxconv.axis import AxisGeometry
+from jaxconv.convolution.contractions import over_positions
 from jaxconv.convolution.padded import stretch_and_pad
-from jaxconv.convolution.products import over_positions
 from jaxconv.convolution.windows import slices
 from jaxconv.geometry import ConvGeometry
 

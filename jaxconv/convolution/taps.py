@@ -5,8 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from jaxconv.convolution.contractions import over_features, over_positions
 from jaxconv.convolution.padded import stretch_and_pad
-from jaxconv.convolution.products import over_features, over_positions
 from jaxconv.geometry import ConvGeometry
 
 UNROLLED = 128  # taps; beyond, a loop keeps the program and its compilation small
