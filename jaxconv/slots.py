@@ -6,6 +6,7 @@ that nothing gathers and no transpose scatters. `pattern.slots` has the numbers 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import partial
 
 import jax
@@ -72,6 +73,27 @@ def add(bordered: jax.Array, y: jax.Array, slot, g: ConvGeometry) -> jax.Array:
     start += [jnp.int32(0)] * 3
     block = lax.dynamic_slice(bordered, start, y.shape)
     return lax.dynamic_update_slice(bordered, block + y, start)
+
+
+def by_cell(values: jax.Array, y: jax.Array, g: ConvGeometry) -> Iterator[tuple[jax.Array, jax.Array]]:
+    """For every slot, its values and the `y` that they multiply, at the bordered cells that they read.
+
+    What `add` would add is the product of the two. Only for slots `in_step`.
+    """
+    zero, rest = jnp.zeros((), values.dtype), [(0, 0, 0)] * 3
+    ends = [(held.width - 1) * held.cell_step for held in map(pattern.slots, g.axes)]
+    wide = lax.pad(y, jnp.zeros((), y.dtype), [(end, end, 0) for end in ends] + rest)
+    for part, slot in zip(values, numbers(g).tolist(), strict=True):
+        starts = [_first(axis, 0, j) for axis, j in zip(g.axes, slot, strict=True)]
+        remain = [end - start for start, end in zip(starts, ends, strict=True)]
+        part = lax.pad(part, zero, [(*edge, 0) for edge in zip(starts, remain, strict=True)] + rest)
+        yield part, lax.dynamic_slice(wide, (*remain, 0, 0, 0), (*part.shape[: g.ndim], *y.shape[g.ndim :]))
+
+
+def in_step(g: ConvGeometry) -> bool:
+    """Whether neighbouring positions read neighbouring cells."""
+    held = [pattern.slots(axis) for axis in g.axes]
+    return all(len(axis.cells) == axis.row_step == 1 for axis in held)
 
 
 def held_taps(kernel: jax.Array, g: ConvGeometry) -> jax.Array:
