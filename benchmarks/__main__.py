@@ -35,6 +35,8 @@ def main(arguments: list[str] | None = None) -> None:
     if not cases:
         names = "; ".join(case.name for case in CASES)
         parser.error(f"no case's name contains {options.case!r}; there are {names}")
+    if options.save and (options.quick or options.tables or options.case):
+        parser.error("--save keeps a whole measurement: give it without tables, --quick or --case")
     console = Console(width=160)
     kept = options.keep_memory and keep_memory()
     found = machine() | {"memory": "glibc, kept between calls" if kept else "the C library's defaults"}

@@ -72,7 +72,7 @@ class ConvOperator(lx.AbstractLinearOperator):
 
 
 class ConvMatrixOperator(lx.AbstractLinearOperator):
-    """C as it is stored; its transpose is stored by its own rows once.
+    """C as it is stored; its transpose shares the values.
 
     >>> from jaxconv import conv_matrix
     >>> C = conv_matrix(jnp.array([1.0, 2.0]).reshape(2, 1, 1), ConvGeometry((3,), (2,)))

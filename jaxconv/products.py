@@ -75,6 +75,7 @@ def _outer(x, y, g: ConvGeometry, precision):
 
 def _over_slots(term, total, parts, g: ConvGeometry, width: int):
     """Adds the term of every slot, itself a sum of `width`."""
+    total, parts = vary_alike(total, parts)
     each = slots.numbers(g)
     if len(each) * width <= UNROLLED:
         for part, slot in zip(parts, each.tolist(), strict=True):

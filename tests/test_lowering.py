@@ -107,6 +107,9 @@ def test_a_symbolic_batch(mode):
     assert lower(lambda x, y: conv_kernel_vjp(x, y, KERNEL.shape, **kwargs), x, y) == [KERNEL.shape]
     loss = jax.grad(lambda x, kernel: conv(x, kernel, **kwargs).sum(), (0, 1))
     assert lower(loss, x, KERNEL) == [x.shape, KERNEL.shape]
+    g = ConvGeometry(G.input_shape, G.kernel_shape, in_features=4, out_features=6, **kwargs)
+    assert lower(lambda x, kernel: conv_matrix(kernel, g)(x), x, KERNEL) == [y.shape]
+    assert lower(lambda y, kernel: conv_matrix(kernel, g).T(y), y, KERNEL) == [x.shape]
 
 
 def test_an_exported_program_runs():

@@ -392,14 +392,19 @@ class TestDevices:
         with pytest.raises(ValueError, match="partitioned 8 times"):
             jax.device_put(C, NamedSharding(mesh, PartitionSpec(None, "rows")))
 
-    def test_shard_map(self):
-        """A batch over devices, C on all of them."""
-        x, kernel, _ = operands(G, batch=(8,))
+    @pytest.mark.parametrize("g", [G, ConvGeometry((6, 5), (3, 3), in_features=20, out_features=18)], ids=str)
+    def test_shard_map(self, g):
+        """A batch over devices, C on all of them; sums written out, and in a loop."""
+        x, kernel, y = operands(g, batch=(8,))
         mesh = jax.make_mesh((8,), ("data",), axis_types=(AxisType.Auto,))
         P = PartitionSpec
-        loss = lambda x, kernel: conv_matrix(kernel, G)(x)  # noqa: E731
-        mapped = jax.shard_map(loss, mesh=mesh, in_specs=(P("data"), P()), out_specs=P("data"))
-        np.testing.assert_allclose(jax.jit(mapped)(x, kernel), loss(x, kernel), rtol=1e-12, atol=1e-12)
+        for product, maps in (
+            (lambda x, kernel: conv_matrix(kernel, g)(x), x),
+            (lambda y, kernel: conv_matrix(kernel, g).T(y), y),
+        ):
+            mapped = jax.shard_map(product, mesh=mesh, in_specs=(P("data"), P()), out_specs=P("data"))
+            expected = product(maps, kernel)
+            np.testing.assert_allclose(jax.jit(mapped)(maps, kernel), expected, rtol=1e-12, atol=1e-12)
 
 
 def test_values_are_the_only_leaf():

@@ -71,7 +71,9 @@ def conv(
       input_dilation: Inserts zeros between inputs.
       kernel_dilation: Inserts zeros between taps.
       feature_group_count: Groups.
-      method: A formulation of `CONV_METHODS`, or ``"auto"``. Derivatives choose for themselves.
+      method: A formulation of `CONV_METHODS`, or ``"auto"``, which follows the geometry, the batch and
+        the platform. Derivatives choose for themselves. Some formulations multiply by zeros of their
+        own, through which numbers that are not finite spread; ``"direct"`` does not.
       precision: As in `jax.lax.conv_general_dilated`.
       preferred_element_type: The output's dtype; that of `x` by default.
 

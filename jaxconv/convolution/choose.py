@@ -10,12 +10,17 @@ from __future__ import annotations
 
 import math
 
+from jaxconv.convolution.grouped import few_blocks
+from jaxconv.convolution.planes import KEPT
+from jaxconv.convolution.space_to_depth import blocks
 from jaxconv.convolution.taps import UNROLLED
 from jaxconv.convolution.windows import CONCATENATED
 from jaxconv.geometry import ConvGeometry
 
-# Below this many taps XLA or shifting is as fast, and rounds better.
+# Below this many taps others are about as fast, and round better.
 FFT_TAPS = 900
+# Products of a direct convolution, at least, for each number transformed.
+FFT_PRODUCTS = 32
 # A kernel's gradient sums over all positions, so that nothing is lost to rounding by norms.
 FFT_KERNEL_TAPS = 100
 # Numbers in the kernel's spectrum: beyond, it costs more memory than it saves time.
@@ -26,6 +31,16 @@ SHIFTED = 256
 NARROW = 32
 # Phases of a transpose that are worth a fused loop each.
 PHASES = 16
+# Taps that one fused loop multiplies as fast as a matrix product would.
+LOOPED = 16
+# Taps whose products are worth writing out one by one.
+WRITTEN_OUT = 8
+# Taps of an axis that are worth a slice each.
+SLICED = 8
+# Taps of the axes that `planes` folds: its temporary is so many times its input.
+FOLDED = 9
+# Zeros that `space_to_depth` may add to a kernel, as its size over what it was.
+PADDED = 4
 # Numbers of all windows of one map; beyond, making them costs more than multiplying.
 COLUMNS = 2**20
 # Positions of a map that XLA's own gradient of a kernel is slow on with many features too.
@@ -46,13 +61,13 @@ def conv(g: ConvGeometry, batch: int = 1) -> str:
         return "fft"
     # 4 groups of 16: 1.3, 0.60; 32 groups of 4: 6.7, 1.2; 16 groups of 1 to 2: 8.7, 0.87.
     if g.feature_group_count > 1:
-        return "grouped"
+        return "grouped" if few_blocks(g) else "direct"
     # 1 to 16, 3x3: 0.92, 0.15; 1 to 8, 3x3x3: 11.8, 0.28.
-    if g.in_features == 1 and _taps(g) * g.out_features <= SHIFTED and _unit(g):
+    if g.in_features == 1 and _unit(g) and _taps(g) <= UNROLLED and _taps(g) * g.out_features <= SHIFTED:
         return "taps"
     # 2x2x2 stride 2: 0.81, 0.31.
-    if g.ndim > 2:
-        return "im2col" if _apart(g) else "planes"  # 3x3x3, 8 to 16: 9.3, 1.8; better at any size
+    if g.ndim > 2 and _foldable(g):
+        return "im2col" if _apart(g) else "planes"  # 3x3x3, 8 to 16: 9.3, 1.8
     # 1x1, 64 to 64: 0.68, 0.38; 3x3, 3 to 32: 2.1, 0.95; 7x7 on 14x14 to 256: 0.56, 0.44.
     if _taps(g) == 1 or ((_few(g) or _heavy(g)) and batch * _columns(g) <= TEMPORARY):
         return "im2col"
@@ -62,8 +77,9 @@ def conv(g: ConvGeometry, batch: int = 1) -> str:
 def conv_transpose(g: ConvGeometry, batch: int = 1) -> str:
     """For ``conv_transpose`` on a CPU."""
     # 3x3 over 4x56x56x64: 17.8, 0.39; 5x5 stride 2: 38, 0.31; 3x3x3: 65, 0.42; 11x11 1 to 1: 7.4, 0.46.
-    if _depthwise(g) and g.in_features == g.out_features and _taps(g) <= UNROLLED:
-        return "taps" if math.prod(g.strides) <= PHASES else "space_to_depth"
+    # One output a group back to several inputs is a first layer of `conv`, and depthwise in blocks is that.
+    if _one_output(g) and math.prod(g.strides) <= PHASES:
+        return "taps"
     # 31x31 1 to 1 on 128x128: 8.1, 0.17; 31x31 depthwise: 74, 1.7; 300x300: 3.6 (by phases: 16378).
     if _wide(g):
         return "fft"
@@ -72,12 +88,13 @@ def conv_transpose(g: ConvGeometry, batch: int = 1) -> str:
         return "space_to_depth"
     # 4 groups of 16: 1.3, 0.71; 32 groups of 4: 6.8, 0.97; 16 groups of 1 to 2: 15, 1.1.
     if g.feature_group_count > 1:
-        return "grouped"
+        return "grouped" if few_blocks(g) else "direct"
     # 1x1, 64 to 64: 0.76, 0.42; 7x7 on 14x14 from 256: 2.4, 0.89; to 1, 3x3: 0.97, 0.42, 3x3x3: 8.9, 0.74.
-    if _taps(g) == 1 or ((_heavy(g) or g.in_features == 1) and batch * _columns(g) <= TEMPORARY):
+    narrow = _heavy(g) or (g.in_features == 1 and max(g.kernel_shape) <= CONCATENATED)
+    if _taps(g) == 1 or (narrow and batch * _columns(g) <= TEMPORARY):
         return "im2col"
     # 3x3x3, 8 to 16: 18, 1.8.
-    if g.ndim > 2:
+    if g.ndim > 2 and _foldable(g):
         return "planes"
     # 7x7 stride 2 to 3: 5.8, 2.4; but 4x4 stride 2 to 32: 1.2, 1.7.
     if max(g.strides) > 1 and g.in_features < NARROW // math.prod(g.strides):
@@ -95,16 +112,18 @@ def conv_kernel_vjp(g: ConvGeometry, batch: int = 1) -> str:
         return "taps"
     # 4 groups of 16: 65, 1.3; 32 groups of 4: 749, 2.4; 16 groups of 1 to 2: 252, 1.8.
     if g.feature_group_count > 1:
-        return "grouped"
+        return "grouped" if few_blocks(g) else "taps"  # direct is out of the question: 4.9 by taps for 749
     # 1x1, 64 to 64: 3.2, 1.1; 1x1 stride 2: 1.4, 0.40; 2x2 stride 2: 1.5, 0.69; 2x2x2: 6.0, 0.58.
+    # Beyond, blocks are windows, and the kernel is theirs: 1x1.
     if _apart(g):
-        return "taps"
+        return "taps" if _taps(g) <= WRITTEN_OUT else "space_to_depth"
     # 3x3x3, 8 to 16: 18, 3.2; 1 to 8: 6.1, 0.79.
-    if g.ndim > 2:
+    if g.ndim > 2 and _foldable(g):
         return "planes"
     # k16 stride 8: 4.7, 2.3; 16x16 stride 8: 1.4, 0.61; 64x64 stride 32: 4.1, 6.6, so not there.
-    if _heavy(g) or (math.prod(g.strides) >= 8 and _columns(g) <= COLUMNS):
-        return "im2col" if batch * _columns(g) <= TEMPORARY else "direct"
+    few = _heavy(g) or (math.prod(g.strides) >= 8 and _columns(g) <= COLUMNS)
+    if few and batch * _columns(g) <= TEMPORARY:
+        return "im2col"
     # 3x3: 3.1, 2.2 (16 to 16); 8.4, 4.6 (32 to 16); 8.5, 5.1 (64 to 64); 5x5: 2.3, 1.2; dilated 2: 2.6, 2.3;
     # but 3 to 32: 1.1, 1.6.
     # 28x28, 16 to 16: 0.31, 0.16; but 128 to 128: 2.4, 2.7; 64 to 64 dilated 4: 0.84, 1.3.
@@ -134,8 +153,20 @@ def _depthwise(g: ConvGeometry) -> bool:
 
 
 def _wide(g: ConvGeometry, least: int = FFT_TAPS) -> bool:
-    numbers = math.prod(axis.padded for axis in g.axes) * g.kernel_array_shape[-2] * g.out_features
-    return _unit(g) and _taps(g) >= least and numbers <= FFT_NUMBERS
+    padded = math.prod(axis.padded for axis in g.axes)
+    numbers = padded * g.kernel_array_shape[-2] * g.out_features
+    saves = math.prod(g.output_shape) * _taps(g) >= FFT_PRODUCTS * padded
+    return _unit(g) and _taps(g) >= least and numbers <= FFT_NUMBERS and saves
+
+
+def _one_output(g: ConvGeometry) -> bool:
+    """One output feature a group; depthwise, or several features in."""
+    most = UNROLLED if g.in_features == g.out_features else LOOPED
+    return g.out_features == g.feature_group_count and _taps(g) <= most
+
+
+def _foldable(g: ConvGeometry) -> bool:
+    return math.prod(g.kernel_shape[:-KEPT]) <= FOLDED
 
 
 def _apart(g: ConvGeometry) -> bool:
@@ -147,7 +178,8 @@ def _long_strides(g: ConvGeometry) -> bool:
     """Strides so long that blocks of cells make good features."""
     if set(g.input_dilation) != {1} or set(g.kernel_dilation) != {1} or _taps(g) == 1:
         return False
-    return math.prod(g.strides) >= 16 or _apart(g)
+    in_blocks = math.prod(b.taps * s for b, s in zip(map(blocks, g.axes), g.strides, strict=True))
+    return (math.prod(g.strides) >= 16 or _apart(g)) and in_blocks <= PADDED * _taps(g)
 
 
 def _few(g: ConvGeometry) -> bool:
@@ -165,7 +197,8 @@ def _columns(g: ConvGeometry) -> int:
 
 def _split_pays(g: ConvGeometry) -> bool:
     large = math.prod(g.output_shape) >= LARGE
-    return g.ndim == 2 and g.in_features >= 8 and (large or g.in_features <= NARROW)
+    small_kernel = g.ndim == 2 and max(g.kernel_shape) <= SLICED
+    return small_kernel and g.in_features >= 8 and (large or g.in_features <= NARROW)
 
 
 def _split_columns(g: ConvGeometry) -> int:

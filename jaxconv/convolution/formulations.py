@@ -63,11 +63,11 @@ def _transposed_in_kernel(conv_transpose: Callable) -> Callable:
 
 
 def batch_of(x) -> int:
-    """The maps of a batch; 1 where the program is for any number of them."""
-    return x.shape[0] if isinstance(x.shape[0], int) else 1
+    """The maps of a batch; very many where the program is for any number of them."""
+    return x.shape[0] if isinstance(x.shape[0], int) else 2**31
 
 
-# What a rewriting leads to is computed by the formulation that is fastest there.
+# What a rewriting leads to is computed by the formulation that is fastest for it on a CPU.
 
 
 def _best_conv(x, kernel, g, precision):

@@ -2,7 +2,8 @@
 
 Few features a group are slow: so many groups are taken together that a block has `WIDE` input
 features, their kernel's blocks on the diagonal of a dense one. Products with the zeros beside it
-cost less than small products would.
+cost less than small products would; a number that is not finite spreads through them to the
+neighbouring groups.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import numpy as np
 from jaxconv.geometry import ConvGeometry
 
 WIDE = 16  # features; 32 groups of 4: 1.4 ms with 16, 2.1 with 8, 1.8 with 32
+BLOCKS = 32  # one convolution each in a program: more compile for too long
 
 
 def merged_groups(g: ConvGeometry) -> int:
@@ -26,6 +28,18 @@ def merged_groups(g: ConvGeometry) -> int:
     """
     groups, inputs = g.feature_group_count, g.in_features // g.feature_group_count
     return next(m for m in range(1, groups + 1) if groups % m == 0 and (m * inputs >= WIDE or m == groups))
+
+
+def few_blocks(g: ConvGeometry) -> bool:
+    """Whether groups merge into a few blocks not much wider than needed: 997 groups do not.
+
+    >>> [few_blocks(ConvGeometry((9,), (3,), in_features=n, feature_group_count=n, out_features=n))
+    ...  for n in (64, 997, 998, 4096)]
+    [True, False, False, False]
+    """
+    groups, m = g.feature_group_count, merged_groups(g)
+    wide_enough = m == 1 or g.in_features // groups * m <= 2 * WIDE
+    return wide_enough and groups // m <= BLOCKS
 
 
 def dense_geometry(g: ConvGeometry) -> ConvGeometry:
@@ -45,10 +59,12 @@ def grouped_conv_transpose(dense: Callable) -> Callable:
 
 
 def _each_block(dense: Callable, features: Callable[[ConvGeometry], int]) -> Callable:
+    """A product with every block, from that of one; `features` are those of what is multiplied."""
+
     def multiply(map_, kernel, g, precision):
         inner = dense_geometry(g)
         blocks = zip(_blocks(map_, features(inner)), _dense_kernels(kernel, g), strict=True)
-        return jnp.concatenate([dense(part, kernel, inner, precision) for part, kernel in blocks], -1)
+        return jnp.concatenate([dense(part, block, inner, precision) for part, block in blocks], -1)
 
     return multiply
 

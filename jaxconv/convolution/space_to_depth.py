@@ -3,6 +3,7 @@
 Cells of a block become features, the kernel is padded to whole blocks, and k taps of stride s
 become ceil(k / s). The transpose of that is a product per position and a rearrangement: depth to
 space. Where the kernel is no wider than its stride nothing overlaps, and all is one matrix product.
+Zeros that pad the kernel meet cells beside its window: numbers there that are not finite spread.
 """
 
 import math
@@ -50,12 +51,13 @@ def geometry(g: ConvGeometry) -> ConvGeometry:
 
 def enter(x: jax.Array, g: ConvGeometry) -> jax.Array:
     """``(N, *input_shape, in)`` to ``(N, *blocks, groups * cells of a block * in // groups)``."""
-    config = []
+    config, split = [], []
     for axis in g.axes:
-        low, (_, _, cells) = axis.padding[0] + blocks(axis).lead, blocks(axis)
+        lead, _, cells = blocks(axis)
+        low = axis.padding[0] + lead
         config.append((low, cells * axis.stride - low - axis.stretched, axis.input_dilation - 1))
+        split += [cells, axis.stride]
     x = lax.pad(x, jnp.zeros((), x.dtype), [(0, 0, 0), *config, (0, 0, 0)])
-    split = [size for axis in g.axes for size in (blocks(axis).cells, axis.stride)]
     n, groups = g.ndim, g.feature_group_count
     x = x.reshape(x.shape[0], *split, groups, g.in_features // groups)
     x = x.transpose(0, *range(1, 2 * n, 2), 2 * n + 1, *range(2, 2 * n + 1, 2), 2 * n + 2)
@@ -64,16 +66,16 @@ def enter(x: jax.Array, g: ConvGeometry) -> jax.Array:
 
 def kernel_in_blocks(kernel: jax.Array, g: ConvGeometry) -> jax.Array:
     """The kernel, ``(*taps, cells of a block * in // groups, out)``."""
-    config = []
+    config, split = [], []
     for axis in g.axes:
         lead, taps, _ = blocks(axis)
         config.append((lead, taps * axis.stride - lead - axis.span, axis.dilation - 1))
+        split += [taps, axis.stride]
     kernel = lax.pad(kernel, jnp.zeros((), kernel.dtype), [*config, (0, 0, 0), (0, 0, 0)])
-    split = [size for axis in g.axes for size in (blocks(axis).taps, axis.stride)]
     n = g.ndim
     kernel = kernel.reshape(*split, *kernel.shape[-2:])
     kernel = kernel.transpose(*range(0, 2 * n, 2), *range(1, 2 * n, 2), 2 * n, 2 * n + 1)
-    return kernel.reshape(*(blocks(axis).taps for axis in g.axes), -1, g.out_features)
+    return kernel.reshape(*split[::2], -1, g.out_features)
 
 
 RULE = Rewriting(geometry, enter, kernel_in_blocks, lambda y, g: y)

@@ -63,6 +63,7 @@ def _summed_product(x: jax.Array, y: jax.Array, most_rows: int) -> jax.Array:
     rows = [x[:, row] * y[:, row] for row in range(count)]
     added = sum(rows[1:], rows[0])
     added = added.reshape(-1, added.shape[-2])
+    # A sum, whatever the precision asked of products: nothing may be rounded to multiply it by one.
     return jnp.dot(jnp.ones(added.shape[0], x.dtype), added, precision=lax.Precision.HIGHEST)[:, None]
 
 
