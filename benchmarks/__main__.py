@@ -1,6 +1,6 @@
 """Measures jaxconv beside its peers: one table or all, on the terminal and in files.
 
-python -m benchmarks                        every table, about half an hour on two cores
+python -m benchmarks                        every table, about 25 minutes on two cores
 python -m benchmarks --quick                every table at a small size, about two minutes
 python -m benchmarks convolution --case depthwise
 """

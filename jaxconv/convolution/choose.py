@@ -29,13 +29,14 @@ FFT_NUMBERS = 2**24
 SHIFTED = 256
 # Numbers of a window: fewer make too narrow a product for XLA's own convolution.
 NARROW = 32
-# Phases of a transpose that are worth a fused loop each.
+# The next six bound the size of programs and temporaries; no crossing of two times was measured for them.
+# Phases of a transpose that get a fused loop each.
 PHASES = 16
-# Taps that one fused loop multiplies as fast as a matrix product would.
+# Taps of a fused loop with several features out of one.
 LOOPED = 16
-# Taps whose products are worth writing out one by one.
+# Taps whose products are written out one by one.
 WRITTEN_OUT = 8
-# Taps of an axis that are worth a slice each.
+# Taps of an axis that get a slice each.
 SLICED = 8
 # Taps of the axes that `planes` folds: its temporary is so many times its input.
 FOLDED = 9
@@ -77,7 +78,8 @@ def conv(g: ConvGeometry, batch: int = 1) -> str:
 def conv_transpose(g: ConvGeometry, batch: int = 1) -> str:
     """For ``conv_transpose`` on a CPU."""
     # 3x3 over 4x56x56x64: 17.8, 0.39; 5x5 stride 2: 38, 0.31; 3x3x3: 65, 0.42; 11x11 1 to 1: 7.4, 0.46.
-    # One output a group back to several inputs is a first layer of `conv`, and depthwise in blocks is that.
+    # One output a group back to several inputs is a first layer of `conv`, and depthwise in blocks is that
+    # (not measured as a transpose).
     if _one_output(g) and math.prod(g.strides) <= PHASES:
         return "taps"
     # 31x31 1 to 1 on 128x128: 8.1, 0.17; 31x31 depthwise: 74, 1.7; 300x300: 3.6 (by phases: 16378).
@@ -126,7 +128,7 @@ def conv_kernel_vjp(g: ConvGeometry, batch: int = 1) -> str:
         return "im2col"
     # 3x3: 3.1, 2.2 (16 to 16); 8.4, 4.6 (32 to 16); 8.5, 5.1 (64 to 64); 5x5: 2.3, 1.2; dilated 2: 2.6, 2.3;
     # but 3 to 32: 1.1, 1.6.
-    # 28x28, 16 to 16: 0.31, 0.16; but 128 to 128: 2.4, 2.7; 64 to 64 dilated 4: 0.84, 1.3.
+    # Four blocks of 16 to 16 on 28x28: 1.26, 0.62; but 128 to 128: 2.4, 2.7; 64 to 64 dilated 4: 0.84, 1.3.
     if _unit(g) and _split_pays(g) and batch * _split_columns(g) <= TEMPORARY:
         return "split_im2col"
     # Beyond the last rule's limit: 3x3 on 96x128, 16 to 16: 4.3, 3.4; 32 to 16: 8.2, 6.2.
