@@ -42,7 +42,8 @@ def _forward(values, x, g: ConvGeometry, precision):
 
 def _back(values, y, g: ConvGeometry, precision):
     """C-transposed y."""
-    of_a_cell = values.shape[-3] * values.shape[-1] * y.shape[-1]
+    columns = y.shape[-1] if isinstance(y.shape[-1], int) else 2**31  # exported for any number of them
+    of_a_cell = values.shape[-3] * values.shape[-1] * columns
     if of_a_cell > 1 == values.shape[-2] and len(values) <= UNROLLED and slots.in_step(g):
         # One loop that writes x once. A sum over more features would write out the padded values, and
         # with one number a cell the running sum below is faster: 11x11 on 64x64, 0.17 ms against 0.37.
@@ -56,7 +57,7 @@ def _back(values, y, g: ConvGeometry, precision):
         return _contract(values.astype(y.dtype), y, -2, -2, precision)
 
     # All products at once where they take less room than the values: one loop that reads those in step.
-    made = y.shape[-1] < values.shape[-2] <= BLOCK
+    made = columns < values.shape[-2] <= BLOCK
     zeros = slots.bordered_zeros((*values.shape[-3::2], y.shape[-1]), y.dtype, g)
     parts = cells(values, y[None]) if made else values
     width = 1 if values.shape[-2] <= BLOCK else values.shape[-2]
