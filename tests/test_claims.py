@@ -80,6 +80,11 @@ def broken(monkeypatch):
     jax.clear_caches()
 
 
+def test_a_flipped_kernel_fails_where_rewritings_lead_to_it(broken):
+    broken(formulations.CONV, "taps", flipped(formulations.CONV["taps"]))
+    assert not verify(["conv"], trials=3).ok
+
+
 def flipped(right):
     return lambda x, kernel, g, precision: right(x, kernel[::-1], g, precision)
 

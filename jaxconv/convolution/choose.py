@@ -1,7 +1,7 @@
 """Which formulation `method="auto"` takes, each rule with the measurement behind it.
 
 A choice follows from the geometry, and from the batch where columns would be made of all of it.
-Milliseconds are medians of one run on a 2-core CPU (AMD EPYC, AVX-512), float32, jax 0.10.2,
+Milliseconds are medians, each pair of one run, on a 2-core CPU (AMD EPYC, AVX-512), float32, jax 0.10.2,
 November 2026, of the cases in benchmarks/cases.py: XLA's own convolution, ``direct``, which a rule
 has to beat, then what the rule takes. Other platforms, where nothing was measured, have `elsewhere`.
 """
@@ -57,7 +57,7 @@ def conv(g: ConvGeometry, batch: int = 1) -> str:
     # 3x3 over 4x56x56x64: 17.6, 0.35; 5x5 stride 2: 4.8, 0.36; 3x3x3: 65, 0.38; 11x11 1 to 1: 11, 0.47.
     if _depthwise(g) and _taps(g) <= UNROLLED:
         return "taps"
-    # 31x31 1 to 1 on 128x128: 15.6, 0.19; 31x31 depthwise: 73, 2.7; 300x300: 4.1 (direct: minutes).
+    # 31x31 1 to 1 on 128x128: 15.6, 0.19; 31x31 depthwise: 73, 2.7; 300x300: 16019, 4.3.
     if _wide(g):
         return "fft"
     # 4 groups of 16: 1.3, 0.60; 32 groups of 4: 6.7, 1.2; 16 groups of 1 to 2: 8.7, 0.87.
