@@ -23,7 +23,13 @@ _LAZY = {
     "ConvMatrixOperator": "jaxconv.operators",
     "ConvOperator": "jaxconv.operators",
     "RELATIONSHIPS": "jaxconv.relationships",
+    "avg_pool": "jaxconv.pooling",
+    "lp_pool": "jaxconv.pooling",
+    "max_pool": "jaxconv.pooling",
+    "pool_geometry": "jaxconv.pooling",
+    "pool_matrix": "jaxconv.pooling",
     "symbols": "jaxconv.symbolic",
+    "unpool": "jaxconv.pooling",
     "verify": "jaxconv.claims",
 }
 
