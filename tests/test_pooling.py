@@ -43,7 +43,7 @@ def axis_windows(size, taps, stride, low, high, dilation, ceil_mode):
     span, windows = (taps - 1) * dilation + 1, []
     for start in range(0, low + size + high, stride):
         fits = start + span <= size + low + high
-        started = start == 0 or start - stride + span < size + low + high
+        started = start - stride + span < size + low + high  # the window before leaves cells over
         if not fits and not (ceil_mode and started and start < size + low):
             break
         cells = range(start - low, start - low + span, dilation)
