@@ -22,8 +22,8 @@ from jaxconv.operands import check_dtypes
 from jaxconv.pooling import selection
 from jaxconv.pooling.geometry import cell_counts, counted_padding, pool_geometry
 from jaxconv.pooling.matrix import pool_matrix
-from jaxconv.pooling.maximum import maximum, maximum_and_switches
 from jaxconv.pooling.sums import window_sums
+from jaxconv.pooling.winners import largest, largest_and_switches
 
 __all__ = ["avg_pool", "lp_pool", "max_pool", "pool_geometry", "pool_matrix", "unpool"]
 
@@ -222,7 +222,7 @@ def unpool(y: jax.Array, switches: jax.Array, input_shape: Sequence[int]) -> jax
 
 @partial(jax.jit, static_argnums=(1, 2))
 def _max_pool(x, g: ConvGeometry, return_switches: bool):
-    return maximum_and_switches(x, g) if return_switches else maximum(x, g)
+    return largest_and_switches(x, g) if return_switches else largest(x, g)
 
 
 @partial(jax.jit, static_argnums=(1, 2))
@@ -233,8 +233,7 @@ def _avg_pool(x, g: ConvGeometry, counted):
 @partial(jax.jit, static_argnums=(1, 2, 3))
 def _lp_pool(x, g: ConvGeometry, counted, p: float):
     x, dtype = _wide(x), x.dtype
-    magnitude = jnp.where(x == 0, jnp.zeros((), x.dtype), abs(x))  # whose derivative at 0 is 0
-    powers = _power(magnitude, p)
+    powers = x * x if p == 2 else _power(jnp.where(x == 0, jnp.zeros((), x.dtype), abs(x)), p)
     return _power(_means(powers, g, counted) * math.prod(g.kernel_shape), 1 / p).astype(dtype)
 
 
@@ -257,8 +256,6 @@ def _power(x, p: float):
     """Of numbers that are not negative, with derivatives that are 0 at 0."""
     if p == 1:
         return x
-    if p == 2:
-        return x * x
     positive = x != 0  # a NaN too
     safe = jnp.where(positive, x, jnp.ones((), x.dtype))
     return jnp.where(positive, jnp.sqrt(safe) if p == 0.5 else safe**p, jnp.zeros((), x.dtype))

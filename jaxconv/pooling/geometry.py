@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import jax
 import numpy as np
+from jax import lax
 
 from jaxconv.arguments import Ints, Padding, padding_per_axis, per_axis, resolve_padding, shape_of
 from jaxconv.errors import GeometryError
@@ -114,3 +116,16 @@ def cell_counts(g: ConvGeometry, padding: tuple[tuple[int, int], ...]) -> np.nda
             )
         counts = counts[..., None] * inside
     return counts
+
+
+def only_window(x: jax.Array, g: ConvGeometry) -> jax.Array:
+    """The cells of ``(*batch, *input_shape, features)`` in the first window, without its padding.
+
+    >>> only_window(jax.numpy.arange(5.0)[:, None], pool_geometry((5,), (4,), padding=((1, 0),))).ravel().tolist()
+    [0.0, 1.0, 2.0]
+    """
+    for dimension, axis in enumerate(g.axes, start=x.ndim - g.ndim - 1):
+        cells = np.arange(axis.kernel) * axis.dilation - axis.padding[0]
+        cells = cells[(cells >= 0) & (cells < axis.size)].tolist()
+        x = lax.slice_in_dim(x, cells[0], cells[-1] + 1, axis.dilation, dimension)
+    return x
