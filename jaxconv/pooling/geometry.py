@@ -121,7 +121,8 @@ def cell_counts(g: ConvGeometry, padding: tuple[tuple[int, int], ...]) -> np.nda
 def only_window(x: jax.Array, g: ConvGeometry) -> jax.Array:
     """The cells of ``(*batch, *input_shape, features)`` in the first window, without its padding.
 
-    >>> only_window(jax.numpy.arange(5.0)[:, None], pool_geometry((5,), (4,), padding=((1, 0),))).ravel().tolist()
+    >>> g = pool_geometry((5,), (4,), padding=((1, 0),))
+    >>> only_window(jax.numpy.arange(5.0)[:, None], g).ravel().tolist()
     [0.0, 1.0, 2.0]
     """
     for dimension, axis in enumerate(g.axes, start=x.ndim - g.ndim - 1):

@@ -30,7 +30,7 @@ def select(x: jax.Array, switches: jax.Array, g: ConvGeometry) -> jax.Array:
 
     Linear in `x`, both modes, by its own transpose.
     """
-    if math.prod(g.kernel_shape) > SLICED:
+    if math.prod(g.kernel_shape) > SLICED and math.prod(g.output_shape) > 1:
         return taken(x, switches, g.ndim)
     return SELECT.bind(x, switches, geometry=g)
 
@@ -113,6 +113,9 @@ def tap(x: jax.Array, dimension: int, corner: int, axis: AxisGeometry) -> jax.Ar
 
 def _select(x, switches, geometry: ConvGeometry):
     g, first = geometry, x.ndim - geometry.ndim - 1
+    if math.prod(g.output_shape) == 1:
+        took = jnp.where(_cells(g, x.ndim) == switches, x, jnp.zeros((), x.dtype))
+        return took.sum(tuple(range(first, x.ndim - 1)), keepdims=True)
     x = padded(x, g, 0)
     offset = switches - _rank(first_cells(g), switches.ndim)
     total = None
@@ -124,6 +127,12 @@ def _select(x, switches, geometry: ConvGeometry):
         term = jnp.where(here, read, jnp.zeros((), x.dtype))
         total = term if total is None else total + term
     return total
+
+
+def _cells(g: ConvGeometry, ndim: int) -> jax.Array:
+    """The number of every cell of the input, ``(1, ..., *input_shape, 1)``."""
+    cells = jnp.arange(math.prod(g.input_shape), dtype=jnp.int32)
+    return cells.reshape((1,) * (ndim - g.ndim - 1) + (*g.input_shape, 1))
 
 
 class Phase:
@@ -146,6 +155,8 @@ def phases(axis: AxisGeometry) -> list[Phase]:
 
 def _unselect(y, switches, geometry: ConvGeometry):
     g, first, dtype = geometry, y.ndim - geometry.ndim - 1, y.dtype
+    if math.prod(g.output_shape) == 1:
+        return jnp.where(_cells(g, y.ndim) == switches, y, jnp.zeros((), dtype))
     by_axis = [phases(axis) for axis in g.axes]
     work = jnp.float32 if dtype.itemsize == 2 else dtype  # windows may share a cell
     y = _margin(y.astype(work), by_axis, g, 0)

@@ -17,7 +17,7 @@ from jaxconv.pooling.geometry import only_window
 from jaxconv.pooling.selection import first_cells, padded, select, steps, tap
 
 SLICED = 16  # taps of an axis that get a slice each; beyond, windows of twice the size are made of two
-FEW = 4  # taps of a window whose every comparison minds NaN; with more, one look at the result is cheaper
+FEW = 4  # taps of a window whose every comparison minds NaN; with more, one look at the input is cheaper
 
 
 @partial(jax.custom_jvp, nondiff_argnums=(1,))
@@ -34,44 +34,38 @@ def largest(x: jax.Array, g: ConvGeometry) -> jax.Array:
 
 @largest.defjvp
 def _largest_jvp(g, primals, tangents):
-    (x,) = primals
-    y = largest(x, g)
-    return y, select(tangents[0], switches_of(x, y, g), g)
+    y, switches = largest_and_switches(primals[0], g)
+    return y, select(tangents[0], switches, g)
 
 
 @partial(jax.custom_jvp, nondiff_argnums=(1,))
 def largest_and_switches(x: jax.Array, g: ConvGeometry) -> tuple[jax.Array, jax.Array]:
-    """The same, with the switches. XLA computes two results by two loops: the first is `largest`'s own."""
-    y = largest(x, g)
-    return y, switches_of(x, y, g)
-
-
-@largest_and_switches.defjvp
-def _largest_and_switches_jvp(g, primals, tangents):
-    y, switches = largest_and_switches(primals[0], g)
-    return (y, switches), (select(tangents[0], switches, g), np.zeros(switches.shape, jax.dtypes.float0))
-
-
-def switches_of(x: jax.Array, y: jax.Array, g: ConvGeometry) -> jax.Array:
-    """The cell that each window took, a row-major index of the unpadded input, int32.
+    """The same, with the cell that each window took, a row-major index of the unpadded input, int32.
 
     A window that holds nothing but minus infinity took its first cell.
     """
     if math.prod(g.output_shape) == 1:
-        return _switch_of_only_window(x, y, g)
+        y = largest(x, g)
+        return y, _switch_of_only_window(x, y, g)
     if math.prod(g.kernel_shape) <= FEW:
-        offset = _offset(x, g, _larger_or_nan)
+        y, offset = _winners(x, g, _larger_or_nan)
     else:
-        some_nan = jnp.isnan(y.reshape(-1, y.shape[-1]).sum(0)).any()
-        offset = lax.cond(
-            some_nan, lambda x: _offset(x, g, _larger_or_nan), lambda x: _offset(x, g, _larger), x
+        some_nan = jnp.isnan(x.reshape(-1, x.shape[-1]).sum(0)).any()
+        y, offset = lax.cond(
+            some_nan, lambda x: _winners(x, g, _larger_or_nan), lambda x: _winners(x, g, _larger), x
         )
     lead = (1,) * (y.ndim - g.ndim - 1)
     switches = offset + jnp.asarray(first_cells(g).reshape(*lead, *g.output_shape, 1))
     if any(low > 0 for low, _ in g.padding):  # only then may a window begin outside of the input
         inside = jnp.asarray(_first_inside(g).reshape(*lead, *g.output_shape, 1))
         switches = jnp.where(y == -jnp.inf, inside, switches)
-    return switches
+    return y, switches
+
+
+@largest_and_switches.defjvp
+def _largest_and_switches_jvp(g, primals, tangents):
+    y, switches = largest_and_switches(primals[0], g)
+    return (y, switches), (select(tangents[0], switches, g), np.zeros(switches.shape, jax.dtypes.float0))
 
 
 def _larger(a, b):
@@ -84,14 +78,14 @@ def _larger_or_nan(a, b):
     return ~(a >= b) & (a == a)
 
 
-def _offset(x, g: ConvGeometry, later_wins: Callable) -> jax.Array:
-    """How many cells of the input the largest number stands beyond its window's beginning.
+def _winners(x, g: ConvGeometry, later_wins: Callable) -> tuple[jax.Array, jax.Array]:
+    """The largest numbers, and how many cells of the input they stand beyond their windows' beginnings.
 
     Axes are reduced one after the other, the last first: of equal numbers the first row wins, and in
     it the first cell.
     """
     x = padded(x, g, -jnp.inf)
-    found = x, jnp.zeros(x.shape, jnp.int32)
+    found: tuple = x, jnp.zeros(x.shape, jnp.int32)
 
     def winner(a, b):
         later = later_wins(a[0], b[0])
@@ -100,7 +94,7 @@ def _offset(x, g: ConvGeometry, later_wins: Callable) -> jax.Array:
     for axis in reversed(range(g.ndim)):
         dimension = x.ndim - g.ndim - 1 + axis
         found = _reduced(found, dimension, g.axes[axis], steps(g)[axis], winner)
-    return found[1]
+    return found
 
 
 def _reduced(found: tuple, dimension: int, axis: AxisGeometry, step: int, combine: Callable) -> tuple:
