@@ -28,6 +28,7 @@ _LAZY = {
     "RELATIONSHIPS": "jaxconv.relationships",
     "conv_to_dense": "jaxconv.dense",
     "dense_to_conv": "jaxconv.dense",
+    "fully_convolutional": "jaxconv.nn",
     "sliding_windows": "jaxconv.dense",
     "symbols": "jaxconv.symbolic",
     "verify": "jaxconv.claims",
