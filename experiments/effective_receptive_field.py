@@ -29,7 +29,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from jaxconv import ConvGeometry, effective_receptive_field, receptive_field
+from jaxconv import ConvGeometry, effective_receptive_field, max_pool, pool_geometry, receptive_field
 from jaxconv.figures.receptive_field import draw_receptive_fields, holding_square
 from jaxconv.nn import Conv
 
@@ -66,8 +66,8 @@ def network(layers, size: int, seed: int) -> tuple[Callable, list[ConvGeometry]]
     shape, features = (size, size), 1
     for layer in layers:
         if layer == "pool":
-            functions.append(partial(nnx.max_pool, window_shape=(2, 2), strides=(2, 2)))
-            stack.append(ConvGeometry(shape, (2, 2), strides=2).with_features(features, features, features))
+            functions.append(partial(max_pool, window=(2, 2)))
+            stack.append(pool_geometry(shape, (2, 2), features=features))
         else:
             window, strides, dilation = layer
             options = {"strides": strides, "kernel_dilation": dilation}

@@ -33,7 +33,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from jaxconv import ConvGeometry, fully_convolutional, sliding_windows
+from jaxconv import ConvGeometry, avg_pool, fully_convolutional, sliding_windows
 from jaxconv.figures import canvas
 from jaxconv.nn import Conv
 
@@ -69,7 +69,7 @@ class Found:
 def classifier(seed: int = SEED) -> nnx.Sequential:
     """LeNet-5 with rectifiers."""
     rngs = nnx.Rngs(seed)
-    pool = partial(nnx.avg_pool, window_shape=(2, 2), strides=(2, 2))
+    pool = partial(avg_pool, window=(2, 2))
     return nnx.Sequential(
         *(Conv(1, 6, (5, 5), rngs=rngs), nnx.relu, pool),
         *(Conv(6, 16, (5, 5), rngs=rngs), nnx.relu, pool),

@@ -26,11 +26,17 @@ _LAZY = {
     "ConvMatrixOperator": "jaxconv.operators",
     "ConvOperator": "jaxconv.operators",
     "RELATIONSHIPS": "jaxconv.relationships",
+    "avg_pool": "jaxconv.pooling",
     "conv_to_dense": "jaxconv.dense",
     "dense_to_conv": "jaxconv.dense",
     "fully_convolutional": "jaxconv.nn",
+    "lp_pool": "jaxconv.pooling",
+    "max_pool": "jaxconv.pooling",
+    "pool_geometry": "jaxconv.pooling",
+    "pool_matrix": "jaxconv.pooling",
     "sliding_windows": "jaxconv.dense",
     "symbols": "jaxconv.symbolic",
+    "unpool": "jaxconv.pooling",
     "verify": "jaxconv.claims",
 }
 

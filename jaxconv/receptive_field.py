@@ -92,9 +92,10 @@ class ReceptiveField:
 def receptive_field(stack: Sequence[ConvGeometry]) -> ReceptiveField:
     r"""Which input cells one output of a stack of layers sees.
 
-    A pooling enters by the geometry of its windows; a transposed convolution by its equivalent
-    direct one, ``g.transposed()``, whose zeros between the cells make the jump a fraction. The
-    field is found by following taps down from the output, in integers; without inserted zeros it is
+    A pooling enters by the geometry of its windows (`jaxconv.pool_geometry`); a transposed
+    convolution by its equivalent direct one, ``g.transposed()``, whose zeros between the cells make
+    the jump a fraction. The field is found by following taps down from the output, in integers;
+    without inserted zeros it is
 
     $$ size = 1 + \sum_l (span_l - 1) \prod_{m < l} s_m \qquad jump = \prod_l s_l $$
 
@@ -115,8 +116,8 @@ def receptive_field(stack: Sequence[ConvGeometry]) -> ReceptiveField:
 
     A 2x2 pooling of a 3x3 convolution sees (P + K - 1) cells on each axis, 4x4:
 
-    >>> conv, pool = ConvGeometry((8, 8), (3, 3)), ConvGeometry((6, 6), (2, 2), strides=2)
-    >>> field = receptive_field([conv, pool])
+    >>> from jaxconv import pool_geometry
+    >>> field = receptive_field([ConvGeometry((8, 8), (3, 3)), pool_geometry((6, 6), (2, 2))])
     >>> field.size, field.jump, field.offset
     ((4, 4), (2, 2), (0, 0))
 

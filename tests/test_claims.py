@@ -9,7 +9,7 @@ import pytest
 
 import jaxconv
 from jaxconv import GeometryError, verify
-from jaxconv.claims import CLAIMS
+from jaxconv.claims import CLAIMS, pooling
 from jaxconv.claims.cases import KINDS, Cases
 from jaxconv.convolution import formulations
 
@@ -122,6 +122,23 @@ def test_a_wrong_kernel_gradient_and_a_nan_fail(broken):
         lambda x, k, g, precision: formulations.CONV["direct"](x, k * np.nan, g, precision),
     )
     assert not verify(["conv"], trials=1).ok
+
+
+@pytest.mark.parametrize(
+    ("claim", "name", "wrong"),
+    [
+        ("pool-size", "pool_geometry", lambda right: lambda *a, **o: right(*a, **o | {"ceil_mode": False})),
+        ("max-pool", "max_pool", lambda right: lambda x, *a, **o: right(-x, *a, **o)),
+        ("unpool", "unpool", lambda right: lambda y, switches, shape: right(y, switches[::-1], shape)),
+        ("avg-pool", "avg_pool", lambda right: lambda *a, **o: right(*a, **o | {"count_include_pad": True})),
+        ("lp-pool", "lp_pool", lambda right: lambda *a, **o: right(*a, **o | {"p": 2})),
+    ],
+)
+def test_a_wrong_pooling_fails(monkeypatch, claim, name, wrong):
+    right = getattr(pooling, name)
+    assert verify([claim]).ok
+    monkeypatch.setattr(pooling, name, wrong(right))
+    assert not verify([claim]).ok
 
 
 def test_a_formulation_that_raises_fails(broken):

@@ -10,6 +10,7 @@ from flax import nnx
 from jax import lax
 from test_lowering import lower
 
+import jaxconv
 from jaxconv import GeometryError, fully_convolutional
 from jaxconv.nn import Conv, ConvTranspose
 
@@ -27,7 +28,7 @@ def flatten_backwards(x):
 
 
 def max_pool(window, strides, padding="VALID"):
-    return partial(nnx.max_pool, window_shape=window, strides=strides, padding=padding)
+    return partial(jaxconv.max_pool, window=window, strides=strides, padding=padding)
 
 
 def random_bias(key, shape, dtype):
