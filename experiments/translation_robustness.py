@@ -5,11 +5,21 @@
 Mosaics of real handwritten digits (scikit-learn's) are filtered by Sobel's edge filters, one feature for
 each of the four directions, as a first layer would find them. The map of edges is pooled, and its shifted
 self is pooled: by the maximum of disjoint windows, by their mean, and by keeping one cell of each
-("subsampled", what a stride does). The change is |P(shifted x) - P(x)| / |P(x)|, in norms over all maps and
-both axes; "not pooled" is the same for P(x) = x. A shift by the whole window moves every pooled map by one
-cell.
+("subsampled", what a stride does). The change is |P(shifted x) - P(x)| / |P(x') - P(x)|, where x' is another
+mosaic: 0 where nothing moved, 1 where the map is as far from itself as from an unrelated one. (Of the map's
+own norm it would flatter a pooling for the constant that it adds.) Norms are over all maps and both axes;
+"not pooled" is the same for P(x) = x. A shift by the whole window moves every pooled map by one cell.
 
-MEASURED
+Measured 2026-11-21 on a 2-core CPU, jax 0.10.2, 128 mosaics, in five seconds (the numbers are not times):
+
+    windows, shift         2x2, 1   2x2, 2   3x3, 1   3x3, 3   4x4, 1   4x4, 2   4x4, 4
+    not pooled, subsampled   0.51     0.78     0.51     0.89     0.51     0.78     0.92
+    max pooling              0.41     0.66     0.34     0.71     0.30     0.49     0.74
+    average pooling          0.42     0.71     0.34     0.78     0.28     0.52     0.81
+
+Pooling is robust, not invariant. One cell moves a map of edges half as far as another mosaic is away, and
+subsampling changes nothing about that; 2x2 pooling takes a fifth off, 4x4 pooling two fifths. The mean does
+as well as the maximum for one cell; the maximum is ahead for longer shifts, by up to a tenth.
 """
 
 from __future__ import annotations
@@ -44,7 +54,7 @@ WAYS: dict[str, Callable] = {
     "max pooling": max_pool,
     "average pooling": avg_pool,
 }
-COLOURS = dict(zip(WAYS, (canvas.BORDER, "#b5432a", "#1f6f9f", "#e69f00"), strict=True))
+COLOURS = dict(zip(WAYS, ("#cfd2cc", "#b5432a", "#1f6f9f", "#e69f00"), strict=True))
 
 
 @dataclass(frozen=True)
@@ -54,7 +64,7 @@ class Found:
     way: str
     window: int
     shift: int
-    change: float  # of the pooled map, of its own norm
+    change: float  # of the pooled map, of its distance to another mosaic's
 
 
 def edges(maps: int, size: int) -> jax.Array:
@@ -70,8 +80,8 @@ def change(pool: Callable, x: jax.Array, window: int, shift: int, size: int) -> 
     pooled = pool(x[:, :size, :size], (window,) * 2)
     shifted = (x[:, shift : shift + size, :size], x[:, :size, shift : shift + size])
     moved = [jnp.linalg.norm(jnp.ravel(pool(other, (window,) * 2) - pooled)) for other in shifted]
-    norm = jnp.linalg.norm(jnp.ravel(pooled))
-    return float(jnp.sqrt((moved[0] ** 2 + moved[1] ** 2) / 2) / norm)
+    apart = jnp.linalg.norm(jnp.ravel(jnp.roll(pooled, 1, axis=0) - pooled))
+    return float(jnp.sqrt((moved[0] ** 2 + moved[1] ** 2) / 2) / apart)
 
 
 def table(rows: list[Found], window: int) -> Table:
@@ -95,13 +105,15 @@ def picture(rows: list[Found], windows: Sequence[int]) -> Figure:
         for ax, window in zip(axes, windows, strict=True):
             for way, colour in COLOURS.items():
                 changes = [row.change for row in rows if (row.way, row.window) == (way, window)]
-                ax.plot(changes, color=colour, marker="o", markersize=4, label=way)
+                wide = way == "not pooled"  # lies under another line
+                width, marker = (4.5, 8) if wide else (1.5, 4)
+                ax.plot(changes, color=colour, marker="o", label=way, linewidth=width, markersize=marker)
             ax.set(title=f"windows of {canvas.by(window, window)}", xlabel="shifted by so many cells")
             ax.set_xticks(range(window + 1))
             ax.grid(color="#e3e3df", linewidth=0.6)
             ax.set_axisbelow(True)
             ax.spines[["top", "right"]].set_visible(False)
-        axes[0].set(ylabel="change, of the map's own norm", ylim=(0, None))
+        axes[0].set(ylabel="change, of the distance to another map", ylim=(0, None))
         figure.legend(
             *axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4, frameon=False
         )
