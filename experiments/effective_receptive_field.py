@@ -10,7 +10,17 @@ biases. The gradient of the central output in the input is measured on random in
 output uses is put in one number: the width of the smallest square, in the middle of that field, that holds
 95 % of the gradient's magnitude.
 
-MEASURED
+Measured 2026-11-21 on a 2-core CPU, jax 0.10.2, 64 random inputs:
+
+                              theoretical    95 % of the gradient    of the area
+    15 layers                       31x31                   21x21            46%
+    dilated by 1, 2, 4, 8           31x31                   31x31           100%
+    stride 2, twice                 29x29                   27x27            87%
+    2x2 max pooling, twice          32x32                   28x28            77%
+
+Many small layers make a Gaussian of which the border of the theoretical field sees next to nothing; half of
+its area would do. Dilation reaches as far with four layers and uses all of it, unevenly: every cell is one of
+81 ways, and the grid of the dilated taps shows. Strides and poolings lie between.
 """
 
 from __future__ import annotations
