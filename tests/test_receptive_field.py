@@ -1,5 +1,6 @@
 """Receptive fields, against the inputs that change an output when each is touched in turn."""
 
+import itertools
 import math
 from fractions import Fraction
 
@@ -15,6 +16,7 @@ from strategies import axis_numbers
 
 import jaxconv
 from jaxconv import ConvGeometry, GeometryError, conv, effective_receptive_field, receptive_field
+from jaxconv.figures.receptive_field import holding_square, receptive_field_figure
 from jaxconv.nn import Conv
 
 
@@ -269,3 +271,38 @@ def test_bad_measurements():
             effective_receptive_field(jnp.tanh, (5,), features=1, key=key, dtype=dtype)
     with pytest.raises(TypeError, match="input_shape"):
         effective_receptive_field(jnp.tanh, 5, features=1, key=key)
+
+
+# Pictures.
+
+
+def test_the_picture_shows_the_numbers():
+    measured = np.zeros((9, 8))
+    measured[3:6, 2:5] = [[1, 2, 1], [2, 30, 2], [1, 2, 1]]
+    field = range(-1, 10), range(-2, 9)
+    figure = receptive_field_figure([measured, 2 * measured], [field] * 2, ["one", "two"], part=0.7)
+    panels = figure.axes[:2]
+    for ax, name in zip(panels, ("one", "two"), strict=True):
+        assert ax.get_title() == name
+        assert "70% in 1 \N{MULTIPLICATION SIGN} 1" in ax.get_xlabel()
+        shown = ax.images[0].get_array()
+        assert (shown.filled(0) == measured / 30).all()
+        assert (shown.mask == (measured == 0)).all()
+        theoretical = ax.patches[0]
+        assert (theoretical.get_xy(), theoretical.get_height()) == ((-2.5, -1.5), 11)
+    with pytest.raises(GeometryError, match="two axes"):
+        receptive_field_figure([measured[0]], [field], ["one"])
+
+
+def test_the_square_holds_its_part(rng):
+    measured = rng.random((10, 10))
+    field = range(1, 8), range(3, 9)  # middles at 4 and 5.5
+    for part in (0.3, 0.6, 0.95):
+        rows, columns = holding_square(measured, field, part)
+        assert (rows.start + rows.stop - 1, columns.start + columns.stop - 1) == (8, 11)
+        assert abs(len(rows) - len(columns)) == 1
+        sums = []
+        for less in (0, 1):  # as it is, and a cell less on every side
+            box = (range(max(n.start + less, 0), n.stop - less) for n in (rows, columns))
+            sums.append(sum(measured[cell] for cell in itertools.product(*box) if max(cell) < 10))
+        assert sums[0] >= part * measured.sum() > sums[1]

@@ -92,6 +92,8 @@ def holding_square(
 ) -> tuple[range, range]:
     """The smallest square, in the middle of the theoretical field, with this part of the gradient.
 
+    Where the middle lies between cells along one axis only, it is a cell shorter along the other.
+
     Args:
       measured: (rows, columns), not negative.
       field: Rows and columns of the theoretical field; only its middle is used.
@@ -113,8 +115,8 @@ def holding_square(
     order = np.argsort(distance, kind="stable")
     sums = np.cumsum(measured.ravel()[order])
     reach = int(distance[order[np.searchsorted(sums, part * sums[-1])]])
-    low, high = ([(middle + sign * reach) // 2 for middle in middles] for sign in (-1, 1))
-    return range(low[0], high[0] + 1), range(low[1], high[1] + 1)
+    rows, columns = (range(-((reach - middle) // 2), (middle + reach) // 2 + 1) for middle in middles)
+    return rows, columns
 
 
 def draw_receptive_fields(path: str | Path, *arguments, **options) -> Path:

@@ -111,7 +111,7 @@ def _unrolled(layers: list[Callable], x: jax.ShapeDtypeStruct) -> Iterator[Calla
         if isinstance(layer, Conv | nnx.Conv):
             yield _without_padding(layer, x.shape[1:-1], name)
         elif isinstance(layer, nnx.Linear) and x.ndim == 2:
-            yield _convolution(layer, shape, order)
+            yield _convolution(layer, shape, order, x.dtype)
             shape, order = (1,) * len(shape), np.arange(layer.out_features)
         elif isinstance(layer, nnx.Module):
             yield _pointwise(layer, name, flattened=x.ndim == 2 and max(shape) > 1)
@@ -148,7 +148,7 @@ def _without_padding(layer, shape: tuple[int, ...], name: str):
     return copy
 
 
-def _convolution(layer: nnx.Linear, shape: tuple[int, ...], order: np.ndarray) -> Conv:
+def _convolution(layer: nnx.Linear, shape: tuple[int, ...], order: np.ndarray, dtype) -> Conv:
     """A dense layer that reads a map of `shape`, whose flattened cells come in this order."""
     weights = layer.kernel[...]
     kernel = dense_to_conv(weights[np.argsort(order)], shape)
@@ -158,7 +158,7 @@ def _convolution(layer: nnx.Linear, shape: tuple[int, ...], order: np.ndarray) -
         use_bias=layer.use_bias,
         kernel_init=lambda *_: kernel,
         bias_init=lambda *_: layer.bias[...],
-        dtype=layer.dtype,
+        dtype=layer.dtype or jnp.promote_types(dtype, kernel.dtype),  # as nnx.Linear does
         param_dtype=kernel.dtype,
         precision=layer.precision,
         rngs=nnx.Rngs(0),
