@@ -12,15 +12,15 @@ convolutions that neighbouring windows share; it cannot save the dense layers.
 Measured 2026-11-21 on a 2-core CPU, jax 0.10.2; milliseconds, the best batch of windows:
 
     map        windows   unrolled   every window   times faster   fewer multiplications
-    32x32            1       0.14           0.15            1.1                     1.0
-    64x64           81       0.47           2.35            5.1                     4.9
-    128x128        625       1.03           13.5             13                     5.5
-    256x256      3,249        5.7             69             12                     5.7
+    32x32            1       0.10           0.11            1.2                     1.0
+    64x64           81       0.44            2.2            5.0                     4.9
+    128x128        625        1.2             14             12                     5.5
+    256x256      3,249        6.3             73             12                     5.7
 
-An order of magnitude, then, from maps of about 100x100 on. Half of it is fewer multiplications. They have a
-limit, however many the windows: the dense layers run at every position either way, and are eight tenths of
-what the unrolled run still multiplies at 256x256. The rest is that a few large convolutions run faster than
-many small ones.
+An order of magnitude, then, from maps of about 100x100 on (11 to 13 times in two runs). Half of it is fewer
+multiplications. They have a limit, however many the windows: the dense layers run at every position either
+way, and are eight tenths of what the unrolled run still multiplies at 256x256. The other half is speed: the
+same multiplications take less time in one piece than by windows, whichever batch they come in.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from itertools import islice
 
 import jax
@@ -46,7 +47,7 @@ def dense(cases: Cases) -> Iterator[Trial]:
         first = exact.reshape(OUTPUTS, features, -1).swapaxes(1, 2).reshape(OUTPUTS, -1)
         pairs = [*((got, exact) for got in same), (renumbered, first)]
         worst = max(gap(got, expected, 0.0, 0, cases.dtype) for got, expected in pairs)  # nothing is rounded
-        yield Trial(worst, lambda g=g: f"g = {g!r}")
+        yield Trial(worst, partial("g = {!r}".format, g))
 
 
 @claim("pointwise", "a 1x1 convolution is a dense layer at every position", FCN)
@@ -99,19 +100,19 @@ def unrolled(cases: Cases) -> Iterator[Trial]:
             return whole, sliding_windows(classifier, x, g.input_shape, g.strides)
 
         numbers = [array.astype(np.float64) for array in (x, kernel, weights)]
-        expected = _by_crops(*numbers, g)
-        magnitude = _by_crops(*map(abs, numbers), g)
+        expected = _by_crops(g, *numbers)
+        magnitude = _by_crops(g, *map(abs, numbers))
         terms = kernel[..., 0].size + weights.shape[0]
         for got in case.run(both, x, kernel, weights):
             got = got[tuple(map(slice, expected.shape))]
-            yield Trial(gap(got, expected, magnitude, terms, dtype), lambda g=g: f"g = {g!r}")
+            yield Trial(gap(got, expected, magnitude, terms, dtype), partial("g = {!r}".format, g))
 
 
 def _outputs(g: ConvGeometry) -> int:
     return int(np.prod(g.output_shape)) * g.out_features
 
 
-def _by_crops(x: np.ndarray, kernel: np.ndarray, weights: np.ndarray, g: ConvGeometry) -> np.ndarray:
+def _by_crops(g: ConvGeometry, x: np.ndarray, kernel: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """The classifier in NumPy on one crop after the other, two on each axis."""
     y = np.zeros((1, *(2,) * g.ndim, OUTPUTS))
     for index in np.ndindex(*y.shape[1:-1]):

@@ -57,7 +57,7 @@ def receptive_field_figure(
             ax.spines[:].set(visible=True, color=canvas.BORDER)
             theoretical = _frame(ax, field, THEORETICAL, "theoretical")
             square = holding_square(np.asarray(array, float), field, part)
-            held = _frame(ax, square, HOLDS, f"holds {part:.0%} of the gradient", "--")
+            held = _frame(ax, square, HOLDS, f"holds {part:.0%} of the gradient", dashed=True)
             (top, bottom), (left, right) = (_around(interval, reach) for interval in field)
             ax.set(xlim=(left, right), ylim=(bottom, top), title=name)
             ax.set_xlabel(
@@ -76,14 +76,14 @@ def _around(interval: range, reach: float) -> tuple[float, float]:
     return middle - reach, middle + reach
 
 
-def _frame(ax, field: tuple[range, range], colour: str, label: str, style: str = "-") -> Rectangle:
+def _frame(ax, field: tuple[range, range], colour: str, label: str, dashed: bool = False) -> Rectangle:
     """A rectangle around rows and columns of cells."""
     rows, columns = field
     corner = columns.start - 0.5, rows.start - 0.5
     frame = Rectangle(
         corner, len(columns), len(rows), fill=False, edgecolor=colour, linewidth=1.4, label=label
     )
-    frame.set_linestyle(style)
+    frame.set_linestyle("--" if dashed else "-")
     return ax.add_patch(frame)
 
 

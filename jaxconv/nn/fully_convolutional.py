@@ -150,14 +150,15 @@ def _without_padding(layer, shape: tuple[int, ...], name: str):
 
 def _convolution(layer: nnx.Linear, shape: tuple[int, ...], order: np.ndarray, dtype) -> Conv:
     """A dense layer that reads a map of `shape`, whose flattened cells come in this order."""
-    weights = layer.kernel[...]
+    weights, bias = layer.kernel[...], layer.bias
     kernel = dense_to_conv(weights[np.argsort(order)], shape)
     return Conv(
-        *kernel.shape[-2:],
+        kernel.shape[-2],
+        kernel.shape[-1],
         shape,
-        use_bias=layer.use_bias,
+        use_bias=bias is not None,
         kernel_init=lambda *_: kernel,
-        bias_init=lambda *_: layer.bias[...],
+        bias_init=nnx.initializers.zeros if bias is None else lambda *_: bias[...],
         dtype=layer.dtype or jnp.promote_types(dtype, kernel.dtype),  # as nnx.Linear does
         param_dtype=kernel.dtype,
         precision=layer.precision,
