@@ -108,10 +108,8 @@ def holding_square(
     [(range(4, 5), range(4, 5)), (range(3, 6), range(3, 6))]
     """
     middles = [interval.start + interval.stop - 1 for interval in field]  # doubled: it may lie between cells
-    rows, columns = (
-        abs(2 * np.arange(n) - middle) for n, middle in zip(measured.shape, middles, strict=True)
-    )
-    distance = np.maximum(rows[:, None], columns[None, :]).ravel()
+    down, along = (abs(2 * np.arange(n) - middle) for n, middle in zip(measured.shape, middles, strict=True))
+    distance = np.maximum(down[:, None], along[None, :]).ravel()
     order = np.argsort(distance, kind="stable")
     sums = np.cumsum(measured.ravel()[order])
     reach = int(distance[order[np.searchsorted(sums, part * sums[-1])]])
