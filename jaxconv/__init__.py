@@ -16,6 +16,9 @@ from jaxconv.geometry import ConvGeometry
 from jaxconv.kernels import transposed_kernel
 from jaxconv.matrix import ConvMatrix, conv_matrix
 
+# Not loaded later: the module has the name of its function, and would take its place.
+from jaxconv.receptive_field import ReceptiveField, effective_receptive_field, receptive_field
+
 __version__ = "0.1.0"
 
 # Loaded when first used: they bring other libraries along.
@@ -24,10 +27,14 @@ _LAZY = {
     "ConvOperator": "jaxconv.operators",
     "RELATIONSHIPS": "jaxconv.relationships",
     "avg_pool": "jaxconv.pooling",
+    "conv_to_dense": "jaxconv.dense",
+    "dense_to_conv": "jaxconv.dense",
+    "fully_convolutional": "jaxconv.nn",
     "lp_pool": "jaxconv.pooling",
     "max_pool": "jaxconv.pooling",
     "pool_geometry": "jaxconv.pooling",
     "pool_matrix": "jaxconv.pooling",
+    "sliding_windows": "jaxconv.dense",
     "symbols": "jaxconv.symbolic",
     "unpool": "jaxconv.pooling",
     "verify": "jaxconv.claims",
@@ -43,11 +50,14 @@ __all__ = [
     "ConvGeometry",
     "ConvMatrix",
     "GeometryError",
+    "ReceptiveField",
     "SizeError",
     "conv",
     "conv_kernel_vjp",
     "conv_matrix",
     "conv_transpose",
+    "effective_receptive_field",
+    "receptive_field",
     "transposed_kernel",
     *_LAZY,
 ]

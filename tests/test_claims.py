@@ -1,6 +1,7 @@
 """`jaxconv.verify`: it holds, it is reproducible, and it fails when a formulation is broken."""
 
 import json
+from types import SimpleNamespace
 
 import jax
 import numpy as np
@@ -166,6 +167,33 @@ def test_an_error_of_one_rounding_too_many_is_seen(broken):
 
     broken(formulations.CONV, "im2col", single)
     assert not verify(["conv"], trials=1).ok
+
+
+def broken_claims():
+    """Claims of one function each, and what it might wrongly do."""
+    from jaxconv.claims import dense, receptive_field
+
+    to_conv, to_dense, field = dense.dense_to_conv, dense.conv_to_dense, receptive_field.receptive_field
+    yield "dense", dense, "dense_to_conv", lambda w, shape, order: to_conv(w, shape)  # one order for both
+    yield "dense", dense, "conv_to_dense", lambda k, order: to_dense(k[::-1], order=order)
+    yield "pointwise", dense, "dense_to_conv", lambda w, shape: to_conv(w[::-1], shape)
+    yield "unrolled", dense, "dense_to_conv", lambda w, shape: to_conv(w, shape, order="channels_first")
+    yield "unrolled", dense, "sliding_windows", lambda f, x, window, strides: f(x[:, : window[0]])
+
+    def less(stack):
+        right = field(stack)
+        cells = lambda output, clip: (right.cells(output, clip=clip)[0][1:],)  # noqa: E731
+        sizes = tuple(n - 1 for n in right.size)
+        return SimpleNamespace(size=sizes, jump=right.jump, offset=right.offset, cells=cells)
+
+    for claim in ("receptive-field", "receptive-field-size", "pooling-field"):
+        yield claim, receptive_field, "receptive_field", less
+
+
+@pytest.mark.parametrize(("claim", "topic", "name", "wrong"), list(broken_claims()))
+def test_wrong_dense_layers_and_fields_fail(monkeypatch, claim, topic, name, wrong):
+    monkeypatch.setattr(topic, name, wrong)
+    assert not verify([claim], trials=6).ok
 
 
 def test_the_report_as_json_and_table(report):

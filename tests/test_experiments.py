@@ -4,9 +4,11 @@ import importlib
 import json
 from pathlib import Path
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from flax import nnx
 
 import jaxconv
 
@@ -14,9 +16,15 @@ FOLDER = Path(jaxconv.__file__).parents[1] / "experiments"
 
 
 @pytest.fixture
-def how_often(monkeypatch):
+def experiment(monkeypatch):
+    """Imports an experiment by its name."""
     monkeypatch.syspath_prepend(FOLDER)
-    return importlib.import_module("how_often_is_it_the_transpose")
+    return importlib.import_module
+
+
+@pytest.fixture
+def how_often(experiment):
+    return experiment("how_often_is_it_the_transpose")
 
 
 # size, kernel, stride, dilation, padding -> option, kind, cells too many, shift: by hand, 3 outputs.
@@ -83,3 +91,73 @@ def test_how_often_grid(how_often):
     cases = how_often.grid()
     assert len(set(cases)) == len(cases) == 336
     assert how_often.Case(6, 3, 2, 1, (1, 1)) in cases
+
+
+def test_unrolled_against_sliding(experiment, monkeypatch, tmp_path):
+    """Windows and multiplications counted, scores equal within rounding; no times."""
+    module = experiment("unrolled_against_sliding")
+    monkeypatch.setattr(module, "CALLS", 3)
+    rows = module.main(tmp_path, (32, 41))
+    assert [row.windows for row in rows] == [1, 9]
+    assert rows[0].multiplications == 1
+    lenet = 28 * 28 * 25 * 6 + 10 * 10 * 150 * 16 + 400 * 120 + 120 * 84 + 840
+    larger = 37 * 37 * 25 * 6 + 14 * 14 * 150 * 16 + 9 * (400 * 120 + 120 * 84 + 840)
+    assert module.multiplications(32) == lenet
+    assert rows[1].multiplications == 9 * lenet / larger
+    assert sorted(rows[1].sliding) == [1, 9]
+    report = json.loads((tmp_path / "times.json").read_text())
+    assert [row["size"] for row in report["maps"]] == [32, 41]
+    assert (tmp_path / "times.png").stat().st_size > 0
+    model = module.classifier()
+    for leaf in jax.tree.leaves(nnx.state(model)):
+        assert leaf.dtype == np.float32
+    x = jax.random.normal(jax.random.key(module.SEED), (1, 41, 41, 1), jnp.float32)
+    scores = jaxconv.fully_convolutional(model, (32, 32))(x)
+    graph, state = nnx.split(model)
+    positive = nnx.merge(graph, jax.tree.map(abs, state))  # sums the magnitudes of what the scores sum
+    magnitude = float(jaxconv.sliding_windows(positive, abs(x), (32, 32), 4).max())
+    terms = 25 + 150 + 400 + 120 + 84 + 2 * 4 + 5
+    assert rows[1].gap * float(abs(scores).max()) <= 2 * terms * np.finfo(np.float32).eps * magnitude
+
+
+def test_effective_receptive_field(experiment, tmp_path):
+    module = experiment("effective_receptive_field")
+    rows = module.main(tmp_path, size=47, samples=2)
+    # 1 + 15 * 2; 1 + 2 * (1 + 2 + 4 + 8); by hand, jumps 1 1 2 2 4 4; by hand, jumps 1 1 1 2 2 2 4 4
+    assert [row.theoretical for row in rows] == [31, 31, 1 + 2 + 2 + 4 + 4 + 8 + 8, 1 + 4 + 1 + 8 + 2 + 16]
+    assert [row.jump for row in rows] == [1, 1, 4, 4]
+    assert all(row.width <= row.theoretical for row in rows)
+    report = json.loads((tmp_path / "fields.json").read_text())
+    assert [row["theoretical"] for row in report["networks"]] == [row.theoretical for row in rows]
+    assert (tmp_path / "fields.png").stat().st_size > 0
+
+
+def test_effective_receptive_field_stays_inside(experiment):
+    """No gradient outside of the theoretical field, some on each of its sides."""
+    module = experiment("effective_receptive_field")
+    for name in module.NETWORKS:
+        _, effective, (rows, columns) = module.measure(name, 43, 1)
+        inside = np.zeros(effective.shape, bool)
+        inside[rows.start : rows.stop, columns.start : columns.stop] = True
+        assert (effective[~inside] == 0).all(), name
+        sides = (rows.start, slice(None)), (rows.stop - 1, slice(None)), (slice(None), columns.start)
+        assert all(effective[side].any() for side in sides), name
+
+
+def test_translation_robustness(experiment, tmp_path):
+    module = experiment("translation_robustness")
+    rows = module.main(tmp_path, maps=3, size=12, windows=(2, 3))
+    found = {(row.way, row.window, row.shift): row.change for row in rows}
+    assert len(found) == 4 * (3 + 4)
+    assert all(change == 0 for (_, _, shift), change in found.items() if shift == 0)
+    assert (tmp_path / "changes.png").stat().st_size > 0
+    # by NumPy: edges in loops, then the mean of windows of 3x3, shifted by 2
+    x = np.asarray(module.edges(3, 12 + 3), np.float64)
+    pool = lambda x: x.reshape(3, 4, 3, 4, 3, 4).mean((2, 4))  # noqa: E731
+    first, right, down = (pool(part) for part in (x[:, :12, :12], x[:, :12, 2:14], x[:, 2:14, :12]))
+    moved = (((right - first) ** 2).sum() + ((down - first) ** 2).sum()) / 2
+    expected = np.sqrt(moved / ((first - first[[2, 0, 1]]) ** 2).sum())
+    rounding = (first.size + 4 / expected) * np.finfo(np.float32).eps  # of a norm, of differences
+    assert abs(found["average pooling", 3, 2] - expected) <= rounding * expected
+    # a map not pooled does not know the window
+    assert found["not pooled", 2, 1] == found["not pooled", 3, 1]

@@ -12,7 +12,16 @@ import numpy as np
 from jax.typing import DTypeLike
 
 from jaxconv.arguments import at_least_one
-from jaxconv.claims import figures, lectures, pooling, products, sizes, transposes
+from jaxconv.claims import (
+    dense,
+    figures,
+    lectures,
+    pooling,
+    products,
+    receptive_field,
+    sizes,
+    transposes,
+)
 from jaxconv.claims.cases import KINDS, Cases
 from jaxconv.claims.claim import REGISTERED, Claim
 from jaxconv.claims.report import Report, Row
@@ -21,7 +30,10 @@ from jaxconv.errors import GeometryError
 __all__ = ["CLAIMS", "Report", "Row", "verify"]
 
 # Importing a topic registered its claims; they are tried in this order.
-_TOPICS = [topic.__name__ for topic in (sizes, products, transposes, pooling, figures, lectures)]
+_TOPICS = [
+    topic.__name__
+    for topic in (sizes, products, transposes, pooling, dense, receptive_field, figures, lectures)
+]
 CLAIMS: dict[str, Claim] = dict(
     sorted(REGISTERED.items(), key=lambda item: _TOPICS.index(item[1].check.__module__))
 )

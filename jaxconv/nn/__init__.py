@@ -1,6 +1,15 @@
 """flax.nnx layers on the library's functions."""
 
 from jaxconv.nn.conv import Conv, ConvTranspose
+from jaxconv.nn.fully_convolutional import FullyConvolutional, fully_convolutional
 from jaxconv.nn.initializers import bilinear, conv_lecun_normal, conv_transpose_lecun_normal
 
-__all__ = ["Conv", "ConvTranspose", "bilinear", "conv_lecun_normal", "conv_transpose_lecun_normal"]
+__all__ = [
+    "Conv",
+    "ConvTranspose",
+    "FullyConvolutional",
+    "bilinear",
+    "conv_lecun_normal",
+    "conv_transpose_lecun_normal",
+    "fully_convolutional",
+]

@@ -1,0 +1,142 @@
+"""How much of its theoretical receptive field does an output use?
+
+    python experiments/effective_receptive_field.py [--out runs/effective_receptive_field]
+
+Four networks of 3x3 convolutions and rectifiers, 16 features wide, whose theoretical fields are about as
+large: 15 plain layers; four, dilated by 1, 2, 4 and 8; six, two of them with stride 2; six, with 2x2 max
+pooling after the second and the fourth. Weights are random, of the scale that keeps the signal's, without
+biases. The gradient of the central output in the input is measured on random inputs by
+`jaxconv.effective_receptive_field` (Luo et al., arXiv:1701.04128). How much of the theoretical field an
+output uses is put in one number: the width of the smallest square, in the middle of that field, that holds
+95 % of the gradient's magnitude.
+
+Measured 2026-11-21 on a 2-core CPU, jax 0.10.2, 64 random inputs:
+
+                              theoretical    95 % of the gradient    of the area
+    15 layers                       31x31                   21x21            46%
+    dilated by 1, 2, 4, 8           31x31                   31x31           100%
+    stride 2, twice                 29x29                   27x27            87%
+    2x2 max pooling, twice          32x32                   28x28            77%
+
+Many small layers make a Gaussian of which the border of the theoretical field sees next to nothing; half of
+its area would do. Dilation reaches as far with four layers and uses all of it, unevenly: every cell is one of
+81 ways, and the grid of the dilated taps shows. Strides and poolings lie between.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+
+import jax
+import numpy as np
+from flax import nnx
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from jaxconv import ConvGeometry, effective_receptive_field, max_pool, pool_geometry, receptive_field
+from jaxconv.figures.receptive_field import draw_receptive_fields, holding_square
+from jaxconv.nn import Conv
+
+SIZE = 63  # rows and columns of the input
+FEATURES = 16
+SAMPLES = 64
+SEED = 0
+PART = 0.95
+
+# The layers of each network: (window, strides, kernel dilation) of convolutions, "pool" for 2x2 max pooling.
+NETWORKS = {
+    "15 layers": [(3, 1, 1)] * 15,
+    "dilated by 1, 2, 4, 8": [(3, 1, 1), (3, 1, 2), (3, 1, 4), (3, 1, 8)],
+    "stride 2, twice": [(3, 1, 1), (3, 2, 1), (3, 1, 1), (3, 2, 1), (3, 1, 1), (3, 1, 1)],
+    "2x2 max pooling, twice": [(3, 1, 1)] * 2 + ["pool"] + [(3, 1, 1)] * 2 + ["pool"] + [(3, 1, 1)] * 2,
+}
+
+
+@dataclass(frozen=True)
+class Found:
+    """A network's fields, in cells of the input."""
+
+    network: str
+    layers: int
+    theoretical: int
+    jump: int
+    width: int  # of the square that holds PART of the gradient
+    used: float  # its area, of the theoretical one's
+
+
+def network(layers, size: int, seed: int) -> tuple[Callable, list[ConvGeometry]]:
+    """The function, without padding, and the geometries of its layers."""
+    rngs, functions, stack = nnx.Rngs(seed), [], []
+    shape, features = (size, size), 1
+    for layer in layers:
+        if layer == "pool":
+            functions.append(partial(max_pool, window=(2, 2)))
+            stack.append(pool_geometry(shape, (2, 2), features=features))
+        else:
+            window, strides, dilation = layer
+            options = {"strides": strides, "kernel_dilation": dilation}
+            init = nnx.initializers.he_normal()
+            conv = Conv(
+                features, FEATURES, (window,) * 2, use_bias=False, kernel_init=init, rngs=rngs, **options
+            )
+            functions += [conv, nnx.relu]
+            stack.append(
+                ConvGeometry(shape, (window,) * 2, in_features=features, out_features=FEATURES, **options)
+            )
+            features = FEATURES
+        shape = stack[-1].output_shape
+    return nnx.Sequential(*functions), stack
+
+
+def measure(name: str, size: int, samples: int) -> tuple[Found, np.ndarray, tuple[range, range]]:
+    """The numbers of one network, its effective field, and where the theoretical one lies."""
+    function, stack = network(NETWORKS[name], size, SEED)
+    field = receptive_field(stack)
+    position = tuple(n // 2 for n in stack[-1].output_shape)
+    effective = effective_receptive_field(
+        function, (size, size), features=1, position=position, samples=samples, key=jax.random.key(SEED)
+    )
+    effective = np.asarray(effective)
+    place = field.interval(position)
+    width = len(holding_square(effective, place, PART)[0])
+    theoretical = field.size[0]
+    found = Found(name, len(stack), theoretical, field.jump[0], width, (width / theoretical) ** 2)
+    return found, effective, place
+
+
+def table(rows: list[Found]) -> Table:
+    """One network a row."""
+    printed = Table(title="receptive fields, in input cells", title_justify="left", box=box.SIMPLE_HEAD)
+    printed.add_column("network", no_wrap=True)
+    for heading in ("layers", "jump", "theoretical", f"{PART:.0%} of the gradient", "of the area"):
+        printed.add_column(heading, justify="right")
+    for row in rows:
+        sizes = (f"{n}x{n}" for n in (row.theoretical, row.width))
+        printed.add_row(row.network, str(row.layers), str(row.jump), *sizes, f"{row.used:.0%}")
+    return printed
+
+
+def main(out: Path, *, size: int = SIZE, samples: int = SAMPLES) -> list[Found]:
+    """Measures every network, prints the table, writes the picture and the numbers."""
+    rows, effective, places = zip(*(measure(name, size, samples) for name in NETWORKS), strict=True)
+    console = Console()
+    console.width = max(console.width, 100)
+    console.print(table(list(rows)))
+    out.mkdir(parents=True, exist_ok=True)
+    draw_receptive_fields(out / "fields.png", effective, places, list(NETWORKS), part=PART)
+    report = {"jax": jax.__version__, "size": size, "samples": samples, "networks": [asdict(r) for r in rows]}
+    (out / "fields.json").write_text(json.dumps(report))
+    console.print(f"written to {out}")
+    return list(rows)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--out", type=Path, default=Path("runs/effective_receptive_field"))
+    main(parser.parse_args().out)

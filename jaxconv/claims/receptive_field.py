@@ -1,0 +1,89 @@
+"""Receptive fields: the closed form, the lecture's numbers, and what touching every input shows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from jaxconv.claims import oracle
+from jaxconv.claims.cases import Cases, draw
+from jaxconv.claims.claim import Trial, claim, exact
+from jaxconv.geometry import ConvGeometry
+from jaxconv.receptive_field import receptive_field
+
+LAYERS = 3
+
+
+def _stacks(cases: Cases, input_dilations: tuple[int, ...], padding_modes: tuple[str, ...] = ("zeros",)):
+    """Random layers along one axis, each drawn for what the one before gives."""
+    rng = np.random.default_rng((cases.seed, len(input_dilations)))
+    for _ in range(10 * cases.trials):
+        stack: list[ConvGeometry] = []
+        while len(stack) < LAYERS:
+            fixed = {"input_shape": stack[-1].output_shape} if stack else {"input_shape": (9,)}
+            g = draw(
+                rng,
+                1,
+                **fixed,
+                input_dilation=(int(rng.choice(input_dilations)),),
+                padding_mode=str(rng.choice(padding_modes)) if fixed["input_shape"] > (1,) else "zeros",
+            )
+            stack.append(g.with_features(1, 1))
+        yield stack
+
+
+def _seen(stack: list[ConvGeometry]) -> np.ndarray:
+    """(outputs, inputs): whether the input changes the output, by the product of the dense layers."""
+    seen = np.eye(stack[0].matrix_shape[1])
+    for g in stack:
+        seen = oracle.matrix(np.ones((*g.kernel_shape, 1, 1)), g) @ seen
+    return seen > 0
+
+
+@claim(
+    "receptive-field",
+    "a receptive field holds exactly the inputs that change the output",
+    "definition of the receptive field",
+)
+def cells(cases: Cases) -> Iterator[Trial]:
+    """Stacks of strides, both dilations (so transposes too), and every padding mode."""
+    for stack in _stacks(cases, (1, 2, 3), tuple(oracle.NUMPY_MODES)):
+        field = receptive_field(stack)
+        found = np.zeros((*stack[-1].output_shape, *stack[0].input_shape), bool)
+        for output, row in enumerate(found):
+            row[list(field.cells((output,), clip=True)[0])] = True
+        yield exact(bool((found == _seen(stack)).all()), f"stack = {stack!r}")
+
+
+@claim(
+    "receptive-field-size",
+    "size = 1 + sum of (span - 1) times the strides below; jump = product of strides",
+    "Araujo, Norris & Sim, Distill 2019",
+)
+def size(cases: Cases) -> Iterator[Trial]:
+    """The closed form, against fields that were followed down tap by tap."""
+    for stack in _stacks(cases, (1,)):
+        size, jump, offset = 1, 1, 0
+        for axis in (g.axes[0] for g in stack):
+            size += (axis.span - 1) * jump
+            offset -= axis.padding[0] * jump
+            jump *= axis.stride
+        field = receptive_field(stack)
+        holds = (field.size, field.jump, field.offset) == ((size,), (jump,), (offset,))
+        yield exact(holds, f"stack = {stack!r}")
+
+
+@claim(
+    "pooling-field",
+    "a PxP pooling of a KxK convolution of stride 1 sees (P + K - 1)x(P + K - 1) cells",
+    "lecture on convolution layers, pooling",
+)
+def pooling(cases: Cases) -> Iterator[Trial]:
+    """By the field, and by counting the inputs that change an output."""
+    for p, k in ((2, 3), (3, 3), (2, 5), (4, 2), (1, 7)):
+        convolution = ConvGeometry((16, 15), (k, k))
+        stack = [convolution, ConvGeometry(convolution.output_shape, (p, p), strides=p)]
+        counted = set(_seen(stack).sum(1).tolist())
+        holds = receptive_field(stack).size == (p + k - 1,) * 2 and counted == {(p + k - 1) ** 2}
+        yield exact(holds, f"stack = {stack!r}")

@@ -1,0 +1,260 @@
+r"""Which input cells an output sees: of a stack of convolutions exactly, of any function by its gradient.
+
+Axes do not interact, in one layer or in many, so a receptive field is a box of cells, or with
+dilations a grid with holes, and all of it is said one axis at a time.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from functools import reduce
+from itertools import pairwise
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxconv.arguments import at_least_one, shape_of
+from jaxconv.axis import AxisGeometry
+from jaxconv.errors import GeometryError
+from jaxconv.geometry import ConvGeometry
+from jaxconv.pattern import reads
+
+
+@dataclass(frozen=True)
+class ReceptiveField:
+    """The receptive field of a stack; every tuple has one entry an axis. See `receptive_field`.
+
+    Attributes:
+      stack: The geometries, from the input up.
+      size: Input cells from the first to the last that one output sees, padding included. Where
+        zeros were inserted it depends on the output's phase: the largest.
+      jump: Input cells between neighbouring outputs' fields, a `Fraction` where outputs are denser
+        than inputs.
+      offset: The first cell that the first output sees, negative in the padding. (If zeros are all
+        that it sees, the next output's.)
+      center: The middle of the first output's window, which may lie between two cells.
+    """
+
+    stack: tuple[ConvGeometry, ...]
+    size: tuple[int, ...] = field(init=False)
+    jump: tuple[int | Fraction, ...] = field(init=False)
+    offset: tuple[int, ...] = field(init=False)
+    center: tuple[int | Fraction, ...] = field(init=False)
+
+    def __post_init__(self):
+        columns = zip(*(_summary(layers) for layers in self._by_axis()), strict=True)
+        for name, values in zip(_Summary._fields, columns, strict=True):
+            object.__setattr__(self, name, values)
+
+    def cells(self, output: Sequence[int], *, clip: bool = False) -> tuple[tuple[int, ...], ...]:
+        """The input cells that an output sees, on every axis; kernel dilation leaves holes.
+
+        Args:
+          output: Its index, one int an axis.
+          clip: Leave out what lies in the padding of any layer. Padding modes other than zeros
+            show cells of the map in theirs, and those are counted.
+
+        Raises:
+          GeometryError: There is no such output.
+
+        >>> atrous = receptive_field([ConvGeometry((9,), (3,), kernel_dilation=3, padding=3)])
+        >>> atrous.cells((1,)), atrous.cells((1,), clip=True)
+        (((-2, 1, 4),), ((1, 4),))
+        """
+        shape = self.stack[-1].output_shape
+        index = tuple(output)
+        if len(index) != len(shape) or not all(0 <= o < size for o, size in zip(index, shape, strict=True)):
+            raise GeometryError(f"`output` is the index of an output in {shape}, got {output}.")
+        pull = _shown_cells if clip else _unfolded_cells
+        return tuple(
+            tuple(reduce(pull, reversed(layers), np.array([o])).tolist())
+            for o, layers in zip(index, self._by_axis(), strict=True)
+        )
+
+    def interval(self, output: Sequence[int], *, clip: bool = False) -> tuple[range, ...]:
+        """From the first to the last of `cells`, on every axis; empty where there is none.
+
+        >>> receptive_field([ConvGeometry((9, 6), (3, 2), strides=2, padding=1)]).interval((1, 2))
+        (range(1, 4), range(3, 5))
+        """
+        return tuple(_hull(cells) for cells in self.cells(output, clip=clip))
+
+    def _by_axis(self) -> list[tuple[AxisGeometry, ...]]:
+        """The layers' geometries along each axis."""
+        return list(zip(*(g.axes for g in self.stack), strict=True))
+
+
+def receptive_field(stack: Sequence[ConvGeometry]) -> ReceptiveField:
+    r"""Which input cells one output of a stack of layers sees.
+
+    A pooling enters by the geometry of its windows (`jaxconv.pool_geometry`); a transposed
+    convolution by its equivalent direct one, ``g.transposed()``, whose zeros between the cells make
+    the jump a fraction. The field is found by following taps down from the output, in integers;
+    without inserted zeros it is
+
+    $$ size = 1 + \sum_l (span_l - 1) \prod_{m < l} s_m \qquad jump = \prod_l s_l $$
+
+    with $span = d(k-1)+1$. It is that of the unfolded map: what a padding mode shows beyond the
+    border counts as the cells of an input that goes on.
+
+    Args:
+      stack: The geometries, from the input up, each made for the one before: its output shape and
+        features are the next one's input.
+
+    Raises:
+      GeometryError: The stack is empty, or two neighbours do not fit; the message names both.
+      TypeError: What is stacked is no geometry.
+
+    References:
+      Araujo, Norris & Sim, "Computing receptive fields of convolutional neural networks", Distill
+      2019; lecture on convolution layers, pooling.
+
+    A 2x2 pooling of a 3x3 convolution sees (P + K - 1) cells on each axis, 4x4:
+
+    >>> from jaxconv import pool_geometry
+    >>> field = receptive_field([ConvGeometry((8, 8), (3, 3)), pool_geometry((6, 6), (2, 2))])
+    >>> field.size, field.jump, field.offset
+    ((4, 4), (2, 2), (0, 0))
+
+    The transpose of a strided convolution, whose outputs take turns to see one or two cells:
+
+    >>> up = ConvGeometry((7,), (3,), strides=2).transposed()
+    >>> field = receptive_field([up])
+    >>> field.jump, [field.cells((o,))[0] for o in range(4)]
+    ((Fraction(1, 2),), [(-1, 0), (0,), (0, 1), (1,)])
+    """
+    if isinstance(stack, ConvGeometry):
+        raise TypeError(f"`stack` is a list of geometries, got a single one; write [{stack!r}].")
+    layers = tuple(stack)
+    if not layers:
+        raise GeometryError("`stack` needs at least one geometry, got none.")
+    for layer in layers:
+        if not isinstance(layer, ConvGeometry):
+            raise TypeError(f"`stack` holds ConvGeometry objects, got {layer!r}.")
+    for number, (below, above) in enumerate(pairwise(layers)):
+        gives = (*below.output_shape, below.out_features)
+        takes = (*above.input_shape, above.in_features)
+        if gives != takes:
+            raise GeometryError(
+                f"layer {number} gives (*output_shape, features) = {gives}, but layer {number + 1} takes "
+                f"{takes}; make each geometry for the output of the one before. Got {below} and {above}."
+            )
+    return ReceptiveField(layers)
+
+
+class _Summary(NamedTuple):
+    """`ReceptiveField` on one axis."""
+
+    size: int
+    jump: int | Fraction
+    offset: int
+    center: int | Fraction
+
+
+def _summary(layers: tuple[AxisGeometry, ...]) -> _Summary:
+    jump, center, period = Fraction(1), Fraction(0), 1
+    for axis in reversed(layers):  # an output at `center + o jump`, in cells of the layers passed so far
+        scale = Fraction(axis.stride, axis.input_dilation)
+        middle = Fraction(axis.span - 1, 2) - axis.padding[0]
+        center = center * scale + middle / axis.input_dilation
+        jump *= scale
+        period = math.lcm(period, jump.denominator)  # after so many outputs the pattern repeats
+    phases = range(min(period, layers[-1].out_size))
+    hulls = [_hull(reduce(_unfolded_cells, reversed(layers), np.array([o]))) for o in phases]
+    offset = next((hull.start for hull in hulls if hull), 0)
+    return _Summary(max(map(len, hulls)), _plain(jump), offset, _plain(center))
+
+
+def _unfolded_cells(outputs: np.ndarray, axis: AxisGeometry) -> np.ndarray:
+    """The cells that some outputs of a layer see, sorted, on an axis that goes on beyond its ends."""
+    if not outputs.size:
+        return outputs
+    starts = outputs * axis.stride - axis.padding[0]
+    seen = np.zeros(int(starts[-1] - starts[0]) + axis.span, bool)
+    for tap in range(axis.kernel):
+        seen[starts - starts[0] + tap * axis.dilation] = True
+    stretched = np.flatnonzero(seen) + starts[0]
+    return stretched[stretched % axis.input_dilation == 0] // axis.input_dilation
+
+
+def _shown_cells(outputs: np.ndarray, axis: AxisGeometry) -> np.ndarray:
+    """The cells of the map itself that some outputs of a layer see, sorted."""
+    out, _, cell = reads(axis)
+    return np.unique(cell[np.isin(out, outputs)])
+
+
+def _hull(cells) -> range:
+    return range(int(cells[0]), int(cells[-1]) + 1) if len(cells) else range(0)
+
+
+def _plain(number: Fraction) -> int | Fraction:
+    return int(number) if number.denominator == 1 else number
+
+
+def effective_receptive_field(
+    function: Callable[[jax.Array], jax.Array],
+    input_shape: Sequence[int],
+    *,
+    features: int,
+    key: jax.Array,
+    position: Sequence[int] | None = None,
+    samples: int = 32,
+    dtype=jnp.float32,
+) -> jax.Array:
+    r"""How much each input cell moves one output: the mean magnitude of its gradient.
+
+    $\mathrm{mean}_x \sum_c | \partial \sum_j y_{p,j} / \partial x_{q,c} |$ at every cell $q$, over
+    normally distributed inputs. The theoretical field says which of these can be other than 0.
+
+    Args:
+      function: ``(samples, *input_shape, features)`` to ``(samples, *output_shape, any)``, such as a
+        flax.nnx model; it treats samples one by one.
+      input_shape: Spatial shape of its input.
+      features: Of its input.
+      key: Of the random inputs.
+      position: Index $p$ of the output; the central one by default.
+      samples: Inputs that the mean is over.
+      dtype: Of the inputs.
+
+    Returns:
+      An array of `input_shape`.
+
+    Raises:
+      GeometryError: The function's result is no such map, or has no such position.
+      TypeError: `dtype` is not real and floating.
+
+    References:
+      Luo, Li, Urtasun & Zemel, arXiv:1701.04128.
+
+    A box filter uses all cells alike, and two of them the central one most:
+
+    >>> from jaxconv import conv
+    >>> box = lambda x: conv(x, jnp.ones((3, 1, 1), x.dtype), padding=1)
+    >>> measure = lambda f: effective_receptive_field(f, (7,), features=1, key=jax.random.key(0))
+    >>> measure(box).tolist()
+    [0.0, 0.0, 1.0, 1.0, 1.0, 0.0, 0.0]
+    >>> measure(lambda x: box(box(x))).tolist()
+    [0.0, 1.0, 2.0, 3.0, 2.0, 1.0, 0.0]
+    """
+    shape = shape_of("input_shape", input_shape)
+    batch = at_least_one("samples", samples)
+    if not jnp.issubdtype(dtype, jnp.floating):
+        raise TypeError(f"`dtype` must be real and floating, to have a gradient; got {jnp.dtype(dtype)}.")
+    x = jax.random.normal(key, (batch, *shape, at_least_one("features", features)), dtype)
+    found = jax.eval_shape(function, x).shape
+    if len(found) != x.ndim or found[0] != batch:
+        wanted = ", ".join([str(batch), *("output size",) * len(shape), "features"])
+        raise GeometryError(f"`function` must return a feature map ({wanted}), got {found}.")
+    index = tuple(n // 2 for n in found[1:-1]) if position is None else tuple(position)
+    if len(index) != len(shape) or not all(0 <= p < n for p, n in zip(index, found[1:-1], strict=True)):
+        raise GeometryError(f"`position` is the index of an output in {found[1:-1]}, got {position}.")
+
+    def output(x):
+        return function(x)[(slice(None), *index)].sum()  # of all samples: each has a gradient of its own
+
+    return jax.jit(lambda x: abs(jax.grad(output)(x)).sum(-1).mean(0))(x)
