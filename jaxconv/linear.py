@@ -10,6 +10,7 @@ import jax.numpy as jnp
 from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir
 
+from jaxconv.geometry import ConvGeometry
 from jaxconv.meshes import vary_alike
 
 
@@ -24,21 +25,23 @@ def linear_transpose(function: Callable, shape: tuple[int, ...], y: jax.Array) -
     return result
 
 
-def linear_pair(name: str, function: Callable, transpose: Callable) -> tuple[Primitive, Primitive]:
+def linear_pair(
+    name: str, function: Callable, transpose: Callable, batch_axis: Callable[[ConvGeometry], int]
+) -> tuple[Primitive, Primitive]:
     """A linear function and its transpose, both written out, as primitives that derive to each other.
 
-    Each takes one array and the static keyword `geometry`, and keeps what follows the leading
-    ``1 + geometry.ndim`` axes as it is: there, vmap puts another.
+    Each takes one array and the static keyword `geometry`, and any number of axes from `batch_axis`
+    on, which it keeps as they are: there, vmap puts another.
     """
     pair = Primitive(name), Primitive(f"{name}_transpose")
     for member, other, code in zip(pair, pair[::-1], (function, transpose), strict=True):
-        _register(member, other, jax.jit(code, static_argnames="geometry"))
+        _register(member, other, jax.jit(code, static_argnames="geometry"), batch_axis)
     return pair
 
 
-def _register(member: Primitive, other: Primitive, function: Callable) -> None:
+def _register(member: Primitive, other: Primitive, function: Callable, batch_axis: Callable) -> None:
     def batched(arrays, dims, *, geometry):
-        axis = 1 + geometry.ndim
+        axis = batch_axis(geometry)
         return member.bind(jnp.moveaxis(arrays[0], dims[0], axis), geometry=geometry), axis
 
     member.def_impl(function)

@@ -122,7 +122,7 @@ def _collect(values, geometry: ConvGeometry):
     return lax.map(collect_slot, (values, _filled(geometry)))
 
 
-SPREAD, COLLECT = linear_pair("jaxconv_matrix_spread", _spread, _collect)
+SPREAD, COLLECT = linear_pair("jaxconv_matrix_spread", _spread, _collect, lambda g: 1 + g.ndim)
 
 
 def _spread_slot(taps, filled, g: ConvGeometry):
