@@ -23,11 +23,26 @@ _LAZY = {
     "ConvMatrixOperator": "jaxconv.operators",
     "ConvOperator": "jaxconv.operators",
     "RELATIONSHIPS": "jaxconv.relationships",
+    "binomial_filter": "jaxconv.filters",
+    "box_filter": "jaxconv.filters",
+    "convolve": "jaxconv.filters",
+    "correlate": "jaxconv.filters",
+    "edge_filter": "jaxconv.filters",
+    "filter_kernel": "jaxconv.filters",
+    "fold": "jaxconv.unfolding",
+    "gaussian_filter": "jaxconv.filters",
+    "sharpen_filter": "jaxconv.filters",
+    "sobel_filter": "jaxconv.filters",
     "symbols": "jaxconv.symbolic",
+    "unfold": "jaxconv.unfolding",
+    "unfold_geometry": "jaxconv.unfolding",
+    "unfold_matrix": "jaxconv.unfolding",
     "verify": "jaxconv.claims",
 }
 
-_ROOMS = ("claims", "figures", "models", "nn", "operators", "relationships", "segmentation")
+_ROOMS = (
+    "claims", "figures", "filters", "models", "nn", "operators", "relationships", "segmentation", "unfolding",
+)  # fmt: skip
 
 __all__ = [
     "CONV_KERNEL_VJP_METHODS",
