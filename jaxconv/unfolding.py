@@ -262,7 +262,7 @@ def _taken(x: jax.Array, g: ConvGeometry) -> jax.Array:
 
 
 def _added(patches: jax.Array, g: ConvGeometry) -> jax.Array:
-    """``(N, *output_shape, taps * features)`` to ``(N, *input_shape, features)``; 16-bit floats round once."""
+    """``(N, *output_shape, taps * features)`` to ``(N, *input_shape, features)``, rounded once."""
     unfolded = _at_once if _few_taps(g) and not _in_runs(g) else _axis_by_axis
     dtype = patches.dtype
     work = accumulator(dtype) if jnp.issubdtype(dtype, jnp.inexact) else dtype

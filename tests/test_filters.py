@@ -23,7 +23,9 @@ from jaxconv import (
     gaussian_filter,
     sharpen_filter,
     sobel_filter,
+    verify,
 )
+from jaxconv.claims import filters as filter_claims
 
 NDIMAGE = {"zeros": "constant", "circular": "wrap", "reflect": "mirror", "replicate": "nearest"}
 SHAPES = [((9,), (3,)), ((9,), (4,)), ((8, 7), (3, 2)), ((7, 6), (3, 5)), ((5, 6, 4), (2, 3, 3))]
@@ -134,9 +136,15 @@ def test_the_matrix():
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16", "complex128"])
 @pytest.mark.parametrize(
     "make",
-    [lambda d: box_filter((3, 2), d), lambda d: gaussian_filter((3, 2), 1.0, d), lambda d: sobel_filter(1, 2, d),
-     lambda d: edge_filter(2, d), lambda d: sharpen_filter(2, d), lambda d: binomial_filter((3, 2), d)],
-)  # fmt: skip
+    [
+        lambda dtype: box_filter((3, 2), dtype),
+        lambda dtype: gaussian_filter((3, 2), 1.0, dtype),
+        lambda dtype: binomial_filter((3, 2), dtype),
+        lambda dtype: sobel_filter(1, 2, dtype),
+        lambda dtype: edge_filter(2, dtype),
+        lambda dtype: sharpen_filter(2, dtype),
+    ],
+)
 def test_dtypes(make, dtype):
     x = jnp.asarray(numbers((6, 5, 2)), dtype)
     y = jax.jit(correlate)(x, make(dtype))
@@ -182,3 +190,21 @@ def test_bad_arguments():
 def test_names_are_public():
     names = ["binomial", "box", "edge", "gaussian", "sharpen", "sobel"]
     assert {"correlate", "convolve", "filter_kernel", *(f"{n}_filter" for n in names)} <= set(jaxconv.__all__)
+
+
+@pytest.mark.parametrize("name", ["convolution-commutes", "convolution-associates"])
+def test_the_claims_fail_without_the_flip(monkeypatch, name):
+    assert verify(name, trials=2).ok
+    monkeypatch.setattr(filter_claims, "convolve", correlate)
+    assert not verify(name, trials=2).ok
+
+
+def test_the_claims_fail_for_other_numbers(monkeypatch):
+    names = ["lecture-filters", "boundary", "gaussians", "correlation-does-not"]
+    assert verify(names).ok
+    monkeypatch.setattr(filter_claims, "box_filter", lambda *args: 1.01 * box_filter(*args))
+    monkeypatch.setattr(
+        filter_claims, "binomial_filter", lambda shape, dtype: gaussian_filter(shape, 0.7, dtype)
+    )
+    monkeypatch.setattr(filter_claims, "correlate", convolve)
+    assert not any(row.ok for row in verify(names).rows)

@@ -21,7 +21,9 @@ from jaxconv import (
     unfold,
     unfold_geometry,
     unfold_matrix,
+    verify,
 )
+from jaxconv.claims import backward, unfolding
 
 # input_shape, window, options
 CASES = [
@@ -293,3 +295,22 @@ def test_a_batch_over_devices_stays_there():
 
 def test_names_are_public():
     assert {"fold", "unfold", "unfold_geometry", "unfold_matrix"} <= set(jaxconv.__all__)
+
+
+@pytest.mark.parametrize(
+    ("names", "target", "wrong"),
+    [
+        (["unfold", "gemm"], (unfolding, "unfold"), lambda *args, **kw: -unfold(*args, **kw)),
+        (["fold", "gemm"], (unfolding, "fold"), lambda *args, **kw: 1.001 * fold(*args, **kw)),
+        (["unfold-matrix"], (unfolding, "_units"), lambda g: right_units(g)[:, ::-1]),
+        (["backward-input", "backward-input-strides"], (backward, "_flipped"), lambda k: k.swapaxes(-1, -2)),
+        (["backward-kernel", "backward-kernel-strides"], (backward, "_features_as_maps"), lambda x: -right(x)),
+    ],
+)  # fmt: skip
+def test_broken_claims_fail(monkeypatch, names, target, wrong):
+    assert verify(names, trials=3).ok
+    monkeypatch.setattr(*target, wrong)
+    assert not any(row.ok for row in verify(names, trials=3).rows)
+
+
+right_units, right = unfolding._units, backward._features_as_maps
