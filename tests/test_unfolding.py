@@ -304,7 +304,7 @@ def test_names_are_public():
         (["fold", "gemm"], (unfolding, "fold"), lambda *args, **kw: 1.001 * fold(*args, **kw)),
         (["unfold-matrix"], (unfolding, "_units"), lambda g: right_units(g)[:, ::-1]),
         (["backward-input", "backward-input-strides"], (backward, "_flipped"), lambda k: k.swapaxes(-1, -2)),
-        (["backward-kernel", "backward-kernel-strides"], (backward, "_features_as_maps"), lambda x: -right(x)),
+        (["backward-kernel", "backward-kernel-strides"], (backward, "_features_as_maps"), lambda x: -maps(x)),
     ],
 )  # fmt: skip
 def test_broken_claims_fail(monkeypatch, names, target, wrong):
@@ -313,4 +313,4 @@ def test_broken_claims_fail(monkeypatch, names, target, wrong):
     assert not any(row.ok for row in verify(names, trials=3).rows)
 
 
-right_units, right = unfolding._units, backward._features_as_maps
+right_units, maps = unfolding._units, backward._features_as_maps
