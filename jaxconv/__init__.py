@@ -27,20 +27,36 @@ _LAZY = {
     "ConvOperator": "jaxconv.operators",
     "RELATIONSHIPS": "jaxconv.relationships",
     "avg_pool": "jaxconv.pooling",
+    "binomial_filter": "jaxconv.filters",
+    "box_filter": "jaxconv.filters",
     "conv_to_dense": "jaxconv.dense",
+    "convolve": "jaxconv.filters",
+    "correlate": "jaxconv.filters",
     "dense_to_conv": "jaxconv.dense",
+    "edge_filter": "jaxconv.filters",
+    "filter_kernel": "jaxconv.filters",
+    "fold": "jaxconv.unfolding",
     "fully_convolutional": "jaxconv.nn",
+    "gaussian_filter": "jaxconv.filters",
     "lp_pool": "jaxconv.pooling",
     "max_pool": "jaxconv.pooling",
     "pool_geometry": "jaxconv.pooling",
     "pool_matrix": "jaxconv.pooling",
+    "sharpen_filter": "jaxconv.filters",
     "sliding_windows": "jaxconv.dense",
+    "sobel_filter": "jaxconv.filters",
     "symbols": "jaxconv.symbolic",
+    "unfold": "jaxconv.unfolding",
+    "unfold_geometry": "jaxconv.unfolding",
+    "unfold_matrix": "jaxconv.unfolding",
     "unpool": "jaxconv.pooling",
     "verify": "jaxconv.claims",
 }
 
-_ROOMS = ("claims", "figures", "models", "nn", "operators", "relationships", "segmentation")
+_ROOMS = (
+    "claims", "dense", "figures", "filters", "interop", "models", "nn", "operators", "pooling", "relationships",
+    "resizing", "segmentation", "unfolding",
+)  # fmt: skip
 
 __all__ = [
     "CONV_KERNEL_VJP_METHODS",

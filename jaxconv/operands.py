@@ -58,6 +58,20 @@ def check_map(name: str, shape: tuple[int, ...], spatial: tuple[int, ...], featu
         )
 
 
+def split_map(name: str, shape: tuple[int, ...], n: int, because: str):
+    """The batch and the spatial part, of `n` axes, of a feature map's shape.
+
+    Raises:
+      GeometryError: There are too few axes; `because` names what asks for so many.
+    """
+    if len(shape) < n + 1:
+        raise GeometryError(
+            f"{because} has {n} spatial axes, so `{name}` must be (*batch, *spatial, features) with at "
+            f"least {n + 1} axes, got {tuple(shape)}."
+        )
+    return tuple(shape[: -n - 1]), tuple(shape[-n - 1 : -1])
+
+
 def check_option(name: str, value, options: tuple[str, ...]) -> None:
     """The value is one of the options.
 

@@ -13,14 +13,17 @@ from jax.typing import DTypeLike
 
 from jaxconv.arguments import at_least_one
 from jaxconv.claims import (
+    backward,
     dense,
     figures,
+    filters,
     lectures,
     pooling,
     products,
     receptive_field,
     sizes,
     transposes,
+    unfolding,
 )
 from jaxconv.claims.cases import KINDS, Cases
 from jaxconv.claims.claim import REGISTERED, Claim
@@ -32,7 +35,19 @@ __all__ = ["CLAIMS", "Report", "Row", "verify"]
 # Importing a topic registered its claims; they are tried in this order.
 _TOPICS = [
     topic.__name__
-    for topic in (sizes, products, transposes, pooling, dense, receptive_field, figures, lectures)
+    for topic in (
+        sizes,
+        products,
+        transposes,
+        unfolding,
+        backward,
+        pooling,
+        dense,
+        filters,
+        receptive_field,
+        figures,
+        lectures,
+    )
 ]
 CLAIMS: dict[str, Claim] = dict(
     sorted(REGISTERED.items(), key=lambda item: _TOPICS.index(item[1].check.__module__))

@@ -26,6 +26,7 @@ from jaxconv.operands import (
     check_option,
     check_precision,
     check_result_dtype,
+    split_map,
 )
 
 CONV_METHODS: tuple[str, ...] = tuple(CONV)
@@ -295,12 +296,7 @@ def _split(name: str, shape: tuple[int, ...], n: int) -> tuple[tuple[int, ...], 
             f"the kernel must be (*kernel_shape, in // groups, out) with at least one spatial axis, "
             f"got {n + 2} axes."
         )
-    if len(shape) < n + 1:
-        raise GeometryError(
-            f"the kernel has {n} spatial axes, so `{name}` must be (*batch, *spatial, features) with at "
-            f"least {n + 1} axes, got {shape}."
-        )
-    return shape[: -n - 1], shape[-n - 1 : -1]
+    return split_map(name, shape, n, "the kernel")
 
 
 def _merged(x: jax.Array, batch: tuple[int, ...]) -> jax.Array:

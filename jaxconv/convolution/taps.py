@@ -18,10 +18,10 @@ def conv(x: jax.Array, kernel: jax.Array, g: ConvGeometry, precision) -> jax.Arr
     """``(N, *input_shape, in)`` and the kernel to ``(N, *output_shape, out)``."""
     x = _in_groups(stretch_and_pad(x, g), g)
     kernel = kernel.reshape(-1, g.in_features // g.feature_group_count, *_grouped_outputs(g))
-    corners = _corners(g)
+    corners = tap_corners(g)
 
     def term(corner, weights):
-        return over_features(_shifted(x, corner, g), weights, precision)
+        return over_features(tap_cells(x, corner, g), weights, precision)
 
     y = term(corners[0].tolist(), kernel[0])
     if len(corners) <= UNROLLED:
@@ -36,12 +36,12 @@ def conv_kernel_vjp(x: jax.Array, y: jax.Array, g: ConvGeometry, precision) -> j
     """``(N, *input_shape, in)`` and ``(N, *output_shape, out)`` to the kernel's shape."""
     x, y = _in_groups(stretch_and_pad(x, g), g), _in_groups(y, g)
     depthwise = x.shape[-1] == y.shape[-1] == 1
-    corners = _corners(g)
+    corners = tap_corners(g)
 
     rows = max(min(ADDED_ROWS, ADDED // len(corners)), 1)
 
     def entries(corner):
-        read = _shifted(x, corner, g)
+        read = tap_cells(x, corner, g)
         return _summed_product(read, y, rows)[None] if depthwise else over_positions(read, y, precision)
 
     if len(corners) <= UNROLLED:
@@ -76,18 +76,19 @@ def _grouped_outputs(g: ConvGeometry) -> tuple[int, int]:
     return g.feature_group_count, g.out_features // g.feature_group_count
 
 
-def _corners(g: ConvGeometry) -> np.ndarray:
+def tap_corners(g: ConvGeometry) -> np.ndarray:
     """The first padded cell that each tap reads."""
     return np.array(list(np.ndindex(*g.kernel_shape)), np.int32) * np.array(g.kernel_dilation, np.int32)
 
 
-def _shifted(x: jax.Array, corner, g: ConvGeometry) -> jax.Array:
+def tap_cells(x: jax.Array, corner, g: ConvGeometry) -> jax.Array:
     """The cells that one tap reads: every stride-th from its corner on."""
-    for dimension, (first, axis) in enumerate(zip(corner, g.axes, strict=True), start=1):
-        length = (axis.out_size - 1) * axis.stride + 1
-        if isinstance(first, int):
-            x = lax.slice_in_dim(x, first, first + length, axis.stride, dimension)
-        else:
-            x = lax.dynamic_slice_in_dim(x, first, length, dimension)
-            x = lax.slice_in_dim(x, 0, length, axis.stride, dimension)
-    return x
+    rest = x.ndim - g.ndim - 1
+    lengths = [(axis.out_size - 1) * axis.stride + 1 for axis in g.axes]
+    strides = (1, *g.strides, *[1] * rest)
+    if isinstance(corner, list):  # one slice, whose transpose is one pad
+        stop = [first + length for first, length in zip(corner, lengths, strict=True)]
+        return lax.slice(x, (0, *corner, *[0] * rest), (x.shape[0], *stop, *x.shape[g.ndim + 1 :]), strides)
+    for dimension, (first, length) in enumerate(zip(corner, lengths, strict=True), start=1):
+        x = lax.dynamic_slice_in_dim(x, first, length, dimension)
+    return lax.slice(x, (0,) * x.ndim, x.shape, strides)
