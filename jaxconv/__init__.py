@@ -54,8 +54,8 @@ _LAZY = {
 }
 
 _ROOMS = (
-    "claims", "dense", "figures", "filters", "interop", "models", "nn", "operators", "pooling", "relationships",
-    "resizing", "segmentation", "unfolding",
+    "claims", "dense", "figures", "filters", "interop", "models", "nn", "operators", "pooling",
+    "relationships", "resizing", "segmentation", "unfolding",
 )  # fmt: skip
 
 __all__ = [
