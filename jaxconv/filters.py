@@ -227,7 +227,7 @@ def gaussian_filter(
     a cell where one of shape ``(k, k)`` costs k squared.
 
     Args:
-      shape: Of the filter; three sigma on either side hold all but a thousandth.
+      shape: Of the filter; three sigma on either side of an axis hold 99.7% of it.
       sigma: Standard deviation in cells, one for all axes or one an axis.
       dtype: Of the weights.
 
