@@ -22,12 +22,25 @@ __version__ = "0.1.0"
 _LAZY = {
     "ConvMatrixOperator": "jaxconv.operators",
     "ConvOperator": "jaxconv.operators",
+    "Convolution": "jaxconv.interop",
     "RELATIONSHIPS": "jaxconv.relationships",
+    "from_equinox": "jaxconv.interop",
+    "from_flax": "jaxconv.interop",
+    "from_keras": "jaxconv.interop",
+    "from_lax_conv": "jaxconv.interop",
+    "from_lax_conv_transpose": "jaxconv.interop",
+    "from_torch": "jaxconv.interop",
     "symbols": "jaxconv.symbolic",
+    "to_equinox": "jaxconv.interop",
+    "to_flax": "jaxconv.interop",
+    "to_keras": "jaxconv.interop",
+    "to_lax_conv": "jaxconv.interop",
+    "to_lax_conv_transpose": "jaxconv.interop",
+    "to_torch": "jaxconv.interop",
     "verify": "jaxconv.claims",
 }
 
-_ROOMS = ("claims", "figures", "models", "nn", "operators", "relationships", "segmentation")
+_ROOMS = ("claims", "figures", "interop", "models", "nn", "operators", "relationships", "segmentation")
 
 __all__ = [
     "CONV_KERNEL_VJP_METHODS",
