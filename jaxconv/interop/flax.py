@@ -77,24 +77,16 @@ def from_flax(layer) -> Convolution:
 
 
 def _read_padding(padding, spans, input_dilation):
-    """Padding and its mode as here. nnx.Conv fills borders before it inserts zeros, this library after."""
+    """Padding and its mode as here."""
     if not isinstance(padding, str):
         return padding, "zeros"
-    if padding == "CAUSAL":
-        if len(spans) > 1:
-            raise GeometryError("nnx.Conv itself refuses 'CAUSAL' padding on more than one axis.")
-        return ((input_dilation[0] * (spans[0] - 1), 0),), "zeros"
-    if padding not in _MODES:
-        if max(input_dilation) > 1 and padding.upper() != "VALID":
-            raise GeometryError(f"nnx.Conv itself refuses {padding!r} padding beside input_dilation.")
-        return padding.upper(), "zeros"
-    if padding == "CIRCULAR" and max(input_dilation) > 1:
-        raise GeometryError(
-            "nnx.Conv wraps the input before it inserts zeros: beside input_dilation, no circular padding "
-            "of the stretched input is the same."
-        )
-    cells = zip(_border(spans), input_dilation, strict=True)
-    return tuple((low * f, high * f) for (low, high), f in cells), _MODES[padding]
+    if max(input_dilation) > 1:
+        raise GeometryError(f"nnx.Conv itself refuses words beside input_dilation, got {padding!r} padding.")
+    if padding in _MODES:
+        return _border(spans), _MODES[padding]
+    if padding == "CAUSAL" and len(spans) > 1:
+        raise GeometryError("nnx.Conv itself refuses 'CAUSAL' padding on more than one axis.")
+    return padding.upper(), "zeros"
 
 
 def _border(spans) -> tuple[tuple[int, int], ...]:
@@ -195,9 +187,10 @@ def _forward(layer: Convolution) -> dict:
         words = {mode: word for word, mode in _MODES.items()}
         refuse("nnx.Conv", (f"{layer.padding_mode} padding", layer.padding_mode not in words))
         padding = words[layer.padding_mode]
-        if layer.padding != _read_padding(padding, layer.spans, layer.input_dilation)[0]:
+        if max(layer.input_dilation) > 1 or layer.padding != _border(layer.spans):
             raise GeometryError(
-                f"nnx.Conv's {padding!r} always pads ((span - 1) // 2, span // 2): use jnp.pad first"
+                f"nnx.Conv's {padding!r} always pads ((span - 1) // 2, span // 2), without input_dilation: "
+                "use jnp.pad first"
             )
     return {
         "padding": padding,

@@ -57,8 +57,8 @@ def from_keras(layer) -> Convolution:
             f"its activation {getattr(layer.activation, '__name__', layer.activation)!r} is no part of a "
             "convolution: set `layer.activation = None` and apply it afterwards."
         )
-    kernel = jnp.array(ops.convert_to_numpy(layer.kernel))
-    bias = None if layer.bias is None else jnp.array(ops.convert_to_numpy(layer.bias))
+    read = lambda numbers: jnp.array(ops.convert_to_numpy(ops.convert_to_tensor(numbers)))  # noqa: E731
+    kernel, bias = read(layer.kernel), None if layer.bias is None else read(layer.bias)
     s, d = layer.strides, layer.dilation_rate
     if "Transpose" in type(layer).__name__:
         spans = [d * (k - 1) + 1 for k, d in zip(layer.kernel_size, d, strict=True)]
