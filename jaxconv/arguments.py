@@ -84,6 +84,19 @@ def per_axis(name: str, value: Ints, n: int, least: int = 1) -> tuple[int, ...]:
     return values
 
 
+def check_output_padding(cells: int, stride: int) -> None:
+    """An output padding picks one of the input sizes that share an output.
+
+    Raises:
+      GeometryError: There are fewer of them.
+    """
+    if cells >= stride:
+        raise GeometryError(
+            f"`output_padding` picks one of the {stride} input sizes that share an output: it must lie in "
+            f"[0, strides) = [0, {stride}), got {cells}."
+        )
+
+
 def shape_of(name: str, value, n: int | None = None) -> tuple[int, ...]:
     """A spatial shape, of `n` axes if that is given; a bare int is none."""
     shape = _ints(name, value)

@@ -2,56 +2,60 @@
 
 from __future__ import annotations
 
-from jaxconv.geometry import ConvGeometry
+import jax
 
-_LETTERS = {1: "W", 2: "HW", 3: "DHW"}
+from jaxconv.errors import GeometryError
+from jaxconv.geometry import ConvGeometry
+from jaxconv.interop import Convolution, equinox, flax, keras, lax, torch
+from jaxconv.interop.call import Call, Name
+
+_NUMPY_MODES = {"circular": "wrap", "reflect": "reflect", "replicate": "edge"}
 
 
 def calls(g: ConvGeometry) -> dict[str, str]:
-    """Python for the convolution `g` in lax, flax.nnx and torch, on ``x`` and ``kernel``.
+    """Python for the convolution `g` in other libraries, on ``x`` and ``kernel``.
 
     Where a library has no equivalent, a comment says what is missing.
 
     >>> for library, code in calls(ConvGeometry((6,), (3,), strides=2, padding=1)).items():
     ...     print(f"{library}: {code}")
-    lax: lax.conv_general_dilated(x, kernel, (2,), ((1, 1),), dimension_numbers=("NWC", "WIO", "NWC"))
+    lax: lax.conv_general_dilated(x, kernel, (2,), ((1, 1),), dimension_numbers=('NWC', 'WIO', 'NWC'))
     flax: nnx.Conv(1, 1, (3,), (2,), padding=((1, 1),), use_bias=False, rngs=rngs)
     torch: nn.Conv1d(1, 1, (3,), (2,), padding=(1,), bias=False)
+    keras: # Keras has no padding in cells: use layers.ZeroPadding first, then 'valid'
+    equinox: eqx.nn.Conv1d(1, 1, (3,), (2,), padding=((1, 1),), use_bias=False, key=key)
     """
-    return {"lax": _lax(g), "flax": _flax(g), "torch": _torch(g)}
+    return {"lax": _lax(g), "flax": _flax(g)} | _layers(g, transposed=False)
 
 
 def transposed_calls(g: ConvGeometry) -> dict[str, str]:
     """Python for the transpose of `g`, on ``y`` and the forward ``kernel``.
+
+    Equinox's kernel is the direct convolution's, as `jaxconv.to_equinox` makes it.
 
     >>> code = transposed_calls(ConvGeometry((6,), (3,), strides=2, padding=1))
     >>> print(code["flax"])
     nnx.ConvTranspose(1, 1, (3,), (2,), padding=((1, 2),), transpose_kernel=True, use_bias=False, rngs=rngs)
     >>> print(code["torch"])
     nn.ConvTranspose1d(1, 1, (3,), (2,), padding=(1,), output_padding=(1,), bias=False)
+    >>> print(transposed_calls(ConvGeometry((6,), (3,), strides=2, padding="SAME"))["keras"])
+    layers.Conv1DTranspose(1, (3,), (2,), padding='same', use_bias=False)
     """
-    return {"lax": _lax_transposed(g), "flax": _flax_transposed(g), "torch": _torch_transposed(g)}
+    layer = _layer(g, transposed=True)
+    return {"lax": _lax_transposed(g), "flax": _written(flax.call, layer)} | _layers(g, transposed=True)
 
 
-def _options(**options) -> str:
-    """Keyword arguments, those left out that say nothing."""
-    return "".join(
-        f", {name}={value!r}"
-        for name, value in options.items()
-        if value not in (None, 1) and set(_flat(value)) != {1}
-    )
+def _layer(g: ConvGeometry, transposed: bool = False) -> Convolution:
+    """The layer of a geometry, without numbers."""
+    kernel = jax.ShapeDtypeStruct(g.kernel_array_shape, "float32")
+    a = g.output_padding if transposed else None
+    return Convolution(kernel, transposed=transposed, output_padding=a, **g.arguments)
 
 
-def _flat(value) -> tuple:
-    return value if isinstance(value, tuple) else (value,)
-
-
-def _dimension_numbers(g: ConvGeometry) -> str:
-    axes = _LETTERS.get(g.ndim, "0123456789"[: g.ndim])
-    return f'("N{axes}C", "{axes}IO", "N{axes}C")'
-
-
-_NUMPY_MODES = {"circular": "wrap", "reflect": "reflect", "replicate": "edge"}
+def _layers(g: ConvGeometry, transposed: bool) -> dict[str, str]:
+    """Of the libraries that have layers only, whose padding modes may depend on the input's size."""
+    layer, libraries = _layer(g, transposed), {"torch": torch, "keras": keras, "equinox": equinox}
+    return {name: _written(library.call, layer, g.input_shape) for name, library in libraries.items()}
 
 
 def _padded(g: ConvGeometry) -> tuple[str, ConvGeometry]:
@@ -70,109 +74,36 @@ def _padded(g: ConvGeometry) -> tuple[str, ConvGeometry]:
     return x, g.prepadded()
 
 
+def _written(code, *arguments) -> str:
+    """What `code` writes, or a comment with the reason why it cannot."""
+    try:
+        return str(code(*arguments))
+    except GeometryError as error:
+        return f"# {error}"
+
+
 def _lax(g: ConvGeometry) -> str:
     x, g = _padded(g)
-    options = _options(
-        lhs_dilation=g.input_dilation,
-        rhs_dilation=g.kernel_dilation,
-        feature_group_count=g.feature_group_count,
-    )
-    return (
-        f"lax.conv_general_dilated({x}, kernel, {g.strides}, {g.padding}{options}, "
-        f"dimension_numbers={_dimension_numbers(g)})"
-    )
+    return _lax_call("lax.conv_general_dilated", x, lax.conv_arguments(_layer(g)))
 
 
 def _lax_transposed(g: ConvGeometry) -> str:
-    if g.padding_mode != "zeros" or g.feature_group_count > 1 or max(g.input_dilation) > 1:
+    try:
+        return _lax_call("lax.conv_transpose", "y", lax.conv_transpose_arguments(_layer(g, transposed=True)))
+    except GeometryError:  # the transpose of what it can write
         shape = f"(N, {', '.join(map(str, g.input_shape))}, {g.in_features})"
         return f"jax.linear_transpose(lambda x: {_lax(g)}, jax.ShapeDtypeStruct({shape}, y.dtype))(y)[0]"
-    options = _options(rhs_dilation=g.kernel_dilation)
-    return (
-        f"lax.conv_transpose(y, kernel, {g.strides}, {g.transposed().padding}{options}, "
-        f"dimension_numbers={_dimension_numbers(g)}, transpose_kernel=True)"
-    )
+
+
+def _lax_call(name: str, x: str, arguments: dict) -> str:
+    strides, padding, *_ = arguments.values()
+    options = dict(list(arguments.items())[2:])
+    return str(Call(name, (Name(x), Name("kernel"), strides, padding), options))
 
 
 def _flax(g: ConvGeometry) -> str:
-    x, g = _padded(g)
-    options = _options(
-        input_dilation=g.input_dilation,
-        kernel_dilation=g.kernel_dilation,
-        feature_group_count=g.feature_group_count,
-    )
-    layer = (
-        f"nnx.Conv({g.in_features}, {g.out_features}, {g.kernel_shape}, {g.strides}, padding={g.padding}"
-        f"{options}, use_bias=False, rngs=rngs)"
-    )
-    return layer if x == "x" else f"{layer}  # on x = {x}"
-
-
-def _flax_transposed(g: ConvGeometry) -> str:
-    missing = [
-        name
-        for name, there in (
-            (f"{g.padding_mode} padding", g.padding_mode != "zeros"),
-            ("groups", g.feature_group_count > 1),
-            ("input dilation", max(g.input_dilation) > 1),
-        )
-        if there
-    ]
-    if missing:
-        return f"# nnx.ConvTranspose has no {' and no '.join(missing)}"
-    options = _options(kernel_dilation=g.kernel_dilation)
-    return (
-        f"nnx.ConvTranspose({g.out_features}, {g.in_features}, {g.kernel_shape}, {g.strides}, "
-        f"padding={g.transposed().padding}{options}, transpose_kernel=True, use_bias=False, rngs=rngs)"
-    )
-
-
-def _torch_problem(g: ConvGeometry, transposed: bool) -> str | None:
-    if g.ndim > 3:
-        return f"torch has no {g.ndim}-dimensional convolution"
-    if max(g.input_dilation) > 1:
-        return "torch has no input dilation: insert the zeros first"
-    if transposed and g.padding_mode != "zeros":
-        return "nn.ConvTranspose has zero padding only"
-    if any(min(pair) < 0 for pair in g.padding):
-        return "torch refuses negative padding: crop with F.pad" + (" afterwards" if transposed else " first")
-    if any(low != high for low, high in g.padding):
-        after = (
-            "convolve with padding=0 and crop the result" if transposed else "use F.pad first, then padding=0"
-        )
-        return f"torch pads both sides alike: {after}"
-    sizes = {"reflect": [i - 1 for i in g.input_shape], "circular": g.input_shape}.get(g.padding_mode, ())
-    if any(low > size for (low, _), size in zip(g.padding, sizes, strict=False)):
-        return f"torch's {g.padding_mode} padding does not repeat: pad in steps with F.pad first"
-    if transposed and any(
-        a >= max(s, d) for a, s, d in zip(g.output_padding, g.strides, g.kernel_dilation, strict=True)
-    ):
-        return "torch wants output_padding below strides or dilation"
-    return None
-
-
-def _torch(g: ConvGeometry) -> str:
-    if problem := _torch_problem(g, transposed=False):
-        return f"# {problem}"
-    options = _options(
-        dilation=g.kernel_dilation,
-        groups=g.feature_group_count,
-        padding_mode=None if g.padding_mode == "zeros" else g.padding_mode,
-    )
-    padding = tuple(low for low, _ in g.padding)
-    return (
-        f"nn.Conv{g.ndim}d({g.in_features}, {g.out_features}, {g.kernel_shape}, {g.strides}, "
-        f"padding={padding}{options}, bias=False)"
-    )
-
-
-def _torch_transposed(g: ConvGeometry) -> str:
-    if problem := _torch_problem(g, transposed=True):
-        return f"# {problem}"
-    options = _options(dilation=g.kernel_dilation, groups=g.feature_group_count)
-    padding = tuple(low for low, _ in g.padding)
-    a = f", output_padding={g.output_padding}" if any(g.output_padding) else ""
-    return (
-        f"nn.ConvTranspose{g.ndim}d({g.out_features}, {g.in_features}, {g.kernel_shape}, {g.strides}, "
-        f"padding={padding}{a}{options}, bias=False)"
-    )
+    try:
+        return str(flax.call(_layer(g)))
+    except GeometryError:  # of the padding: nothing else is missing
+        x, g = _padded(g)
+        return f"{flax.call(_layer(g))}  # on x = {x}"

@@ -10,6 +10,7 @@ from jaxconv.arguments import (
     Ints,
     Padding,
     at_least_one,
+    check_output_padding,
     padding_per_axis,
     per_axis,
     resolve_padding,
@@ -364,11 +365,8 @@ def _sizes_to(padding_mode, out, kernel, stride, pad, dilation, input_dilation) 
 def _input_size(padding_mode, out, kernel, stride, pad, dilation, input_dilation, output_padding) -> int:
     """The input size that a transposed convolution returns along one axis."""
     span = dilation * (kernel - 1) + 1
-    if output_padding is not None and output_padding >= stride:
-        raise GeometryError(
-            f"`output_padding` picks one of the {stride} input sizes that share an output: it must lie in "
-            f"[0, strides) = [0, {stride}), got {output_padding}."
-        )
+    if output_padding is not None:
+        check_output_padding(output_padding, stride)
     same = pad in ("SAME", "SAME_LOWER")
     if same and output_padding:
         raise GeometryError(

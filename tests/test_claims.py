@@ -223,3 +223,25 @@ def test_configuration_is_left_alone():
     before = jax.config.jax_enable_x64, jax.config.jax_default_matmul_precision
     verify(CHEAP)
     assert (jax.config.jax_enable_x64, jax.config.jax_default_matmul_precision) == before
+
+
+@pytest.mark.parametrize(
+    ("claim", "reader"),
+    [
+        ("lax-conv-transpose", "from_lax_conv_transpose"),
+        ("lax-layouts", "from_lax_conv"),
+        ("flax-layers", "from_flax"),
+    ],
+)
+def test_a_kernel_that_is_read_flipped_fails(claim, reader, monkeypatch):
+    from jaxconv.claims import conventions
+
+    right = getattr(conventions, reader)
+
+    def flipped(*args, **kwargs):
+        return jax.tree.map(lambda kernel: kernel[::-1], right(*args, **kwargs))
+
+    monkeypatch.setattr(conventions, reader, flipped)
+    report = verify([claim], trials=3)
+    assert not report.ok
+    assert "padding" in report.counterexamples()

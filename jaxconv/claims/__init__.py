@@ -14,6 +14,7 @@ from jax.typing import DTypeLike
 from jaxconv.arguments import at_least_one
 from jaxconv.claims import (
     backward,
+    conventions,
     dense,
     figures,
     filters,
@@ -45,6 +46,7 @@ _TOPICS = [
         dense,
         filters,
         receptive_field,
+        conventions,
         figures,
         lectures,
     )

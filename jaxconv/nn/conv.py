@@ -14,6 +14,7 @@ from jaxconv.arguments import Ints, Padding, padding_per_axis, per_axis
 from jaxconv.axis import PaddingMode
 from jaxconv.convolution import conv, conv_transpose
 from jaxconv.geometry import ConvGeometry
+from jaxconv.interop.layer import Convolution
 from jaxconv.nn.initializers import conv_lecun_normal, conv_transpose_lecun_normal
 
 
@@ -29,6 +30,8 @@ class _Layer(nnx.Module):
     feature_group_count: int
     precision: jax.lax.PrecisionLike
     dtype: Any
+    output_padding: tuple[int, ...] | None = None
+    _transposed = False
 
     def _set_geometry(self, kernel_shape: Sequence[int], *, padding: Padding, **options) -> ConvGeometry:
         """Stores the geometry's arguments, once all that needs no input is checked.
@@ -54,6 +57,18 @@ class _Layer(nnx.Module):
     def _set_parameters(self, kernel_shape, kernel_init, bias_init, out_features, use_bias, dtype, rngs):
         self.kernel = nnx.Param(kernel_init(rngs.params(), kernel_shape, dtype))
         self.bias = nnx.Param(bias_init(rngs.params(), (out_features,), dtype)) if use_bias else None
+
+    def as_convolution(self) -> Convolution:
+        """The layer as `jaxconv.interop` knows it, from where other libraries' layers can be made."""
+        bias = None if self.bias is None else self.bias[...]
+        return Convolution(
+            self.kernel[...],
+            bias,
+            transposed=self._transposed,
+            output_padding=self.output_padding,
+            dtype=self.dtype,
+            **self._options(),
+        )
 
     def _options(self) -> dict:
         """The arguments that `conv` and `conv_transpose` share."""
@@ -217,6 +232,8 @@ class ConvTranspose(_Layer):
     >>> layer(y).shape, layer(y, input_shape=(17, 12)).shape, layer.kernel.shape
     ((5, 18, 12, 3), (5, 17, 12, 3), (3, 3, 3, 8))
     """
+
+    _transposed = True
 
     def __init__(
         self,

@@ -1,0 +1,122 @@
+"""What other libraries' layers compute, as this library's readers say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import product
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+from jaxconv.claims import oracle
+from jaxconv.claims.cases import Cases, gap
+from jaxconv.claims.claim import Trial, claim
+from jaxconv.interop import Convolution, from_flax, from_lax_conv, from_lax_conv_transpose
+
+_LAYOUTS = (("NHC", "HIO", "NHC"), ("CNH", "OHI", "HNC"))
+
+
+def _answers(layer: Convolution, x: np.ndarray):
+    """What the definition makes of a layer's geometry and kernel, and of their magnitudes."""
+    g, kernel = layer.geometry(x.shape[1:-1]), np.asarray(layer.kernel, x.dtype)
+    shape = (*g.input_shape, g.in_features) if layer.transposed else (*g.output_shape, g.out_features)
+    for numbers, cells in ((kernel, x), (abs(kernel), abs(x))):
+        C = oracle.matrix(numbers.astype(np.float64), g)
+        C = C.T if layer.transposed else C
+        yield (cells.reshape(len(x), -1).astype(np.float64) @ C.T).reshape(len(x), *shape)
+
+
+def _trial(layer: Convolution, x: np.ndarray, got: jax.Array, call: str) -> Trial:
+    """Whether the library gave what its reader's geometry and kernel say."""
+    exact, magnitude = _answers(layer, x)
+    terms = float(layer.kernel.size)
+    return Trial(gap(np.asarray(got, np.float64), exact, magnitude, terms, x.dtype), lambda: call)
+
+
+def _numbers(cases: Cases, index: int, *shape: int) -> np.ndarray:
+    dtype = np.dtype(np.float32) if np.issubdtype(cases.dtype, np.complexfloating) else cases.dtype
+    return np.random.default_rng((cases.seed, index)).normal(size=shape).astype(dtype)
+
+
+@claim(
+    "lax-conv-transpose",
+    "lax.conv_transpose, with each option, is the transpose of the forward convolution that is said",
+    "jax; relationships 8-14",
+)
+def conv_transpose(cases: Cases) -> Iterator[Trial]:
+    """Words and pairs, flipped kernels and not, consistent padding and not, one axis."""
+    options = product((2, 3, 4), (1, 2, 3), ("SAME", "VALID", (1, 2)), (False, True), (False, True))
+    every = list(options)
+    for index in range(cases.trials):
+        taps, stride, padding, flip, consistent = every[index * 41 % len(every)]
+        pads = padding if isinstance(padding, str) else (padding,)
+        layout = _LAYOUTS[index % 2]
+        kernel = jnp.asarray(_numbers(cases, index, taps, *((3, 2) if flip else (2, 3))))
+        rhs = kernel if index % 2 == 0 else kernel.transpose(2, 0, 1)
+        y = _numbers(cases, index, 2, 5, 2)
+        arguments: dict[str, Any] = {
+            "strides": (stride,),
+            "padding": pads,
+            "dimension_numbers": layout,
+            "transpose_kernel": flip,
+            "use_consistent_padding": consistent,
+        }
+        lhs = jnp.asarray(y if index % 2 == 0 else y.transpose(2, 0, 1))
+        got = lax.conv_transpose(lhs, rhs, **arguments)
+        got = got if index % 2 == 0 else got.transpose(1, 0, 2)
+        layer = from_lax_conv_transpose(rhs, **arguments)
+        yield _trial(layer, y, got, f"lax.conv_transpose(y, k, **{arguments!r})  # {taps} taps")
+
+
+@claim(
+    "lax-layouts",
+    "lax.conv_general_dilated, in any layout of axes, is the convolution that is said",
+    "jax; guide 2",
+)
+def layouts(cases: Cases) -> Iterator[Trial]:
+    """Two axes, every word, groups, in layouts that share no axis's place."""
+    words = ("SAME", "VALID", "SAME_LOWER", ((1, 0), (2, 3)))
+    numbers = ("HCNW", "OWIH", "WNHC")
+    for index in range(cases.trials):
+        padding, groups = words[index % 4], 1 + index // 4 % 2
+        kernel = jnp.asarray(_numbers(cases, index, 3, 2, 2, 2 * groups))  # WHIO: axes as in `numbers`
+        x = _numbers(cases, index, 2, 5, 6, 2 * groups)  # NWHC
+        arguments: dict[str, Any] = {
+            "window_strides": (2, 1),
+            "padding": padding,
+            "dimension_numbers": numbers,
+            "feature_group_count": groups,
+        }
+        rhs = kernel.transpose(3, 0, 2, 1)
+        got = lax.conv_general_dilated(jnp.asarray(x).transpose(2, 3, 0, 1), rhs, **arguments)
+        layer = from_lax_conv(rhs, **arguments)
+        yield _trial(layer, x, got.transpose(1, 0, 2, 3), f"lax.conv_general_dilated(x, k, **{arguments!r})")
+
+
+@claim(
+    "flax-layers",
+    "flax.nnx's Conv and ConvTranspose, by every word, are what `from_flax` says",
+    "flax; guide 4",
+)
+def flax_layers(cases: Cases) -> Iterator[Trial]:
+    """Even and odd kernels; CIRCULAR of the transposed layer folds what exceeds strides x size."""
+    from flax import nnx
+
+    forward: list[tuple[Any, str, dict]] = [
+        (nnx.Conv, word, {}) for word in ("SAME", "VALID", "CIRCULAR", "REFLECT", "CAUSAL")
+    ]
+    flips = ({"transpose_kernel": False}, {"transpose_kernel": True})
+    back: list[tuple[Any, str, dict]] = [
+        (nnx.ConvTranspose, word, flip) for word in ("SAME", "VALID", "CIRCULAR") for flip in flips
+    ]
+    every = list(product((3, 4), (1, 2), forward + back))
+    for index in range(cases.trials):
+        taps, stride, (kind, padding, options) = every[index * 5 % len(every)]
+        x = _numbers(cases, index, 2, 7, 2)
+        layer = kind(2, 3, (taps,), stride, padding=padding, use_bias=False, dtype=x.dtype,
+                     param_dtype=x.dtype, rngs=nnx.Rngs(index), **options)  # fmt: skip
+        call = f"nnx.{kind.__name__}(2, 3, ({taps},), {stride}, padding={padding!r}, **{options})"
+        yield _trial(from_flax(layer), x, layer(jnp.asarray(x)), call)

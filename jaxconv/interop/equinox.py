@@ -1,0 +1,138 @@
+"""Equinox's layers: channels first and without a batch axis, kernels ``(out, in // groups, *kernel_shape)``.
+
+`eqx.nn.ConvTranspose` takes the forward convolution's arguments, but the kernel of the direct
+convolution of the stretched y, unflipped.
+"""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+
+from jaxconv.errors import GeometryError
+from jaxconv.interop.call import Call, Name, said
+from jaxconv.interop.layer import Convolution
+from jaxconv.interop.refusals import check_computes_in_its_dtype, check_type, dilates_input, refuse
+from jaxconv.kernels import transposed_kernel
+
+
+def from_equinox(layer) -> Convolution:
+    """An Equinox layer in this library's terms.
+
+    Args:
+      layer: `equinox.nn.Conv`, `equinox.nn.ConvTranspose` or one of their kinds.
+
+    Returns:
+      The layer as a `Convolution` on channels-last maps with any number of batch axes.
+
+    Raises:
+      TypeError: It is none of these layers.
+
+    >>> import equinox as eqx
+    >>> layer = from_equinox(eqx.nn.ConvTranspose2d(8, 3, 4, 2, padding="SAME", key=jax.random.key(0)))
+    >>> layer.kernel.shape, layer.padding, layer.geometry((9, 6)).input_shape
+    ((4, 4, 3, 8), ((1, 1), (1, 1)), (18, 12))
+    """
+    import equinox as eqx
+
+    check_type(layer, (eqx.nn.Conv, eqx.nn.ConvTranspose), "__call__", "equinox.nn")
+    transposed = isinstance(layer, eqx.nn.ConvTranspose)
+    kernel = jnp.moveaxis(layer.weight, (0, 1), (-1, -2))
+    options = {"padding": layer.padding, "output_padding": None}
+    if transposed:
+        kernel = transposed_kernel(kernel, layer.groups)
+        options = _read_transposed(layer)
+    return Convolution(
+        kernel,
+        layer.bias.reshape(-1) if layer.use_bias else None,
+        strides=layer.stride,
+        padding_mode=layer.padding_mode.lower(),
+        kernel_dilation=layer.dilation,
+        feature_group_count=layer.groups,
+        transposed=transposed,
+        **options,
+    )
+
+
+def _read_transposed(layer) -> dict:
+    """The forward padding and output padding. A word returns ``strides x size - output_padding``."""
+    if layer.padding == "VALID" or not isinstance(layer.padding, str):
+        return {"padding": layer.padding, "output_padding": layer.output_padding}
+    spans = (d * (k - 1) + 1 for k, d in zip(layer.kernel_size, layer.dilation, strict=True))
+    excess = [span - s + a for span, s, a in zip(spans, layer.stride, layer.output_padding, strict=True)]
+    totals = [max(e, 0) for e in excess]
+    pairs = [(total // 2, total - total // 2) for total in totals]
+    if layer.padding == "SAME_LOWER":
+        pairs = [(high, low) for low, high in pairs]
+    return {"padding": tuple(pairs), "output_padding": tuple(max(-e, 0) for e in excess)}
+
+
+def to_equinox(layer: Convolution):
+    """The same layer in Equinox.
+
+    Args:
+      layer: Without input dilation.
+
+    Returns:
+      `equinox.nn.Conv1d`, `ConvTranspose1d` or their likes; `equinox.nn.Conv` beyond three axes.
+
+    Raises:
+      GeometryError: Equinox has no such layer.
+
+    >>> to_equinox(Convolution(jnp.ones((3, 1, 1)), strides=2, padding=1, transposed=True)).padding
+    ((1, 1),)
+    """
+    import equinox as eqx
+
+    check_computes_in_its_dtype(layer, "equinox.nn")
+    kernel, bias = layer.kernel, layer.bias
+    if layer.transposed:
+        kernel = transposed_kernel(kernel, layer.feature_group_count)
+    made = call(layer).made(eqx.nn, key=jax.random.key(0), dtype=kernel.dtype)
+    made = eqx.tree_at(lambda made: made.weight, made, jnp.moveaxis(kernel, (-1, -2), (0, 1)))
+    if bias is None:
+        return made
+    return eqx.tree_at(lambda made: made.bias, made, bias.reshape(-1, *(1,) * layer.ndim))
+
+
+def call(layer: Convolution, input_shape: tuple[int, ...] | None = None) -> Call:
+    """The constructor that makes `layer`, its random key named ``key``.
+
+    Raises:
+      GeometryError: There is none.
+    """
+    refuse("equinox", dilates_input(layer))
+    options = _transposed(layer) if layer.transposed else _forward(layer)
+    kind = "ConvTranspose" if layer.transposed else "Conv"
+    features = layer.in_features, layer.out_features, layer.kernel_shape, layer.strides
+    options |= said(
+        dilation=layer.kernel_dilation,
+        groups=layer.feature_group_count,
+        padding_mode=None if layer.padding_mode == "zeros" else layer.padding_mode.upper(),
+        use_bias=False if layer.bias is None else None,
+    )
+    options["key"] = Name("key")
+    if layer.ndim > 3:
+        return Call(f"eqx.nn.{kind}", (layer.ndim, *features), options)
+    return Call(f"eqx.nn.{kind}{layer.ndim}d", features, options)
+
+
+def _forward(layer: Convolution) -> dict:
+    cropped = not layer.depends_on_size and min(map(min, layer.padding)) < 0
+    if cropped and layer.padding_mode != "zeros":
+        raise GeometryError(f"equinox crops no {layer.padding_mode} border: crop first")
+    return {"padding": layer.padding}
+
+
+def _transposed(layer: Convolution) -> dict:
+    a = layer.output_padding or (0,) * layer.ndim
+    if layer.padding_mode == "zeros":
+        return {"padding": layer.padding, **({"output_padding": a} if any(a) else {})}
+    refuse("eqx.nn.ConvTranspose", (f"{layer.padding_mode} padding", layer.padding_mode != "circular"))
+    for word in ("SAME", "SAME_LOWER"):
+        same = Convolution(layer.kernel, strides=layer.strides, padding=word, transposed=True,
+                           kernel_dilation=layer.kernel_dilation,
+                           feature_group_count=layer.feature_group_count)  # fmt: skip
+        if (layer.padding, a) == (same.padding, same.output_padding):
+            return {"padding": word}
+    raise GeometryError("eqx.nn.ConvTranspose pads circularly by 'SAME' and 'SAME_LOWER' only")

@@ -1,0 +1,175 @@
+"""Keras's layers: channels last or first, kernels as here.
+
+Padding is a word only. A transposed layer's kernel is the forward convolution's; ``"valid"`` without
+an ``output_padding`` returns strides x the size at least, ``"same"`` exactly that, and with an
+``output_padding`` both return other sizes, which `_direct_padding` says.
+"""
+
+from __future__ import annotations
+
+from itertools import product
+
+import jax.numpy as jnp
+
+from jaxconv.errors import GeometryError
+from jaxconv.interop.call import Call, said
+from jaxconv.interop.direct import direct_padding, of_direct
+from jaxconv.interop.lax import refuse_transposed
+from jaxconv.interop.layer import Convolution
+from jaxconv.interop.refusals import check_type, dilates_input, refuse
+from jaxconv.kernels import transposed_kernel
+
+
+def from_keras(layer) -> Convolution:
+    """A Keras layer in this library's terms.
+
+    Args:
+      layer: `keras.layers.Conv1D`, `Conv2D`, `Conv3D`, their `Transpose` or `DepthwiseConv1D`,
+        `DepthwiseConv2D`; built, and without an activation.
+
+    Returns:
+      The layer as a `Convolution` on channels-last maps, whatever its ``data_format``. It computes
+      in the layer's ``compute_dtype``.
+
+    Raises:
+      GeometryError: It is not built yet, or has an activation.
+      TypeError: It is none of these layers.
+
+    >>> import keras  # doctest: +SKIP
+    >>> layer = keras.layers.Conv2DTranspose(3, 3, strides=2, padding="same")  # doctest: +SKIP
+    >>> layer.build((None, 9, 6, 8))  # doctest: +SKIP
+    >>> from_keras(layer).geometry((9, 6)).input_shape  # doctest: +SKIP
+    (18, 12)
+    """
+    from keras import activations, layers, ops
+
+    if "SeparableConv" in type(layer).__name__:
+        raise TypeError("a separable convolution is two of them, one for each of its kernels, not one.")
+    kinds = [f"Conv{n}D{kind}" for kind in ("", "Transpose") for n in (1, 2, 3)]
+    kinds += ["DepthwiseConv1D", "DepthwiseConv2D"]
+    check_type(layer, [getattr(layers, kind) for kind in kinds], "call", "keras.layers")
+    if not layer.built:
+        raise GeometryError(
+            "the layer has no kernel until it is built: call it, or `layer.build(shape)`, once."
+        )
+    if layer.activation not in (None, activations.linear):
+        raise GeometryError(
+            f"its activation {getattr(layer.activation, '__name__', layer.activation)!r} is no part of a "
+            "convolution: set `layer.activation = None` and apply it afterwards."
+        )
+    read = lambda numbers: jnp.array(ops.convert_to_numpy(ops.convert_to_tensor(numbers)))  # noqa: E731
+    kernel, bias = read(layer.kernel), None if layer.bias is None else read(layer.bias)
+    s, d = layer.strides, layer.dilation_rate
+    if "Transpose" in type(layer).__name__:
+        spans = [d * (k - 1) + 1 for k, d in zip(layer.kernel_size, d, strict=True)]
+        outputs = layer.output_padding or (None,) * layer.rank
+        pads = [_direct_padding(*axis, layer.padding) for axis in zip(spans, s, outputs, strict=True)]
+        return of_direct(transposed_kernel(kernel), bias, s, pads, d, dtype=layer.compute_dtype)
+    groups = getattr(layer, "groups", None)
+    if groups is None:  # depthwise: (*kernel_shape, in, multiplier)
+        *taps, groups, multiplier = kernel.shape
+        kernel = kernel.reshape(*taps, 1, groups * multiplier)
+    return Convolution(
+        kernel,
+        bias,
+        strides=s,
+        padding=layer.padding.upper(),
+        kernel_dilation=d,
+        feature_group_count=groups,
+        dtype=layer.compute_dtype,
+    )
+
+
+def _direct_padding(span: int, stride: int, output_padding: int | None, word: str) -> tuple[int, int]:
+    """How Keras pads the stretched y along an axis."""
+    if word == "valid":
+        a = max(stride - span, 0) if output_padding is None else output_padding
+        return span - 1, span - 1 + a
+    total = span + stride - 2 if output_padding is None else span + span % 2 - 2 + output_padding
+    low = min(-(-total // 2), span - 1)
+    return low, total - low
+
+
+def to_keras(layer: Convolution, data_format: str = "channels_last"):
+    """The same layer in Keras, built.
+
+    Args:
+      layer: Of up to three axes; padded as one of Keras's words says, with zeros.
+      data_format: Of the maps that the layer takes.
+
+    Returns:
+      `keras.layers.Conv1D`, `Conv1DTranspose` or their likes.
+
+    Raises:
+      GeometryError: Keras has no such layer.
+    """
+    from keras import layers
+
+    made = call(layer).made(layers, data_format=data_format, dtype=_policy(layer))
+    unknown = (None,) * layer.ndim
+    features = (layer.in_features,)
+    made.build((None, *unknown, *features) if data_format == "channels_last" else (None, *features, *unknown))
+    made.set_weights([layer.kernel] if layer.bias is None else [layer.kernel, layer.bias])
+    return made
+
+
+def _policy(layer: Convolution) -> str:
+    """Keras's name for the dtypes of the numbers and of the computation."""
+    stored = layer.kernel.dtype.name
+    computed = stored if layer.dtype is None else layer.dtype.name
+    if computed == stored:
+        return stored
+    if stored == "float32" and computed in ("float16", "bfloat16"):
+        return f"mixed_{computed}"
+    raise GeometryError(f"Keras has no policy that stores {stored} and computes in {computed}")
+
+
+def call(layer: Convolution, input_shape: tuple[int, ...] | None = None) -> Call:
+    """The constructor that makes `layer`; with `input_shape`, a word may serve for that alone.
+
+    Raises:
+      GeometryError: There is none.
+    """
+    if layer.ndim > 3:
+        raise GeometryError(f"Keras has no {layer.ndim}-dimensional convolution")
+    if max(layer.strides) > 1 and max(layer.kernel_dilation) > 1:
+        raise GeometryError("Keras refuses strides beside a dilation_rate")
+    if layer.transposed:
+        options, kind = _transposed(layer), f"Conv{layer.ndim}DTranspose"
+    else:
+        options, kind = _forward(layer, input_shape), f"Conv{layer.ndim}D"
+    positional = (layer.out_features, layer.kernel_shape, layer.strides)
+    options |= said(dilation_rate=layer.kernel_dilation, use_bias=False if layer.bias is None else None)
+    return Call(f"layers.{kind}", positional, options)
+
+
+def _forward(layer: Convolution, input_shape) -> dict:
+    refuse(
+        "Keras",
+        (f"{layer.padding_mode} padding: pad first", layer.padding_mode != "zeros"),
+        dilates_input(layer),
+    )
+    causal = tuple((span - 1, 0) for span in layer.spans)
+    if layer.padding == ((0, 0),) * layer.ndim:
+        word = "valid"
+    elif layer.pads_same(input_shape):
+        word = "same"
+    elif layer.padding == causal and layer.ndim == 1:
+        word = "causal"
+    else:
+        raise GeometryError("Keras has no padding in cells: use layers.ZeroPadding first, then 'valid'")
+    return {"padding": word, **said(groups=layer.feature_group_count)}
+
+
+def _transposed(layer: Convolution) -> dict:
+    refuse_transposed(layer, "Keras's transposed convolution")
+    wanted = direct_padding(layer)
+    for word, given in product(("valid", "same"), (False, True)):
+        found = [
+            [a for a in (range(s) if given else (None,)) if _direct_padding(span, s, a, word) == pair]
+            for span, s, pair in zip(layer.spans, layer.strides, wanted, strict=True)
+        ]
+        if all(found):
+            a = tuple(first for first, *_ in found) if given else None
+            return {"padding": word, **({"output_padding": a} if given else {})}
+    raise GeometryError("Keras has no padding in cells: take 'valid' and crop the result")

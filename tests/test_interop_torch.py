@@ -1,0 +1,185 @@
+"""PyTorch's layers and ours give the same numbers, in both directions; what differs is refused."""
+
+import dataclasses
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from crossing import assert_same, layers, numbers, sweep
+
+from jaxconv import Convolution, GeometryError, from_torch, to_torch
+
+torch = pytest.importorskip("torch", reason="PyTorch is not installed: pip install 'jaxconv[torch]'")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel"),
+    pytest.mark.filterwarnings("ignore:Complex modules are a new feature"),
+]
+SIZES = {1: (9,), 2: (8, 7), 3: (6, 5, 7)}
+
+
+def apply(layer, x):
+    """A torch layer on a channels-last map."""
+    with torch.no_grad():
+        return np.moveaxis(layer(torch.tensor(np.moveaxis(x, -1, 1).copy())).numpy(), 1, -1)
+
+
+def make(n, transposed, groups=1, **options):
+    """A float64 layer between 2 and 3 features a group, numbers and all."""
+    kind = getattr(torch.nn, f"Conv{'Transpose' if transposed else ''}{n}d")
+    torch.manual_seed(0)
+    return kind(2 * groups, 3 * groups, **options).double()
+
+
+def check(layer, rng, n):
+    """Read, compared, written, compared, read again."""
+    x = numbers(rng, (2, *SIZES[n], layer.in_channels))
+    expected = apply(layer, x)
+    ours = from_torch(layer)
+    assert ours.transposed == layer.transposed
+    assert_same(ours, x, expected)
+    back = to_torch(ours)
+    assert type(back) is type(layer)
+    for name, tensor in layer.state_dict().items():
+        assert torch.equal(back.state_dict()[name], tensor)
+    np.testing.assert_array_equal(apply(back, x), expected)
+    assert_same(from_torch(back), x, expected)
+
+
+@pytest.mark.parametrize(
+    "case",
+    sweep(90, n=[1, 2, 3], kernel_size=[1, 2, 3, 4], stride=[1, 2, 3], dilation=[1, 2],
+          padding=[0, 1, 2, "same", "valid"], groups=[1, 2], bias=[True, False],
+          padding_mode=["zeros", "reflect", "replicate", "circular"]),
+    ids=lambda case: "-".join(map(str, case.values())),
+)  # fmt: skip
+def test_conv(case, rng):
+    if case["padding"] == "same" and case["stride"] > 1:
+        with pytest.raises(ValueError, match="strided"):
+            make(case.pop("n"), False, **case)
+        return
+    n = case.pop("n")
+    if case["dilation"] * (case["kernel_size"] - 1) + 1 > min(SIZES[n]):
+        case["dilation"] = 1
+    check(make(n, False, **case), rng, n)
+
+
+@pytest.mark.parametrize(
+    "case",
+    sweep(90, n=[1, 2, 3], kernel_size=[1, 2, 3, 4], stride=[1, 2, 3], dilation=[1, 2], padding=[0, 1, 2],
+          output_padding=[0, 1, 2], groups=[1, 2], bias=[True, False]),
+    ids=lambda case: "-".join(map(str, case.values())),
+)  # fmt: skip
+def test_conv_transpose(case, rng):
+    n, outputs = case.pop("n"), case["output_padding"]
+    layer = make(n, True, **case)
+    if outputs >= case["stride"]:
+        with pytest.raises(GeometryError, match=r"it must lie in \[0, strides\)"):
+            from_torch(layer)
+    else:
+        check(layer, rng, n)
+
+
+def test_each_axis_has_its_own(rng):
+    options = {"kernel_size": (4, 1, 3), "stride": (3, 1, 2), "dilation": (1, 2, 2), "padding": (2, 0, 1)}
+    check(make(3, False, groups=2, **options), rng, 3)
+    check(make(3, True, groups=2, output_padding=(2, 0, 1), **options), rng, 3)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "complex64"])
+def test_dtypes(dtype, rng):
+    for transposed in (False, True):
+        layer = make(2, transposed, kernel_size=(3, 2), stride=2, padding=1).to(getattr(torch, dtype))
+        ours = from_torch(layer)
+        assert ours.kernel.dtype == dtype
+        x = numbers(rng, (2, 8, 7, 2), np.complex64 if dtype == "complex64" else np.float32)
+        with torch.no_grad():
+            y = layer(torch.tensor(np.moveaxis(x, -1, 1).copy()).to(getattr(torch, dtype)))
+        y = (y.float() if dtype == "bfloat16" else y).numpy()
+        assert_same(ours, jnp.asarray(x).astype(dtype), np.moveaxis(y, 1, -1))
+        back = to_torch(ours)
+        assert back.weight.dtype == layer.weight.dtype
+        assert torch.equal(back.weight, layer.weight)
+
+
+def test_numbers_are_copied(rng):
+    layer = make(1, False, kernel_size=3)
+    ours = from_torch(layer)
+    before = np.array(ours.kernel)
+    with torch.no_grad():
+        layer.weight.add_(1)
+    np.testing.assert_array_equal(ours.kernel, before)
+    back = to_torch(ours)
+    with torch.no_grad():
+        back.weight.add_(1)
+    np.testing.assert_array_equal(ours.kernel, before)
+
+
+def test_parametrised_layers_count_as_what_they_compute(rng):
+    layer = torch.nn.utils.parametrizations.weight_norm(make(2, False, kernel_size=3))
+    x = numbers(rng, (2, 8, 7, 2))
+    assert_same(from_torch(layer), x, apply(layer, x))
+
+
+def test_what_is_no_layer_of_torchs_convolutions_is_refused():
+    class Mine(torch.nn.Conv2d):
+        def forward(self, x):
+            return 2 * super().forward(x)
+
+    with pytest.raises(TypeError, match="`forward` of its own"):
+        from_torch(Mine(1, 1, 3))
+    with pytest.raises(TypeError, match=r"Linear: of torch.nn it takes Conv1d, Conv2d, .*ConvTranspose3d"):
+        from_torch(torch.nn.Linear(2, 3))
+    lazy = torch.nn.LazyConv2d(3, 3)
+    with pytest.raises(GeometryError, match="call it once"):
+        from_torch(lazy)
+    lazy(torch.ones(1, 2, 5, 5))
+    assert from_torch(lazy).in_features == 2
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ({"padding": ((1, 0), (0, 0))}, "both sides alike: use F.pad"),
+        ({"padding": -1}, "negative padding: crop with F.pad first"),
+        ({"padding": "SAME", "strides": 2}, r"settle it by `.at\(input_shape\)`"),
+        ({"input_dilation": 2}, "torch has no input dilation"),
+        ({"transposed": True, "padding": ((0, 1), (0, 0))}, "crop the result"),
+        ({"transposed": True, "padding": ((9, 0), (0, 0))}, "output_padding below"),
+        ({"transposed": True, "padding": 1, "padding_mode": "circular"}, "zero padding only"),
+        ({"dtype": jnp.float32}, "computes in its kernel's dtype, float64, not in float32"),
+    ],
+    ids=str,
+)
+def test_what_torch_lacks_is_refused(options, reason, rng):
+    layer = layers(rng, 2, options.pop("transposed", False), **options)
+    with pytest.raises(GeometryError, match=reason):
+        to_torch(layer)
+
+
+def test_four_axes_are_refused():
+    with pytest.raises(GeometryError, match="4-dimensional"):
+        to_torch(Convolution(jnp.ones((1, 1, 1, 1, 1, 1))))
+
+
+def test_cells_may_count_as_output_padding(rng):
+    """Padding (1, 0) with nothing left over is padding (1, 1) with one cell left over."""
+    layer = layers(rng, 1, True, strides=2, padding=((1, 0),))
+    y = numbers(rng, (2, 9, 3))
+    assert_same(layer, y, apply(to_torch(layer), y))
+    assert to_torch(layer).output_padding == (1,)
+
+
+def test_same_padding_is_torchs_for_stride_1(rng):
+    layer = layers(rng, 2, False, kernel_shape=(4, 3), padding="SAME")
+    x = numbers(rng, (2, 8, 7, 2))
+    assert to_torch(layer).padding == "same"
+    assert_same(layer, x, apply(to_torch(layer), x))
+
+
+def test_at_settles_what_depends_on_the_input(rng):
+    layer = layers(rng, 2, False, kernel_shape=(3, 3), padding="SAME", strides=2)
+    settled = layer.at((7, 7))
+    assert settled.padding == ((1, 1), (1, 1))
+    x = numbers(rng, (2, 7, 7, 2))
+    assert_same(settled, x, apply(to_torch(settled), x))
+    assert_same(dataclasses.replace(layer), x, apply(to_torch(settled), x))
