@@ -23,11 +23,17 @@ _LAZY = {
     "ConvMatrixOperator": "jaxconv.operators",
     "ConvOperator": "jaxconv.operators",
     "RELATIONSHIPS": "jaxconv.relationships",
+    "bilinear_kernel": "jaxconv.resizing",
+    "depth_to_space": "jaxconv.resizing",
+    "resize": "jaxconv.resizing",
+    "resize_geometry": "jaxconv.resizing",
+    "resize_matrix": "jaxconv.resizing",
+    "space_to_depth": "jaxconv.resizing",
     "symbols": "jaxconv.symbolic",
     "verify": "jaxconv.claims",
 }
 
-_ROOMS = ("claims", "figures", "models", "nn", "operators", "relationships", "segmentation")
+_ROOMS = ("claims", "figures", "models", "nn", "operators", "relationships", "resizing", "segmentation")
 
 __all__ = [
     "CONV_KERNEL_VJP_METHODS",

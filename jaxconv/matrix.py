@@ -62,7 +62,7 @@ def conv_matrix(kernel: jax.Array, geometry: ConvGeometry, *, max_bytes: int | N
     kernel = jnp.asarray(kernel)
     check_dtypes(kernel=kernel)
     check_kernel(kernel.shape, geometry)
-    _check_size(geometry, kernel.dtype.itemsize, max_bytes)
+    check_size(geometry, kernel.dtype.itemsize, max_bytes)
     return ConvMatrix(_values(kernel, geometry), geometry)
 
 
@@ -344,7 +344,7 @@ def _check_int32(shape):
         )
 
 
-def _check_size(geometry: ConvGeometry, itemsize: int, max_bytes: int | None):
+def check_size(geometry: ConvGeometry, itemsize: int, max_bytes: int | None):
     """Refuses a matrix that is too large, from integers alone."""
     features = geometry.out_features * (geometry.in_features // geometry.feature_group_count)
     stored = slots.count(geometry) * math.prod(geometry.output_shape) * features
