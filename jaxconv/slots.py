@@ -1,7 +1,8 @@
 """Slots of C on arrays: the cells that a slot reads, where it adds to, the kernel that it holds.
 
 Maps here are ``(*spatial, groups, features, batch)``. Everything is pads, slices and broadcasts, so
-that nothing gathers and no transpose scatters, but where input dilation makes many phases. `pattern.slots` has the numbers of one axis.
+that nothing gathers and no transpose scatters, but where input dilation makes many phases.
+`pattern.slots` has the numbers of one axis.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ import numpy as np
 from jax.typing import DTypeLike
 
 from jaxconv.arguments import at_least_one
-from jaxconv.claims import figures, lectures, products, sizes, transposes
+from jaxconv.claims import figures, lectures, products, resizing, sizes, transposes
 from jaxconv.claims.cases import KINDS, Cases
 from jaxconv.claims.claim import REGISTERED, Claim
 from jaxconv.claims.report import Report, Row
@@ -21,7 +21,7 @@ from jaxconv.errors import GeometryError
 __all__ = ["CLAIMS", "Report", "Row", "verify"]
 
 # Importing a topic registered its claims; they are tried in this order.
-_TOPICS = [topic.__name__ for topic in (sizes, products, transposes, figures, lectures)]
+_TOPICS = [topic.__name__ for topic in (sizes, products, transposes, resizing, figures, lectures)]
 CLAIMS: dict[str, Claim] = dict(
     sorted(REGISTERED.items(), key=lambda item: _TOPICS.index(item[1].check.__module__))
 )
