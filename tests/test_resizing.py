@@ -420,7 +420,7 @@ def test_transformations(options):
     close = {"rtol": 1e-13, "atol": 1e-14}
     np.testing.assert_allclose(jax.vmap(f)(x), whole, **close)
     np.testing.assert_allclose(jax.vmap(jax.vmap(f))(x), whole, **close)
-    np.testing.assert_allclose(jax.vmap(f, 4, 4)(x), whole, **close)
+    np.testing.assert_allclose(jax.vmap(f, 1, 1)(x), whole, **close)
     back = jax.vjp(f, x)[1](y)[0]
     np.testing.assert_allclose(jax.vmap(lambda x, y: jax.vjp(f, x)[1](y)[0])(x, y), back, **close)
     np.testing.assert_allclose(jax.linear_transpose(f, x)(y)[0], back, **close)

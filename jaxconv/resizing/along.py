@@ -66,4 +66,7 @@ def _weighted(x, axis: int, cells: np.ndarray, weights: np.ndarray):
     x = x.at[(slice(None),) * axis + (index,)].get(mode="promise_in_bounds", indices_are_sorted=True)
     if (weights == 1).all():
         return x
+    if np.isin(weights, (0, 1)).all():  # a choice: what is not chosen does not count, not even a NaN
+        chosen = lax.broadcast_in_dim(weights == 1, x.shape, (axis,))
+        return jnp.where(chosen, x, jnp.zeros((), x.dtype))
     return x * lax.broadcast_in_dim(jnp.asarray(weights, x.dtype), x.shape, (axis,))
