@@ -41,6 +41,19 @@ def shown_cell(axis: AxisGeometry, position: np.ndarray) -> np.ndarray:
     return np.where((cell >= 0) & (cell < n), cell, -1)
 
 
+def first_multiple(start: int, step: int, modulus: int) -> int | None:
+    """The least t >= 0 at which ``start + t step`` is a multiple of `modulus`; None if there is none.
+
+    >>> first_multiple(2, 3, 7), first_multiple(1, 2, 4)
+    (4, None)
+    """
+    common = math.gcd(step, modulus)
+    if start % common:
+        return None
+    modulus //= common
+    return -start // common * pow(step // common, -1, modulus) % modulus
+
+
 class Reads(NamedTuple):
     """Every (output, tap) that reads an input cell, and the cell, in row-major order."""
 
@@ -57,10 +70,9 @@ def reads(axis: AxisGeometry) -> Reads:
     >>> list(zip(*(index.tolist() for index in entries)))
     [(0, 1, 0), (0, 2, 1), (1, 0, 1), (1, 1, 2)]
     """
-    window = np.arange(axis.out_size)[:, None] * axis.stride + np.arange(axis.kernel) * axis.dilation
-    stretched = shown_cell(axis, window)
-    out, tap = np.nonzero((stretched >= 0) & (stretched % axis.input_dilation == 0))
-    return Reads(_frozen(out), _frozen(tap), _frozen(stretched[out, tap] // axis.input_dilation))
+    held = rows(axis)
+    out, slot = np.nonzero(held.filled)
+    return Reads(_frozen(out), _frozen(held.tap[out, slot]), _frozen(held.cell[out, slot]))
 
 
 class Slots(NamedTuple):
@@ -99,7 +111,7 @@ def slots(axis: AxisGeometry) -> Slots:
     taps, cells = [], []
     for position in range(min(phases, axis.out_size)):
         start = position * s - axis.padding[0]
-        first = next((t for t in range(tap_step) if (start + t * d) % f == 0), None)
+        first = first_multiple(start, d, f)
         taps.append(axis.kernel if first is None else first)
         cells.append(0 if first is None else (start + first * d) // f)
     width = max(-(-(axis.kernel - tap) // tap_step) for tap in taps)
@@ -142,10 +154,8 @@ def tap_outputs(axis: AxisGeometry, tap: int) -> range:
     first = max(0, -(offset // axis.stride))
     last = min(axis.out_size - 1, (axis.stretched - 1 - offset) // axis.stride)
     step = axis.input_dilation // math.gcd(axis.input_dilation, axis.stride)
-    for start in range(first, min(first + step, last + 1)):
-        if (start * axis.stride + offset) % axis.input_dilation == 0:
-            return range(start, last + 1, step)
-    return range(0)
+    skipped = first_multiple(first * axis.stride + offset, axis.stride, axis.input_dilation)
+    return range(0) if skipped is None else range(first + skipped, last + 1, step)
 
 
 @lru_cache(maxsize=1024)

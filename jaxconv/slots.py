@@ -1,7 +1,8 @@
 """Slots of C on arrays: the cells that a slot reads, where it adds to, the kernel that it holds.
 
 Maps here are ``(*spatial, groups, features, batch)``. Everything is pads, slices and broadcasts, so
-that nothing gathers and no transpose scatters. `pattern.slots` has the numbers of one axis.
+that nothing gathers and no transpose scatters, but where input dilation makes many phases.
+`pattern.slots` has the numbers of one axis.
 """
 
 from __future__ import annotations
@@ -17,6 +18,9 @@ from jax import lax
 from jaxconv import pattern
 from jaxconv.geometry import ConvGeometry
 from jaxconv.linear import linear_pair, linear_transpose
+
+# Phases of an axis that are read by a slice each; more are gathered, which keeps programs small.
+PHASES = 4
 
 JNP_PAD = {"circular": "wrap", "reflect": "reflect", "replicate": "edge"}
 
@@ -161,20 +165,32 @@ def _first(axis, phase: int, slot):
 
 def _read_axis(x, dimension, slot, axis):
     held, length = pattern.slots(axis), _length(axis)
-    runs = []
-    for phase in range(len(held.cells)):
-        first = _first(axis, phase, slot)
-        run = lax.dynamic_slice_in_dim(x, first, length, dimension)
-        runs.append(lax.slice_in_dim(run, 0, length, held.row_step, dimension))
-    if len(runs) == 1:
-        return runs[0]
-    x = jnp.stack(runs, dimension + 1)
-    x = x.reshape(*x.shape[:dimension], -1, *x.shape[dimension + 2 :])
-    x = lax.slice_in_dim(x, 0, axis.out_size, axis=dimension)
+    phases = len(held.cells)
+    if phases > PHASES:
+        position = np.arange(axis.out_size)
+        cells = np.array(held.cells)[position % phases] + position // phases * held.row_step
+        x = _take(x, dimension, cells - min(held.cells), slot * held.cell_step)
+    else:
+        runs = []
+        for phase in range(phases):
+            first = _first(axis, phase, slot)
+            run = lax.dynamic_slice_in_dim(x, first, length, dimension)
+            runs.append(lax.slice_in_dim(run, 0, length, held.row_step, dimension))
+        if phases == 1:
+            return runs[0]
+        x = jnp.stack(runs, dimension + 1)
+        x = x.reshape(*x.shape[:dimension], -1, *x.shape[dimension + 2 :])
+        x = lax.slice_in_dim(x, 0, axis.out_size, axis=dimension)
     # The last slot of a phase with fewer taps reads a cell too; it must not count, not even a NaN.
     first_tap = np.resize(np.array(held.taps, np.int32), axis.out_size)
     holds = first_tap + slot * held.tap_step < axis.kernel
     return jnp.where(lax.broadcast_in_dim(holds, x.shape, (dimension,)), x, jnp.zeros((), x.dtype))
+
+
+def _take(x, dimension, index: np.ndarray, offset=0):
+    """Entries of one axis, by an index that reaches all of them within bounds."""
+    index = index.astype(np.int32) + offset
+    return x.at[(slice(None),) * dimension + (index,)].get(mode="promise_in_bounds")
 
 
 def _taps_by_phase(kernel, dimension, axis):
@@ -184,6 +200,8 @@ def _taps_by_phase(kernel, dimension, axis):
     edges[dimension] = (0, max(held.taps) + held.width * held.tap_step - axis.kernel, 0)
     kernel = lax.pad(kernel, jnp.zeros((), kernel.dtype), edges)
     stop = held.width * held.tap_step
+    if len(held.taps) > PHASES:
+        return _take(kernel, dimension, np.add.outer(np.arange(0, stop, held.tap_step), held.taps))
     columns = [lax.slice_in_dim(kernel, tap, tap + stop, held.tap_step, dimension) for tap in held.taps]
     return jnp.stack(columns, dimension + 1)
 

@@ -77,25 +77,22 @@ class Case:
         Raises:
           CaseError: The call raised; it holds the example.
         """
-        try:
-            return jax.tree.map(_double, jax.jit(function)(*map(jnp.asarray, arrays)))
-        except Exception as error:
-            raise CaseError(self.example(f"raised {type(error).__name__}: {error}")) from error
+        return run(function, *arrays, example=self.example)
 
     @cached_property
     def C(self) -> np.ndarray:
         """The matrix by the definition."""
-        return oracle.matrix(_double(self.kernel), self.geometry)
+        return oracle.matrix(double(self.kernel), self.geometry)
 
     @cached_property
     def abs_C(self) -> np.ndarray:
         """The same of the kernel's magnitudes: where two taps meet one cell they add up, not cancel."""
-        return oracle.matrix(abs(_double(self.kernel)), self.geometry)
+        return oracle.matrix(abs(double(self.kernel)), self.geometry)
 
     @cached_property
     def forward(self) -> Answer:
         """C x."""
-        x = _double(self.x).reshape(BATCH, -1)
+        x = double(self.x).reshape(BATCH, -1)
         terms = self.kernel[..., 0].size
         shape = self.y.shape
         return Answer(
@@ -108,7 +105,7 @@ class Case:
     @cached_property
     def backward(self) -> Answer:
         """C-transposed y."""
-        y = _double(self.y).reshape(BATCH, -1)
+        y = double(self.y).reshape(BATCH, -1)
         terms = self.kernel[..., 0, :].size
         shape = self.x.shape
         return Answer(
@@ -118,7 +115,7 @@ class Case:
     @cached_property
     def kernel_gradient(self) -> Answer:
         """The gradient of <C x, y> in the kernel."""
-        x, y, g = _double(self.x), _double(self.y), self.geometry
+        x, y, g = double(self.x), double(self.y), self.geometry
         terms = self.y[..., 0].size
         return Answer(
             oracle.kernel_gradient(x, y, g),
@@ -135,7 +132,7 @@ class Case:
         """
         magnitude, terms = answer.magnitude, float(answer.terms)
         if method == "fft":
-            norms = [float(np.linalg.norm(_double(factor))) for factor in answer.factors]
+            norms = [float(np.linalg.norm(double(factor))) for factor in answer.factors]
             magnitude, terms = (
                 np.full_like(magnitude, math.prod(norms)),
                 np.log2(self.x.size + self.kernel.size),
@@ -159,7 +156,25 @@ def gap(got, expected, magnitude, terms: float, dtype) -> float:
     return float(ratio.max(initial=0.0))
 
 
-def _double(array) -> np.ndarray:
+def run(function: Callable, *arrays: np.ndarray, example: Callable[[str], str]):
+    """A jitted call, every array of its result in double precision.
+
+    Args:
+      function: What is tried.
+      *arrays: Its arguments.
+      example: Python that makes it again, with a note.
+
+    Raises:
+      CaseError: The call raised; it holds the example.
+    """
+    try:
+        return jax.tree.map(double, jax.jit(function)(*map(jnp.asarray, arrays)))
+    except Exception as error:
+        raise CaseError(example(f"raised {type(error).__name__}: {error}")) from error
+
+
+def double(array) -> np.ndarray:
+    """In double precision, real or complex."""
     array = np.asarray(array)
     return array.astype(np.complex128 if np.iscomplexobj(array) else np.float64)
 

@@ -14,6 +14,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from jaxconv.axis import AxisGeometry
+from jaxconv.convolution.depth import cells_as_features
 from jaxconv.convolution.rewriting import Rewriting
 from jaxconv.geometry import ConvGeometry
 
@@ -51,31 +52,27 @@ def geometry(g: ConvGeometry) -> ConvGeometry:
 
 def enter(x: jax.Array, g: ConvGeometry) -> jax.Array:
     """``(N, *input_shape, in)`` to ``(N, *blocks, groups * cells of a block * in // groups)``."""
-    config, split = [], []
+    config = []
     for axis in g.axes:
         lead, _, cells = blocks(axis)
         low = axis.padding[0] + lead
         config.append((low, cells * axis.stride - low - axis.stretched, axis.input_dilation - 1))
-        split += [cells, axis.stride]
     x = lax.pad(x, jnp.zeros((), x.dtype), [(0, 0, 0), *config, (0, 0, 0)])
-    n, groups = g.ndim, g.feature_group_count
-    x = x.reshape(x.shape[0], *split, groups, g.in_features // groups)
-    x = x.transpose(0, *range(1, 2 * n, 2), 2 * n + 1, *range(2, 2 * n + 1, 2), 2 * n + 2)
-    return x.reshape(x.shape[0], *split[::2], g.in_features * math.prod(g.strides))
+    groups = g.feature_group_count
+    x = x.reshape(*x.shape[:-1], groups, g.in_features // groups)
+    x = cells_as_features(x, g.strides, first=1).swapaxes(-3, -2)
+    return x.reshape(*x.shape[:-3], g.in_features * math.prod(g.strides))
 
 
 def kernel_in_blocks(kernel: jax.Array, g: ConvGeometry) -> jax.Array:
     """The kernel, ``(*taps, cells of a block * in // groups, out)``."""
-    config, split = [], []
+    config = []
     for axis in g.axes:
         lead, taps, _ = blocks(axis)
         config.append((lead, taps * axis.stride - lead - axis.span, axis.dilation - 1))
-        split += [taps, axis.stride]
     kernel = lax.pad(kernel, jnp.zeros((), kernel.dtype), [*config, (0, 0, 0), (0, 0, 0)])
-    n = g.ndim
-    kernel = kernel.reshape(*split, *kernel.shape[-2:])
-    kernel = kernel.transpose(*range(0, 2 * n, 2), *range(1, 2 * n, 2), 2 * n, 2 * n + 1)
-    return kernel.reshape(*split[::2], -1, g.out_features)
+    kernel = cells_as_features(kernel, g.strides, first=0)
+    return kernel.reshape(*kernel.shape[: g.ndim], -1, g.out_features)
 
 
 RULE = Rewriting(geometry, enter, kernel_in_blocks, lambda y, g: y)

@@ -14,9 +14,9 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from jaxconv.axis import AxisGeometry
+from jaxconv.convolution.depth import features_as_cells
 from jaxconv.geometry import ConvGeometry
 from jaxconv.kernels import transposed_kernel
 
@@ -72,7 +72,7 @@ def by_phases(conv: Callable) -> Callable:
             return conv(y, taps, _phase_geometry(g, phase), precision)
 
         parts = [part(phase) for phase in itertools.product(*by_axis)]
-        return _interleaved(parts, g, counts, [len(found) for found in by_axis])
+        return _interleaved(parts, g, [len(found) for found in by_axis])
 
     return conv_transpose
 
@@ -90,13 +90,9 @@ def _phase_geometry(g: ConvGeometry, phase: tuple[Phase, ...]) -> ConvGeometry:
     )
 
 
-def _interleaved(parts: list[jax.Array], g: ConvGeometry, counts: list[int], periods: list[int]) -> jax.Array:
+def _interleaved(parts: list[jax.Array], g: ConvGeometry, periods: list[int]) -> jax.Array:
     """The phases' ``(N, *counts, in)`` in turn, cropped to ``(N, *input_shape, in)``."""
     if len(parts) == 1:
         return parts[0]
-    n, n_batch = g.ndim, parts[0].shape[0]
-    x = jnp.stack(parts, -2).reshape(n_batch, *counts, *periods, g.in_features)
-    # (N, *counts, *periods, in) -> (N, count, period, count, period, ..., in)
-    x = x.transpose(0, *np.arange(1, 2 * n + 1).reshape(2, n).T.ravel().tolist(), 2 * n + 1)
-    x = x.reshape(n_batch, *(c * p for c, p in zip(counts, periods, strict=True)), g.in_features)
+    x = features_as_cells(jnp.stack(parts, -2), periods, first=1)
     return x[(slice(None), *map(slice, g.input_shape))]

@@ -1,0 +1,41 @@
+"""Blocks of cells as features, and back: a rearrangement, the transpose of its inverse."""
+
+import math
+from collections.abc import Sequence
+
+import jax
+import numpy as np
+
+
+def cells_as_features(x: jax.Array, block: Sequence[int], first: int) -> jax.Array:
+    """``(..., *spatial, ...)`` to ``(..., *blocks, cells of a block, ...)``, row-major.
+
+    Args:
+      x: Any array with spatial axes of whole blocks.
+      block: Cells of a block on every axis.
+      first: Which axis of `x` is the first spatial one.
+    """
+    n, shape = len(block), x.shape
+    blocks = [size // cells for size, cells in zip(shape[first : first + n], block, strict=True)]
+    x = x.reshape(*shape[:first], *np.stack([blocks, block], 1).ravel().tolist(), *shape[first + n :])
+    x = x.transpose(
+        *range(first),
+        *range(first, first + 2 * n, 2),
+        *range(first + 1, first + 2 * n, 2),
+        *range(first + 2 * n, x.ndim),
+    )
+    return x.reshape(*shape[:first], *blocks, math.prod(block), *shape[first + n :])
+
+
+def features_as_cells(x: jax.Array, block: Sequence[int], first: int) -> jax.Array:
+    """``(..., *blocks, cells of a block, ...)`` to ``(..., *spatial, ...)``: the inverse."""
+    n, shape = len(block), x.shape
+    blocks = shape[first : first + n]
+    x = x.reshape(*shape[: first + n], *block, *shape[first + n + 1 :])
+    x = x.transpose(
+        *range(first),
+        *np.arange(first, first + 2 * n).reshape(2, n).T.ravel().tolist(),
+        *range(first + 2 * n, x.ndim),
+    )
+    spatial = [size * cells for size, cells in zip(blocks, block, strict=True)]
+    return x.reshape(*shape[:first], *spatial, *shape[first + n + 1 :])
