@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir
 
-from jaxconv.geometry import ConvGeometry
 from jaxconv.meshes import vary_alike
 
 
@@ -26,7 +26,7 @@ def linear_transpose(function: Callable, shape: tuple[int, ...], y: jax.Array) -
 
 
 def linear_pair(
-    name: str, function: Callable, transpose: Callable, batch_axis: Callable[[ConvGeometry], int]
+    name: str, function: Callable, transpose: Callable, batch_axis: Callable[[Any], int]
 ) -> tuple[Primitive, Primitive]:
     """A linear function and its transpose, both written out, as primitives that derive to each other.
 

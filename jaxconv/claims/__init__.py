@@ -36,23 +36,11 @@ __all__ = ["CLAIMS", "Report", "Row", "verify"]
 
 # Importing a topic registered its claims; they are tried in this order.
 _TOPICS = [
-    topic.__name__
-    for topic in (
-        sizes,
-        products,
-        transposes,
-        unfolding,
-        backward,
-        pooling,
-        resizing,
-        dense,
-        filters,
-        receptive_field,
-        conventions,
-        figures,
-        lectures,
+    topic.__name__ for topic in (
+        sizes, products, transposes, unfolding, backward, pooling, resizing, dense, filters, receptive_field,
+        conventions, figures, lectures,
     )
-]
+]  # fmt: skip
 CLAIMS: dict[str, Claim] = dict(
     sorted(REGISTERED.items(), key=lambda item: _TOPICS.index(item[1].check.__module__))
 )

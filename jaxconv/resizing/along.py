@@ -30,7 +30,7 @@ def _resize_back(y, geometry: Resizing):
     return _through(y, [transposed_band(axis) for axis in geometry.axes])
 
 
-RESIZE, RESIZE_BACK = linear_pair("jaxconv_resize", _resize, _resize_back)
+RESIZE, RESIZE_BACK = linear_pair("jaxconv_resize", _resize, _resize_back, lambda geometry: 1 + geometry.ndim)
 
 
 def _through(x, bands: list[Band]):
