@@ -1,5 +1,6 @@
 """The benchmarks run, at a tiny size, and refuse to time what is wrong. Times are never asserted."""
 
+import dataclasses
 import doctest
 import importlib
 import json
@@ -8,12 +9,13 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from benchmarks import build, convolution, growth, network, overhead, product, programs
+from benchmarks import build, convolution, growth, network, operators, overhead, product, programs
 from benchmarks.__main__ import TABLES, main
 from benchmarks.agreement import Disagreement, check_agreement
 from benchmarks.cases import CASES, case
 from benchmarks.machine import heading, machine, slug
 from benchmarks.memory import ChildFailed, in_child
+from benchmarks.operator_cases import OperatorCase, operator_cases
 from benchmarks.programs import compiled, distinct
 from benchmarks.report import markdown, save
 from benchmarks.table import geometric_mean, ratio
@@ -156,6 +158,30 @@ def test_every_case_builds():
 
 def test_every_table_is_there():
     assert all(hasattr(importlib.import_module(f"benchmarks.{name}"), "table") for name in TABLES)
+
+
+def test_operators():
+    """A row a result; peers agree, also where their features stand in another order."""
+    small = (1, 6, 8, 4)
+    chosen = {
+        name: case for case in operator_cases() for name in [case.name.split()[0]] if "1-D" not in case.name
+    }
+    assert len({case.name for case in operator_cases()}) == len(operator_cases())
+    assert {"max_pool", "avg_pool", "lp_pool", "resize", "unfold", "fold", "unpool"} <= set(chosen)
+    arranged = next(case for case in operator_cases() if case.name.startswith("unfold 2x2"))
+    cases = [
+        OperatorCase("twice", small, lambda x: x + x, {"jnp: times": lambda x: 2 * x}),
+        dataclasses.replace(arranged, shape=(1, 4, 6, 16), torch=None),
+    ]
+    rows = operators.table(cases=cases, **QUICKLY).rows
+    assert [(row.cells["case"], row.cells["result"]) for row in rows[:2]] == [
+        ("twice", "forward"),
+        ("twice", "gradient"),
+    ]
+    assert len(rows) == 4
+    wrong = OperatorCase("wrong", small, lambda x: x + x, {"jnp: thrice": lambda x: 3 * x})
+    with pytest.raises(Disagreement, match="wrong, forward by jnp: thrice"):
+        operators.table(cases=[wrong], **QUICKLY)
 
 
 @pytest.mark.parametrize("arguments", [["speed"], ["convolution", "--case", "no such"]])

@@ -1,0 +1,151 @@
+"""Pooling, resizing, unfolding and rearranging, and their gradients, beside JAX's and PyTorch's ways."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import jax
+import numpy as np
+
+from benchmarks.agreement import check_agreement
+from benchmarks.operator_cases import OperatorCase, operator_cases
+from benchmarks.programs import Way, compiled, distinct
+from benchmarks.table import Row, Table, geometric_mean, ratio
+from benchmarks.timing import Timing, timings
+from benchmarks.torch_ways import device, torch
+
+TIE = 0.95
+TERMS = 64  # of sums, about; results that need a gradient's rounding agree to it
+
+
+def table(
+    *, quick: bool = False, cases: Sequence[OperatorCase] | None = None, seconds: float | None = None
+) -> Table:
+    """A row an operator and result: forward, and the gradient in the map."""
+    chosen = list(cases) if cases is not None else operator_cases()[:: 6 if quick else 1]
+    seconds = seconds or (0.05 if quick else 0.3)
+    rows = [row for case in chosen for row in _rows(case, seconds)]
+    return Table(
+        "operators",
+        "Milliseconds of the other spatial operators and their gradients (vjp), float32, against the best of "
+        "lax, jax.image and straightforward jnp, and PyTorch.",
+        rows,
+        _summary(rows),
+    )
+
+
+def _rows(case: OperatorCase, seconds: float) -> Iterator[Row]:
+    rng = np.random.default_rng(0)
+    x = jax.numpy.asarray(rng.normal(size=case.shape), "float32")
+    constants = case.constants(x)
+    functions = {"jaxconv": case.ours, **case.peers}
+    ways = {name: compiled(function, x, *constants) for name, function in functions.items()}
+    tensors = _torch_ways(case, x, rng) if torch is not None and case.torch else {}
+    yield _row(case, "forward", ways | tensors.get("forward", {}), seconds, case.arranged)
+    if not case.gradient:
+        return
+    shape = jax.eval_shape(case.ours, x, *constants)
+    y = jax.numpy.asarray(rng.normal(size=shape.shape), "float32")
+    gradients = {
+        name: compiled(_pullback(function), x, _own_order(case, name, y), *constants)
+        for name, function in functions.items()
+    }
+    yield _row(case, "gradient", gradients | tensors.get("gradient", {}), seconds, {})
+
+
+def _pullback(function: Callable) -> Callable:
+    return lambda x, y, *constants: jax.vjp(lambda x: function(x, *constants), x)[1](y)[0]
+
+
+def _own_order(case: OperatorCase, name: str, y: jax.Array) -> jax.Array:
+    """A cotangent in the order of features that a peer has, so that its gradient is ours."""
+    if name not in case.arranged:
+        return y
+    order = case.arranged[name](np.arange(y.shape[-1])[None])[0]
+    return y[..., np.argsort(order)]
+
+
+def _row(case: OperatorCase, result: str, ways: dict[str, Way], seconds: float, arranged: dict) -> Row:
+    def numbers(name: str, value: Any) -> np.ndarray:
+        value = value[0] if isinstance(value, tuple | list) else value
+        return arranged.get(name, lambda array: array)(np.asarray(ways[name].numpy(value)))
+
+    expected = numbers("jaxconv", ways["jaxconv"].call())
+
+    def check(name: str, value: Any) -> None:
+        if name != "PyTorch":  # its gradients are of its own cotangents; tests compare its numbers
+            check_agreement(f"{case.name}, {result} by {name}", numbers(name, value), expected, TERMS)
+
+    first = distinct(ways)
+    once = timings({name: ways[name].call for name in first.values()}, seconds=seconds, check=check)
+    times = {name: once[program] for name, program in first.items()}
+    peers = {name: time for name, time in times.items() if name not in ("jaxconv", "PyTorch")}
+    best = min(peers, key=lambda name: peers[name].median)
+    return Row(
+        {
+            "case": case.name,
+            "result": result,
+            "jaxconv": times["jaxconv"],
+            "best of JAX": peers[best],
+            "by": best,
+            "PyTorch": times.get("PyTorch"),
+            "JAX / ours": ratio(times["jaxconv"], peers[best]),
+            "PyTorch / ours": ratio(times["jaxconv"], times.get("PyTorch")),
+        },
+        {"ways": times},
+    )
+
+
+def _torch_ways(case: OperatorCase, x: jax.Array, rng) -> dict[str, dict[str, Way]]:
+    """Forward, and the backward pass alone, on a tensor in PyTorch's layout."""
+    functional = torch.nn.functional
+    tensor = torch.from_numpy(np.moveaxis(np.asarray(x), -1, 1).copy()).to(device())
+    forward = {"PyTorch": Way(lambda: _without_graph(case, functional, tensor), _to_numpy)}
+    if not case.gradient:
+        return {"forward": forward}
+    leaf = tensor.clone().requires_grad_()
+    y = case.torch(functional, leaf)
+    cotangent = torch.from_numpy(rng.normal(size=tuple(y.shape)).astype(np.float32)).to(y.device)
+
+    def backward():
+        return torch.autograd.grad(y, leaf, cotangent, retain_graph=True)[0]
+
+    return {"forward": forward, "gradient": {"PyTorch": Way(backward, _to_numpy)}}
+
+
+def _without_graph(case: OperatorCase, functional, tensor):
+    with torch.no_grad():
+        return case.torch(functional, tensor)
+
+
+def _to_numpy(tensor) -> np.ndarray:
+    return np.moveaxis(tensor.detach().cpu().numpy(), 1, -1)
+
+
+def _summary(rows: list[Row]) -> list[str]:
+    notes = []
+    switches = [row for row in rows if "switches" in str(row.cells["case"])]
+    others = [row for row in rows if row not in switches]
+    for column in ("JAX / ours", "PyTorch / ours"):
+        ratios = {f"{r.cells['case']}, {r.cells['result']}": r.cells[column] for r in others}
+        ratios = {name: value for name, value in ratios.items() if value is not None}
+        if ratios:
+            slower = [f"{name} ({value})" for name, value in ratios.items() if value < TIE]
+            notes.append(
+                f"{column}: geometric mean {geometric_mean(ratios.values()):.2f} over {len(ratios)} rows, "
+                f"slower by more than 5% in {len(slower)}{': ' if slower else ''}{'; '.join(slower)}."
+            )
+    if switches:
+        times = [_over_plain(row) for row in switches]
+        notes.append(
+            "With switches, against the plain max_pool of the same run: "
+            + ", ".join(f"{time:.2f}" for time in times)
+            + " times its time."
+        )
+    return notes
+
+
+def _over_plain(row: Row) -> float:
+    ways: dict[str, Timing] = row.details["ways"]
+    return ways["jaxconv"].median / ways["jaxconv: plain"].median
