@@ -33,7 +33,8 @@ def resize(
     coordinate $(o + \frac12) \frac nm - \frac12$ (half-pixel centres), or at $o \frac{n-1}{m-1}$ with
     `align_corners`, 0 where m = 1. Coordinates are exact rationals, weights are computed in float64:
     ``"nearest"`` takes the cell ``(2 o + 1) n // (2 m)`` at any size, where others, in float32, take a
-    neighbour now and then (PyTorch for 4 cells to 41; never between sizes that divide each other).
+    neighbour now and then (PyTorch 2.13 on a CPU: for 4 cells to 41, and 733 more pairs of sizes below
+    200, none of which divide each other; in float64 for none).
 
     ===============================================  ==================================================
     these numbers                                    come with
