@@ -40,6 +40,7 @@ def against(got, function, x, filter):
     assert_rounds_to(got, (*expected, filter.size))
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize(("shape", "taps"), SHAPES)
 @pytest.mark.parametrize("mode", NDIMAGE)
 def test_ndimage(shape, taps, mode):
@@ -133,6 +134,7 @@ def test_the_matrix():
     np.testing.assert_allclose(C(x), correlate(x, filter, padding="SAME"), rtol=1e-13, atol=1e-13)
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16", "complex128"])
 @pytest.mark.parametrize(
     "make",

@@ -127,6 +127,7 @@ def terms(model):
     return sum(np.prod(p.shape[:-1]) + 3 for p in jax.tree.leaves(nnx.state(model, nnx.Param)))
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.__name__)
 def test_every_window_by_loops(case, layers, rng):
     model, window, strides = case(layers)

@@ -120,6 +120,7 @@ def test_geometry(shape, window, options):
     assert (g.in_features, g.out_features, g.feature_group_count) == (3, 3, 3)
 
 
+@pytest.mark.sampled(2)
 @each_case
 @pytest.mark.parametrize("include", [True, False])
 def test_avg_pool_is_the_mean(shape, window, options, include, rng):
@@ -139,6 +140,7 @@ def test_avg_pool_is_the_mean(shape, window, options, include, rng):
     assert (abs(C.T(back) - pulled) <= bound).all()
 
 
+@pytest.mark.sampled(4)
 @each_case
 @pytest.mark.parametrize("p", [1, 1.5, 2, 3, 7])
 def test_lp_pool_is_the_norm(shape, window, options, p, rng):
@@ -169,6 +171,7 @@ def test_the_gradient_of_lp_pooling(rng):
     jax.test_util.check_grads(pool, (x,), order=2, modes=("fwd", "rev"))
 
 
+@pytest.mark.sampled(2)
 @each_case
 def test_unpool_is_s_transposed(shape, window, options, rng):
     x = ties((2, *shape, 2), rng)
@@ -337,7 +340,7 @@ def test_vmap_and_higher_derivatives(rng):
     forward, reverse = jax.jacfwd(pool)(one), jax.jacrev(pool)(one)
     np.testing.assert_array_equal(forward, reverse)
     loss = lambda x: (pool(x) ** 3).sum()  # noqa: E731
-    jax.test_util.check_grads(loss, (one,), order=3, modes=("fwd", "rev"))
+    jax.test_util.check_grads(loss, (one,), order=2, modes=("fwd", "rev"))
     hessian = jax.hessian(loss)(one).reshape(one.size, one.size)
     S = jax.jacrev(pool)(one).reshape(-1, one.size)
     expected = S.T @ (6 * pool(one).ravel()[:, None] * S)

@@ -152,6 +152,7 @@ def test_weights_are_the_fractions(options):
         assert (entries[exact != 0] == 1).all()
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize(
     ("options", "input_shape", "shape"),
     [(one, *SHAPES[0]) for one in INTERPOLATIONS]
@@ -177,6 +178,7 @@ def test_resize_is_the_matrix(options, input_shape, shape):
     assert_rounds_to(transposed, back, what="C.T(y)")
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize(("n", "m"), [(97, 101), (107, 56), (640, 2), (2, 640)])
 @pytest.mark.parametrize("options", FEW, ids=name)
 def test_long_axes(options, n, m):
@@ -260,6 +262,7 @@ def test_pytorch_antialiased(method):
         assert abs(np.moveaxis(theirs.numpy(), 1, -1) - ours).max() <= coordinate_bound(x, shape)
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("antialias", [False, True])
 @pytest.mark.parametrize(
     ("method", "theirs"), [("nearest", "nearest"), ("bilinear", "linear"), ("bicubic", "cubic")]
@@ -292,6 +295,7 @@ def test_pillow(method):
 # The convolution that it is
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("options", INTERPOLATIONS, ids=name)
 def test_the_geometry_is_the_matrix_s(options):
     for n, m in [(5, 7), (12, 3), (1, 5)]:
@@ -302,6 +306,7 @@ def test_the_geometry_is_the_matrix_s(options):
         assert C.values.shape == (slots.count(g), m, n, 2, 1, 1)
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize(("n", "m"), [(12, 6), (7, 10)])
 @pytest.mark.parametrize(
     "options", [one for one in INTERPOLATIONS if one["method"] != "nearest"][:12], ids=name
@@ -381,6 +386,7 @@ def test_many_phases_of_a_convolution_matrix():
 # Shapes, dtypes, transformations
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("options", FEW, ids=name)
 def test_any_number_of_batch_axes(options):
     x = numbers((2, 3, 4, 5, 2))
@@ -392,6 +398,7 @@ def test_any_number_of_batch_axes(options):
     assert resize(x[..., :0], (6, 3), **options).shape == (2, 3, 6, 3, 0)
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float16", "complex64", "complex128"])
 @pytest.mark.parametrize("options", FEW, ids=name)
 def test_dtypes(options, dtype):
@@ -412,6 +419,7 @@ def test_dtypes(options, dtype):
     assert abs(np.asarray(C.to_coo()[2]).astype(wide)).max() > 0
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("options", FEW, ids=name)
 def test_transformations(options):
     f = jax.jit(lambda x: resize(x, (7, 3), **options))
@@ -571,9 +579,11 @@ def test_refusals_of_blocks_and_factors():
 CLAIMED = ["nearest", "bilinear", "bicubic", "align-corners", "bilinear-upsampling", "sub-pixel"]
 
 
-@pytest.mark.parametrize("dtype", ["float64", "bfloat16", "complex64"])
-def test_claims_hold(dtype):
-    report = verify(CLAIMED, dtype=dtype)
+@pytest.mark.sampled(3)
+@pytest.mark.parametrize("dtype", ["bfloat16", "complex64"])
+@pytest.mark.parametrize("claim", CLAIMED)
+def test_claims_hold(claim, dtype):
+    report = verify([claim], dtype=dtype)
     assert report.ok, report.counterexamples()
 
 
@@ -595,14 +605,13 @@ def test_claims_fail_with_a_wrong_parameter(monkeypatch, fresh):
     right = bands._cubic
     monkeypatch.setattr(bands, "_cubic", lambda x, a: right(x, -0.5))
     assert not verify(["bicubic"]).ok
-    assert verify(["bilinear", "nearest"]).ok
 
 
 def test_claims_fail_where_a_pixel_is_no_cell(monkeypatch, fresh):
     """Output 0 at the first cell's centre, as without half-pixel centres."""
     monkeypatch.setattr(bands.AxisResizing, "_offset", 0)
-    rows = verify(["bilinear", "bicubic", "align-corners"]).rows
-    assert [row.ok for row in rows] == [False, False, True]
+    rows = verify(["bilinear"]).rows
+    assert not rows[0].ok
     assert "resize_matrix(" in rows[0].counterexample
 
 

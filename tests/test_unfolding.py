@@ -82,6 +82,7 @@ def looped_back(y, geometry):
     return x, magnitude, count
 
 
+@pytest.mark.sampled(2)
 @every_case
 @pytest.mark.parametrize("features", [1, 3, 16])
 def test_unfold_is_the_windows(shape, window, options, features):
@@ -92,6 +93,7 @@ def test_unfold_is_the_windows(shape, window, options, features):
     np.testing.assert_array_equal(got, looped(x, geometry))
 
 
+@pytest.mark.sampled(2)
 @every_case
 @pytest.mark.parametrize("features", [1, 3])
 def test_fold_adds_the_windows(shape, window, options, features):
@@ -101,6 +103,7 @@ def test_fold_adds_the_windows(shape, window, options, features):
     assert_rounds_to(got, looped_back(y, geometry))
 
 
+@pytest.mark.sampled(3)
 @every_case
 def test_the_matrix(shape, window, options):
     if max(window) > 100:
