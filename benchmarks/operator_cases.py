@@ -40,6 +40,7 @@ class OperatorCase:
       constants: Further arguments, made from the case, such as switches.
       torch: Of ``torch.nn.functional`` and x in PyTorch's layout; None where it has none.
       gradient: Whether to measure the gradient in x too.
+      terms: Rounding errors that add up in a number, at most; see `check_agreement`.
       arranged: For a peer whose result has another order of features: puts it into ours.
     """
 
@@ -50,6 +51,7 @@ class OperatorCase:
     constants: Callable[[jax.Array], tuple] = lambda x: ()
     torch: Callable[[Any, Any], Any] | None = None
     gradient: bool = True
+    terms: int = 64
     arranged: dict[str, Callable[[np.ndarray], np.ndarray]] = field(default_factory=dict)
 
 
@@ -247,6 +249,7 @@ def _resizings():
             lambda x, to=to, m=method, extra=extra: resize(x, to, m, **extra),
             peers,
             torch=lambda F, x, to=to, m=method: F.interpolate(x, to, mode=TORCH_NAMES[m]),
+            terms=max(*shape, *to) ** 2,  # jax.image rounds coordinates of so many cells to float32
         )
 
 

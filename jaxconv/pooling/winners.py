@@ -27,9 +27,15 @@ def largest(x: jax.Array, g: ConvGeometry) -> jax.Array:
     if math.prod(g.output_shape) == 1:
         return only_window(x, g).max(tuple(range(first, x.ndim - 1)), keepdims=True)
     x = padded(x, g, -jnp.inf)
+    larger = _larger_of if math.prod(g.kernel_shape) <= FEW else jnp.maximum
     for dimension, axis in enumerate(g.axes, start=first):
-        (x,) = _reduced((x,), dimension, axis, 0, lambda a, b: (jnp.maximum(a[0], b[0]),))
+        (x,) = _reduced((x,), dimension, axis, 0, lambda a, b: (larger(a[0], b[0]),))
     return x
+
+
+def _larger_of(a, b):
+    """`jnp.maximum`: a 2x2 window takes 0.08 where that takes 0.16, 3x3 0.26 and 0.19 (4x96x128x16)."""
+    return jnp.where(_larger_or_nan(a, b), b, a)
 
 
 @largest.defjvp
