@@ -98,8 +98,9 @@ def _row(case: OperatorCase, result: str, ways: dict[str, Way], seconds: float, 
 
 
 def _torch_way(case: OperatorCase, x: jax.Array) -> Way:
-    """On a contiguous tensor in PyTorch's layout. Only forward: autograd computes on threads of its own, which
-    spin on the cores that the next call needs.
+    """On a contiguous tensor in PyTorch's layout.
+
+    Only forward: autograd computes on threads of its own, which spin on the cores that the next call needs.
     """
     tensor = torch.from_numpy(np.moveaxis(np.asarray(x), -1, 1).copy()).to(device())
 
