@@ -39,7 +39,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from jaxconv import avg_pool, conv, max_pool
+from jaxconv import avg_pool, conv, max_pool, sobel_filter
 from jaxconv.figures import canvas
 from jaxconv.segmentation.digits import digit_mosaics
 
@@ -47,7 +47,6 @@ WINDOWS = (2, 3, 4)
 SIZE = 60  # cells of the map along each axis: a multiple of every window
 MAPS = 128
 
-SOBEL = np.array([[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]], np.float32)
 WAYS: dict[str, Callable] = {
     "not pooled": lambda x, window: x,
     "subsampled": lambda x, window: x[:, :: window[0], :: window[1]],
@@ -71,7 +70,8 @@ def edges(maps: int, size: int) -> jax.Array:
     """Maps (maps, size, size, 4): how strong the edges of each direction are."""
     mosaics, _ = digit_mosaics((size + 2,) * 2, count=10)
     images, _ = mosaics.batch(step=0, size=maps)
-    kernel = np.stack([SOBEL, -SOBEL, SOBEL.T, -SOBEL.T], -1)[:, :, None, :]
+    across, down = (sobel_filter(axis, dtype=np.float32) for axis in (1, 0))
+    kernel = jnp.stack([across, -across, down, -down], -1)[:, :, None, :]
     return jax.nn.relu(conv(images, kernel))
 
 

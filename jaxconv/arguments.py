@@ -70,13 +70,13 @@ def pair_of_ints(name: str, value) -> tuple[int, int]:
     """A ``(low, high)`` pair, of any sign."""
     if not hasattr(value, "__len__") or len(value) != 2:
         raise GeometryError(f"`{name}` of an axis is a (low, high) pair of ints, got {value!r}.")
-    low, high = _ints(name, value)
+    low, high = ints(name, value)
     return (low, high)
 
 
 def per_axis(name: str, value: Ints, n: int, least: int = 1) -> tuple[int, ...]:
     """One integer for each of `n` axes; a bare int serves all of them."""
-    values = (int(value),) * n if _is_int(value) else _ints(name, value)
+    values = (int(value),) * n if _is_int(value) else ints(name, value)
     if len(values) != n:
         raise GeometryError(f"`{name}` needs one int for each of the {n} spatial axes, got {values}.")
     if any(v < least for v in values):
@@ -99,7 +99,7 @@ def check_output_padding(cells: int, stride: int) -> None:
 
 def shape_of(name: str, value, n: int | None = None) -> tuple[int, ...]:
     """A spatial shape, of `n` axes if that is given; a bare int is none."""
-    shape = _ints(name, value)
+    shape = ints(name, value)
     if not shape:
         raise GeometryError(f"`{name}` needs at least one spatial axis, got {value!r}.")
     if n is not None and len(shape) != n:
@@ -109,7 +109,8 @@ def shape_of(name: str, value, n: int | None = None) -> tuple[int, ...]:
     return shape
 
 
-def _ints(name: str, value) -> tuple[int, ...]:
+def ints(name: str, value) -> tuple[int, ...]:
+    """Integers of any sign, one an axis; a bare int is none."""
     values = _sequence(name, value)
     if not all(map(_is_int, values)):
         raise TypeError(f"`{name}` holds integers, got {value!r}.")

@@ -38,6 +38,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from functools import reduce
+from numbers import Real
 
 import jax
 import jax.numpy as jnp
@@ -48,7 +49,7 @@ from jaxconv.arguments import Ints, Padding, at_least_one, shape_of
 from jaxconv.axis import PaddingMode
 from jaxconv.convolution import conv
 from jaxconv.errors import GeometryError
-from jaxconv.operands import check_dtypes, split_map
+from jaxconv.operands import check_dtype, check_dtypes, split_map
 
 
 def correlate(
@@ -193,7 +194,7 @@ def box_filter(shape: Sequence[int], dtype: DTypeLike = float) -> jax.Array:
      [1 1 1]]
     """
     shape = shape_of("shape", shape)
-    return jnp.asarray(np.full(shape, 1 / math.prod(shape)), dtype)
+    return jnp.asarray(np.full(shape, 1 / math.prod(shape)), check_dtype(dtype))
 
 
 def binomial_filter(shape: Sequence[int], dtype: DTypeLike = float) -> jax.Array:
@@ -233,12 +234,18 @@ def gaussian_filter(
 
     Raises:
       GeometryError: A sigma is not positive, or there are not as many as axes.
+      TypeError: A sigma is not a number.
 
     >>> [f"{weight:.4f}" for weight in gaussian_filter((3,), 1.0)]
     ['0.2741', '0.4519', '0.2741']
     """
     shape = shape_of("shape", shape)
-    sigmas = np.broadcast_to(sigma, len(shape)) if np.ndim(sigma) == 0 else np.asarray(sigma, float)
+    deviations = [sigma] if isinstance(sigma, Real) else sigma
+    if not isinstance(deviations, Sequence | np.ndarray) or not all(
+        isinstance(one, Real) for one in deviations
+    ):
+        raise TypeError(f"`sigma` is a number, or one for each axis, known beforehand; got {sigma!r}.")
+    sigmas = np.broadcast_to(deviations, len(shape)) if len(deviations) == 1 else np.asarray(deviations)
     if sigmas.shape != (len(shape),) or not (sigmas > 0).all():
         raise GeometryError(
             f"`sigma` is one positive number, or one for each of the {len(shape)} axes, got {sigma!r}."
@@ -267,7 +274,7 @@ def sharpen_filter(ndim: int = 2, dtype: DTypeLike = float) -> jax.Array:
     """
     n = at_least_one("ndim", ndim)
     distance = abs(np.indices((3,) * n) - 1).sum(0)  # in steps along the axes
-    return jnp.asarray(np.select([distance == 0, distance == 1], [2 * n + 1, -1], 0), dtype)
+    return jnp.asarray(np.select([distance == 0, distance == 1], [2 * n + 1, -1], 0), check_dtype(dtype))
 
 
 def edge_filter(ndim: int = 2, dtype: DTypeLike = float) -> jax.Array:
@@ -288,7 +295,7 @@ def edge_filter(ndim: int = 2, dtype: DTypeLike = float) -> jax.Array:
     n = at_least_one("ndim", ndim)
     weights = np.full((3,) * n, -1)
     weights[(1,) * n] = 3**n - 1
-    return jnp.asarray(weights, dtype)
+    return jnp.asarray(weights, check_dtype(dtype))
 
 
 def sobel_filter(axis: int, ndim: int = 2, dtype: DTypeLike = float) -> jax.Array:
@@ -318,7 +325,7 @@ def sobel_filter(axis: int, ndim: int = 2, dtype: DTypeLike = float) -> jax.Arra
 
 def _outer(rows: Sequence[Sequence[float]], dtype: DTypeLike) -> jax.Array:
     """The separable filter of one row an axis."""
-    return jnp.asarray(reduce(np.multiply.outer, map(np.asarray, rows)), dtype)
+    return jnp.asarray(reduce(np.multiply.outer, map(np.asarray, rows)), check_dtype(dtype))
 
 
 def _check_filter(filter: jax.Array) -> None:

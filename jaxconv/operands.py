@@ -24,6 +24,11 @@ def check_dtypes(**operands) -> None:
                 f"`{name}` must be floating or complex, got {operand.dtype}; convert it, for example with "
                 f"{name}.astype(jnp.float32)."
             )
+        if operand.dtype.itemsize < 2:
+            raise TypeError(
+                f"`{name}` is of {operand.dtype}, too few bits to compute with; convert it, for example with "
+                f"{name}.astype(jnp.bfloat16)."
+            )
     if len({operand.dtype for operand in operands.values()}) > 1:
         found = ", ".join(f"{name}: {operand.dtype}" for name, operand in operands.items())
         raise TypeError(f"operands must share one dtype, got {found}; convert one with .astype.")
@@ -102,6 +107,21 @@ def check_precision(precision):
             f"`precision` is None, one of {options}, a pair of them or an algorithm of jax.lax, "
             f"got {precision!r}."
         ) from None
+
+
+def check_dtype(dtype) -> jnp.dtype:
+    """The dtype that an array is to have, as jax has it: `float` is float32, or float64 where that is on.
+
+    Raises:
+      TypeError: It is neither floating nor complex, or has 8 bits.
+    """
+    canonical = jax.dtypes.canonicalize_dtype(dtype)
+    if not jnp.issubdtype(canonical, jnp.inexact) or canonical.itemsize < 2:
+        raise TypeError(
+            f"`dtype` must be floating or complex, of 16 bits or more, got {canonical}; take for example "
+            "jnp.float32."
+        )
+    return canonical
 
 
 def check_result_dtype(preferred, operand) -> jnp.dtype:

@@ -18,7 +18,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxconv.arguments import at_least_one, shape_of
+from jaxconv.arguments import at_least_one, ints, shape_of
 from jaxconv.axis import AxisGeometry
 from jaxconv.errors import GeometryError
 from jaxconv.geometry import ConvGeometry
@@ -33,8 +33,8 @@ class ReceptiveField:
       stack: The geometries, from the input up.
       size: Input cells from the first to the last that one output sees, padding included. Where
         zeros were inserted it depends on the output's phase: the largest.
-      jump: Input cells between neighbouring outputs' fields, a `Fraction` where outputs are denser
-        than inputs.
+      jump: Input cells between neighbouring outputs' windows, a `Fraction` where outputs are denser
+        than inputs. Where zeros were inserted the cells that windows see advance so much on average.
       offset: The first cell that the first output sees, negative in the padding. (If zeros are all
         that it sees, the next output's.)
       center: The middle of the first output's window, which may lie between two cells.
@@ -66,10 +66,7 @@ class ReceptiveField:
         >>> atrous.cells((1,)), atrous.cells((1,), clip=True)
         (((-2, 1, 4),), ((1, 4),))
         """
-        shape = self.stack[-1].output_shape
-        index = tuple(output)
-        if len(index) != len(shape) or not all(0 <= o < size for o, size in zip(index, shape, strict=True)):
-            raise GeometryError(f"`output` is the index of an output in {shape}, got {output}.")
+        index = _index("output", output, self.stack[-1].output_shape)
         pull = _shown_cells if clip else _unfolded_cells
         return tuple(
             tuple(reduce(pull, reversed(layers), np.array([o])).tolist())
@@ -192,6 +189,14 @@ def _hull(cells) -> range:
     return range(int(cells[0]), int(cells[-1]) + 1) if len(cells) else range(0)
 
 
+def _index(name: str, index, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """An output's index, one int an axis."""
+    cells = ints(name, index)
+    if len(cells) != len(shape) or not all(0 <= cell < size for cell, size in zip(cells, shape, strict=True)):
+        raise GeometryError(f"`{name}` is the index of an output in {shape}, got {index}.")
+    return cells
+
+
 def _plain(number: Fraction) -> int | Fraction:
     return int(number) if number.denominator == 1 else number
 
@@ -246,13 +251,12 @@ def effective_receptive_field(
     if not jnp.issubdtype(dtype, jnp.floating):
         raise TypeError(f"`dtype` must be real and floating, to have a gradient; got {jnp.dtype(dtype)}.")
     x = jax.random.normal(key, (batch, *shape, at_least_one("features", features)), dtype)
-    found = jax.eval_shape(function, x).shape
+    found = jnp.shape(jax.eval_shape(function, x))
     if len(found) != x.ndim or found[0] != batch:
         wanted = ", ".join([str(batch), *("output size",) * len(shape), "features"])
         raise GeometryError(f"`function` must return a feature map ({wanted}), got {found}.")
-    index = tuple(n // 2 for n in found[1:-1]) if position is None else tuple(position)
-    if len(index) != len(shape) or not all(0 <= p < n for p, n in zip(index, found[1:-1], strict=True)):
-        raise GeometryError(f"`position` is the index of an output in {found[1:-1]}, got {position}.")
+    middle = tuple(n // 2 for n in found[1:-1])
+    index = middle if position is None else _index("position", position, found[1:-1])
 
     def output(x):
         return function(x)[(slice(None), *index)].sum()  # of all samples: each has a gradient of its own

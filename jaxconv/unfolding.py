@@ -39,7 +39,7 @@ from jaxconv.errors import GeometryError
 from jaxconv.geometry import ConvGeometry
 from jaxconv.linear import linear_pair, linear_transpose
 from jaxconv.matrix import ConvMatrix, conv_matrix
-from jaxconv.operands import check_map, split_map
+from jaxconv.operands import check_dtype, check_map, split_map
 from jaxconv.products import accumulator
 
 # Taps that are taken, or added, in one loop over the map rather than axis by axis. Milliseconds, float32,
@@ -208,7 +208,7 @@ def unfold_matrix(
     dilation: Ints = 1,
     padding_mode: PaddingMode = "zeros",
     features: int = 1,
-    dtype: DTypeLike = jnp.float32,
+    dtype: DTypeLike = float,
     max_bytes: int | None = None,
 ) -> ConvMatrix:
     """`unfold` as a matrix: C of the convolution with the one-hot kernel; its transpose is `fold`.
@@ -224,7 +224,7 @@ def unfold_matrix(
       dilation: Likewise.
       padding_mode: Likewise.
       features: Of the map.
-      dtype: Of the values.
+      dtype: Of the values: that of the maps. ``float`` is jax's default.
       max_bytes: Refuse to store more than this; the physical memory by default.
 
     Returns:
@@ -250,7 +250,7 @@ def unfold_matrix(
         padding_mode=padding_mode,
         features=features,
     )
-    one_hot = jnp.eye(geometry.out_features, dtype=dtype).reshape(geometry.kernel_array_shape)
+    one_hot = jnp.eye(geometry.out_features, dtype=check_dtype(dtype)).reshape(geometry.kernel_array_shape)
     return conv_matrix(one_hot, geometry, max_bytes=max_bytes)
 
 

@@ -222,6 +222,8 @@ def refusals(layers):
     yield "one output, however large", conv, keep, flatten, layers.linear(2, 3)
     yield "off by", conv, lambda x: x - keep(x), *end
     yield "off by", conv, max_pool((2, 2), (1, 1), "SAME"), *end
+    third = max_pool((3, 3), (3, 3), "SAME")  # pads nothing on the window: 6 cells are two windows of 3
+    yield "off by", conv, third, flatten, layers.linear(2 * 4, 3)
     yield "off by", conv, flatten, nnx.softmax, linear
     yield "off by", conv, lambda x: jnp.cumsum(x, 1), *end
     yield "must end in one vector", conv, nnx.relu
@@ -237,6 +239,8 @@ def test_what_breaks_the_equality_is_refused(layers):
 
 def test_bad_models(layers):
     conv = layers.conv(1, 2, (3, 3))
+    with pytest.raises(GeometryError, match=r"does not take one map of shape \(1, 12, 8, 1\)"):
+        fully_convolutional(nnx.Sequential(conv, flatten, layers.linear(2 * 36, 3)), (12, 8))
     with pytest.raises(TypeError, match=r"flax.nnx.Sequential, got Conv"):
         fully_convolutional(conv, (8, 8))
     up = ConvTranspose(2, 2, (3, 3), param_dtype=jnp.float64, rngs=nnx.Rngs(0))

@@ -176,3 +176,23 @@ def test_what_lax_lacks_or_refuses(rng):
         to_lax_conv(Convolution(kernel, padding="SAME", strides=2, input_dilation=2))
     with pytest.raises(GeometryError, match="transposed layers only"):
         to_lax_conv_transpose(Convolution(kernel))
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "words"),
+    [
+        (lambda: from_lax_conv([[[1.0, 2.0]]], (1,), "SAME", dimension_numbers=("NH", "HIO", "NHC")),
+         GeometryError, "must name the 3 axes"),
+        (lambda: from_lax_conv([1.0, 2.0], (1,), "SAME"), GeometryError, "needs a spatial axis"),
+        (lambda: from_lax_conv_transpose(np.ones((3, 1, 1)), (2,), ((1, 1), (1, 1))), GeometryError,
+         "one int or .* pair for each of the 1"),
+        (lambda: from_lax_conv_transpose(np.ones((3, 1, 1)), (2,), None), TypeError,
+         "`padding` needs a tuple"),
+        (lambda: from_lax_conv(np.ones((8, 4, 3)), (1,), "SAME")(np.ones((9, 3))), GeometryError,
+         r"`x` must be a channels-last feature map \(\*batch, 9, 4\)"),
+        (lambda: to_lax_conv(3), TypeError, "is a Convolution"),
+    ],
+)  # fmt: skip
+def test_bad_input(call, error, words):
+    with pytest.raises(error, match=words):
+        call()

@@ -406,11 +406,28 @@ def test_a_symbolic_batch():
 
 def test_an_impossible_switch():
     y = jnp.ones((2, 1))
-    for switches in ([[0], [3]], [[-1], [0]]):
+    for switches in ([[0], [3]], [[-1], [0]], [[2], [2**33]]):
         with pytest.raises(GeometryError, match="index the 3 cells"):
             unpool(y, np.array(switches), (3,))
         x = jax.jit(unpool, static_argnums=2)(y, np.array(switches), (3,))
         assert jnp.isnan(x).sum() == 1
+
+
+@pytest.mark.parametrize("dtype", ["int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64"])
+@pytest.mark.parametrize("cells", [4, 400])
+def test_switches_of_any_integer_dtype(dtype, cells):
+    x = unpool(jnp.array([[1.0], [2.0]]), np.array([[0], [3]], dtype), (cells,))
+    assert x[:4].ravel().tolist() == [1, 0, 0, 2]
+    assert x.sum() == 3
+
+
+def test_pytorchs_odd_powers_are_signed():
+    """What the docstring says of it, for whoever compares."""
+    torch = pytest.importorskip("torch", reason="PyTorch is an extra")
+    x = np.array([-1.0, -2, 3, -1])
+    theirs = torch.nn.functional.lp_pool1d(torch.tensor(x)[None, None], 1.0, 2)
+    assert theirs.ravel().tolist() == [-3, 2]
+    assert lp_pool(x[:, None], (2,), p=1).ravel().tolist() == [3, 4]
 
 
 X = np.zeros((2, 6, 5, 3))
@@ -432,7 +449,11 @@ X = np.zeros((2, 6, 5, 3))
         (lambda: lp_pool(X.astype(complex), (2, 2)), TypeError, "must be real"),
         (lambda: lp_pool(X, (2, 2), p=0), GeometryError, "positive"),
         (lambda: lp_pool(X, (2, 2), p=np.inf), GeometryError, "pool abs"),
-        (lambda: lp_pool(X, (2, 2), p="two"), GeometryError, "positive"),
+        (lambda: lp_pool(X, (2, 2), p="two"), TypeError, "a number"),
+        (lambda: jax.jit(lambda p: lp_pool(X, (2, 2), p=p))(2.0), TypeError, "when the program is made"),
+        (lambda: pool_matrix((4,), (2,), dtype=int), TypeError, "`dtype` must be floating"),
+        (lambda: pool_matrix((4,), (2,), switches=jnp.zeros((2, 1))), TypeError, "are integers"),
+        (lambda: max_pool(X.astype(jnp.float8_e4m3fn), (2, 2)), TypeError, "too few bits"),
         (lambda: avg_pool(X, (2, 2), padding=2, count_include_pad=False), GeometryError, "only padding"),
         (lambda: unpool(X, X, (12, 10)), TypeError, "are integers"),
         (lambda: unpool(X, X[0].astype(int), (12, 10)), GeometryError, "one shape"),

@@ -10,6 +10,7 @@ from flax import nnx
 from jax import lax
 
 from jaxconv import conv, conv_transpose
+from jaxconv.claims import CLAIMS
 
 README = Path(__file__).parent.parent.joinpath("README.md").read_text()
 ROWS = dict(re.findall(r"^\| (torch|lax|flax|jaxconv) \| (.*) \|$", README, re.MULTILINE))
@@ -33,6 +34,10 @@ def test_rows_run(library, rng):
     for start, value in zip((0, 2, 4), np.asarray(y)[:, 0], strict=True):
         spread[start : start + 3] += value * weights
     np.testing.assert_allclose(np.asarray(backward).ravel(), spread[1:7], rtol=1e-13)
+
+
+def test_the_number_of_claims():
+    assert re.findall(r"tries (\d+) claims", README) == [str(len(CLAIMS))]
 
 
 def test_every_row_is_there_and_nothing_is_left_open():

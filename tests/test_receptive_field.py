@@ -306,3 +306,19 @@ def test_the_square_holds_its_part(rng):
             box = (range(max(n.start + less, 0), n.stop - less) for n in (rows, columns))
             sums.append(sum(measured[cell] for cell in itertools.product(*box) if max(cell) < 10))
         assert sums[0] >= part * measured.sum() > sums[1]
+
+
+def test_an_index_is_one_int_an_axis():
+    field = receptive_field([ConvGeometry((9, 9), (3, 3))])
+    for index in (3, (1.5, 0)):
+        with pytest.raises(TypeError, match="`output`"):
+            field.cells(index)
+    with pytest.raises(GeometryError, match="index of an output in"):
+        field.cells((7, 0))
+    measure = lambda function, position: effective_receptive_field(  # noqa: E731
+        function, (9,), features=1, key=jax.random.key(0), position=position
+    )
+    with pytest.raises(TypeError, match="`position`"):
+        measure(lambda x: x, 3)
+    with pytest.raises(GeometryError, match="must return a feature map"):
+        measure(lambda x: x.sum(), None)

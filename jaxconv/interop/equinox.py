@@ -12,7 +12,13 @@ import jax.numpy as jnp
 from jaxconv.errors import GeometryError
 from jaxconv.interop.call import Call, Name, said
 from jaxconv.interop.layer import Convolution
-from jaxconv.interop.refusals import check_computes_in_its_dtype, check_type, dilates_input, refuse
+from jaxconv.interop.refusals import (
+    check_computes_in_its_dtype,
+    check_convolution,
+    check_type,
+    dilates_input,
+    refuse,
+)
 from jaxconv.kernels import transposed_kernel
 
 
@@ -84,6 +90,7 @@ def to_equinox(layer: Convolution):
     """
     import equinox as eqx
 
+    check_convolution(layer)
     check_computes_in_its_dtype(layer, "equinox.nn")
     kernel, bias = layer.kernel, layer.bias
     if layer.transposed:

@@ -12,7 +12,7 @@ from jaxconv.interop.call import Call, Name, said
 from jaxconv.interop.direct import direct_padding, of_direct
 from jaxconv.interop.lax import refuse_transposed, transpose_padding
 from jaxconv.interop.layer import Convolution
-from jaxconv.interop.refusals import check_type, refuse
+from jaxconv.interop.refusals import check_convolution, check_type, refuse
 from jaxconv.kernels import transposed_kernel
 
 _MODES = {"CIRCULAR": "circular", "REFLECT": "reflect"}
@@ -149,6 +149,7 @@ def to_flax(layer: Convolution):
     """
     from flax import nnx
 
+    check_convolution(layer)
     kernel, bias = layer.kernel, layer.bias
     made = call(layer)
     if made.name == "nnx.ConvTranspose" and "transpose_kernel" not in made.options:

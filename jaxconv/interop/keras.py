@@ -16,7 +16,7 @@ from jaxconv.interop.call import Call, said
 from jaxconv.interop.direct import direct_padding, of_direct
 from jaxconv.interop.lax import refuse_transposed
 from jaxconv.interop.layer import Convolution
-from jaxconv.interop.refusals import check_type, dilates_input, refuse
+from jaxconv.interop.refusals import check_convolution, check_type, dilates_input, refuse
 from jaxconv.kernels import transposed_kernel
 
 
@@ -105,6 +105,7 @@ def to_keras(layer: Convolution, data_format: str = "channels_last"):
     """
     from keras import layers
 
+    check_convolution(layer)
     made = call(layer).made(layers, data_format=data_format, dtype=_policy(layer))
     unknown = (None,) * layer.ndim
     features = (layer.in_features,)

@@ -14,12 +14,12 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from jaxconv.arguments import per_axis
+from jaxconv.arguments import padding_per_axis, per_axis
 from jaxconv.errors import GeometryError
 from jaxconv.interop.call import said
 from jaxconv.interop.direct import direct_padding, of_direct
 from jaxconv.interop.layer import Convolution
-from jaxconv.interop.refusals import refuse
+from jaxconv.interop.refusals import check_convolution, refuse
 from jaxconv.kernels import transposed_kernel
 
 _LETTERS = {1: "W", 2: "HW", 3: "DHW"}
@@ -68,6 +68,7 @@ def from_lax_conv(
             f"batch_group_count={batch_group_count} gives every part of the batch a kernel of its own, "
             "which no convolution of a feature map does; split the batch."
         )
+    rhs = _kernel(rhs)
     n = rhs.ndim - 2
     if isinstance(padding, str):
         padding = padding.upper()
@@ -114,6 +115,7 @@ def from_lax_conv_transpose(
     >>> layer.geometry((3,))
     ConvGeometry((6,), (3,), strides=(2,), padding=((1, 1),))
     """
+    rhs = _kernel(rhs)
     n = rhs.ndim - 2
     if dimension_numbers is None:
         if n not in _TRANSPOSE_DEFAULTS:
@@ -141,9 +143,10 @@ def transpose_padding(spans, strides, padding, use_consistent_padding: bool = Fa
             raise GeometryError(f"lax.conv_transpose takes only 'SAME' and 'VALID', got {padding!r}.")
         # Unstretched, it is a direct convolution like any other, and so is the word.
         return tuple(lax.padtype_to_pads(spans, spans, strides, padding))
+    pairs = [pair for pair in padding_per_axis(padding, len(spans)) if not isinstance(pair, str)]
     if use_consistent_padding:
-        return tuple((k - 1 - low, k - 1 - high) for k, (low, high) in zip(spans, padding, strict=True))
-    return tuple(padding)
+        return tuple((k - 1 - low, k - 1 - high) for k, (low, high) in zip(spans, pairs, strict=True))
+    return tuple(pairs)
 
 
 def _word_padding(span: int, stride: int, word: str) -> tuple[int, int]:
@@ -176,6 +179,7 @@ def to_lax_conv(layer: Convolution) -> tuple[jax.Array, dict[str, Any]]:
     >>> arguments["lhs_dilation"], arguments["padding"]
     ((2,), ((1, 2),))
     """
+    check_convolution(layer)
     _check_no_bias(layer)
     if not layer.transposed:
         return layer.kernel, conv_arguments(layer)
@@ -206,6 +210,7 @@ def to_lax_conv_transpose(layer: Convolution) -> tuple[jax.Array, dict[str, Any]
     >>> arguments["padding"], arguments["transpose_kernel"]
     (((1, 2),), True)
     """
+    check_convolution(layer)
     if not layer.transposed:
         raise GeometryError("lax.conv_transpose computes transposed layers only: use `to_lax_conv`.")
     _check_no_bias(layer)
@@ -273,12 +278,22 @@ def dimension_numbers(n: int) -> tuple[str, str, str]:
     return f"N{axes}C", f"{axes}IO", f"N{axes}C"
 
 
-def _channels_last(rhs: jax.Array, numbers) -> jax.Array:
-    """The kernel as ``(*kernel_shape, in // groups, out)``."""
+def _kernel(rhs) -> jax.Array:
     rhs = jnp.asarray(rhs)
     if rhs.ndim < 3:
         raise GeometryError(f"the kernel needs a spatial axis beside its features, got shape {rhs.shape}.")
-    out, inputs, *spatial = lax.conv_dimension_numbers(rhs.shape, rhs.shape, numbers).rhs_spec
+    return rhs
+
+
+def _channels_last(rhs: jax.Array, numbers) -> jax.Array:
+    """The kernel as ``(*kernel_shape, in // groups, out)``."""
+    try:
+        out, inputs, *spatial = lax.conv_dimension_numbers(rhs.shape, rhs.shape, numbers).rhs_spec
+    except (TypeError, ValueError) as error:
+        raise GeometryError(
+            f"`dimension_numbers` must name the {rhs.ndim} axes of a map, of the kernel and of the result, "
+            f"such as {dimension_numbers(rhs.ndim - 2)}; lax refuses {numbers}: {error}"
+        ) from None
     return rhs.transpose(*spatial, inputs, out)
 
 

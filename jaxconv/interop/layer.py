@@ -22,7 +22,7 @@ from jaxconv.axis import PaddingMode
 from jaxconv.convolution import conv, conv_transpose
 from jaxconv.errors import GeometryError
 from jaxconv.geometry import ConvGeometry
-from jaxconv.operands import check_dtypes, check_precision
+from jaxconv.operands import check_dtypes, check_map, check_precision, split_map
 
 _SAME = ("SAME", "SAME_LOWER")
 
@@ -217,7 +217,10 @@ class Convolution:
           GeometryError: `x` does not fit.
           TypeError: `x` has another dtype than the kernel, and the layer has no `dtype`.
         """
-        return _apply(self, jnp.asarray(x))
+        x = jnp.asarray(x)
+        _, spatial = split_map("x", x.shape, self.ndim, "the kernel")
+        check_map("x", x.shape, spatial, self.in_features)
+        return _apply(self, x)
 
     def tree_flatten(self):
         """`kernel` and `bias` are the leaves."""

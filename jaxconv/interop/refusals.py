@@ -26,6 +26,19 @@ def check_type(layer, classes: Iterable[type], method: str, library: str) -> Non
     raise TypeError(f"no convolution in {type(layer).__module__}.{type(layer).__qualname__}: {reason}.")
 
 
+def check_convolution(layer) -> None:
+    """What a writer takes.
+
+    Raises:
+      TypeError: It is something else.
+    """
+    if not isinstance(layer, Convolution):
+        raise TypeError(
+            f"`layer` is a Convolution, as from_torch and the other readers return it, got "
+            f"{type(layer).__name__}."
+        )
+
+
 def refuse(library: str, *missing: tuple[str, bool]) -> None:
     """Says which of the things that a layer needs the library lacks.
 

@@ -13,7 +13,13 @@ import numpy as np
 from jaxconv.errors import GeometryError
 from jaxconv.interop.call import Call, said
 from jaxconv.interop.layer import Convolution
-from jaxconv.interop.refusals import check_computes_in_its_dtype, check_type, dilates_input, refuse
+from jaxconv.interop.refusals import (
+    check_computes_in_its_dtype,
+    check_convolution,
+    check_type,
+    dilates_input,
+    refuse,
+)
 
 
 def from_torch(layer) -> Convolution:
@@ -69,6 +75,7 @@ def to_torch(layer: Convolution):
     """
     import torch
 
+    check_convolution(layer)
     check_computes_in_its_dtype(layer, "torch.nn")
     kernel = _tensor(layer.kernel)
     made = call(layer).made(torch.nn, dtype=kernel.dtype)

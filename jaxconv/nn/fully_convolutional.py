@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial
+from functools import partial, reduce
 
 import jax
 import jax.numpy as jnp
@@ -78,6 +78,7 @@ def fully_convolutional(
     window = shape_of("input_shape", input_shape)
     layers = list(_flat(model))
     x = _window(layers, window, in_features)
+    _check_window(model, x)
     unrolled = FullyConvolutional(*_unrolled(layers, x))
     unrolled.window, unrolled.strides = window, _strides(unrolled, x)
     _check(model, unrolled, x)
@@ -101,6 +102,17 @@ def _window(layers: list[Callable], window: tuple[int, ...], in_features: int | 
     cells = math.prod(window) if isinstance(first, nnx.Linear) else 1  # only a flattening comes before it
     features = first.in_features // cells if in_features is None else in_features
     return jax.ShapeDtypeStruct((1, *window, features), first.kernel.dtype)
+
+
+def _check_window(model: nnx.Sequential, x: jax.ShapeDtypeStruct) -> None:
+    """The model takes the window."""
+    try:
+        jax.eval_shape(model, x)
+    except Exception as error:
+        raise GeometryError(
+            f"`model` does not take one map of shape {x.shape}, (1, *input_shape, in_features): {error} "
+            "Name the spatial shape that it was made for."
+        ) from error
 
 
 def _unrolled(layers: list[Callable], x: jax.ShapeDtypeStruct) -> Iterator[Callable]:
@@ -221,18 +233,22 @@ def _strides(unrolled: nnx.Sequential, x: jax.ShapeDtypeStruct) -> tuple[int, ..
 
 
 def _check(model: nnx.Sequential, unrolled: FullyConvolutional, x: jax.ShapeDtypeStruct) -> None:
-    """Compares the two on a map that holds two windows along each axis.
+    """Compares the two on maps that hold two windows along each axis, with every remainder of cells.
 
     A sum of n products errs as if its factors had been off by n eps. So all numbers, the parameters
     and the map, are changed by eps, and rounding may do to the windows what that does, n times.
     """
-    shape = tuple(w + s for w, s in zip(unrolled.window, unrolled.strides, strict=True))
+    remainders = range(max(unrolled.strides))  # a word such as SAME pads one map and another not
+    shapes = [
+        tuple(w + s + min(r, s - 1) for w, s in zip(unrolled.window, unrolled.strides, strict=True))
+        for r in remainders
+    ]
     graph, state = nnx.split(model)
     dtype = max(x.dtype, jax.eval_shape(model, x).dtype, key=lambda dtype: jnp.finfo(dtype).eps)
     eps, sums = float(jnp.finfo(dtype).eps), float(jnp.finfo(accumulator(dtype)).eps)
 
     rng = np.random.default_rng(0)
-    maps = jnp.asarray(rng.normal(size=(1, *shape, x.shape[-1]))).astype(x.dtype)
+    maps = jnp.asarray(rng.normal(size=(1, *shapes[-1], x.shape[-1]))).astype(x.dtype)
     changed = jax.tree.map(partial(_changed, eps, rng), (state, maps))
 
     @jax.jit  # one program, compiled once
@@ -241,8 +257,10 @@ def _check(model: nnx.Sequential, unrolled: FullyConvolutional, x: jax.ShapeDtyp
             return sliding_windows(nnx.merge(graph, state), maps, unrolled.window, unrolled.strides)
 
         y = windows(*numbers)
-        gap = unrolled(numbers[1])[(slice(None), *(slice(2) for _ in shape))] - y
-        return [abs(array).max() for array in (gap, windows(*changed) - y, y)]
+        cropped = (numbers[1][(slice(None), *map(slice, shape))] for shape in shapes)
+        gaps = (unrolled(maps)[(slice(None), *(slice(2) for _ in maps.shape[1:-1]))] - y for maps in cropped)
+        gap = reduce(jnp.maximum, (abs(gap).max() for gap in gaps))  # a NaN is kept
+        return [gap, *(abs(array).max() for array in (windows(*changed) - y, y))]
 
     gap, effect, largest = map(float, compare((state, maps), changed))
     terms = max(math.prod(array.shape[:-1]) for array in jax.tree.leaves(nnx.state(model, nnx.Param)))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from functools import partial
+from numbers import Real
 
 import jax
 import jax.core
@@ -18,12 +19,13 @@ import numpy as np
 from jaxconv.arguments import Ints, Padding, shape_of
 from jaxconv.errors import GeometryError
 from jaxconv.geometry import ConvGeometry
-from jaxconv.operands import check_dtypes
-from jaxconv.pooling import selection
+from jaxconv.operands import check_dtypes, split_map
 from jaxconv.pooling.geometry import cell_counts, counted_padding, pool_geometry
 from jaxconv.pooling.matrix import pool_matrix
+from jaxconv.pooling.selection import cell_numbers, put
 from jaxconv.pooling.sums import window_sums
 from jaxconv.pooling.winners import largest, largest_and_switches
+from jaxconv.products import accumulator
 
 __all__ = ["avg_pool", "lp_pool", "max_pool", "pool_geometry", "pool_matrix", "unpool"]
 
@@ -137,8 +139,8 @@ def lp_pool(
     r"""The norm $(\sum |x|^p)^{1/p}$ of every window, each feature alone; p = 2 is L2 pooling.
 
     The gradient at 0 is 0. A window that ceil mode lets hang over the edge is scaled up by the cells
-    that it lacks, $(k/n)^{1/p}$, as PyTorch does. Powers are of the numbers as they are: p times their
-    logarithm must fit the dtype.
+    that it lacks, $(k/n)^{1/p}$, as PyTorch does. Where p is odd, PyTorch adds *signed* powers: with
+    p = 1 the plain sum. Powers are of the numbers as they are: the p-th must fit the dtype.
 
     Args:
       x: ``(*batch, *spatial, features)``, real, any number of batch axes.
@@ -154,7 +156,7 @@ def lp_pool(
 
     Raises:
       GeometryError: Shapes or options contradict each other, or `p` is not positive and finite.
-      TypeError: `x` is not real floating.
+      TypeError: `x` is not real floating, or `p` not a number.
 
     References:
       Lecture on convolution layers, L2-pooling.
@@ -163,13 +165,11 @@ def lp_pool(
     [5.0, 2.0]
     """
     x, g = _pooled_map(x, window, strides, padding, dilation, ceil_mode)
-    try:
-        p = float(p)
-    except (TypeError, ValueError):
-        p = math.nan
+    if not isinstance(p, Real):
+        raise TypeError(f"`p` is a number known when the program is made, got {p!r}.")
     if not 0 < p < math.inf:
-        raise GeometryError(f"`p` is a positive number; for the largest magnitude pool abs(x), got {p}.")
-    return _lp_pool(x, g, counted_padding(g, padding, True), p)
+        raise GeometryError(f"`p` is a positive number; for the largest magnitude pool abs(x). Got {p!r}.")
+    return _lp_pool(x, g, counted_padding(g, padding, True), float(p))
 
 
 def unpool(y: jax.Array, switches: jax.Array, input_shape: Sequence[int]) -> jax.Array:
@@ -187,7 +187,7 @@ def unpool(y: jax.Array, switches: jax.Array, input_shape: Sequence[int]) -> jax
 
     Raises:
       GeometryError: The shapes differ, or a switch is outside of `input_shape`. Under `jax.jit`, where
-        values are not known, such a switch puts a NaN into the nearest cell instead.
+        values are not known, such a switch puts a NaN into cell 0 instead.
       TypeError: `y` is not floating or complex, or `switches` are not integers.
 
     References:
@@ -199,17 +199,10 @@ def unpool(y: jax.Array, switches: jax.Array, input_shape: Sequence[int]) -> jax
     """
     y, switches = jnp.asarray(y), jnp.asarray(switches)
     check_dtypes(y=y)
-    if not jnp.issubdtype(switches.dtype, jnp.integer):
-        raise TypeError(
-            f"`switches` are integers, as max_pool(..., return_switches=True) returns them, got "
-            f"{switches.dtype}."
-        )
     shape = shape_of("input_shape", input_shape)
-    if y.ndim < len(shape) + 1 or y.shape != switches.shape:
-        raise GeometryError(
-            f"`y` and `switches` must have one shape, (*batch, *spatial, features) with {len(shape)} spatial "
-            f"axes as in input_shape={shape}; got {y.shape} and {switches.shape}."
-        )
+    split_map("y", y.shape, len(shape), "`input_shape`")
+    if y.shape != switches.shape:
+        raise GeometryError(f"`y` and `switches` must have one shape, got {y.shape} and {switches.shape}.")
     if switches.size and not isinstance(switches, jax.core.Tracer):
         low, high = int(switches.min()), int(switches.max())
         if low < 0 or high >= math.prod(shape):
@@ -217,7 +210,7 @@ def unpool(y: jax.Array, switches: jax.Array, input_shape: Sequence[int]) -> jax
                 f"`switches` index the {math.prod(shape)} cells of input_shape={shape}, got {low} to {high}; "
                 "take the input's shape of the max_pool that returned them."
             )
-    return _unpool(y, switches, shape)
+    return _unpool(y, cell_numbers(switches, math.prod(shape)), shape)
 
 
 @partial(jax.jit, static_argnums=(1, 2))
@@ -227,20 +220,19 @@ def _max_pool(x, g: ConvGeometry, return_switches: bool):
 
 @partial(jax.jit, static_argnums=(1, 2))
 def _avg_pool(x, g: ConvGeometry, counted):
-    return _means(_wide(x), g, counted).astype(x.dtype)
+    return _means(x.astype(accumulator(x.dtype)), g, counted).astype(x.dtype)
 
 
 @partial(jax.jit, static_argnums=(1, 2, 3))
 def _lp_pool(x, g: ConvGeometry, counted, p: float):
-    x, dtype = _wide(x), x.dtype
+    x, dtype = x.astype(accumulator(x.dtype)), x.dtype
     powers = x * x if p == 2 else _power(jnp.where(x == 0, jnp.zeros((), x.dtype), abs(x)), p)
     return _power(_means(powers, g, counted) * math.prod(g.kernel_shape), 1 / p).astype(dtype)
 
 
 @partial(jax.jit, static_argnums=2)
 def _unpool(y, switches, input_shape):
-    switches = switches.clip(-1, math.prod(input_shape)).astype(jnp.int32)
-    return selection.put(_wide(y), switches, input_shape).astype(y.dtype)
+    return put(y.astype(accumulator(y.dtype)), switches, input_shape).astype(y.dtype)
 
 
 def _means(x, g: ConvGeometry, counted):
@@ -261,11 +253,6 @@ def _power(x, p: float):
     return jnp.where(positive, jnp.sqrt(safe) if p == 0.5 else safe**p, jnp.zeros((), x.dtype))
 
 
-def _wide(x):
-    """Sums of 16-bit floats are kept in float32, and rounded once."""
-    return x.astype(jnp.float32) if x.dtype.itemsize == 2 else x
-
-
 def _pooled_map(x, window, strides, padding, dilation, ceil_mode, complex_too=False):
     """The map as an array, and the geometry of its pooling."""
     x = jnp.asarray(x)
@@ -273,13 +260,9 @@ def _pooled_map(x, window, strides, padding, dilation, ceil_mode, complex_too=Fa
     if jnp.iscomplexobj(x) and not complex_too:
         raise TypeError(f"`x` must be real: {x.dtype} numbers have no order and no power; pool abs(x).")
     taps = shape_of("window", window)
-    if x.ndim < len(taps) + 1:
-        raise GeometryError(
-            f"window={taps} has {len(taps)} spatial axes, so `x` must be (*batch, *spatial, features) with "
-            f"at least {len(taps) + 1} axes, got {x.shape}."
-        )
+    _, spatial = split_map("x", x.shape, len(taps), "`window`")
     g = pool_geometry(
-        x.shape[-len(taps) - 1 : -1],
+        spatial,
         taps,
         strides=strides,
         padding=padding,

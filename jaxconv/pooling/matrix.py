@@ -9,12 +9,14 @@ import jax
 import jax.numpy as jnp
 from jax.typing import DTypeLike
 
-from jaxconv.arguments import Ints, Padding
+from jaxconv.arguments import Ints, Padding, shape_of
 from jaxconv.blocks import block_rows
 from jaxconv.errors import GeometryError
 from jaxconv.geometry import ConvGeometry
 from jaxconv.matrix import ConvMatrix, check_size
+from jaxconv.operands import check_dtype
 from jaxconv.pooling.geometry import cell_counts, counted_padding, pool_geometry
+from jaxconv.pooling.selection import cell_numbers
 
 
 def pool_matrix(
@@ -28,7 +30,7 @@ def pool_matrix(
     count_include_pad: bool = True,
     switches: jax.Array | None = None,
     features: int = 1,
-    dtype: DTypeLike = jnp.float32,
+    dtype: DTypeLike = float,
     max_bytes: int | None = None,
 ) -> ConvMatrix:
     r"""The matrix of `avg_pool`, or, with switches, the selection matrix S of `max_pool`.
@@ -48,7 +50,7 @@ def pool_matrix(
       switches: Of one map, ``(*output_shape, features)``, as `max_pool` returned them with the same
         arguments. They say how many features there are.
       features: Of the maps.
-      dtype: Of the entries.
+      dtype: Of the entries: that of the maps. ``float`` is jax's default.
       max_bytes: Refuse to store more than this; the physical memory by default.
 
     Returns:
@@ -57,6 +59,7 @@ def pool_matrix(
     Raises:
       GeometryError: No pooling has these numbers, or the switches are not of this pooling.
       SizeError: The matrix would not fit.
+      TypeError: `dtype` is not floating or complex, or the switches are not integers.
 
     >>> print(pool_matrix((4,), (2,)).todense())
     [[0.5 0.5 0.  0. ]
@@ -66,7 +69,7 @@ def pool_matrix(
      [0. 0. 1. 0.]]
     """
     if switches is not None:
-        switches = jnp.asarray(switches)
+        switches = cell_numbers(switches, math.prod(shape_of("input_shape", input_shape)))
         features = switches.shape[-1] if switches.ndim else 1
     g = pool_geometry(
         input_shape,
@@ -77,7 +80,7 @@ def pool_matrix(
         ceil_mode=ceil_mode,
         features=features,
     )
-    dtype = jnp.dtype(dtype)
+    dtype = check_dtype(dtype)
     check_size(g, dtype.itemsize, max_bytes)
     if switches is None:
         return _means(g, counted_padding(g, padding, count_include_pad), dtype)
@@ -99,8 +102,8 @@ def _selection(g: ConvGeometry, switches, dtype) -> ConvMatrix:
             f"{switches.shape}; make a matrix of each map of a batch."
         )
     blocks = block_rows(g)
-    cells = jnp.where(blocks.filled.T, blocks.cell.T, -1).astype(jnp.int32).reshape(-1, *g.output_shape, 1)
-    took = cells == switches[None].astype(jnp.int32)
+    cells = jnp.where(blocks.filled.T, blocks.cell.T, -2).astype(jnp.int32).reshape(-1, *g.output_shape, 1)
+    took = cells == switches[None]
     if not isinstance(took, jax.core.Tracer) and int(took.sum()) != math.prod(switches.shape):
         raise GeometryError(
             "a switch names a cell that its window does not hold; give the arguments of the max_pool that "

@@ -21,6 +21,7 @@ from jaxconv.axis import AxisGeometry
 from jaxconv.errors import SizeError
 from jaxconv.geometry import ConvGeometry
 from jaxconv.linear import linear_pair
+from jaxconv.products import accumulator
 
 SLICED = 64  # taps that get a slice each
 
@@ -49,12 +50,30 @@ def taken(x: jax.Array, switches: jax.Array, ndim: int) -> jax.Array:
     return _each(one, x.ndim - ndim - 1)(x, switches)
 
 
+def cell_numbers(switches: jax.Array, cells: int) -> jax.Array:
+    """Switches of any integer dtype as int32, -1 where they name none of the cells.
+
+    Raises:
+      TypeError: They are not integers.
+    """
+    switches = jnp.asarray(switches)
+    if not jnp.issubdtype(switches.dtype, jnp.integer):
+        raise TypeError(
+            "`switches` are integers, as max_pool(..., return_switches=True) returns them, got "
+            f"{switches.dtype}."
+        )
+    if switches.dtype.itemsize < 4:
+        switches = switches.astype(jnp.int32)
+    last = jnp.asarray(cells - 1, switches.dtype)
+    possible = (switches >= 0) & (switches <= last)
+    return jnp.where(possible, switches.astype(jnp.int32), jnp.int32(-1))
+
+
 def put(y: jax.Array, switches: jax.Array, input_shape: tuple[int, ...]) -> jax.Array:
-    """S-transposed y by a scatter; an impossible switch puts a NaN into the nearest cell."""
+    """S-transposed y by a scatter; a switch of -1 puts a NaN into cell 0."""
     cells = math.prod(input_shape)
-    possible = (switches >= 0) & (switches < cells)
-    y = jnp.where(possible, y, jnp.full((), jnp.nan, y.dtype))
-    switches = switches.clip(0, cells - 1)
+    y = jnp.where(switches >= 0, y, jnp.full((), jnp.nan, y.dtype))
+    switches = jnp.maximum(switches, 0)
 
     def one(y, switches):
         x = jnp.zeros(cells * y.shape[-1], y.dtype)
@@ -158,8 +177,7 @@ def _unselect(y, switches, geometry: ConvGeometry):
     if math.prod(g.output_shape) == 1:
         return jnp.where(_cells(g, y.ndim) == switches, y, jnp.zeros((), dtype))
     by_axis = [phases(axis) for axis in g.axes]
-    work = jnp.float32 if dtype.itemsize == 2 else dtype  # windows may share a cell
-    y = _margin(y.astype(work), by_axis, g, 0)
+    y = _margin(y.astype(accumulator(dtype)), by_axis, g, 0)  # windows may share a cell
     switches = _margin(switches, by_axis, g, -1)
     parts = [_collected(y, switches, combined, g) for combined in product(*by_axis)]
     for dimension in reversed(range(g.ndim)):  # interleaves: the remainder becomes an axis after its cells'

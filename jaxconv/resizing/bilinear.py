@@ -10,10 +10,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxconv.arguments import at_least_one, shape_of
+from jaxconv.operands import check_dtype
 from jaxconv.resizing.bands import AxisResizing
 
 
-def bilinear_kernel(factor: Sequence[int], features: int, dtype=jnp.float32) -> jax.Array:
+def bilinear_kernel(factor: Sequence[int], features: int, dtype=float) -> jax.Array:
     r"""The kernel with which a transposed convolution upsamples bilinearly: how FCN initialises its own.
 
     An axis of factor f has k = 2 f - f % 2 taps, a triangle. With y of n cells an axis,
@@ -29,14 +30,14 @@ def bilinear_kernel(factor: Sequence[int], features: int, dtype=jnp.float32) -> 
     Args:
       factor: Of every axis; its length is N.
       features: Of the map, none of which meets another.
-      dtype: Of the kernel.
+      dtype: Of the kernel: that of y. ``float`` is jax's default.
 
     Returns:
       ``(*k, 1, features)``, for ``feature_group_count=features``.
 
     Raises:
       GeometryError: A factor or `features` is below one.
-      TypeError: They are not integers.
+      TypeError: They are not integers, or `dtype` is not floating or complex.
 
     References:
       Long, Shelhamer & Darrell, arXiv:1411.4038, section 3.3; `surgery.py` of its code.
@@ -52,4 +53,4 @@ def bilinear_kernel(factor: Sequence[int], features: int, dtype=jnp.float32) -> 
     """
     factors, features = shape_of("factor", factor), at_least_one("features", features)
     kernel = reduce(np.multiply.outer, [AxisResizing(1, f, "bilinear").kernel for f in factors])
-    return jnp.asarray(np.repeat(kernel[..., None, None], features, -1), dtype)
+    return jnp.asarray(np.repeat(kernel[..., None, None], features, -1), check_dtype(dtype))

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 from jaxconv.arguments import shape_of
 from jaxconv.convolution.depth import cells_as_features, features_as_cells
 from jaxconv.errors import GeometryError
+from jaxconv.operands import split_map
 
 
 def depth_to_space(x: jax.Array, block: Sequence[int]) -> jax.Array:
@@ -85,10 +86,5 @@ def space_to_depth(x: jax.Array, block: Sequence[int]) -> jax.Array:
 
 
 def _first_axis(x: jax.Array, block: tuple[int, ...]) -> int:
-    n = len(block)
-    if x.ndim < n + 1:
-        raise GeometryError(
-            f"`block` has {n} spatial axes, so `x` must be (*batch, *spatial, features) with at least "
-            f"{n + 1} axes, got {x.shape}."
-        )
-    return x.ndim - n - 1
+    batch, _ = split_map("x", x.shape, len(block), "`block`")
+    return len(batch)

@@ -12,6 +12,7 @@ import numpy as np
 from jaxconv.arguments import at_least_one, shape_of
 from jaxconv.geometry import ConvGeometry
 from jaxconv.matrix import ConvMatrix, check_size
+from jaxconv.operands import check_dtype
 from jaxconv.products import accumulator
 from jaxconv.resizing.bands import AxisResizing, Edges, Method, band
 from jaxconv.resizing.options import Resizing, resizing
@@ -66,7 +67,7 @@ def resize_matrix(
     align_corners: bool = False,
     *,
     features: int = 1,
-    dtype=jnp.float32,
+    dtype=float,
     cubic_a: float = -0.75,
     antialias: bool = False,
     edges: Edges | None = None,
@@ -83,7 +84,7 @@ def resize_matrix(
       method: As in `resize`.
       align_corners: Likewise.
       features: Of both maps.
-      dtype: Of the values.
+      dtype: Of the values: that of the maps. ``float`` is jax's default.
       cubic_a: As in `resize`, as the next two.
       antialias: Likewise.
       edges: Likewise.
@@ -107,9 +108,7 @@ def resize_matrix(
     """
     shapes = shape_of("input_shape", input_shape), shape
     axes = resizing(*shapes, method, align_corners, cubic_a, antialias, edges)
-    dtype = jax.dtypes.canonicalize_dtype(dtype)
-    if not jnp.issubdtype(dtype, jnp.inexact):
-        raise TypeError(f"`dtype` must be floating or complex, got {dtype}; take for example jnp.float32.")
+    dtype = check_dtype(dtype)
     geometry = _geometry(axes, features)
     check_size(geometry, dtype.itemsize, max_bytes)
     return ConvMatrix(_values(axes, geometry.in_features, dtype), geometry)

@@ -10,8 +10,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxconv.arguments import shape_of
-from jaxconv.errors import GeometryError
-from jaxconv.operands import check_dtypes
+from jaxconv.operands import check_dtypes, split_map
 from jaxconv.resizing.along import RESIZE
 from jaxconv.resizing.bands import Edges, Method
 from jaxconv.resizing.options import Resizing, resizing
@@ -81,13 +80,8 @@ def resize(
     """
     x = jnp.asarray(x)
     check_dtypes(x=x)
-    n = len(shape_of("shape", shape))
-    if x.ndim < n + 1:
-        raise GeometryError(
-            f"`shape` has {n} spatial axes, so `x` must be (*batch, *spatial, features) with at least "
-            f"{n + 1} axes, got {x.shape}."
-        )
-    spatial = shape_of("x.shape", x.shape[-n - 1 : -1])
+    _, spatial = split_map("x", x.shape, len(shape_of("shape", shape)), "`shape`")
+    spatial = shape_of("x.shape", spatial)
     return _resized(x, resizing(spatial, shape, method, align_corners, cubic_a, antialias, edges))
 
 
