@@ -239,7 +239,7 @@ def test_what_breaks_the_equality_is_refused(layers):
 
 def test_bad_models(layers):
     conv = layers.conv(1, 2, (3, 3))
-    with pytest.raises(GeometryError, match=r"does not take one map of shape \(1, 12, 8, 1\)"):
+    with pytest.raises(GeometryError, match=r"layer 2 \(Linear\) does not take \(1, 120\)"):
         fully_convolutional(nnx.Sequential(conv, flatten, layers.linear(2 * 36, 3)), (12, 8))
     with pytest.raises(TypeError, match=r"flax.nnx.Sequential, got Conv"):
         fully_convolutional(conv, (8, 8))

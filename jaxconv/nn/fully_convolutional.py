@@ -78,7 +78,6 @@ def fully_convolutional(
     window = shape_of("input_shape", input_shape)
     layers = list(_flat(model))
     x = _window(layers, window, in_features)
-    _check_window(model, x)
     unrolled = FullyConvolutional(*_unrolled(layers, x))
     unrolled.window, unrolled.strides = window, _strides(unrolled, x)
     _check(model, unrolled, x)
@@ -104,17 +103,6 @@ def _window(layers: list[Callable], window: tuple[int, ...], in_features: int | 
     return jax.ShapeDtypeStruct((1, *window, features), first.kernel.dtype)
 
 
-def _check_window(model: nnx.Sequential, x: jax.ShapeDtypeStruct) -> None:
-    """The model takes the window."""
-    try:
-        jax.eval_shape(model, x)
-    except Exception as error:
-        raise GeometryError(
-            f"`model` does not take one map of shape {x.shape}, (1, *input_shape, in_features): {error} "
-            "Name the spatial shape that it was made for."
-        ) from error
-
-
 def _unrolled(layers: list[Callable], x: jax.ShapeDtypeStruct) -> Iterator[Callable]:
     """The layers on maps; `x` is what each of them gets from the window."""
     shape, order = x.shape[1:-1], np.arange(0)  # of the map that was flattened, and how it was
@@ -123,20 +111,32 @@ def _unrolled(layers: list[Callable], x: jax.ShapeDtypeStruct) -> Iterator[Calla
         if isinstance(layer, Conv | nnx.Conv):
             yield _without_padding(layer, x.shape[1:-1], name)
         elif isinstance(layer, nnx.Linear) and x.ndim == 2:
+            _result(layer, x, name)  # refuses a window of another shape
             yield _convolution(layer, shape, order, x.dtype)
             shape, order = (1,) * len(shape), np.arange(layer.out_features)
         elif isinstance(layer, nnx.Module):
             yield _pointwise(layer, name, flattened=x.ndim == 2 and max(shape) > 1)
-        elif jax.eval_shape(layer, x).ndim != x.ndim:
+        elif _result(layer, x, name).ndim != x.ndim:
             shape, order = x.shape[1:-1], _flattening(layer, x, name)
         else:
             yield layer
-        x = jax.eval_shape(layer, x)
+        x = _result(layer, x, name)
     if x.ndim != 2 or max(shape) > 1 or not np.array_equal(order, np.arange(order.size)):
         raise GeometryError(
             f"`model` must end in one vector a window, by a flattening and dense layers; it gives {x.shape} "
             f"from a map of {shape} cells."
         )
+
+
+def _result(layer: Callable, x: jax.ShapeDtypeStruct, name: str) -> jax.ShapeDtypeStruct:
+    """What a layer makes of the window."""
+    try:
+        return jax.eval_shape(layer, x)
+    except Exception as error:
+        raise GeometryError(
+            f"{name} does not take {x.shape}, which the layers before it make of one window: {error} "
+            "Name the spatial shape that the model was made for as `input_shape`."
+        ) from error
 
 
 def _without_padding(layer, shape: tuple[int, ...], name: str):
