@@ -15,7 +15,9 @@ from jax import lax
 
 from jaxconv import (
     avg_pool,
+    correlate,
     depth_to_space,
+    edge_filter,
     fold,
     lp_pool,
     max_pool,
@@ -39,6 +41,7 @@ class OperatorCase:
       peers: By ``"library: way"``.
       constants: Further arguments, made from the case, such as switches.
       torch: Of ``torch.nn.functional`` and x in PyTorch's layout; None where it has none.
+      torch_agrees: Whether PyTorch's numbers are the same and in the same order.
       gradient: Whether to measure the gradient in x too.
       terms: Rounding errors that add up in a number, at most; see `check_agreement`.
       arranged: For a peer whose result has another order of features: puts it into ours.
@@ -50,6 +53,7 @@ class OperatorCase:
     peers: dict[str, Callable[..., Any]]
     constants: Callable[[jax.Array], tuple] = lambda x: ()
     torch: Callable[[Any, Any], Any] | None = None
+    torch_agrees: bool = True
     gradient: bool = True
     terms: int = 64
     arranged: dict[str, Callable[[np.ndarray], np.ndarray]] = field(default_factory=dict)
@@ -58,7 +62,7 @@ class OperatorCase:
 def operator_cases() -> list[OperatorCase]:
     """All of them."""
     return [*_max_pools(), *_switches(), *_unpools(), *_means(), *_norms(), *_resizings(), *_unfoldings(),
-            *_folds(), *_rearrangements()]  # fmt: skip
+            *_folds(), *_rearrangements(), *_padded(), *_antialiased(), *_filters()]  # fmt: skip
 
 
 def _slices(x, window, strides, dilation=None) -> list[jax.Array]:
@@ -249,6 +253,7 @@ def _resizings():
             lambda x, to=to, m=method, extra=extra: resize(x, to, m, **extra),
             peers,
             torch=lambda F, x, to=to, m=method: F.interpolate(x, to, mode=TORCH_NAMES[m]),
+            torch_agrees=method != "bicubic",  # another cubic kernel, clamped: jax.image's is measured here
             terms=max(*shape, *to) ** 2,  # jax.image rounds coordinates of so many cells to float32
         )
 
@@ -276,6 +281,7 @@ def _unfoldings():
             lambda x, w=window, s=strides: unfold(x, w, strides=s),
             peers,
             torch=_torch_unfold(window, strides),
+            torch_agrees=False,
             arranged={"lax: patches": partial(_taps_first, taps=taps, features=features)},
         )
 
@@ -328,6 +334,7 @@ def _folds():
             lambda y, sh=shape, w=window, s=strides: fold(y, sh[1:-1], w, strides=s),
             peers,
             torch=_torch_fold(shape, window, strides),
+            torch_agrees=False,
         )
 
 
@@ -370,6 +377,7 @@ def _rearrangements():
         lambda x: space_to_depth(x, (2, 2)),
         {"jnp: reshape": partial(_blocks, window=(2, 2))},
         torch=lambda F, x: F.pixel_unshuffle(x, 2),
+        torch_agrees=False,
     )
     yield OperatorCase(
         "depth_to_space 2x2, 4x48x64x64",
@@ -377,4 +385,65 @@ def _rearrangements():
         lambda x: depth_to_space(x, (2, 2)),
         {"jnp: reshape": lambda x: x.reshape(4, 48, 64, 2, 2, 16).swapaxes(2, 3).reshape(4, 96, 128, 16)},
         torch=lambda F, x: F.pixel_shuffle(x, 2),
+        torch_agrees=False,
+    )
+
+
+def _padded():
+    shape, window, strides = (4, 96, 128, 16), (3, 3), (2, 2)
+    same = partial(lax.reduce_window, window_dimensions=(1, 3, 3, 1), window_strides=(1, 2, 2, 1))
+    border = ((0, 0), (1, 1), (1, 1), (0, 0))
+    yield OperatorCase(
+        "max_pool 3x3 stride 2, padded by 1, 4x96x128x16",
+        shape,
+        lambda x: max_pool(x, window, strides=strides, padding=1),
+        {"lax: reduce_window": lambda x: same(x, -jnp.inf, lax.max, padding=border)},
+        torch=lambda F, x: F.max_pool2d(x, 3, 2, 1),
+    )
+    yield OperatorCase(
+        "avg_pool 3x3 stride 2, padding not counted, 4x96x128x16",
+        shape,
+        lambda x: avg_pool(x, window, strides=strides, padding=1, count_include_pad=False),
+        {
+            "lax: reduce_window": lambda x: (
+                same(x, 0.0, lax.add, padding=border)
+                / same(jnp.ones((1, *x.shape[1:-1], 1), x.dtype), 0.0, lax.add, padding=border)
+            )
+        },
+        torch=lambda F, x: F.avg_pool2d(x, 3, 2, 1, count_include_pad=False),
+    )
+
+
+def _antialiased():
+    for shape, to in (RESIZINGS[2], RESIZINGS[3]):
+        yield OperatorCase(
+            f"resize bilinear antialiased {shape[0]}x{shape[1]}x{shape[2]}x{shape[3]} to {to[0]}x{to[1]}",
+            shape,
+            lambda x, to=to: resize(x, to, "bilinear", antialias=True),
+            {"jax.image": lambda x, to=to: jax.image.resize(x, (x.shape[0], *to, x.shape[-1]), "linear")},
+            torch=lambda F, x, to=to: F.interpolate(x, to, mode="bilinear", antialias=True),
+            terms=max(*shape, *to) ** 2,
+        )
+
+
+def _filters():
+    def by_lax(x, weights):
+        kernel = jnp.broadcast_to(weights[..., None, None], (3, 3, 1, x.shape[-1]))
+        layout = ("NHWC", "HWIO", "NHWC")
+        return lax.conv_general_dilated(
+            x, kernel, (1, 1), "VALID", dimension_numbers=layout, feature_group_count=x.shape[-1]
+        )
+
+    yield OperatorCase(
+        "correlate 3x3 edge filter, 4x96x128x16",
+        (4, 96, 128, 16),
+        correlate,
+        {
+            "lax: depthwise": by_lax,
+            JNP_SLICES: lambda x, weights: sum(
+                part * weight
+                for part, weight in zip(_slices(x, (3, 3), (1, 1)), weights.ravel(), strict=True)
+            ),
+        },
+        lambda x: (edge_filter(dtype=x.dtype),),
     )

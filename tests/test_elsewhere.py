@@ -79,6 +79,7 @@ def run_equinox(code, operand, kernel, g, transposed):
     return np.moveaxis(np.asarray(jax.vmap(layer)(jnp.moveaxis(operand, -1, 1))), 1, -1)
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("library", LIBRARIES)
 @pytest.mark.parametrize("g", GEOMETRIES, ids=str)
 @pytest.mark.parametrize("transposed", [False, True], ids=["conv", "transpose"])

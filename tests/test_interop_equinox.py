@@ -31,7 +31,7 @@ def check(layer, rng):
     assert_same(from_equinox(back), x, expected)
 
 
-@pytest.mark.sampled(2)
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize(
     "case",
     sweep(36, n=[1, 2, 3, 4], kernel_size=[1, 2, 3, 4], stride=[1, 2, 3], dilation=[1, 2], groups=[1, 2],
@@ -48,7 +48,7 @@ def test_conv(case, rng):
     check(eqx.nn.Conv(n, 2 * groups, 3 * groups, key=KEY, **case), rng)
 
 
-@pytest.mark.sampled(2)
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize(
     "case",
     sweep(40, n=[1, 2, 3, 4], kernel_size=[1, 2, 3, 4], stride=[1, 2, 3], dilation=[1, 2], groups=[1, 2],

@@ -30,7 +30,7 @@ def check(layer, x):
     return back
 
 
-@pytest.mark.sampled(2)
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize(
     "case",
     sweep(40, n=[1, 2, 3], taps=[1, 2, 3, 4], strides=[1, 2, 3], kernel_dilation=[1, 2], groups=[1, 2],
@@ -60,7 +60,7 @@ def test_conv(case, rng):
         assert check(layer, x).use_bias == case["use_bias"]
 
 
-@pytest.mark.sampled(2)
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize(
     "case",
     sweep(40, n=[1, 2, 3], taps=[1, 2, 3, 4, 6], strides=[1, 2, 3], kernel_dilation=[1, 2],

@@ -43,7 +43,7 @@ def check(layer, rng, shape):
     return back
 
 
-@pytest.mark.sampled(2)
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize(
     "case",
     sweep(36, n=[1, 2, 3], kernel_size=[1, 2, 3, 4], step=[(1, 1), (2, 1), (3, 1), (1, 2)], groups=[1, 2],
@@ -62,7 +62,7 @@ def test_conv(case, rng):
     assert type(check(layer, rng, (*SIZES[n], 2 * groups))) is kind
 
 
-@pytest.mark.sampled(2)
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize(
     "case",
     sweep(40, n=[1, 2, 3], kernel_size=[1, 2, 3, 4, 5], step=[(1, 1), (2, 1), (3, 1), (1, 2)],

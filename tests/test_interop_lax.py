@@ -46,7 +46,7 @@ def kernel_in(layout, kernel):
     return jnp.asarray(kernel.transpose(np.argsort((*spatial, inputs, out))))
 
 
-@pytest.mark.sampled(2)
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize(
     "case",
     sweep(70, n=[1, 2, 3], taps=[1, 2, 3, 4], stride=[1, 2, 3], 
@@ -82,7 +82,7 @@ def test_conv(case, rng):
     assert_same(from_lax_conv(kernel, **options), x, expected)
 
 
-@pytest.mark.sampled(2)
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize(
     "case",
     sweep(80, n=[1, 2, 3], taps=[1, 2, 3, 4], stride=[1, 2, 3], d=[1, 2], flip=[False, True],

@@ -45,7 +45,7 @@ def check(layer, rng, n):
     assert_same(from_torch(back), x, expected)
 
 
-@pytest.mark.sampled(2)
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize(
     "case",
     sweep(90, n=[1, 2, 3], kernel_size=[1, 2, 3, 4], stride=[1, 2, 3], dilation=[1, 2],
@@ -64,7 +64,7 @@ def test_conv(case, rng):
     check(make(n, False, **case), rng, n)
 
 
-@pytest.mark.sampled(2)
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize(
     "case",
     sweep(90, n=[1, 2, 3], kernel_size=[1, 2, 3, 4], stride=[1, 2, 3], dilation=[1, 2], padding=[0, 1, 2],

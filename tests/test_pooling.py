@@ -120,7 +120,7 @@ def test_geometry(shape, window, options):
     assert (g.in_features, g.out_features, g.feature_group_count) == (3, 3, 3)
 
 
-@pytest.mark.sampled(2)
+@pytest.mark.sampled(3)
 @each_case
 @pytest.mark.parametrize("include", [True, False])
 def test_avg_pool_is_the_mean(shape, window, options, include, rng):
@@ -140,7 +140,7 @@ def test_avg_pool_is_the_mean(shape, window, options, include, rng):
     assert (abs(C.T(back) - pulled) <= bound).all()
 
 
-@pytest.mark.sampled(4)
+@pytest.mark.sampled(6)
 @each_case
 @pytest.mark.parametrize("p", [1, 1.5, 2, 3, 7])
 def test_lp_pool_is_the_norm(shape, window, options, p, rng):
@@ -171,7 +171,7 @@ def test_the_gradient_of_lp_pooling(rng):
     jax.test_util.check_grads(pool, (x,), order=2, modes=("fwd", "rev"))
 
 
-@pytest.mark.sampled(2)
+@pytest.mark.sampled(3)
 @each_case
 def test_unpool_is_s_transposed(shape, window, options, rng):
     x = ties((2, *shape, 2), rng)
