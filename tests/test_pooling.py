@@ -378,6 +378,26 @@ def test_a_sharded_batch_stays_where_it_is(rng):
         assert got.sharding.spec[0] == "n"
 
 
+@pytest.mark.parametrize("kind", ["manual", "explicit"])
+def test_other_meshes(kind, rng):
+    """Under `jax.shard_map`, and on a mesh whose axes are in the types."""
+    x = jnp.asarray(rng.normal(size=(8, 7, 6, 2)))
+
+    def loss(x):
+        y, switches = max_pool(x, (3, 2), strides=2, padding=1, return_switches=True)
+        return (y**2).sum() + (unpool(y, switches, (7, 6)) ** 3).sum() + lp_pool(x, (2, 2)).sum()
+
+    expected, batch = jax.grad(loss)(x), PartitionSpec("n")
+    if kind == "manual":
+        mesh = Mesh(np.array(jax.devices()), "n")
+        gradient = jax.shard_map(jax.grad(loss), mesh=mesh, in_specs=batch, out_specs=batch)(x)
+    else:
+        mesh = jax.make_mesh((8,), ("n",), axis_types=(jax.sharding.AxisType.Explicit,))
+        with jax.set_mesh(mesh):
+            gradient = jax.jit(jax.grad(loss))(jax.device_put(x, NamedSharding(mesh, batch)))
+    np.testing.assert_allclose(gradient, expected, rtol=1e-12, atol=1e-14)
+
+
 def test_lowers_everywhere():
     x = jax.ShapeDtypeStruct((2, 9, 8, 3), np.float32)
 

@@ -54,8 +54,11 @@ def cell_numbers(switches: jax.Array, cells: int) -> jax.Array:
     """Switches of any integer dtype as int32, -1 where they name none of the cells.
 
     Raises:
+      SizeError: There are more cells than int32 counts.
       TypeError: They are not integers.
     """
+    if cells > np.iinfo(np.int32).max:
+        raise SizeError(f"switches are int32; they do not count the {cells:,} cells of the map.")
     switches = jnp.asarray(switches)
     if not jnp.issubdtype(switches.dtype, jnp.integer):
         raise TypeError(
@@ -180,16 +183,21 @@ def _unselect(y, switches, geometry: ConvGeometry):
     y = _margin(y.astype(accumulator(dtype)), by_axis, g, 0)  # windows may share a cell
     switches = _margin(switches, by_axis, g, -1)
     parts = [_collected(y, switches, combined, g) for combined in product(*by_axis)]
-    for dimension in reversed(range(g.ndim)):  # interleaves: the remainder becomes an axis after its cells'
+    for dimension in reversed(range(g.ndim)):
         s = g.strides[dimension]
-        if s > 1:
-            parts = [jnp.stack(parts[i : i + s], first + dimension + 1) for i in range(0, len(parts), s)]
+        parts = [_interleaved(parts[i : i + s], first + dimension) for i in range(0, len(parts), s)]
     (x,) = parts
-    covered = [len(axis[0].cells) * s for axis, s in zip(by_axis, g.strides, strict=True)]
-    x = x.reshape(*x.shape[:first], *covered, x.shape[-1])
     for dimension, size in enumerate(g.input_shape, start=first):
         x = lax.slice_in_dim(x, 0, size, axis=dimension)
     return x.astype(dtype)
+
+
+def _interleaved(phases: list[jax.Array], dimension: int) -> jax.Array:
+    """One axis of the cells of all phases."""
+    if len(phases) == 1:
+        return phases[0]
+    x = jnp.stack(phases, dimension + 1)
+    return x.reshape(*x.shape[:dimension], -1, *x.shape[dimension + 2 :])
 
 
 def _collected(y, switches, combined: tuple[Phase, ...], g: ConvGeometry):

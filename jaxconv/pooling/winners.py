@@ -40,16 +40,32 @@ def _larger_of(a, b):
 
 @largest.defjvp
 def _largest_jvp(g, primals, tangents):
-    y, switches = largest_and_switches(primals[0], g)
+    y, switches = _found(primals[0], g)
     return y, select(tangents[0], switches, g)
 
 
-@partial(jax.custom_jvp, nondiff_argnums=(1,))
 def largest_and_switches(x: jax.Array, g: ConvGeometry) -> tuple[jax.Array, jax.Array]:
     """The same, with the cell that each window took, a row-major index of the unpadded input, int32.
 
     A window that holds nothing but minus infinity took its first cell.
     """
+    y, switches = _found(lax.stop_gradient(x), g)
+    return _taken(x, y, switches, g), switches
+
+
+@partial(jax.custom_jvp, nondiff_argnums=(3,))
+def _taken(x, y, switches, g: ConvGeometry):
+    """S x, which is y; its derivatives are those of S x."""
+    return y
+
+
+@_taken.defjvp
+def _taken_jvp(g, primals, tangents):
+    _, y, switches = primals
+    return y, select(tangents[0], switches, g)
+
+
+def _found(x, g: ConvGeometry) -> tuple[jax.Array, jax.Array]:
     if math.prod(g.output_shape) == 1:
         y = largest(x, g)
         return y, _switch_of_only_window(x, y, g)
@@ -66,12 +82,6 @@ def largest_and_switches(x: jax.Array, g: ConvGeometry) -> tuple[jax.Array, jax.
         inside = jnp.asarray(_first_inside(g).reshape(*lead, *g.output_shape, 1))
         switches = jnp.where(y == -jnp.inf, inside, switches)
     return y, switches
-
-
-@largest_and_switches.defjvp
-def _largest_and_switches_jvp(g, primals, tangents):
-    y, switches = largest_and_switches(primals[0], g)
-    return (y, switches), (select(tangents[0], switches, g), np.zeros(switches.shape, jax.dtypes.float0))
 
 
 def _larger(a, b):
@@ -91,7 +101,7 @@ def _winners(x, g: ConvGeometry, later_wins: Callable) -> tuple[jax.Array, jax.A
     it the first cell.
     """
     x = padded(x, g, -jnp.inf)
-    found: tuple = x, jnp.zeros(x.shape, jnp.int32)
+    found: tuple = x, jnp.zeros_like(x, jnp.int32)
 
     def winner(a, b):
         later = later_wins(a[0], b[0])
