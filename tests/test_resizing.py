@@ -472,7 +472,7 @@ def test_lowering(options):
     for function, shape in (
         (lambda x: resize(x, (7, 3), **options), (b, 7, 3, 2)),
         (jax.grad(loss), x.shape),
-        (lambda x: resize_matrix((5, 6), (7, 3), features=2, **options)(x), (b, 7, 3, 2)),
+        (lambda x: resize_matrix((5, 6), (7, 3), features=2, dtype=np.float32, **options)(x), (b, 7, 3, 2)),
         (lambda x: depth_to_space(x, (2, 1)), (b, 10, 6, 1)),
         (lambda x: space_to_depth(x, (1, 2)), (b, 5, 3, 4)),
     ):

@@ -280,7 +280,9 @@ def test_lowering():
     assert lower(add, y) == [x.shape]
     assert lower(jax.grad(lambda x: (take(x) ** 2).sum()), x) == [x.shape]
     assert lower(jax.grad(lambda y: (add(y) ** 2).sum()), y) == [y.shape]
-    assert lower(lambda x: unfold_matrix((9, 8), (3, 2), features=4)(x), x) == [(b, 7, 7, 24)]
+    assert lower(lambda x: unfold_matrix((9, 8), (3, 2), features=4, dtype=np.float32)(x), x) == [
+        (b, 7, 7, 24)
+    ]
 
 
 def test_a_batch_over_devices_stays_there():

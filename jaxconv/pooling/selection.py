@@ -197,7 +197,8 @@ def _interleaved(phases: list[jax.Array], dimension: int) -> jax.Array:
     if len(phases) == 1:
         return phases[0]
     x = jnp.stack(phases, dimension + 1)
-    return x.reshape(*x.shape[:dimension], -1, *x.shape[dimension + 2 :])
+    cells = x.shape[dimension] * len(phases)
+    return x.reshape(*x.shape[:dimension], cells, *x.shape[dimension + 2 :])
 
 
 def _collected(y, switches, combined: tuple[Phase, ...], g: ConvGeometry):
