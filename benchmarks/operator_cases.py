@@ -1,226 +1,24 @@
-"""The other spatial operators beside every straightforward way to the same numbers."""
+"""Resizing, unfolding, rearranging and filtering; with pooling, the rows of the operators' table."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from jaxconv import (
-    avg_pool,
-    correlate,
-    depth_to_space,
-    edge_filter,
-    fold,
-    lp_pool,
-    max_pool,
-    resize,
-    space_to_depth,
-    unfold,
-    unpool,
-)
-
-JNP_SLICES = "jnp: slices"
-
-
-@dataclass(frozen=True)
-class OperatorCase:
-    """One call and its peers: functions of the feature map `x` and of `constants`.
-
-    Attributes:
-      name: Of the row.
-      shape: Of x, channels-last.
-      ours: The library's call.
-      peers: By ``"library: way"``.
-      constants: Further arguments, made from the case, such as switches.
-      torch: Of ``torch.nn.functional`` and x in PyTorch's layout; None where it has none.
-      torch_agrees: Whether PyTorch's numbers are the same and in the same order.
-      gradient: Whether to measure the gradient in x too.
-      terms: Rounding errors that add up in a number, at most; see `check_agreement`.
-      arranged: For a peer whose result has another order of features: puts it into ours.
-    """
-
-    name: str
-    shape: tuple[int, ...]
-    ours: Callable[..., Any]
-    peers: dict[str, Callable[..., Any]]
-    constants: Callable[[jax.Array], tuple] = lambda x: ()
-    torch: Callable[[Any, Any], Any] | None = None
-    torch_agrees: bool = True
-    gradient: bool = True
-    terms: int = 64
-    arranged: dict[str, Callable[[np.ndarray], np.ndarray]] = field(default_factory=dict)
+from benchmarks.operator_case import JNP_SLICES, OperatorCase, outputs, slices
+from benchmarks.pooling_cases import pooling_cases
+from jaxconv import correlate, depth_to_space, edge_filter, fold, resize, space_to_depth, unfold
 
 
 def operator_cases() -> list[OperatorCase]:
-    """All of them."""
-    return [*_max_pools(), *_switches(), *_unpools(), *_means(), *_norms(), *_resizings(), *_unfoldings(),
-            *_folds(), *_rearrangements(), *_padded(), *_antialiased(), *_filters()]  # fmt: skip
-
-
-def _slices(x, window, strides, dilation=None) -> list[jax.Array]:
-    """What a reader would write: a strided view for every tap."""
-    n = len(window)
-    dilation = dilation or (1,) * n
-    sizes = [
-        (i - d * (k - 1) - 1) // s + 1
-        for i, k, s, d in zip(x.shape[1:-1], window, strides, dilation, strict=True)
-    ]
-    return [
-        x[
-            (
-                slice(None),
-                *(
-                    slice(t * d, t * d + (o - 1) * s + 1, s)
-                    for t, d, o, s in zip(taps, dilation, sizes, strides, strict=True)
-                ),
-            )
-        ]
-        for taps in np.ndindex(*window)
-    ]
-
-
-def _outputs(shape, window, strides) -> list[int]:
-    return [(i - k) // s + 1 for i, k, s in zip(shape[1:-1], window, strides, strict=True)]
-
-
-def _windowed(x, start, function, window, strides, dilation=None):
-    dilation = dilation or (1,) * len(window)
-    return lax.reduce_window(
-        x, start, function, (1, *window, 1), (1, *strides, 1), "VALID", window_dilation=(1, *dilation, 1)
-    )
-
-
-def _maximum(parts: Iterable[jax.Array]) -> jax.Array:
-    first, *rest = parts
-    for part in rest:
-        first = jnp.maximum(first, part)
-    return first
-
-
-POOLS = [
-    ("2x2, 4x96x128x16", (4, 96, 128, 16), (2, 2), (2, 2)),
-    ("2x2, 4x48x64x64", (4, 48, 64, 64), (2, 2), (2, 2)),
-    ("3x3 stride 2, 4x96x128x16", (4, 96, 128, 16), (3, 3), (2, 2)),
-    ("3x3 stride 1, 4x96x128x16", (4, 96, 128, 16), (3, 3), (1, 1)),
-    ("7x7 stride 1, 4x48x64x16", (4, 48, 64, 16), (7, 7), (1, 1)),
-    ("2x2x2, 2x16x32x32x16", (2, 16, 32, 32, 16), (2, 2, 2), (2, 2, 2)),
-    ("1-D 4, 8x4096x8", (8, 4096, 8), (4,), (4,)),
-    ("56x56, global, 4x56x56x64", (4, 56, 56, 64), (56, 56), (56, 56)),
-]
-
-
-def _max_pools():
-    for name, shape, window, strides in POOLS:
-        n = len(window)
-        peers = {"lax: reduce_window": partial(_lax_max, window=window, strides=strides)}
-        if math.prod(window) <= 64:
-            peers[JNP_SLICES] = lambda x, w=window, s=strides: _maximum(_slices(x, w, s))
-        if window == strides:
-            peers["jnp: reshape"] = partial(_reshaped, window=window, function=jnp.max)
-        yield OperatorCase(
-            f"max_pool {name}",
-            shape,
-            lambda x, w=window, s=strides: max_pool(x, w, strides=s),
-            peers,
-            torch=lambda F, x, n=n, w=window, s=strides: getattr(F, f"max_pool{n}d")(x, w, s),
-        )
-    yield OperatorCase(  # lax has no gradient there
-        "max_pool 3x3 dilated 2, 4x96x128x16",
-        (4, 96, 128, 16),
-        lambda x: max_pool(x, (3, 3), strides=1, dilation=2),
-        {JNP_SLICES: lambda x: _maximum(_slices(x, (3, 3), (1, 1), (2, 2)))},
-        torch=lambda F, x: F.max_pool2d(x, 3, 1, 0, 2),
-    )
-
-
-def _lax_max(x, window, strides):
-    return _windowed(x, -jnp.inf, lax.max, window, strides)
-
-
-def _reshaped(x, window, function):
-    split = [size for i, k in zip(x.shape[1:-1], window, strict=True) for size in (i // k, k)]
-    return function(x.reshape(x.shape[0], *split, x.shape[-1]), tuple(range(2, 2 + 2 * len(window), 2)))
-
-
-def _switches():
-    for name, shape, window, strides in POOLS[:5]:
-        yield OperatorCase(
-            f"max_pool with switches {name}",
-            shape,
-            lambda x, w=window, s=strides: max_pool(x, w, strides=s, return_switches=True),
-            {
-                "jaxconv: plain": lambda x, w=window, s=strides: max_pool(x, w, strides=s),
-                "lax: plain": partial(_lax_max, window=window, strides=strides),
-            },
-            torch=lambda F, x, w=window, s=strides: F.max_pool2d(x, w, s, return_indices=True)[0],
-            gradient=False,
-        )
-
-
-def _unpools():
-    for name, shape, window, strides in (POOLS[0], POOLS[2]):
-
-        def constants(y, shape=shape, window=window, strides=strides):
-            x = jax.random.normal(jax.random.key(1), shape)
-            return (max_pool(x, window, strides=strides, return_switches=True)[1],)
-
-        small = (shape[0], *_outputs(shape, window, strides), shape[-1])
-        yield OperatorCase(
-            f"unpool {name}",
-            small,
-            lambda y, switches, shape=shape: unpool(y, switches, shape[1:-1]),
-            {"jnp: .at[].add": lambda y, switches, shape=shape: _scattered(y, switches, shape)},
-            constants,
-        )
-
-
-def _scattered(y, switches, shape):
-    x = jnp.zeros((shape[0], math.prod(shape[1:-1]), shape[-1]), y.dtype)
-    batch = jnp.arange(shape[0])[:, None, None, None]
-    return x.at[batch, switches, jnp.arange(shape[-1])].add(y).reshape(shape)
-
-
-def _means():
-    for name, shape, window, strides in POOLS:
-        taps, n = math.prod(window), len(window)
-        peers = {
-            "lax: reduce_window": lambda x, w=window, s=strides, t=taps: _windowed(x, 0.0, lax.add, w, s) / t
-        }
-        if taps <= 64:
-            peers[JNP_SLICES] = lambda x, w=window, s=strides, t=taps: sum(_slices(x, w, s)) / t
-        if window == strides:
-            peers["jnp: reshape"] = partial(_reshaped, window=window, function=jnp.mean)
-        yield OperatorCase(
-            f"avg_pool {name}",
-            shape,
-            lambda x, w=window, s=strides: avg_pool(x, w, strides=s),
-            peers,
-            torch=lambda F, x, n=n, w=window, s=strides: getattr(F, f"avg_pool{n}d")(x, w, s),
-        )
-
-
-def _norms():
-    for name, shape, window, strides in (POOLS[0], POOLS[2]):
-        yield OperatorCase(
-            f"lp_pool {name}",
-            shape,
-            lambda x, w=window, s=strides: lp_pool(x, w, strides=s),
-            {
-                "lax: reduce_window": lambda x, w=window, s=strides: jnp.sqrt(
-                    _windowed(x * x, 0.0, lax.add, w, s)
-                ),
-                JNP_SLICES: lambda x, w=window, s=strides: jnp.sqrt(sum(_slices(x * x, w, s))),
-            },
-            torch=lambda F, x, w=window, s=strides: F.lp_pool2d(x, 2.0, w, s),
-        )
+    """Of all operators."""
+    groups = (pooling_cases, _resizings, _unfoldings, _folds, _rearrangements, _antialiased, _filters)
+    return [case for group in groups for case in group()]
 
 
 RESIZINGS = [
@@ -231,7 +29,11 @@ RESIZINGS = [
     ((2, 100, 150, 3), (256, 256)),
     ((4, 30, 40, 12), (45, 60)),
 ]
+
+
 TORCH_NAMES = {"nearest": "nearest-exact", "bilinear": "bilinear", "bicubic": "bicubic"}
+
+
 JAX_NAMES = {"nearest": "nearest", "bilinear": "linear", "bicubic": "cubic"}
 
 
@@ -299,7 +101,7 @@ def _taps_first(patches: np.ndarray, taps: int, features: int) -> np.ndarray:
 
 
 def _stacked(x, window, strides):
-    stacked = jnp.stack(_slices(x, window, strides), -2)
+    stacked = jnp.stack(slices(x, window, strides), -2)
     return stacked.reshape(*stacked.shape[:-2], -1)
 
 
@@ -319,7 +121,7 @@ def _torch_unfold(window, strides):
 
 def _folds():
     for name, shape, window, strides in UNFOLDINGS:
-        patches = (shape[0], *_outputs(shape, window, strides), math.prod(window) * shape[-1])
+        patches = (shape[0], *outputs(shape, window, strides), math.prod(window) * shape[-1])
         peers = {
             "jnp: .at[].add": partial(_added, shape=shape, window=window, strides=strides),
             "jnp: vjp of slices": lambda y, sh=shape, w=window, s=strides: jax.linear_transpose(
@@ -389,31 +191,6 @@ def _rearrangements():
     )
 
 
-def _padded():
-    shape, window, strides = (4, 96, 128, 16), (3, 3), (2, 2)
-    same = partial(lax.reduce_window, window_dimensions=(1, 3, 3, 1), window_strides=(1, 2, 2, 1))
-    border = ((0, 0), (1, 1), (1, 1), (0, 0))
-    yield OperatorCase(
-        "max_pool 3x3 stride 2, padded by 1, 4x96x128x16",
-        shape,
-        lambda x: max_pool(x, window, strides=strides, padding=1),
-        {"lax: reduce_window": lambda x: same(x, -jnp.inf, lax.max, padding=border)},
-        torch=lambda F, x: F.max_pool2d(x, 3, 2, 1),
-    )
-    yield OperatorCase(
-        "avg_pool 3x3 stride 2, padding not counted, 4x96x128x16",
-        shape,
-        lambda x: avg_pool(x, window, strides=strides, padding=1, count_include_pad=False),
-        {
-            "lax: reduce_window": lambda x: (
-                same(x, 0.0, lax.add, padding=border)
-                / same(jnp.ones((1, *x.shape[1:-1], 1), x.dtype), 0.0, lax.add, padding=border)
-            )
-        },
-        torch=lambda F, x: F.avg_pool2d(x, 3, 2, 1, count_include_pad=False),
-    )
-
-
 def _antialiased():
     for shape, to in (RESIZINGS[2], RESIZINGS[3]):
         yield OperatorCase(
@@ -441,8 +218,7 @@ def _filters():
         {
             "lax: depthwise": by_lax,
             JNP_SLICES: lambda x, weights: sum(
-                part * weight
-                for part, weight in zip(_slices(x, (3, 3), (1, 1)), weights.ravel(), strict=True)
+                part * weight for part, weight in zip(slices(x, (3, 3), (1, 1)), weights.ravel(), strict=True)
             ),
         },
         lambda x: (edge_filter(dtype=x.dtype),),

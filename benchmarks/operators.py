@@ -9,7 +9,8 @@ import jax
 import numpy as np
 
 from benchmarks.agreement import check_agreement
-from benchmarks.operator_cases import OperatorCase, operator_cases
+from benchmarks.operator_case import OperatorCase
+from benchmarks.operator_cases import operator_cases
 from benchmarks.programs import Way, compiled, distinct
 from benchmarks.table import Row, Table, geometric_mean, ratio
 from benchmarks.timing import Timing, timings

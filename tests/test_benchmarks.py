@@ -15,7 +15,8 @@ from benchmarks.agreement import Disagreement, check_agreement
 from benchmarks.cases import CASES, case
 from benchmarks.machine import heading, machine, slug
 from benchmarks.memory import ChildFailed, in_child
-from benchmarks.operator_cases import OperatorCase, operator_cases
+from benchmarks.operator_case import OperatorCase
+from benchmarks.operator_cases import operator_cases
 from benchmarks.programs import compiled, distinct
 from benchmarks.report import markdown, save
 from benchmarks.table import geometric_mean, ratio
