@@ -32,6 +32,7 @@ CASES = [
     ((4, 5), (4, 5), {}),  # global
     ((4, 3, 5), (2, 2, 3), {"strides": (2, 1, 2), "padding": ((0, 1), (1, 0), (1, 1))}),
     ((3, 2, 3, 2), (2, 1, 2, 2), {"strides": 1}),
+    ((5,), (2,), {"strides": 3, "padding": ((0, 1),), "ceil_mode": True}),  # one would begin in the padding
     ((2,), (3,), {"strides": 2, "ceil_mode": True}),  # no window fits; one hangs over
 ]
 IDS = [f"{shape}-{window}-{options}" for shape, window, options in CASES]
@@ -138,6 +139,30 @@ def test_avg_pool_is_the_mean(shape, window, options, include, rng):
     pulled = jax.vjp(lambda x: avg_pool(x, window, **options, count_include_pad=include), x)[1](back)[0]
     bound = 8 * math.prod(window) * np.finfo(float).eps * C.T(abs(back))
     assert (abs(C.T(back) - pulled) <= bound).all()
+
+
+@pytest.mark.parametrize(
+    ("taps", "options"),
+    [
+        (131, {"strides": 2}),
+        (160, {"strides": 7, "padding": ((9, 4),)}),
+        (136, {"strides": 1, "dilation": 2}),
+    ],
+)
+def test_sums_of_windows_longer_than_convolutions_unroll(taps, options, rng):
+    x = rng.normal(size=(2, 300, 2))
+    seen, _ = windows((300,), (taps,), **options)
+    mean = lambda values, out: values.sum() / taps  # noqa: E731
+    expected = by_loops(x, seen, mean), by_loops(abs(x), seen, mean), np.full(1, taps)
+    oracles.assert_rounds_to(avg_pool(x, (taps,), **options), expected)
+    y, switches = max_pool(x, (taps,), **options, return_switches=True)
+    np.testing.assert_array_equal(y, by_loops(x, seen, lambda values, out: values.max()))
+    np.testing.assert_array_equal(switches, first_of_the_largest(x, seen, (300,)))
+    y = rng.normal(size=y.shape)
+    back = jax.vjp(lambda x: avg_pool(x, (taps,), **options), x)[1](y)[0]
+    C = pool_matrix((300,), (taps,), **options, features=2, dtype=np.float64)
+    bound = 8 * taps * np.finfo(float).eps * np.asarray(C.T(abs(y)))
+    assert (abs(np.asarray(C.T(y)) - back) <= bound).all()
 
 
 @pytest.mark.sampled(6)
