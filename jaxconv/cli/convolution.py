@@ -1,23 +1,20 @@
-"""The command line: ``jaxconv verify | arithmetic | matrix | demo``."""
+"""The commands about one convolution and about what is claimed of all: arithmetic, matrix, verify."""
 
 from __future__ import annotations
 
 import math
-import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
 import tyro
-from rich.console import Console
 
-from jaxconv import __version__
 from jaxconv.arguments import PADDING_WORDS
+from jaxconv.cli.screen import console
 from jaxconv.errors import GeometryError
 from jaxconv.geometry import ConvGeometry
 
-console = Console()
 SMALL = 256  # places of a matrix that is printed although it is written to a file
 
 
@@ -158,36 +155,3 @@ def verify(
     if not report.ok:
         console.print(f"These claims fail:\n{report.counterexamples()}", highlight=False, markup=False)
         raise SystemExit(1)
-
-
-def demo(out: Path = Path("runs/demo"), steps: int | None = None, seed: int = 0) -> None:
-    """Verifies the claims, filters a photograph and trains a small network on real digits.
-
-    Args:
-      out: Folder for pictures, metrics.json and summary.md.
-      steps: Of the training; the demo's own number by default.
-      seed: Of everything random.
-    """
-    from jaxconv.demo import run
-
-    run(out, seed=seed, **({} if steps is None else {"steps": steps}))
-
-
-COMMANDS: dict[str, Callable] = {"verify": verify, "arithmetic": arithmetic, "matrix": matrix, "demo": demo}
-
-
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Runs one command; a mistake of the caller is one line and exit status 2, a failure 1."""
-    arguments = sys.argv[1:] if arguments is None else list(arguments)
-    if arguments == ["--version"]:
-        console.print(f"jaxconv {__version__}", highlight=False)
-        return
-    try:
-        tyro.extras.subcommand_cli_from_dict(
-            COMMANDS, prog="jaxconv", description=__doc__, args=arguments, sort_subcommands=False
-        )
-    except (GeometryError, TypeError, OSError, RuntimeError, FloatingPointError) as error:
-        found = isinstance(error, RuntimeError | FloatingPointError)  # of the work, not of the caller
-        message = f"jaxconv: {error}"
-        Console(stderr=True).print(message, style="red", highlight=False, markup=False, soft_wrap=True)
-        raise SystemExit(1 if found else 2) from None

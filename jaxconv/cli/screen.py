@@ -1,0 +1,5 @@
+"""Where the commands write."""
+
+from rich.console import Console
+
+console = Console()
