@@ -1,0 +1,113 @@
+"""A trained network as one file that runs without the code of its model: StableHLO by `jax.export`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import jax
+import jax.numpy as jnp
+from jax import export as jax_export
+from jax import lax
+
+from jaxconv.errors import GeometryError
+from jaxconv.training.resolution import shrunken, upsampled
+
+Output = Literal["labels", "probabilities"]
+PLATFORMS = ("cpu", "cuda", "tpu")
+
+
+def export(
+    trained, size: tuple[int, int], *, output: Output = "labels", platforms: Sequence[str] = PLATFORMS
+) -> jax_export.Exported:
+    """The network as a function of images alone, lowered for several platforms at once.
+
+    The parameters are constants of the program. What the network is told of an image, its shrinking
+    and the interpolation of the scores are part of it, so images go in and labels come out at one size.
+
+    Args:
+      trained: A `jaxconv.training.Trained`.
+      size: ``(rows, columns)`` of the images; how many there are stays open.
+      output: ``"labels"``: int32, ``(b, rows, columns)``, or ``(b,)`` of a classifier.
+        ``"probabilities"``: float32, the same with the classes as last axis.
+      platforms: jax's names.
+
+    Returns:
+      What `jax.export.deserialize` gives back; ``.call(images)`` takes float32 images of 0 to 1,
+      ``(b, rows, columns, in_features)``.
+
+    Raises:
+      GeometryError: A size without pixels.
+    """
+    if len(size) != 2 or min(size) < 1:
+        raise GeometryError(f"`size` is the rows and columns of an image, at least 1 each; got {size}.")
+    # On one device: the file is not to ask for as many as the training had.
+    numbers = jax.device_put((trained.parameters, trained.rest), jax.local_devices()[0])
+
+    def network(images: jax.Array) -> jax.Array:
+        logits = trained.call(*numbers, shrunken(images, trained.shrink))
+        if trained.task == "segmentation":
+            logits = upsampled(logits, tuple(size), trained.shrink)
+        if output == "labels":
+            return lax.argmax(logits, logits.ndim - 1, jnp.int32)
+        return jax.nn.softmax(logits, axis=-1)
+
+    (batch,) = jax_export.symbolic_shape("b")
+    images = jax.ShapeDtypeStruct((batch, *size, trained.in_features), jnp.float32)
+    return jax_export.export(jax.jit(network), platforms=tuple(platforms))(images)
+
+
+def write_export(
+    trained,
+    path: Path | str,
+    size: tuple[int, int],
+    *,
+    output: Output = "labels",
+    platforms: Sequence[str] = PLATFORMS,
+) -> tuple[Path, Path]:
+    """Writes `export` to a file, and what a reader must know beside it, ``path`` with ``.json`` added.
+
+    The file is read without jaxconv::
+
+        from jax import export
+        network = export.deserialize(bytearray(open(path, "rb").read()))
+        labels = network.call(images)
+
+    Args:
+      trained: A `jaxconv.training.Trained`.
+      path: The file; its folder is made.
+      size: As for `export`, as are the others.
+      output: Labels or probabilities.
+      platforms: jax's names.
+
+    Returns:
+      Both paths.
+    """
+    exported = export(trained, size, output=output, platforms=platforms)
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(exported.serialize())
+    beside = path.with_name(f"{path.name}.json")
+    beside.write_text(json.dumps(description(trained, size, output, platforms), indent=2) + "\n")
+    return path, beside
+
+
+def description(trained, size: tuple[int, int], output: Output, platforms: Sequence[str]) -> dict[str, Any]:
+    """What goes in, what comes out, what the classes are; for JSON."""
+    shape = ["b", *size] if trained.task == "segmentation" else ["b"]
+    classes = len(trained.classes.names)
+    return {
+        "task": trained.task,
+        "input": {"shape": ["b", *size, trained.in_features], "dtype": "float32", "range": [0, 1]},
+        "output": {"what": output, "dtype": "int32", "shape": shape}
+        if output == "labels"
+        else {"what": output, "dtype": "float32", "shape": [*shape, classes]},
+        "classes": list(trained.classes.names),
+        "colors": [list(color) for color in trained.classes.colors],
+        "shrink": trained.shrink,
+        "step": trained.step,
+        "platforms": list(platforms),
+        "jax": jax.__version__,
+    }
