@@ -3,11 +3,18 @@
 from jaxconv.nn.conv import Conv, ConvTranspose
 from jaxconv.nn.fully_convolutional import FullyConvolutional, fully_convolutional
 from jaxconv.nn.initializers import bilinear, conv_lecun_normal, conv_transpose_lecun_normal
+from jaxconv.nn.normalization import Norm, Normalization
+from jaxconv.nn.pooling import AvgPool, MaxPool, Unpool
 
 __all__ = [
+    "AvgPool",
     "Conv",
     "ConvTranspose",
     "FullyConvolutional",
+    "MaxPool",
+    "Norm",
+    "Normalization",
+    "Unpool",
     "bilinear",
     "conv_lecun_normal",
     "conv_transpose_lecun_normal",
