@@ -1,0 +1,56 @@
+"""What the networks repeat: 3x3 convolutions, each normalised and rectified."""
+
+from __future__ import annotations
+
+import jax
+from flax import nnx
+
+from jaxconv.arguments import Padding
+from jaxconv.nn import Conv, Norm, Normalization
+
+
+class ConvBlock(nnx.Module):
+    """3x3 convolutions at one size, each followed by its normalisation and a rectifier.
+
+    Kernels start with variance 2 / fan-in (He et al.): a rectifier halves the second moment, and
+    nothing else keeps the scale of a deep network that is not normalised.
+
+    Args:
+      in_features: Of the input.
+      out_features: Of every convolution.
+      count: Convolutions.
+      padding: 1 keeps the size, 0 loses two cells an axis and convolution.
+      norm: See `jaxconv.nn.Normalization`.
+      rngs: Source of the parameters' randomness.
+
+    References:
+      He, Zhang, Ren & Sun, arXiv:1502.01852.
+
+    >>> block = ConvBlock(3, 4, 2, padding=0, rngs=nnx.Rngs(0))
+    >>> jax.eval_shape(block, jax.ShapeDtypeStruct((2, 9, 8, 3), "float32")).shape
+    (2, 5, 4, 4)
+    """
+
+    def __init__(
+        self,
+        in_features: int,
+        out_features: int,
+        count: int,
+        *,
+        padding: Padding = 1,
+        norm: Norm = "none",
+        rngs: nnx.Rngs,
+    ):
+        widths = [in_features] + [out_features] * (count - 1)
+        init = nnx.initializers.he_normal()
+        self.convs = nnx.List(
+            Conv(width, out_features, (3, 3), padding=padding, kernel_init=init, rngs=rngs)
+            for width in widths
+        )
+        self.norms = nnx.List(Normalization(norm, out_features, rngs=rngs) for _ in widths)
+
+    def __call__(self, x: jax.Array) -> jax.Array:
+        """``(*batch, rows, columns, in)`` to ``(*batch, rows', columns', out)``."""
+        for conv, norm in zip(self.convs, self.norms, strict=True):
+            x = jax.nn.relu(norm(conv(x)))
+        return x
