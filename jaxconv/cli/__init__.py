@@ -12,9 +12,19 @@ from jaxconv import __version__
 from jaxconv.cli.convolution import arithmetic, matrix, verify
 from jaxconv.cli.demo import demo
 from jaxconv.cli.screen import console
+from jaxconv.cli.segmentation import class_weights, evaluate, export, predict
 from jaxconv.errors import GeometryError
 
-COMMANDS: dict[str, Callable] = {"verify": verify, "arithmetic": arithmetic, "matrix": matrix, "demo": demo}
+COMMANDS: dict[str, Callable] = {
+    "verify": verify,
+    "arithmetic": arithmetic,
+    "matrix": matrix,
+    "demo": demo,
+    "class-weights": class_weights,
+    "evaluate": evaluate,
+    "predict": predict,
+    "export": export,
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -33,7 +33,7 @@ def draw_curves(
     """
     with rc_context(canvas.STYLE):
         figure = canvas.new_figure(9.0, 5.6)
-        (loss, learned), (rate, wait) = figure.subplots(2, 2)
+        (loss, learned), (rate, wait) = figure.subplots(2, 2, sharex=True)
         _loss(loss, *_series(records, "loss"))
         _score(learned, *_series(records, score), score)
         _line(rate, *_series(records, "learning_rate"), GREEN)
@@ -44,6 +44,7 @@ def draw_curves(
         wait.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
         wait.set_ylim(0, max(0.1, *wait.get_ylim()))
         for ax in (loss, learned, rate, wait):
+            ax.tick_params(labelbottom=True)
             ax.xaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10], integer=True))
             ax.grid(color="#e3e3df", linewidth=0.6)
             ax.set_axisbelow(True)

@@ -1,0 +1,214 @@
+"""The commands that use a trained network, and the one that counts classes before it is trained."""
+
+from __future__ import annotations
+
+import json as json_format
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import tyro
+
+from jaxconv.cli.screen import console
+
+Run = Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
+Inputs = Annotated[tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="IMAGE_OR_FOLDER")]
+ConfigFile = Annotated[Path | None, tyro.conf.Positional, tyro.conf.arg(metavar="CONFIG")]
+Split = Literal["train", "val", "test"]
+Checkpoint = Literal["best", "last"]
+
+
+def evaluate(
+    run: Run,
+    /,
+    data: Path | None = None,
+    split: Split = "val",
+    checkpoint: Checkpoint = "best",
+    void_as_false_positive: bool = False,
+    batch_size: int = 8,
+    json: Path | None = None,
+) -> None:
+    """Scores of a run's network on a split, at the resolution of the labels.
+
+    Args:
+      run: Folder that `jaxconv train` wrote.
+      data: Folder of the data; the one that the run was trained on by default.
+      split: Which examples.
+      checkpoint: The best on the validation split, or the last.
+      void_as_false_positive: Count what is predicted on void against the class, as ReSeg's own code does.
+      batch_size: Examples at once.
+      json: Write the scores there too.
+    """
+    from rich.progress import Progress
+
+    from jaxconv.training import load, open_data
+    from jaxconv.training.evaluation import evaluate as scores_of
+    from jaxconv.training.runs import recorded_data
+
+    trained = load(run, checkpoint)
+    dataset = open_data(trained.config, split, data or recorded_data(run))
+    if json is not None:  # found unwritable before the work, not after it
+        json.parent.mkdir(parents=True, exist_ok=True)
+        json.touch()
+    with Progress(console=console, transient=True) as bar:
+        task = bar.add_task(f"evaluating on {split}", total=len(dataset))
+        scores = scores_of(
+            trained,
+            dataset,
+            batch_size=batch_size,
+            void_as_false_positive=void_as_false_positive,
+            progress=lambda count: bar.advance(task, count),
+        )
+    _show(scores, split, trained.step)
+    if json is not None:
+        found = {"run": str(run), "checkpoint": checkpoint, "step": trained.step, "split": split, **scores}
+        json.write_text(json_format.dumps(found, indent=2) + "\n")
+
+
+def _show(scores: dict[str, Any], split: str, step: int) -> None:
+    from rich.table import Table
+
+    where = f"{scores['examples']} examples of {split}, step {step}"
+    if scores["task"] == "classification":
+        _line(f"top-1 {_number(scores['top1'])}, top-5 {_number(scores['top5'])}: {where}")
+        return
+    table = Table("class", "IoU")
+    table.columns[1].justify = "right"
+    for name, value in scores["per_class_iou"].items():
+        table.add_row(name, _number(value))
+    console.print(table)
+    for key, name in {
+        "mean_iou": "mean IoU",
+        "global_accuracy": "global accuracy",
+        "mean_class_accuracy": "mean class accuracy",
+        "frequency_weighted_iou": "frequency-weighted IoU",
+    }.items():
+        _line(f"{name:24}{_number(scores[key])}")
+    size = scores["resolution"]
+    at = "labels of several sizes" if size == "mixed" else f"labels of {size[0]} x {size[1]}"
+    void = "; void counted as false positives" if scores["void_as_false_positive"] else ""
+    _line(f"{where}, {at}{void}")
+
+
+def predict(
+    run: Run,
+    inputs: Inputs,
+    /,
+    out: Path,
+    checkpoint: Checkpoint = "best",
+    max_pixels: int = 2**20,
+) -> None:
+    """Labels images with a run's network; exit status 1 if one could not be read.
+
+    Args:
+      run: Folder that `jaxconv train` wrote.
+      inputs: Images, and folders of images.
+      out: Folder for labels/NAME.png, whose values are the classes, and overlays/NAME.png; for a
+        classifier classes.json.
+      checkpoint: The best on the validation split, or the last.
+      max_pixels: Of one image that the network sees at once; a larger one is labelled in tiles.
+    """
+    from rich.progress import Progress
+
+    from jaxconv.training import load
+    from jaxconv.training.prediction import label_files, named_images
+
+    trained, names = load(run, checkpoint), named_images(inputs, out)
+    with Progress(console=console, transient=True) as bar:
+        problems = []
+        for problem in bar.track(
+            label_files(trained, names, out, max_pixels=max_pixels), len(names), description="labelling"
+        ):
+            problems += [] if problem is None else [problem]
+    for problem in problems:
+        _line(f"skipped: {problem}")
+    _line(f"{len(names) - len(problems)} of {len(names)} images labelled, written to {out}")
+    if problems:
+        raise SystemExit(1)
+
+
+def class_weights(
+    config: ConfigFile = None,
+    /,
+    data: Path | None = None,
+    dataset: str = "camvid",
+    split: Split = "train",
+) -> None:
+    """How often each class occurs, and weights that make up for it (median frequency balancing).
+
+    Args:
+      config: A configuration, whose data are counted.
+      data: Folder of the data, for data sets of files.
+      dataset: Without a configuration: which data set it is.
+      split: Which examples.
+    """
+    from rich.table import Table
+
+    from jaxconv.segmentation import DATASETS, class_frequencies, median_frequency_weights
+    from jaxconv.training import Config, open_data
+    from jaxconv.training.options import ConfigError, nearest
+
+    if config is not None:
+        from jaxconv.cli.training import config_file
+
+        examples = open_data(Config.read(config_file(config)), split, data)
+    elif dataset in DATASETS:
+        examples = DATASETS[dataset](split, data)
+    else:
+        raise ConfigError(f"there is no data set {dataset!r}; {nearest(dataset, DATASETS)}")
+    with console.status(f"counting the labels of {len(examples)} examples"):
+        frequencies = class_frequencies(examples)
+        weights = median_frequency_weights(frequencies)
+    table = Table("class", "frequency", "weight")
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for name, frequency, weight in zip(examples.classes.names, frequencies, weights, strict=True):
+        table.add_row(name, "absent" if frequency != frequency else f"{frequency:.4f}", f"{weight:.4f}")
+    console.print(table)
+    _line("A frequency is that in the images which hold the class. For the table [loss] of a configuration:")
+    _line(f"class_weights = [{', '.join(f'{weight:.4f}' for weight in weights)}]")
+
+
+def export(
+    run: Run,
+    /,
+    out: Path,
+    size: tuple[int, int] | None = None,
+    output: Literal["labels", "probabilities"] = "labels",
+    platforms: tuple[str, ...] = ("cpu", "cuda", "tpu"),
+    checkpoint: Checkpoint = "best",
+) -> None:
+    """A run's network as one file (StableHLO) that jax alone runs, and a JSON file that describes it.
+
+    Args:
+      run: Folder that `jaxconv train` wrote.
+      out: The file.
+      size: Rows and columns of the images; by default those that the network was trained on.
+      output: The likeliest class, or the probability of each.
+      platforms: What it shall run on.
+      checkpoint: The best on the validation split, or the last.
+    """
+    from jaxconv.training import load
+    from jaxconv.training.export import write_export
+
+    trained = load(run, checkpoint)
+    file, beside = write_export(
+        trained, out, size or _training_size(run, trained), output=output, platforms=platforms
+    )
+    _line(f"{file}, {file.stat().st_size:,} bytes, described in {beside}")
+
+
+def _training_size(run: Path, trained) -> tuple[int, int]:
+    """The window that training cut out, or the size of an example."""
+    from jaxconv.training import open_data
+    from jaxconv.training.runs import recorded_data
+
+    crop = trained.config.augmentation.crop
+    return crop or open_data(trained.config, "train", recorded_data(run))[0].image.shape[:2]
+
+
+def _number(value: float | None) -> str:
+    return "undefined" if value is None else f"{value:.4f}"
+
+
+def _line(text: str) -> None:
+    console.print(text, highlight=False, markup=False, soft_wrap=True)

@@ -1,0 +1,134 @@
+"""How good a trained network is on a split: every example counted once, at its labels' resolution."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import jax
+import numpy as np
+
+from jaxconv.errors import GeometryError
+from jaxconv.segmentation import (
+    VOID,
+    Batch,
+    Dataset,
+    batches,
+    confusion_matrix,
+    scores,
+    top_k_accuracy,
+    void_predictions,
+)
+from jaxconv.training.record import plain
+from jaxconv.training.resolution import upsampled_labels
+
+
+def evaluate(
+    trained,
+    dataset: Dataset,
+    *,
+    batch_size: int = 8,
+    void_as_false_positive: bool = False,
+    progress: Callable[[int], None] | None = None,
+) -> dict[str, Any]:
+    """Scores of a network over a whole data set, ready for JSON: what is undefined is None.
+
+    The network runs at its own resolution; its scores are interpolated to that of the labels, and the
+    largest is counted there. Examples of one size go through one program, the last batch filled up.
+
+    Args:
+      trained: A `jaxconv.training.Trained`.
+      dataset: Of the same classes, features and task.
+      batch_size: Examples at once.
+      void_as_false_positive: Count what is predicted on void against the predicted class, as ReSeg's
+        own evaluation does. Published numbers leave void out.
+      progress: Called after every batch with the number of its examples.
+
+    Returns:
+      ``task`` and ``examples``; for segmentation ``mean_iou``, ``global_accuracy``,
+      ``mean_class_accuracy``, ``frequency_weighted_iou``, ``per_class_iou`` (by name),
+      ``void_as_false_positive`` and ``resolution``, rows and columns of the labels or ``"mixed"``; for
+      classification ``top1``, ``top5`` and ``confusion``, rows the truth.
+
+    Raises:
+      GeometryError: The data set is empty, or not what the network was trained for.
+    """
+    _check(trained, dataset)
+    common = {"task": trained.task, "examples": len(dataset)}
+    outputs = _outputs(trained, dataset, batch_size, progress or (lambda count: None))
+    if trained.task == "classification":
+        return plain({**common, **_of_images(trained, outputs)})
+    found = _of_pixels(trained, outputs, void_as_false_positive)
+    return plain({**common, **found, "void_as_false_positive": void_as_false_positive})
+
+
+def _of_pixels(trained, outputs: Iterator[tuple[np.ndarray, np.ndarray]], void_too: bool) -> dict[str, Any]:
+    """From labels and predicted labels, ``(b, rows, columns)`` a batch."""
+    names = trained.classes.names
+    n, resolutions = len(names), set()
+    confusion, void = np.zeros((n, n), np.int64), np.zeros(n, np.int64)
+    for labels, predictions in outputs:
+        confusion += confusion_matrix(labels, predictions, n, ignore_label=VOID)
+        if void_too:
+            void += void_predictions(labels, predictions, n, ignore_label=VOID)
+        resolutions.add(labels.shape[1:])
+    found: dict[str, Any] = scores(confusion, void if void_too else None)
+    found["per_class_iou"] = dict(zip(names, found["per_class_iou"], strict=True))
+    return {**found, "resolution": resolutions.pop() if len(resolutions) == 1 else "mixed"}
+
+
+def _of_images(trained, outputs: Iterator[tuple[np.ndarray, np.ndarray]]) -> dict[str, Any]:
+    """From labels ``(b,)`` and logits ``(b, n)`` a batch."""
+    labels, logits = map(np.concatenate, zip(*outputs, strict=True))
+    return {
+        "top1": top_k_accuracy(logits, labels, 1),
+        "top5": top_k_accuracy(logits, labels, 5),
+        "confusion": confusion_matrix(labels, logits.argmax(-1), len(trained.classes.names)).tolist(),
+    }
+
+
+def _outputs(
+    trained, dataset: Dataset, size: int, progress: Callable[[int], None]
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Labels of every batch and what the network says, predicted labels or a classifier's logits.
+
+    A batch is loaded while the device computes the one before.
+    """
+    running: list[tuple[np.ndarray, jax.Array]] = []
+    for batch, count in batches(dataset, size, shrink=trained.shrink):
+        running.append((batch.labels[:count], _output(trained, batch)))
+        if len(running) > 1:
+            yield _waited_for(*running.pop(0), progress)
+    yield _waited_for(*running.pop(), progress)
+
+
+def _output(trained, batch: Batch) -> jax.Array:
+    logits = trained.logits(batch.images)
+    if trained.task == "classification":
+        return logits
+    _, rows, columns = batch.labels.shape
+    return upsampled_labels(logits, (rows, columns), trained.shrink)
+
+
+def _waited_for(
+    labels: np.ndarray, output: jax.Array, progress: Callable[[int], None]
+) -> tuple[np.ndarray, np.ndarray]:
+    values = np.asarray(output)[: len(labels)]
+    progress(len(labels))
+    return labels, values
+
+
+def _check(trained, dataset: Dataset) -> None:
+    if not len(dataset):
+        raise GeometryError("the data set has no examples, so there is nothing to evaluate.")
+    pairs = {
+        "the tasks": (trained.task, dataset.task),
+        "the features": (str(trained.in_features), str(dataset.in_features)),
+        "the classes": (", ".join(trained.classes.names), ", ".join(dataset.classes.names)),
+    }
+    for what, (mine, its) in pairs.items():
+        if mine != its:
+            raise GeometryError(
+                f"{what} differ: the network has {mine}, the data set {its}; evaluate on data like those "
+                "that it was trained on."
+            )
