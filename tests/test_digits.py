@@ -25,12 +25,12 @@ def test_sides_hold_what_they_say():
     loaded = load_digits()
     for side in digit_mosaics():
         np.testing.assert_array_equal(side.digits * 16, loaded.images[side.samples])
-        np.testing.assert_array_equal(side.classes, loaded.target[side.samples])
+        np.testing.assert_array_equal(side.targets, loaded.target[side.samples])
 
 
 def test_the_split_is_stratified_and_does_not_follow_the_seed():
     train, held_out = digit_mosaics(seed=0)
-    parts = np.bincount(held_out.classes) / np.bincount(load_digits().target)
+    parts = np.bincount(held_out.targets) / np.bincount(load_digits().target)
     assert (abs(parts - 0.25) < 0.004).all()
     other, _ = digit_mosaics(seed=1)
     np.testing.assert_array_equal(train.samples, other.samples)

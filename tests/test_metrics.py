@@ -5,7 +5,15 @@ import pytest
 from sklearn import metrics
 
 from jaxconv.errors import GeometryError
-from jaxconv.segmentation import confusion_matrix, global_accuracy, iou, mean_iou
+from jaxconv.segmentation import (
+    confusion_matrix,
+    global_accuracy,
+    iou,
+    mean_iou,
+    scores,
+    top_k_accuracy,
+    void_predictions,
+)
 
 
 def test_they_are_scikit_learns(rng):
@@ -64,3 +72,60 @@ def test_bad_input():
         confusion_matrix(np.array([0, 2]), np.array([0, 1]), 2)
     with pytest.raises(GeometryError, match=r"-1"):
         confusion_matrix(np.array([0, 1]), np.array([0, -1]), 2)
+
+
+def test_the_rest_by_scikit_learn(rng):
+    labels, predictions = rng.integers(7, size=(2, 900))
+    predictions = np.where(rng.uniform(size=900) < 0.6, labels, predictions)
+    found = scores(confusion_matrix(labels, predictions, 9))  # two classes never occur
+    assert found["mean_class_accuracy"] == pytest.approx(metrics.balanced_accuracy_score(labels, predictions))
+    weighted = metrics.jaccard_score(labels, predictions, average="weighted")
+    assert found["frequency_weighted_iou"] == pytest.approx(weighted)
+    np.testing.assert_array_equal(np.isnan(found["per_class_iou"]), [False] * 7 + [True] * 2)
+    assert found["mean_iou"] == pytest.approx(np.nanmean(found["per_class_iou"]))
+    assert all(
+        np.isnan(value) for key, value in scores(np.zeros((2, 2), int)).items() if key != "per_class_iou"
+    )
+
+
+def test_void_as_false_positive(rng):
+    labels, predictions = rng.integers(5, size=(2, 6, 80))
+    labels[rng.uniform(size=labels.shape) < 0.2] = 255
+    confusion = confusion_matrix(labels, predictions, 5, ignore_label=255)
+    void = sum(void_predictions(*pair, 5, 255) for pair in zip(labels, predictions, strict=True))
+    assert void.dtype == np.int64
+    # scikit-learn knows no void: as a sixth class it is what the other five are wrongly taken for.
+    strict = metrics.jaccard_score(
+        np.where(labels == 255, 5, labels).ravel(), predictions.ravel(), average=None
+    )
+    np.testing.assert_allclose(iou(confusion, void), strict[:5], rtol=1e-14)
+    assert mean_iou(confusion, void) < mean_iou(confusion)
+    plain, counted = scores(confusion), scores(confusion, void)
+    for key in ("global_accuracy", "mean_class_accuracy"):
+        assert plain[key] == counted[key]
+    truth = confusion.sum(1)
+    assert counted["frequency_weighted_iou"] == pytest.approx((strict[:5] * truth).sum() / truth.sum())
+    with pytest.raises(GeometryError, match="predictions"):
+        void_predictions([255], [5], 5, 255)
+
+
+@pytest.mark.parametrize("k", [1, 2, 5, 9])
+def test_top_k(rng, k):
+    logits, labels = rng.normal(size=(200, 7)), rng.integers(7, size=200)
+    expected = 1.0 if k >= 7 else metrics.top_k_accuracy_score(labels, logits, k=k, labels=range(7))
+    assert top_k_accuracy(logits, labels, k) == pytest.approx(expected)
+    marked = np.where(rng.uniform(size=200) < 0.5, 255, labels)
+    kept = marked != 255
+    assert top_k_accuracy(logits, marked, k, ignore_label=255) == top_k_accuracy(
+        logits[kept], labels[kept], k
+    )
+
+
+def test_top_k_gives_nothing_away():
+    assert top_k_accuracy(np.zeros((4, 3)), np.arange(4) % 3, 2) == 0.0
+    assert top_k_accuracy(np.full((4, 3), np.nan), np.zeros(4, int), 1) == 0.0
+    assert np.isnan(top_k_accuracy(np.zeros((0, 3)), np.zeros(0, int)))
+    with pytest.raises(GeometryError, match="k=0"):
+        top_k_accuracy(np.zeros((4, 3)), np.zeros(4, int), 0)
+    with pytest.raises(GeometryError, match=r"\[0, 3\)"):
+        top_k_accuracy(np.zeros((4, 3)), np.full(4, 3))

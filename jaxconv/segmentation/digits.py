@@ -1,21 +1,29 @@
-"""Mosaics of real handwritten digits: every pixel with ink is labelled with its digit.
-
-The digits are scikit-learn's 1797 of 8x8 pixels: the test part of the UCI set "Optical Recognition of
-Handwritten Digits", by 13 writers. Which of them wrote a digit is not recorded, so a split by digits
-puts the same hands on both sides.
-"""
+"""Mosaics of real handwritten digits: every pixel with ink is labelled with its digit."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 
 from jaxconv.errors import GeometryError
+from jaxconv.segmentation.datasets import (
+    SPLITS,
+    Classes,
+    Example,
+    Split,
+    Task,
+    example_index,
+    no_folder,
+    one_of_splits,
+)
+from jaxconv.segmentation.digit_images import DIGIT_COLORS, HELD_OUT, samples_of, two_sides
 
 BACKGROUND = 10
 CLASS_NAMES = (*map(str, range(10)), "background")
+DIGITS_AND_BACKGROUND = Classes(CLASS_NAMES, (*DIGIT_COLORS, (0, 0, 0)))
 INK = 0.25
 """A pixel at least this bright (4 of the 16 grey levels) is ink.
 
@@ -28,25 +36,30 @@ MOST_HIDDEN = 0.1
 
 @dataclass(frozen=True)
 class DigitMosaics:
-    """Endless mosaics from a fixed set of digits; batch `step` is always the same.
+    """Endless mosaics from a fixed set of digits, of which the first `examples` are a data set.
 
     Attributes:
       digits: ``(n, 8, 8)`` float32, 0 to 1.
-      classes: ``(n,)`` the digit that each is, 0 to 9.
+      targets: ``(n,)`` the digit that each is, 0 to 9.
       samples: ``(n,)`` where each stands among scikit-learn's 1797.
       canvas: Rows and columns of a mosaic.
       count: How many digits one mosaic is tried with; those that find no place are left out.
       scales: Smallest and largest enlargement of a digit, by linear interpolation.
-      seed: Decides, with the step, everything random.
+      seed: Decides everything random, with the number of the mosaic or of the batch.
+      examples: Mosaics that the data set has.
     """
 
     digits: np.ndarray
-    classes: np.ndarray
+    targets: np.ndarray
     samples: np.ndarray
     canvas: tuple[int, int] = (48, 48)
     count: int = 8
     scales: tuple[float, float] = (1.0, 2.0)
     seed: int = 0
+    examples: int = 4096
+    classes: Classes = DIGITS_AND_BACKGROUND
+    in_features: int = 1
+    task: Task = "segmentation"
 
     def __post_init__(self):
         largest = round(8 * self.scales[1])
@@ -57,6 +70,20 @@ class DigitMosaics:
                 f"a digit enlarged {self.scales[1]} times takes {largest}x{largest} pixels, the canvas is "
                 f"{self.canvas}; make it larger or lower `scales`."
             )
+        if self.examples < 1 or self.count < 0:
+            raise GeometryError(
+                f"a data set has at least one mosaic, of no fewer than 0 digits; got examples="
+                f"{self.examples}, count={self.count}."
+            )
+
+    def __len__(self) -> int:
+        return self.examples
+
+    def __getitem__(self, index: int) -> Example:
+        """Mosaic `index`: the first of batch `index`."""
+        index = example_index(index, len(self))
+        image, label = self._mosaic(np.random.default_rng((self.seed, index)))
+        return Example(f"mosaic-{index:05d}", image[..., None], label)
 
     def batch(self, step: int, size: int) -> tuple[np.ndarray, np.ndarray]:
         """Mosaics and their labels.
@@ -85,19 +112,54 @@ class DigitMosaics:
                 window = np.s_[row : row + len(digit), column : column + len(digit)]
                 if (ink & (label[window] != BACKGROUND)).sum() < MOST_HIDDEN * ink.sum():
                     # Where two digits meet, the stronger ink is seen and labelled.
-                    label[window][ink & (digit > image[window])] = self.classes[n]
+                    label[window][ink & (digit > image[window])] = self.targets[n]
                     np.maximum(image[window], digit, out=image[window])
                     break
         return image, label
 
 
+def digits(
+    split: Split,
+    folder: Path | None = None,
+    *,
+    examples: int = 4096,
+    held_out_examples: int = 512,
+    canvas: tuple[int, int] = (48, 48),
+    count: int = 8,
+    scales: tuple[float, float] = (1.0, 2.0),
+    seed: int = 0,
+) -> DigitMosaics:
+    """Mosaics of scikit-learn's digits; no handwritten sample is in two splits.
+
+    Args:
+      split: Made of 1347 digits in train, of 225 each in val and test.
+      folder: None: the digits come with scikit-learn.
+      examples: Mosaics of an epoch in train.
+      held_out_examples: Mosaics of val and of test.
+      canvas: Rows and columns of a mosaic.
+      count: How many digits one mosaic is tried with.
+      scales: Smallest and largest enlargement of a digit.
+      seed: Of the mosaics.
+
+    Raises:
+      GeometryError: An unknown split, a folder, or a canvas that is too small.
+
+    >>> example = digits("val", canvas=(32, 40))[0]
+    >>> example.image.shape, example.label.shape, sorted(set(example.label.ravel().tolist()))
+    ((32, 40, 1), (32, 40), [1, 2, 6, 7, 8, 10])
+    """
+    no_folder("digits", folder)
+    mosaics = examples if one_of_splits(split) == "train" else held_out_examples
+    own_seed = len(SPLITS) * seed + SPLITS.index(split)
+    return DigitMosaics(*samples_of(split), canvas, count, scales, own_seed, mosaics)
+
+
 def digit_mosaics(
-    canvas: tuple[int, int] = (48, 48), *, count: int = 8, held_out: float = 0.25, seed: int = 0
+    canvas: tuple[int, int] = (48, 48), *, count: int = 8, held_out: float = HELD_OUT, seed: int = 0
 ) -> tuple[DigitMosaics, DigitMosaics]:
     """Mosaics to learn from, and mosaics of other digits to be judged on.
 
-    The digits are split, not the mosaics: no handwritten sample is in both. The split is
-    stratified (every class gives the same part), and depends on nothing but `held_out`.
+    The digits are split, not the mosaics: no handwritten sample is in both.
 
     Args:
       canvas: Rows and columns of a mosaic.
@@ -118,30 +180,8 @@ def digit_mosaics(
     >>> images.shape, images.dtype.name, labels.shape, labels.dtype.name
     ((5, 32, 48, 1), 'float32', (5, 32, 48), 'int32')
     """
-    if not 0 < held_out < 1:
-        raise GeometryError(f"`held_out` is a part of the digits, between 0 and 1, got {held_out}.")
-    digits, classes = _load()
-    rng = np.random.default_rng(0)  # the split's own, whatever the mosaics' seed
-    shuffled = [rng.permutation(np.flatnonzero(classes == c)) for c in range(10)]
-    cuts = [round(held_out * len(samples)) for samples in shuffled]
-    sides = (
-        np.sort(np.concatenate([samples[cut:] for samples, cut in zip(shuffled, cuts, strict=True)])),
-        np.sort(np.concatenate([samples[:cut] for samples, cut in zip(shuffled, cuts, strict=True)])),
-    )
-    if not all(map(len, sides)):
-        raise GeometryError(f"held_out={held_out} leaves one side without digits; move it towards 0.25.")
-    train, test = (
-        DigitMosaics(digits[side], classes[side], side, canvas, count, seed=seed) for side in sides
-    )
+    train, test = (DigitMosaics(*side, canvas, count, seed=seed) for side in two_sides(held_out))
     return train, test
-
-
-@lru_cache(maxsize=1)
-def _load() -> tuple[np.ndarray, np.ndarray]:
-    from sklearn.datasets import load_digits
-
-    loaded = load_digits()
-    return (loaded.images / 16).astype(np.float32), loaded.target.astype(np.int32)
 
 
 def _enlarged(digit: np.ndarray, side: int) -> np.ndarray:

@@ -53,11 +53,39 @@ def confusion_matrix(
     return np.bincount(pairs, minlength=n_classes**2).reshape(n_classes, n_classes)
 
 
-def iou(confusion: np.ndarray) -> np.ndarray:
+def void_predictions(
+    labels: np.ndarray, predictions: np.ndarray, n_classes: int, ignore_label: int
+) -> np.ndarray:
+    """How often each class was predicted where the truth is void; add them up like the confusion matrices.
+
+    Args:
+      labels: The truth, integers of any shape.
+      predictions: Of the same shape.
+      n_classes: Classes are 0 to ``n_classes - 1``.
+      ignore_label: Void.
+
+    Returns:
+      ``(n_classes,)`` int64.
+
+    Raises:
+      GeometryError: Shapes differ, or a class outside the range was predicted there.
+
+    >>> void_predictions([0, 255, 255], [1, 1, 0], 2, ignore_label=255).tolist()
+    [1, 1]
+    """
+    labels = np.asarray(labels)
+    # Void becomes the one class that counts, and so a row of a confusion matrix.
+    void = np.where(labels == ignore_label, 0, n_classes)
+    return confusion_matrix(void, predictions, n_classes, ignore_label=n_classes)[0]
+
+
+def iou(confusion: np.ndarray, void: np.ndarray | None = None) -> np.ndarray:
     """Intersection over union of every class: hits / (truth + predictions - hits).
 
     Args:
       confusion: ``(n, n)`` of `confusion_matrix`.
+      void: ``(n,)`` of `void_predictions`: counted as false positives of the predicted class, as the
+        original ReSeg code does. By default what is predicted on void counts nowhere.
 
     Returns:
       ``(n,)`` float64; NaN for a class that occurs neither in the truth nor in a prediction.
@@ -70,18 +98,29 @@ def iou(confusion: np.ndarray) -> np.ndarray:
     """
     hits = np.diag(confusion)
     union = confusion.sum(0) + confusion.sum(1) - hits
-    return np.divide(hits, union, out=np.full(len(union), np.nan), where=union > 0)
+    if void is not None:
+        union = union + void
+    return _divided(hits, union)
 
 
-def mean_iou(confusion: np.ndarray) -> float:
+def mean_iou(confusion: np.ndarray, void: np.ndarray | None = None) -> float:
     """The mean of `iou` over the classes that occur; NaN when none does.
 
     >>> mean_iou(np.array([[2, 1, 0], [0, 2, 0], [0, 0, 0]]))
     0.6666666666666666
     """
-    occurring = iou(confusion)
-    occurring = occurring[~np.isnan(occurring)]
-    return float(occurring.mean()) if occurring.size else float("nan")
+    return _mean(iou(confusion, void))
+
+
+def frequency_weighted_iou(confusion: np.ndarray, void: np.ndarray | None = None) -> float:
+    """The mean of `iou` weighted by how many pixels are truly of each class; NaN when none is counted.
+
+    >>> frequency_weighted_iou(np.array([[2, 1], [0, 1]])) == (3 * 2 / 3 + 1 * 1 / 2) / 4
+    True
+    """
+    truth = confusion.sum(1)
+    counted = truth.sum()
+    return float((truth * np.nan_to_num(iou(confusion, void))).sum() / counted) if counted else float("nan")
 
 
 def global_accuracy(confusion: np.ndarray) -> float:
@@ -92,3 +131,82 @@ def global_accuracy(confusion: np.ndarray) -> float:
     """
     counted = confusion.sum()
     return float(np.trace(confusion) / counted) if counted else float("nan")
+
+
+def mean_class_accuracy(confusion: np.ndarray) -> float:
+    """The part of each class that is labelled right, mean over the classes in the truth; NaN without any.
+
+    >>> mean_class_accuracy(np.array([[3, 1], [0, 2]]))
+    0.875
+    """
+    return _mean(_divided(np.diag(confusion), confusion.sum(1)))
+
+
+def scores(confusion: np.ndarray, void: np.ndarray | None = None) -> dict[str, float | list[float]]:
+    """Everything that is reported about a segmentation.
+
+    Args:
+      confusion: ``(n, n)`` of `confusion_matrix`, summed over the whole split.
+      void: ``(n,)`` of `void_predictions`, if those count as false positives; see `iou`. The accuracies,
+        which ask only about pixels with a truth, stay as they are.
+
+    Returns:
+      mean_iou, global_accuracy, mean_class_accuracy, frequency_weighted_iou; per_class_iou in the order
+      of the classes, NaN for one that does not occur.
+
+    >>> scores(np.array([[3, 1], [0, 4]]))["per_class_iou"]
+    [0.75, 0.8]
+    """
+    return {
+        "mean_iou": mean_iou(confusion, void),
+        "global_accuracy": global_accuracy(confusion),
+        "mean_class_accuracy": mean_class_accuracy(confusion),
+        "frequency_weighted_iou": frequency_weighted_iou(confusion, void),
+        "per_class_iou": iou(confusion, void).tolist(),
+    }
+
+
+def top_k_accuracy(
+    logits: np.ndarray, labels: np.ndarray, k: int = 1, *, ignore_label: int | None = None
+) -> float:
+    """How often the truth is among the `k` highest scores; NaN when nothing is counted.
+
+    A class that scores as high as the truth stands before it, so that equal scores earn nothing.
+
+    Args:
+      logits: ``(..., n_classes)``.
+      labels: ``(...)`` integers.
+      k: At least 1.
+      ignore_label: Void: left out.
+
+    Raises:
+      GeometryError: Shapes that do not go together, a label outside the classes, or `k` below 1.
+
+    >>> top_k_accuracy([[0.1, 0.7, 0.2], [0.5, 0.3, 0.2]], [2, 0], k=2)
+    1.0
+    """
+    logits, labels = np.asarray(logits), np.asarray(labels)
+    if logits.shape[:-1] != labels.shape or k < 1:
+        raise GeometryError(
+            f"`logits` are (..., n_classes), `labels` (...) and `k` at least 1; got {logits.shape}, "
+            f"{labels.shape}, k={k}."
+        )
+    counted = np.ones(labels.shape, bool) if ignore_label is None else labels != ignore_label
+    logits, labels = logits[counted], labels[counted]
+    n = logits.shape[-1]
+    if labels.size and not (0 <= labels.min() and labels.max() < n):
+        raise GeometryError(f"`labels` must lie in [0, {n}), found {labels.min()} to {labels.max()}.")
+    truth = np.take_along_axis(logits, labels[:, None], axis=-1)
+    not_below = n - (logits < truth).sum(axis=-1)  # the truth itself among them, and every NaN
+    return float((not_below <= k).mean()) if labels.size else float("nan")
+
+
+def _divided(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
+    """NaN where the whole is nothing."""
+    return np.divide(part, whole, out=np.full(len(whole), np.nan), where=whole > 0)
+
+
+def _mean(values: np.ndarray) -> float:
+    """Over what is not NaN."""
+    values = values[~np.isnan(values)]
+    return float(values.mean()) if values.size else float("nan")

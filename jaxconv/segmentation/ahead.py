@@ -1,0 +1,84 @@
+"""Work done in threads ahead of whoever takes the results, in order."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Generic, TypeVar
+
+from jaxconv.errors import GeometryError
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+class Ahead(Generic[Item, Result]):
+    """``map(function, items)``, computed in threads, at most `depth` results ahead.
+
+    What the function raises is raised where its result would have been taken. The threads end with the
+    last result, with an exception, or at `close`; used in a ``with`` statement, it closes itself.
+
+    Args:
+      function: Called in the threads, several at a time.
+      items: What it is called with.
+      workers: Threads.
+      depth: Results that are computed, or being computed, before they are asked for.
+
+    Attributes:
+      waited: Seconds that the taker has waited for results so far.
+
+    >>> with Ahead(lambda n: n * n, range(5)) as squares:
+    ...     print(*squares)
+    0 1 4 9 16
+    """
+
+    def __init__(
+        self, function: Callable[[Item], Result], items: Iterable[Item], *, workers: int = 2, depth: int = 4
+    ):
+        if workers < 1 or depth < 1:
+            raise GeometryError(
+                f"at least one thread and one result ahead, got workers={workers}, depth={depth}."
+            )
+        self.waited = 0.0
+        self._function, self._items, self._depth = function, iter(items), depth
+        self._pool = ThreadPoolExecutor(workers, thread_name_prefix="ahead")
+        self._futures: deque[Future[Result]] = deque()
+
+    def __iter__(self) -> Iterator[Result]:
+        return self
+
+    def __next__(self) -> Result:
+        started = time.perf_counter()
+        try:
+            self._fill()
+            if not self._futures:
+                raise StopIteration
+            result = self._futures.popleft().result()
+            self._fill()  # the next one starts before this one is used
+        except BaseException:
+            self.close()
+            raise
+        self.waited += time.perf_counter() - started
+        return result
+
+    def _fill(self) -> None:
+        while len(self._futures) < self._depth:
+            try:
+                item = next(self._items)
+            except StopIteration:
+                return
+            self._futures.append(self._pool.submit(self._function, item))
+
+    def close(self) -> None:
+        """Drops what was not taken, and waits until the threads have ended."""
+        self._items = iter(())
+        self._futures.clear()
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def __enter__(self) -> Ahead[Item, Result]:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()

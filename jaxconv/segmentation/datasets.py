@@ -1,0 +1,167 @@
+"""What a data set is: examples by index, with the classes' names and colours."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Protocol
+
+import numpy as np
+
+from jaxconv.errors import GeometryError
+
+VOID = 255
+"""The one label that means "not labelled"; data sets map their own to it."""
+
+Split = Literal["train", "val", "test"]
+SPLITS: tuple[Split, ...] = ("train", "val", "test")
+Task = Literal["segmentation", "classification"]
+
+
+@dataclass(frozen=True, slots=True)
+class Classes:
+    """The classes of a data set; a class is its place in the list.
+
+    Attributes:
+      names: Of the classes, each once.
+      colors: Red, green and blue of each, 0 to 255.
+
+    Raises:
+      GeometryError: None, more than 255 (255 is `VOID`), a name twice, or no colour for one.
+
+    >>> classes = Classes(("sky", "road"), ((70, 130, 180), (128, 64, 128)))
+    >>> len(classes), classes.paint([[1, 255]]).tolist()
+    (2, [[[128, 64, 128], [0, 0, 0]]])
+    """
+
+    names: tuple[str, ...]
+    colors: tuple[tuple[int, int, int], ...]
+
+    def __post_init__(self):
+        if not 1 <= len(self.names) <= VOID:
+            raise GeometryError(f"a data set has 1 to {VOID} classes, got {len(self.names)}.")
+        twice = sorted({name for name in self.names if self.names.count(name) > 1})
+        if twice:
+            raise GeometryError(f"every class has a name of its own; twice in the list: {', '.join(twice)}.")
+        if len(self.colors) != len(self.names):
+            raise GeometryError(
+                f"every class has a colour: {len(self.names)} names, {len(self.colors)} colours."
+            )
+        for name, color in zip(self.names, self.colors, strict=True):
+            if len(color) != 3 or not all(0 <= part <= 255 for part in color):
+                raise GeometryError(f"a colour is three numbers from 0 to 255; class {name!r} has {color}.")
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def paint(self, labels: np.ndarray) -> np.ndarray:
+        """Labels ``(...)`` to colours ``(..., 3)`` uint8; `VOID` is black."""
+        palette = np.zeros((VOID + 1, 3), np.uint8)
+        palette[: len(self)] = self.colors
+        return palette[np.asarray(labels)]
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One image and what is in it.
+
+    Attributes:
+      name: Of the file it was read from, without suffix, or the number of one that was made.
+      image: ``(rows, columns, features)`` float32, 0 to 1.
+      label: ``(rows, columns)`` int32, `VOID` where nobody said; ``()`` in classification.
+    """
+
+    name: str
+    image: np.ndarray
+    label: np.ndarray
+
+
+class Dataset(Protocol):
+    """Examples by index; the same index is always the same example, in any order, thread and process."""
+
+    @property
+    def classes(self) -> Classes:
+        """What the labels mean."""
+
+    @property
+    def in_features(self) -> int:
+        """Features of every image."""
+
+    @property
+    def task(self) -> Task:
+        """Whether pixels or whole images are labelled."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int, /) -> Example: ...
+
+
+def example_index(index: int, size: int) -> int:
+    """An index into `size` examples, from either end; IndexError, which ends a loop, outside.
+
+    >>> example_index(-1, 10)
+    9
+    """
+    if not -size <= index < size:
+        raise IndexError(f"example {index} of a data set of {size}.")
+    return index % size
+
+
+def one_of_splits(split: str) -> Split:
+    """The split, if there is one of that name."""
+    for known in SPLITS:
+        if split == known:
+            return known
+    raise GeometryError(f"`split` is one of {', '.join(SPLITS)}, got {split!r}.")
+
+
+def no_folder(name: str, folder: Path | None) -> None:
+    """Refuses a folder where examples are made and not read."""
+    if folder is not None:
+        raise GeometryError(f"the data set {name!r} reads no files; leave the folder out, got {folder}.")
+
+
+def check(dataset: Dataset, *, workers: int = 2) -> None:
+    """Loads every example once, and reports everything that is wrong at once.
+
+    Args:
+      dataset: Any.
+      workers: Threads.
+
+    Raises:
+      GeometryError: There is no example, or some cannot be used: one line for each.
+    """
+    if not len(dataset):
+        raise GeometryError("the data set has no examples.")
+    with ThreadPoolExecutor(workers) as pool:
+        problems = [found for found in pool.map(lambda i: _problem(dataset, i), range(len(dataset))) if found]
+    if problems:
+        raise GeometryError(f"{len(problems)} of {len(dataset)} examples cannot be used:\n{_lines(problems)}")
+
+
+def _lines(problems: Iterable[str]) -> str:
+    return "\n".join(f"  {problem}" for problem in problems)
+
+
+def _problem(dataset: Dataset, index: int) -> str | None:
+    try:
+        example = dataset[index]
+    except (GeometryError, TypeError) as error:
+        return str(error)
+    image, label, n = example.image, example.label, len(dataset.classes)
+    expected = image.shape[:2] if dataset.task == "segmentation" else ()
+    if image.ndim != 3 or image.shape[-1] != dataset.in_features or image.dtype != np.float32:
+        wrong = (
+            f"the image is (rows, columns, {dataset.in_features}) float32, not {image.shape} {image.dtype}"
+        )
+    elif not (image.min() >= 0 and image.max() <= 1):  # false for NaN too
+        wrong = f"the image lies in 0 to 1, not {image.min()} to {image.max()}"
+    elif label.shape != expected or label.dtype != np.int32:
+        wrong = f"the label is {expected} int32, not {label.shape} {label.dtype}"
+    elif not ((0 <= label) & ((label < n) | (label == VOID))).all():
+        wrong = f"labels are 0 to {n - 1} or {VOID}, not {label.min()} to {label.max()}"
+    else:
+        return None
+    return f"{example.name}: {wrong}."
