@@ -15,7 +15,7 @@ from jaxconv import demo
 from jaxconv.demo import photograph, training
 from jaxconv.errors import GeometryError
 from jaxconv.figures import draw_matrix, matrix_figure
-from jaxconv.models import FCN
+from jaxconv.models import FCN8s
 from jaxconv.segmentation import digit_mosaics
 
 
@@ -29,7 +29,7 @@ def test_a_short_run_leaves_everything(tmp_path, monkeypatch):
     few = lambda **options: jaxconv.claims.verify(["relationship-14"], seed=options["seed"])  # noqa: E731
     monkeypatch.setattr(demo, "verify", few)
     monkeypatch.setattr(demo, "show_photograph", lambda out: photograph.show_photograph(out, shrink=8))
-    small = {"canvas": (24, 28), "features": (4, 4), "judged": 10}
+    small = {"canvas": (24, 28), "features": (4, 4, 4), "judged": 10}
     monkeypatch.setattr(
         demo,
         "train_and_show",
@@ -103,7 +103,7 @@ def test_training_lowers_the_loss_and_repeats_itself():
     train, held_out = digit_mosaics((24, 24), count=2)
 
     def fit():
-        graph, parameters = nnx.split(FCN(1, 11, features=(4, 4), depth=1, rngs=nnx.Rngs(0)))
+        graph, parameters = nnx.split(FCN8s(1, 11, blocks=((4, 1),) * 3, dense=0, rngs=nnx.Rngs(0)))
         return training.fit(graph, parameters, train, held_out, steps=20)[1:]
 
     losses, scores = fit()
@@ -115,7 +115,7 @@ def test_training_lowers_the_loss_and_repeats_itself():
 
 def test_training_refuses_nothing_and_stops_at_nan(monkeypatch):
     train, held_out = digit_mosaics((24, 24), count=2)
-    graph, parameters = nnx.split(FCN(1, 11, features=(4,), depth=1, rngs=nnx.Rngs(0)))
+    graph, parameters = nnx.split(FCN8s(1, 11, blocks=((4, 1),) * 3, dense=0, rngs=nnx.Rngs(0)))
     with pytest.raises(GeometryError, match="steps=0"):
         training.fit(graph, parameters, train, held_out, steps=0)
     monkeypatch.setattr(training, "LEARNING_RATE", float("nan"))

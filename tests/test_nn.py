@@ -10,7 +10,6 @@ from flax import nnx
 
 import jaxconv
 from jaxconv.errors import GeometryError
-from jaxconv.models import FCN
 from jaxconv.nn import Conv, ConvTranspose, bilinear, conv_lecun_normal, conv_transpose_lecun_normal
 
 
@@ -189,25 +188,3 @@ def test_functional_style_under_jit(rng):
     y = jnp.asarray(rng.normal(size=(4, 5, 2)).astype(np.float32))
     jitted = jax.jit(lambda parameters, y: nnx.merge(graph, parameters)(y, (12,)))
     np.testing.assert_allclose(jitted(parameters, y), layer(y, (12,)), rtol=1e-5, atol=1e-6)
-
-
-def test_fcn_labels_any_size():
-    """Odd, even, smaller than the product of the strides; shapes alone, without computing."""
-    model = FCN(2, 5, features=(4, 4, 4, 4), depth=1, rngs=nnx.Rngs(0))
-    for shape in itertools.product(range(1, 20), (1, 8, 33)):
-        logits = jax.eval_shape(model, jax.ShapeDtypeStruct((3, *shape, 2), jnp.float32))
-        assert logits.shape == (3, *shape, 5)
-
-
-def test_fcn_is_translation_covariant_by_whole_periods(rng):
-    """Moved by the product of the strides, the scores move along; borders aside."""
-    model = FCN(1, 3, features=(4, 4, 4), depth=1, rngs=nnx.Rngs(0))
-    x = np.zeros((64, 64, 1), np.float32)
-    x[24:36, 24:36] = rng.normal(size=(12, 12, 1))
-    scores, moved = model(jnp.asarray(x)), model(jnp.asarray(np.roll(x, (4, 8), (0, 1))))
-    np.testing.assert_allclose(np.roll(scores, (4, 8), (0, 1))[20:48, 20:48], moved[20:48, 20:48], atol=1e-5)
-
-
-def test_fcn_needs_a_level():
-    with pytest.raises(GeometryError, match="at least one level"):
-        FCN(1, 3, features=(), rngs=nnx.Rngs(0))

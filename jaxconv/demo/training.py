@@ -14,7 +14,7 @@ from flax import nnx
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from jaxconv.errors import GeometryError
-from jaxconv.models import FCN
+from jaxconv.models import FCN8s
 from jaxconv.segmentation import (
     CLASS_NAMES,
     DigitMosaics,
@@ -61,7 +61,9 @@ def train_and_show(
     from jaxconv.figures.demo import draw_predictions, draw_training
 
     train, held_out = digit_mosaics(canvas, seed=seed)
-    graph, parameters = nnx.split(FCN(1, len(CLASS_NAMES), features=features, rngs=nnx.Rngs(seed)))
+    blocks = tuple((width, 2) for width in features)
+    model = FCN8s(1, len(CLASS_NAMES), blocks=blocks, dense=0, rngs=nnx.Rngs(seed))
+    graph, parameters = nnx.split(model)
     started = time.perf_counter()
     parameters, losses, scores = fit(graph, parameters, train, held_out, steps, min(judged, GLANCE))
     seconds = time.perf_counter() - started

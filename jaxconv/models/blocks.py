@@ -1,4 +1,4 @@
-"""What the networks repeat: 3x3 convolutions, each normalised and rectified."""
+"""What the networks repeat: 3x3 convolutions, each normalised and rectified, and dropout."""
 
 from __future__ import annotations
 
@@ -54,3 +54,8 @@ class ConvBlock(nnx.Module):
         for conv, norm in zip(self.convs, self.norms, strict=True):
             x = jax.nn.relu(norm(conv(x)))
         return x
+
+
+def make_dropout(rate: float, rngs: nnx.Rngs) -> nnx.Dropout:
+    """Dropout that has a random state only where it drops."""
+    return nnx.Dropout(rate, rngs=rngs if rate else None)

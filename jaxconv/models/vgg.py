@@ -6,7 +6,7 @@ import jax
 from flax import nnx
 
 from jaxconv.errors import GeometryError
-from jaxconv.models.blocks import ConvBlock
+from jaxconv.models.blocks import ConvBlock, make_dropout
 from jaxconv.models.vgg_weights import load_vgg
 from jaxconv.nn import Conv, Norm
 from jaxconv.pooling import max_pool
@@ -140,7 +140,7 @@ class VGG(nnx.Module):
         self.fc6 = Conv(blocks[-1][0], dense, (window, window), kernel_init=he, rngs=rngs)
         self.fc7 = Conv(dense, dense, (1, 1), kernel_init=he, rngs=rngs)
         self.fc8 = Conv(dense, n_classes, (1, 1), rngs=rngs)
-        self.dropout = nnx.Dropout(dropout, rngs=rngs)
+        self.dropout = make_dropout(dropout, rngs)
         if weights is not None:
             self.load(weights)
 

@@ -1,0 +1,79 @@
+"""Scores brought to a finer size: by a learned, a bilinear or a nearest-neighbour transpose."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, get_args
+
+import jax
+from flax import nnx
+
+from jaxconv.convolution import conv_transpose
+from jaxconv.errors import GeometryError
+from jaxconv.nn import ConvTranspose, bilinear
+from jaxconv.resizing import bilinear_kernel, resize
+
+Upsampler = Literal["learned", "fixed", "nearest"]
+
+
+class Upsampling(nnx.Module):
+    r"""Undoes pooling by an even factor f: coarse cells return to the middle of what they pooled.
+
+    Pooled with ``ceil_mode``, a map of n cells has ceil(n / f). Its cell j stands for the cells from
+    f j to f j + f - 1, whose middle is f j + (f - 1) / 2. A kernel of 2 f taps has its middle at
+    f - 1/2, so a low padding of f / 2 aligns the two. A high padding of 3 f / 2 - 1 makes the forward
+    convolution's size ceil(n / f) for every n: told the finer size (`input_shape`), the transpose
+    returns to the very cells that were pooled, and nothing is left to crop.
+
+    Args:
+      features: Of the map.
+      factor: f.
+      kind: ``"learned"``: a transposed convolution that starts bilinear; ``"fixed"``: one that stays
+        bilinear and is no parameter; ``"nearest"``: every cell repeated.
+      rngs: Of the layer, where it is learned.
+
+    Raises:
+      GeometryError: `kind` is another word, or the factor is odd.
+
+    References:
+      Long, Shelhamer & Darrell, arXiv:1411.4038, section 3.3.
+
+    >>> up = Upsampling(1, 2, "fixed", rngs=nnx.Rngs(0))
+    >>> y = jax.numpy.array([[[0.0], [4.0], [8.0]]] * 2)
+    >>> up(y, (4, 5))[1, :, 0].tolist()
+    [0.0, 1.0, 3.0, 5.0, 7.0]
+    """
+
+    def __init__(self, features: int, factor: int, kind: Upsampler, *, rngs: nnx.Rngs):
+        if kind not in get_args(Upsampler) or factor % 2:
+            words = ", ".join(get_args(Upsampler))
+            raise GeometryError(f"upsampling is one of {words}, by an even factor; got {kind!r} by {factor}.")
+        self.features, self.factor, self.kind = features, factor, kind
+        self.padding = ((factor // 2, 3 * factor // 2 - 1),) * 2
+        if kind == "learned":
+            self.layer = ConvTranspose(
+                features,
+                features,
+                (2 * factor, 2 * factor),
+                strides=factor,
+                padding=self.padding,
+                kernel_init=bilinear(factor),
+                use_bias=False,
+                rngs=rngs,
+            )
+
+    def __call__(self, y: jax.Array, shape: Sequence[int]) -> jax.Array:
+        """``(*batch, rows, columns, features)`` to ``(*batch, *shape, features)``."""
+        if self.kind == "learned":
+            return self.layer(y, input_shape=shape)
+        if self.kind == "fixed":
+            return conv_transpose(
+                y,
+                bilinear_kernel((self.factor, self.factor), self.features, y.dtype),
+                strides=self.factor,
+                padding=self.padding,
+                input_shape=shape,
+                feature_group_count=self.features,
+            )
+        repeated = resize(y, [self.factor * n for n in y.shape[-3:-1]], "nearest")
+        return repeated[..., : shape[0], : shape[1], :]
