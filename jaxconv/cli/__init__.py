@@ -1,4 +1,4 @@
-"""The command line: ``jaxconv verify | arithmetic | matrix | demo``."""
+"""The command line: convolutions examined, networks trained and used."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from jaxconv.cli.convolution import arithmetic, matrix, verify
 from jaxconv.cli.demo import demo
 from jaxconv.cli.screen import console
 from jaxconv.cli.segmentation import class_weights, evaluate, export, predict
+from jaxconv.cli.training import train
 from jaxconv.errors import GeometryError
 
 COMMANDS: dict[str, Callable] = {
@@ -21,6 +22,7 @@ COMMANDS: dict[str, Callable] = {
     "matrix": matrix,
     "demo": demo,
     "class-weights": class_weights,
+    "train": train,
     "evaluate": evaluate,
     "predict": predict,
     "export": export,

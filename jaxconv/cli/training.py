@@ -1,0 +1,108 @@
+"""The command that trains a network."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from jaxconv.cli.screen import console
+
+
+@dataclass(frozen=True)
+class Processes:
+    """Several processes that train one network together, each with its own devices."""
+
+    distributed: bool = False
+    """Join the other processes. What is not said below is taken from the cluster's own variables."""
+    coordinator: str | None = None
+    """HOST:PORT of the first process."""
+    processes: int | None = None
+    """How many there are."""
+    process: int | None = None
+    """Which of them this is, from 0."""
+
+    def join(self) -> None:
+        """Before jax is used: waits until all processes are there."""
+        import jax
+
+        if self.distributed:
+            jax.distributed.initialize(self.coordinator, self.processes, self.process)
+        elif any(one is not None for one in (self.coordinator, self.processes, self.process)):
+            raise TypeError("--coordinator, --processes and --process belong to --distributed.")
+
+
+def train(
+    config: Annotated[Path, tyro.conf.Positional],
+    /,
+    data: Path | None = None,
+    out: Path | None = None,
+    set: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = (),
+    resume: bool = False,
+    dry_run: bool = False,
+    overfit_one_batch: bool = False,
+    processes: Annotated[Processes, tyro.conf.arg(name="")] = Processes(),
+) -> None:
+    """Trains the network of a configuration: one folder with its log, checkpoints, scores and pictures.
+
+    Args:
+      config: A TOML file, such as configs/digits_unet.toml; or the name of one that comes with the
+        library, such as digits_unet; or with --resume the folder of a run.
+      data: Folder of the data, for data sets of files.
+      out: Folder of the run; runs/NAME by default.
+      set: A change, such as --set training.steps=100; may be given several times.
+      resume: Go on from the last checkpoint in the folder of the run.
+      dry_run: Two steps and one evaluation into a folder that is thrown away.
+      overfit_one_batch: Learn the first batch by heart, to see whether the network can learn at all.
+      processes: For training in several processes.
+    """
+    processes.join()
+    import jax
+
+    from jaxconv.training import Config, train
+    from jaxconv.training.runs import recorded_data
+
+    path = config_file(config)
+    if config.is_dir():
+        out = out or config
+        data = data or recorded_data(config)
+    settings = Config.read(path, set)
+    console.quiet = jax.process_index() > 0  # the first process tells it for all
+    if dry_run:
+        steps = replace(settings.training, steps=2, evaluate_every=2)
+        short = replace(settings, training=steps)
+        with tempfile.TemporaryDirectory() as folder:
+            train(short, folder, data=data, one_batch=overfit_one_batch, console=console)
+        return
+    train(
+        settings,
+        out or Path("runs") / path.stem,
+        data=data,
+        resume=resume,
+        one_batch=overfit_one_batch,
+        console=console,
+    )
+
+
+def config_file(named: Path) -> Path:
+    """The file that was meant: itself, that of a run, or one that comes with the library."""
+    from jaxconv.training.options import nearest
+
+    if named.is_dir():
+        return named / "config.toml"
+    if named.exists():
+        return named
+    shipped = {path.stem: path for path in sorted(shipped_configs().glob("*.toml"))}
+    if named.stem in shipped and named.parent in (Path("."), Path("configs")):
+        return shipped[named.stem]
+    raise FileNotFoundError(f"there is no configuration {named}; {nearest(named.stem, shipped)}")
+
+
+def shipped_configs() -> Path:
+    """The folder of configurations: inside the installed package, or beside it in a checkout."""
+    package = Path(__file__).parents[1]
+    inside = package / "configs"
+    return inside if inside.is_dir() else package.parent / "configs"

@@ -1,0 +1,258 @@
+"""One experiment as one frozen value: read from TOML, changed from the command line, written back."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal, get_type_hints
+
+import tomli_w
+
+from jaxconv.models import MODELS
+from jaxconv.segmentation import DATASETS, Augmentation
+from jaxconv.training.losses import LOSSES
+from jaxconv.training.optimizers import OPTIMIZERS, SCHEDULES
+from jaxconv.training.options import ConfigError, checked, checked_options, nearest, options_of
+from jaxconv.training.preprocessing import Preprocessing
+
+CHOICES: dict[str, Mapping[str, Callable]] = {
+    "model": MODELS,
+    "data": DATASETS,
+    "loss": LOSSES,
+    "optimizer": OPTIMIZERS,
+    "schedule": SCHEDULES,
+}
+"""Tables that name one of several things; their other keys are its options."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One of several things by name, with all its options, defaults included.
+
+    Attributes:
+      name: What the registry calls it.
+      pairs: Option and value, sorted as in its signature.
+    """
+
+    name: str
+    pairs: tuple[tuple[str, Any], ...] = ()
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """Keyword arguments."""
+        return dict(self.pairs)
+
+
+@dataclass(frozen=True)
+class Training:
+    """How long, how much at once, in what precision, and what is looked at on the way.
+
+    Attributes:
+      steps: Of the optimiser.
+      batch_size: Examples of a step, over all devices and processes.
+      evaluate_every: Steps between two evaluations, each with a checkpoint; the last step has one too.
+      patience: Evaluations without a better score after which the training stops early.
+      precision: What the network computes in. Parameters and the optimiser's state are float32.
+      preprocessing: What the network is given for pixels of 0 to 1.
+      shrink: The network runs on examples averaged over this many pixels an axis; scores are those
+        at the labels' own resolution all the same.
+      clip_norm: Larger gradients are scaled down to this norm.
+      ema: Decay of a running mean of the parameters, which is then what is evaluated.
+      frozen: Parameters that stay as they are: the first parts of their paths.
+    """
+
+    steps: int = 1000
+    batch_size: int = 16
+    evaluate_every: int = 250
+    patience: int | None = None
+    precision: Literal["float32", "bfloat16"] = "float32"
+    preprocessing: Preprocessing = "unit"
+    shrink: int = 1
+    clip_norm: float | None = None
+    ema: float | None = None
+    frozen: tuple[str, ...] = ()
+
+    def __post_init__(self):
+        for name in ("steps", "batch_size", "evaluate_every", "patience", "shrink"):
+            if (value := getattr(self, name)) is not None and value < 1:
+                raise ConfigError(f"`training.{name}` is at least 1, got {value}.")
+        if self.clip_norm is not None and not self.clip_norm > 0:
+            raise ConfigError(f"`training.clip_norm` is a positive norm or none, got {self.clip_norm}.")
+        if self.ema is not None and not 0 < self.ema < 1:
+            raise ConfigError(f"`training.ema` is a decay between 0 and 1 or none, got {self.ema}.")
+
+
+@dataclass(frozen=True)
+class Config:
+    """An experiment.
+
+    Attributes:
+      seed: Of the parameters, the order of the data, augmentation and dropout.
+      model: One of `jaxconv.models.MODELS`.
+      data: One of `jaxconv.segmentation.DATASETS`.
+      loss: What is minimised, one of `LOSSES`.
+      optimizer: One of `OPTIMIZERS`.
+      schedule: Of the learning rate, one of `SCHEDULES`.
+      augmentation: Of the training examples.
+      training: Steps, batch, precision.
+
+    >>> config = Config.of({"model": {"name": "unet"}, "data": {"name": "shapes"}})
+    >>> config.model.name, config.training.batch_size
+    ('unet', 16)
+    """
+
+    model: Choice
+    data: Choice
+    loss: Choice
+    optimizer: Choice
+    schedule: Choice
+    seed: int = 0
+    augmentation: Augmentation = field(default_factory=Augmentation)
+    training: Training = field(default_factory=Training)
+
+    @classmethod
+    def read(cls, path: Path | str, changes: Sequence[str] = ()) -> Config:
+        """The configuration of a TOML file, with ``key=value`` changes on top.
+
+        Args:
+          path: The file.
+          changes: Such as ``"training.steps=100"``; values are TOML's, and a bare word is a string.
+
+        Raises:
+          ConfigError: The file is not TOML, or what it says does not fit: see `checked_options`.
+          OSError: There is no such file.
+        """
+        path = Path(path)
+        try:
+            tables = tomllib.loads(path.read_text(encoding="utf-8"))
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise ConfigError(f"{path} is not TOML: {error}.") from None
+        try:
+            return cls.of(_changed(tables, changes))
+        except ConfigError as error:
+            raise ConfigError(f"{path}: {error}") from None
+
+    @classmethod
+    def of(cls, tables: Mapping[str, Any]) -> Config:
+        """The configuration that nested mappings describe.
+
+        Raises:
+          ConfigError: An unknown table, name or option, or a value of the wrong type.
+        """
+        known = {one.name for one in fields(cls)}
+        for name in tables:
+            if name not in known:
+                raise ConfigError(f"there is no table or key `{name}`; {nearest(name, sorted(known))}")
+        for name in known - {"seed"}:
+            if not isinstance(tables.get(name, {}), Mapping):
+                raise ConfigError(f"`{name}` is a table, [{name}]; got {tables[name]!r}.")
+        return cls(
+            seed=checked(tables.get("seed", 0), int, "seed"),
+            augmentation=_dataclass(Augmentation, tables, "augmentation"),
+            training=_dataclass(Training, tables, "training"),
+            **{name: _choice(name, registry, tables) for name, registry in CHOICES.items()},
+        )
+
+    def tables(self) -> dict[str, Any]:
+        """Nested dicts of everything, defaults included: `Config.of` takes them back."""
+        chosen = {
+            name: {"name": choice.name, **choice.options}
+            for name in CHOICES
+            if (choice := getattr(self, name))
+        }
+        rest = {"augmentation": asdict(self.augmentation), "training": asdict(self.training)}
+        return _plain({"seed": self.seed, **chosen, **rest})
+
+    def toml(self) -> str:
+        """The text of a file that `Config.read` reads as this configuration."""
+        return tomli_w.dumps(self.tables())
+
+    def differences(self, other: Config) -> list[str]:
+        """The keys in which two configurations differ, with both values."""
+        mine, its = (_flat(config.tables()) for config in (self, other))
+        return [
+            f"{key} is {mine.get(key, 'absent')!r}, was {its.get(key, 'absent')!r}"
+            for key in dict.fromkeys([*mine, *its])
+            if mine.get(key) != its.get(key)
+        ]
+
+
+DEFAULTS = {"loss": "cross_entropy", "optimizer": "adamw", "schedule": "cosine"}
+
+
+def _choice(table: str, registry: Mapping[str, Callable], tables: Mapping[str, Any]) -> Choice:
+    given = dict(tables.get(table, {}))
+    name = given.pop("name", DEFAULTS.get(table))
+    if name is None:
+        raise ConfigError(f"[{table}] needs a `name`: one of {', '.join(registry)}.")
+    if name not in registry:
+        raise ConfigError(f"`{table}.name` is {name!r}; {nearest(str(name), registry)}")
+    options = checked_options(given, options_of(registry[name]), table)
+    return Choice(name, tuple(options.items()))
+
+
+def _dataclass(kind: type, tables: Mapping[str, Any], table: str):
+    hints = get_type_hints(kind)
+    known = {one.name: (hints[one.name], one.default) for one in fields(kind)}
+    return kind(**checked_options(tables.get(table, {}), known, table))
+
+
+def _changed(tables: Mapping[str, Any], changes: Sequence[str]) -> dict[str, Any]:
+    """The tables with every ``table.key=value`` put in."""
+    result = {name: dict(value) if isinstance(value, dict) else value for name, value in tables.items()}
+    for change in changes:
+        key, equals, text = change.partition("=")
+        *path, last = key.strip().split(".")
+        if not equals or not last or len(path) > 1:
+            raise ConfigError(f"a change reads table.key=value, such as training.steps=100; got {change!r}.")
+        table = result.setdefault(path[0], {}) if path else result
+        if not isinstance(table, dict):
+            raise ConfigError(f"`{path[0]}` is not a table, so {change!r} changes nothing.")
+        if path and last == "name" and table.get("name") != _value(text):
+            table.clear()  # the options were another's
+        table[last] = _value(text)
+    return result
+
+
+def _value(text: str) -> Any:
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text.strip()
+
+
+def _plain(value: Any) -> Any:
+    """Without tuples and None, for TOML and JSON."""
+    if isinstance(value, dict):
+        return {key: _plain(one) for key, one in value.items()}
+    if isinstance(value, tuple | list):
+        return [_plain(one) for one in value]
+    return "none" if value is None else value
+
+
+def _flat(tables: Mapping[str, Any]) -> dict[str, Any]:
+    flat = {}
+    for name, value in tables.items():
+        inner = value if isinstance(value, dict) else {None: value}
+        flat |= {name if key is None else f"{name}.{key}": one for key, one in inner.items()}
+    return flat
+
+
+def build_model(config: Config, in_features: int, n_classes: int, *, rngs, pretrained: bool = True):
+    """The network of a configuration.
+
+    Args:
+      config: The configuration.
+      in_features: Of the examples.
+      n_classes: Of the data set.
+      rngs: `flax.nnx.Rngs`, source of the parameters.
+      pretrained: Whether a file of weights that the configuration names is read. A checkpoint
+        replaces all parameters, and the file may be gone.
+    """
+    options = config.model.options
+    if not pretrained and "weights" in options:
+        options["weights"] = None
+    return partial(MODELS[config.model.name], in_features, n_classes)(**options, rngs=rngs)

@@ -1,0 +1,110 @@
+"""What a training has been through: its log, its clock, and how long ago it was at its best."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from pathlib import Path
+from typing import Any
+
+import jax
+
+from jaxconv.training.record import plain, read_log, write_whole
+
+
+class History:
+    """The lines of ``log.jsonl``, one a step and one an evaluation, and what follows from them.
+
+    A training that goes on after an interruption first drops the lines that its checkpoint does not
+    know of, so that the file reads as if nothing had happened.
+
+    Args:
+      path: The file; only the first of several processes writes it.
+      begun: The step of the checkpoint that the training goes on from.
+      batch_size: Examples of a step.
+      score: The key of an evaluation that says how good it is.
+    """
+
+    def __init__(self, path: Path, begun: int, batch_size: int, score: str):
+        lines = [line for line in read_log(path) if line["step"] <= begun] if begun else []
+        self.evaluations = [line for line in lines if line["kind"] == "evaluation"]
+        self.score, self._batch_size = score, batch_size
+        self._losses = [line["loss"] for line in lines if line["kind"] == "step"]
+        self._file = None
+        if jax.process_index() == 0:
+            write_whole(path, "".join(json.dumps(line) + "\n" for line in lines))
+            self._file = path.open("a", encoding="utf-8", buffering=1)
+        self._began = time.perf_counter() - (lines[-1]["seconds"] if lines else 0.0)
+        self.start_clock(0.0)
+
+    @property
+    def seconds(self) -> float:
+        """Since the training began, without the time between interruption and resumption."""
+        return time.perf_counter() - self._began
+
+    def start_clock(self, waited: float) -> None:
+        """The next step is measured from now: what came in between is not its time."""
+        self._tick, self._waited = time.perf_counter(), waited
+
+    def step(self, step: int, record: dict[str, jax.Array], waited: float) -> dict[str, Any]:
+        """Writes the line of a step.
+
+        Args:
+          step: How many steps have been taken.
+          record: Its numbers, still on the devices: reading them waits for the step.
+          waited: Seconds spent waiting for data so far.
+
+        Raises:
+          FloatingPointError: The loss is not finite.
+        """
+        numbers = {name: float(value.addressable_data(0)) for name, value in record.items()}
+        if not math.isfinite(numbers["loss"]):
+            raise FloatingPointError(
+                f"the loss became {numbers['loss']} at step {step}, after {self._losses[-3:]}; lower "
+                "`schedule.learning_rate`, lengthen `schedule.warmup_steps` or set `training.clip_norm`."
+            )
+        self._losses.append(numbers["loss"])
+        took = time.perf_counter() - self._tick
+        line = {
+            "kind": "step",
+            "step": step,
+            **numbers,
+            "images_per_second": self._batch_size / took,
+            "data_wait": (waited - self._waited) / took,
+            "seconds": self.seconds,
+        }
+        self._write(line)
+        self.start_clock(waited)
+        return line
+
+    def evaluation(self, step: int, scores: dict[str, Any]) -> float | None:
+        """Writes the line of an evaluation and returns its score; None where nothing was labelled."""
+        line = {"kind": "evaluation", "step": step, **scores, "seconds": self.seconds}
+        self.evaluations.append(plain(line))
+        self._write(line)
+        return scores[self.score]
+
+    @property
+    def best(self) -> dict[str, Any]:
+        """The line of the best evaluation, the first of equal ones."""
+        return max(self.evaluations, key=self._value)
+
+    @property
+    def since_best(self) -> int:
+        """How many evaluations came after the best; 0 before the first."""
+        if not self.evaluations:
+            return 0
+        return len(self.evaluations) - 1 - self.evaluations.index(self.best)
+
+    def _value(self, line: dict[str, Any]) -> float:
+        return -math.inf if line[self.score] is None else line[self.score]
+
+    def _write(self, line: dict[str, Any]) -> None:
+        if self._file:
+            self._file.write(json.dumps(plain(line)) + "\n")
+
+    def close(self) -> None:
+        """Closes the file."""
+        if self._file:
+            self._file.close()

@@ -1,0 +1,180 @@
+"""A training from beginning to end, or from wherever it was interrupted."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import jax
+from jax.sharding import Mesh
+from rich.console import Console
+
+from jaxconv.segmentation import Dataset, Stream, check, prefetch
+from jaxconv.training.checkpoints import Checkpoints
+from jaxconv.training.config import Config
+from jaxconv.training.devices import batch_mesh, part, put_batch, put_replicated, replicated
+from jaxconv.training.evaluation import evaluate
+from jaxconv.training.history import History
+from jaxconv.training.interruption import Interruption
+from jaxconv.training.losses import build_loss
+from jaxconv.training.optimizers import build_optimizer
+from jaxconv.training.options import ConfigError
+from jaxconv.training.progress import TrainingProgress
+from jaxconv.training.record import environment, write_json, write_whole
+from jaxconv.training.results import said, write_results
+from jaxconv.training.runs import about, open_data
+from jaxconv.training.state import Graphs, State, Step, abstract_state, initial_state
+from jaxconv.training.trained import Trained
+
+SCORES = {"segmentation": "mean_iou", "classification": "top1"}
+"""What the best checkpoint is chosen by, on the validation split."""
+
+
+def train(
+    config: Config,
+    out: Path | str,
+    *,
+    data: Path | None = None,
+    resume: bool = False,
+    one_batch: bool = False,
+    console: Console | None = None,
+) -> dict[str, Any] | None:
+    """Trains a network and leaves everything about it in a folder.
+
+    Args:
+      config: The experiment.
+      out: The run's folder: ``config.toml``, ``environment.json``, ``log.jsonl``, ``checkpoints/``, and
+        at the end ``metrics.json``, ``curves.png`` and ``overlays.png``.
+      data: Folder of the data, for data sets of files.
+      resume: Go on from the last checkpoint in `out`: bit for bit as if nothing had happened.
+      one_batch: Learn the first batch by heart: whether the network can learn at all.
+      console: Where it is told; the terminal by default.
+
+    Returns:
+      What stands in ``metrics.json``; None when the training was asked to stop (SIGTERM, Ctrl-C) before
+      its end, after a checkpoint.
+
+    Raises:
+      ConfigError: The folder holds another run, or the configuration does not fit the data.
+      GeometryError: The data are damaged; the message names the files.
+      FloatingPointError: The loss is no longer finite; the message names the step.
+    """
+    out, console = Path(out), console or Console()
+    learned, judged = (open_data(config, split, data) for split in ("train", "val"))
+    if data is not None:
+        for dataset in (learned, judged):
+            check(dataset)
+    mesh = batch_mesh(config.training.batch_size)
+    optimizer, schedule = build_optimizer(config)
+    loss = build_loss(config, learned)
+    out.mkdir(parents=True, exist_ok=True)
+    with Checkpoints(out) as checkpoints:
+        begun = _begun(config, out, checkpoints, resume)
+        graphs, state = _state(config, optimizer, learned, mesh, checkpoints, begun)
+        step = Step(config, graphs, optimizer, schedule, loss, replicated(mesh))
+        parameters = sum(leaf.size for leaf in jax.tree.leaves(state.parameters))
+        if jax.process_index() == 0:
+            write_whole(out / "config.toml", config.toml())
+            write_json(out / "environment.json", environment(data, parameters))
+        console.print(
+            f"{config.model.name}: {parameters:,} parameters; {len(learned):,} examples to learn from, "
+            f"{len(judged):,} to be judged on; {jax.device_count()} x {jax.devices()[0].device_kind}"
+            + (f"; going on after step {begun}" if begun else ""),
+            highlight=False,
+        )
+        score = SCORES[learned.task]
+        with closing(History(out / "log.jsonl", begun, config.training.batch_size, score)) as history:
+            stream = _FirstBatch(_stream(config, learned)) if one_batch else _stream(config, learned)
+            if _learn(step, state, stream, judged, mesh, checkpoints, history, console):
+                return write_results(out, history, checkpoints, judged, parameters, console)
+    return None
+
+
+def _begun(config: Config, out: Path, checkpoints: Checkpoints, resume: bool) -> int:
+    """How many steps the folder's run has taken; its configuration must be this one."""
+    step = checkpoints.step()
+    if not resume:
+        if step is not None:
+            raise ConfigError(f"{out} holds a run already; go on with it by --resume, or name another --out.")
+        return 0
+    if (out / "config.toml").exists():
+        differences = config.differences(Config.read(out / "config.toml"))
+        if differences:
+            raise ConfigError(f"{out} was begun with another configuration: {'; '.join(differences)}.")
+    return step or 0
+
+
+def _state(
+    config: Config, optimizer, learned: Dataset, mesh: Mesh, checkpoints: Checkpoints, begun: int
+) -> tuple[Graphs, State]:
+    """The network and the state to go on from."""
+    sizes = (learned.in_features, len(learned.classes.names))
+    if not begun:
+        graphs, state = initial_state(config, optimizer, *sizes)
+        return graphs, put_replicated(state, mesh)
+    graphs, shapes = abstract_state(config, optimizer, *sizes)
+    return graphs, checkpoints.state(begun, shapes, replicated(mesh))
+
+
+def _stream(config: Config, learned: Dataset) -> Stream:
+    return Stream(
+        learned,
+        config.training.batch_size,
+        augmentation=config.augmentation,
+        seed=config.seed,
+        shrink=config.training.shrink,
+    )
+
+
+class _FirstBatch:
+    """A stream that never gets beyond its first batch."""
+
+    def __init__(self, stream: Stream):
+        self.dataset, self._stream = stream.dataset, stream
+
+    def batch(self, step: int, part: tuple[int, int] = (0, 1)):
+        return self._stream.batch(0, part)
+
+
+def _learn(
+    step: Step,
+    state: State,
+    stream: Stream | _FirstBatch,
+    judged: Dataset,
+    mesh: Mesh,
+    checkpoints: Checkpoints,
+    history: History,
+    console: Console,
+) -> bool:
+    """Takes the steps that are left; False when it was asked to stop before their end."""
+    config, training, learned = step.config, step.config.training, stream.dataset
+    take, begun = step.compiled(), int(state.step.addressable_data(0))
+    saved = about(config, learned)
+    with (
+        closing(prefetch(stream, begun, training.steps, part=part())) as batches,
+        TrainingProgress(console, training.steps, begun) as progress,
+        Interruption() as interruption,
+    ):
+        for number, batch in batches:
+            if training.patience is not None and history.since_best >= training.patience:
+                progress.say(f"stopped early: no better in {history.since_best} evaluations")
+                return True
+            state, record = take(state, put_batch(batch, mesh))
+            done = number + 1
+            progress.update(history.step(done, record, batches.waited))
+            asked = interruption.asked or (jax.process_count() > 1 and checkpoints.reached_preemption(done))
+            if done % training.evaluate_every == 0 or done == training.steps:
+                network = Trained.of(
+                    config, learned.classes, learned.in_features, learned.task, step.graphs, state
+                )
+                score = history.evaluation(done, evaluate(network, judged, batch_size=training.batch_size))
+                checkpoints.save(state, done, saved, score)
+                progress.say(f"step {done}: {said(history.score, score)} on the validation split")
+                history.start_clock(batches.waited)
+            elif asked:
+                checkpoints.save(state, done, saved, None)
+            if asked and done < training.steps:
+                progress.say(f"asked to stop: saved at step {done}; go on with --resume")
+                return False
+    return True

@@ -1,0 +1,124 @@
+"""optax's optimisers and schedules by name, with options that a configuration can be held against."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import jax
+import optax
+
+from jaxconv.training.options import ConfigError
+
+
+def adamw(rate, *, b1: float = 0.9, b2: float = 0.999, eps: float = 1e-8, weight_decay: float = 1e-4):
+    """Adam with decoupled weight decay (Loshchilov & Hutter, arXiv:1711.05101)."""
+    return optax.adamw(rate, b1=b1, b2=b2, eps=eps, weight_decay=weight_decay, mask=decayed)
+
+
+def sgd(rate, *, momentum: float = 0.9, nesterov: bool = False, weight_decay: float = 0.0):
+    """Gradient descent with momentum; the decay is added to the gradient."""
+    return optax.chain(
+        optax.add_decayed_weights(weight_decay, mask=decayed),
+        optax.sgd(rate, momentum=momentum or None, nesterov=nesterov),
+    )
+
+
+def adadelta(rate, *, rho: float = 0.95, eps: float = 1e-6, weight_decay: float = 0.0):
+    """Adadelta (Zeiler, arXiv:1212.5701), by default with ReSeg's constants.
+
+    `eps` is held against squared gradients: with a loss that is a mean over pixels it dominates, so
+    take ``reduction = "sum"``.
+    """
+    return optax.chain(
+        optax.add_decayed_weights(weight_decay, mask=decayed), optax.adadelta(rate, rho=rho, eps=eps)
+    )
+
+
+def rmsprop(rate, *, decay: float = 0.9, eps: float = 1e-8, momentum: float = 0.0, weight_decay: float = 0.0):
+    """RMSProp; the decay is added to the gradient."""
+    return optax.chain(
+        optax.add_decayed_weights(weight_decay, mask=decayed),
+        optax.rmsprop(rate, decay=decay, eps=eps, momentum=momentum or None),
+    )
+
+
+def decayed(parameters):
+    """Which parameters decay: kernels, not biases nor what scales and shifts one number a feature."""
+    return jax.tree.map(lambda leaf: leaf.ndim > 1, parameters)
+
+
+def constant(steps: int, *, learning_rate: float = 1e-3, warmup_steps: int = 0):
+    """The same learning rate throughout, after a linear rise."""
+    return _after(warmup_steps, learning_rate, optax.constant_schedule(learning_rate))
+
+
+def cosine(steps: int, *, learning_rate: float = 1e-3, warmup_steps: int = 0, final: float = 0.0):
+    """Half a cosine down to `final` times the learning rate, after a linear rise."""
+    falls = optax.cosine_decay_schedule(learning_rate, max(steps - warmup_steps, 1), final)
+    return _after(warmup_steps, learning_rate, falls)
+
+
+def polynomial(steps: int, *, learning_rate: float = 1e-3, warmup_steps: int = 0, power: float = 0.9):
+    """``(1 - t)^power`` down to 0, after a linear rise."""
+    falls = optax.polynomial_schedule(learning_rate, 0.0, power, max(steps - warmup_steps, 1))
+    return _after(warmup_steps, learning_rate, falls)
+
+
+def _after(warmup_steps: int, learning_rate: float, schedule: optax.Schedule) -> optax.Schedule:
+    if not warmup_steps:
+        return schedule
+    rises = optax.linear_schedule(learning_rate / warmup_steps, learning_rate, warmup_steps)
+    return optax.join_schedules([rises, schedule], [warmup_steps])
+
+
+OPTIMIZERS: dict[str, Callable] = {"adamw": adamw, "sgd": sgd, "adadelta": adadelta, "rmsprop": rmsprop}
+SCHEDULES: dict[str, Callable] = {"constant": constant, "cosine": cosine, "polynomial": polynomial}
+
+
+def build_optimizer(config) -> tuple[optax.GradientTransformation, optax.Schedule]:
+    """The optimiser of a configuration, clipping and frozen parameters included, and its schedule.
+
+    Raises:
+      ConfigError: The warm-up is longer than the training, or a rate is not positive.
+    """
+    options, steps = config.schedule.options, config.training.steps
+    if not options["learning_rate"] > 0 or not 0 <= options["warmup_steps"] < steps:
+        raise ConfigError(
+            f"[schedule] needs a positive learning rate and a warm-up shorter than the {steps} steps; "
+            f"got learning_rate={options['learning_rate']} and warmup_steps={options['warmup_steps']}."
+        )
+    schedule = SCHEDULES[config.schedule.name](steps, **options)
+    optimizer = OPTIMIZERS[config.optimizer.name](schedule, **config.optimizer.options)
+    if config.training.clip_norm is not None:
+        optimizer = optax.chain(optax.clip_by_global_norm(config.training.clip_norm), optimizer)
+    if config.training.frozen:
+        labels = lambda parameters: frozen_labels(parameters, config.training.frozen)  # noqa: E731
+        optimizer = optax.multi_transform({"learned": optimizer, "frozen": optax.set_to_zero()}, labels)
+    return optimizer, schedule
+
+
+def frozen_labels(parameters, frozen: tuple[str, ...]):
+    """``"frozen"`` or ``"learned"`` for every parameter, by the first parts of its path.
+
+    Raises:
+      ConfigError: A path meets no parameter.
+    """
+    paths = [path_of(path) for path, _ in jax.tree.leaves_with_path(parameters)]
+    for start in frozen:
+        if not any(_within(path, start) for path in paths):
+            raise ConfigError(
+                f"`training.frozen` names {start!r}, where no parameter begins; there are "
+                f"{', '.join(dict.fromkeys(path.split('.')[0] for path in paths))}."
+            )
+    kinds = ["frozen" if any(_within(path, start) for start in frozen) else "learned" for path in paths]
+    return jax.tree.unflatten(jax.tree.structure(parameters), kinds)
+
+
+def _within(path: str, start: str) -> bool:
+    return path == start or path.startswith(start + ".")
+
+
+def path_of(path) -> str:
+    """A parameter's path with dots: ``features.convs.0.kernel``."""
+    parts = [str(getattr(key, "key", getattr(key, "name", getattr(key, "idx", key)))) for key in path]
+    return ".".join(part for part in parts if part != "value")

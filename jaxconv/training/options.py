@@ -1,0 +1,140 @@
+"""Values from files and command lines, held against the annotations that they are meant for."""
+
+from __future__ import annotations
+
+import inspect
+import types
+from collections.abc import Callable, Iterable, Mapping
+from difflib import get_close_matches
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+from jaxconv.errors import GeometryError
+
+
+class ConfigError(GeometryError):
+    """A configuration names what does not exist, or gives it a value of the wrong type."""
+
+
+def options_of(function: Callable) -> dict[str, tuple[Any, Any]]:
+    """The keyword-only parameters of a function or class: name to (annotation, default).
+
+    Those without an annotation or a default are the program's to give, not a configuration's.
+
+    >>> def model(x, *, features: tuple[int, ...] = (8, 16), rngs=None): ...
+    >>> options_of(model)
+    {'features': (tuple[int, ...], (8, 16))}
+    """
+    if inspect.isclass(function):
+        function = function.__init__  # flax's metaclass hides its signature from inspect
+    hints = get_type_hints(function)
+    return {
+        name: (hints[name], parameter.default)
+        for name, parameter in inspect.signature(function).parameters.items()
+        if parameter.kind is parameter.KEYWORD_ONLY
+        and name in hints
+        and parameter.default is not parameter.empty
+    }
+
+
+def checked_options(
+    given: Mapping[str, Any], known: Mapping[str, tuple[Any, Any]], where: str
+) -> dict[str, Any]:
+    """Every known option: as given, checked, or its default.
+
+    Args:
+      given: What a table of a file holds.
+      known: Name to (annotation, default), as `options_of` returns it.
+      where: The table, for messages.
+
+    Raises:
+      ConfigError: An option that is not known (the message names the nearest that is), or a value
+        that does not fit its annotation.
+    """
+    for name in given:
+        if name not in known:
+            raise ConfigError(f"[{where}] has no option `{name}`; {nearest(name, known)}")
+    return {
+        name: checked(given[name], annotation, f"{where}.{name}") if name in given else default
+        for name, (annotation, default) in known.items()
+    }
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """The end of a message: what may have been meant, or all that there is.
+
+    >>> nearest("learning_rat", ["momentum", "learning_rate"])
+    'did you mean `learning_rate`?'
+    """
+    known = list(known)
+    close = get_close_matches(name, known, n=1)
+    return f"did you mean `{close[0]}`?" if close else f"there are {', '.join(known) or 'none'}."
+
+
+def checked(value: Any, annotation: Any, where: str) -> Any:
+    """The value in the type that the annotation names: lists become tuples, whole floats nothing.
+
+    An int serves where a float is meant, and the word ``"none"`` where None is allowed, because TOML
+    has no null. Nothing else is converted.
+
+    Raises:
+      ConfigError: It does not fit.
+
+    >>> checked([1, 2], tuple[int, ...], "model.features")
+    (1, 2)
+    >>> checked("none", float | None, "training.clip_norm")
+    """
+    fits, result = _converted(value, annotation)
+    if not fits:
+        raise ConfigError(f"`{where}` takes {_words(annotation)}, got {value!r}.")
+    return result
+
+
+def _converted(value: Any, annotation: Any) -> tuple[bool, Any]:
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if annotation is type(None):
+        return value in (None, "none"), None
+    if origin in (Union, types.UnionType):
+        # None first, so that "none" is not taken for a word.
+        for kind in sorted(arguments, key=lambda kind: kind is not type(None)):
+            fits, result = _converted(value, kind)
+            if fits:
+                return True, result
+        return False, None
+    if origin is Literal:
+        return any(value == word and type(value) is type(word) for word in arguments), value
+    if origin is tuple:
+        return _converted_tuple(value, arguments)
+    if annotation is float:
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        return number, float(value) if number else None
+    if annotation is int:
+        return isinstance(value, int) and not isinstance(value, bool), value
+    return isinstance(value, annotation), value
+
+
+def _converted_tuple(value: Any, kinds: tuple) -> tuple[bool, Any]:
+    if not isinstance(value, list | tuple):
+        return False, None
+    if len(kinds) == 2 and kinds[1] is Ellipsis:
+        kinds = kinds[:1] * len(value)
+    if len(kinds) != len(value):
+        return False, None
+    pairs = [_converted(one, kind) for one, kind in zip(value, kinds, strict=True)]
+    return all(fits for fits, _ in pairs), tuple(result for _, result in pairs)
+
+
+def _words(annotation: Any) -> str:
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if annotation is type(None):
+        return '"none"'
+    if origin in (Union, types.UnionType):
+        return " or ".join(map(_words, arguments))
+    if origin is Literal:
+        return "one of " + ", ".join(f'"{word}"' for word in arguments)
+    if origin is tuple:
+        if len(arguments) == 2 and arguments[1] is Ellipsis:
+            return f"a list, each {_words(arguments[0])}"
+        return f"a list of {len(arguments)}, each {' and '.join(dict.fromkeys(map(_words, arguments)))}"
+    return {int: "an integer", float: "a number", bool: "true or false", str: "a string"}.get(
+        annotation, str(annotation)
+    )

@@ -1,0 +1,80 @@
+"""From the name of a run, or of a split, to the thing itself."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from jaxconv.segmentation import DATASETS, Classes, Dataset
+from jaxconv.training.checkpoints import Checkpoints, Which
+from jaxconv.training.config import Config
+from jaxconv.training.devices import local_mesh, replicated
+from jaxconv.training.optimizers import build_optimizer
+from jaxconv.training.options import ConfigError
+from jaxconv.training.state import abstract_state
+from jaxconv.training.trained import Trained
+
+
+def open_data(config: Config, split: str, folder: Path | None = None) -> Dataset:
+    """A split of the data set of a configuration.
+
+    Args:
+      config: The configuration.
+      split: ``"train"``, ``"val"`` or ``"test"``.
+      folder: Where the files are; None for data that are made.
+
+    Raises:
+      GeometryError: The folder is missing, or not laid out as the data set expects.
+    """
+    return DATASETS[config.data.name](split, folder, **config.data.options)
+
+
+def recorded_data(run: Path) -> Path | None:
+    """The folder of data that a run was made with."""
+    path = run / "environment.json"
+    data = json.loads(path.read_text(encoding="utf-8")).get("data") if path.exists() else None
+    return None if data is None else Path(data)
+
+
+def about(config: Config, dataset: Dataset) -> dict[str, Any]:
+    """What a checkpoint says of itself: all that is needed to use it without the data."""
+    return {
+        "config": config.tables(),
+        "classes": asdict(dataset.classes),
+        "in_features": dataset.in_features,
+        "task": dataset.task,
+    }
+
+
+def load(run: Path | str, checkpoint: Which = "best") -> Trained:
+    """The network of a run.
+
+    Args:
+      run: The folder that a training wrote.
+      checkpoint: The best on the validation split, or the last.
+
+    Raises:
+      ConfigError: The folder holds no checkpoint.
+    """
+    run = Path(run)
+    if not (run / "checkpoints").is_dir():
+        found = "it does not exist" if not run.exists() else "there is no `checkpoints` in it"
+        raise ConfigError(f"{run} is not the folder of a run: {found}; `jaxconv train` writes one.")
+    with Checkpoints(run, read_only=True) as checkpoints:
+        return trained(checkpoints, checkpoint)
+
+
+def trained(checkpoints: Checkpoints, which: Which) -> Trained:
+    """The network of a run's best or last checkpoint, on the devices of this process."""
+    step = checkpoints.step(which)
+    if step is None:
+        raise ConfigError(f"there is no checkpoint in {checkpoints.folder} yet.")
+    saved = checkpoints.about(step)
+    config, names = Config.of(saved["config"]), tuple(saved["classes"]["names"])
+    optimizer, _ = build_optimizer(config)
+    graphs, shapes = abstract_state(config, optimizer, saved["in_features"], len(names))
+    state = checkpoints.state(step, shapes, replicated(local_mesh()))
+    classes = Classes(names, tuple(map(tuple, saved["classes"]["colors"])))
+    return Trained.of(config, classes, saved["in_features"], saved["task"], graphs, state)

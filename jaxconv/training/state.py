@@ -1,0 +1,160 @@
+"""What a training carries from step to step, and the step itself: pure functions under `jax.jit`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+from flax import nnx
+
+from jaxconv.segmentation import Batch
+from jaxconv.training.config import Config, build_model
+from jaxconv.training.preprocessing import preprocess
+
+
+class State(NamedTuple):
+    """All that a training has learned and needs to go on.
+
+    Attributes:
+      step: How many steps it has taken, int32.
+      parameters: float32.
+      rest: What is not learned by gradients: running statistics, the counters of dropout.
+      optimizer: optax's state.
+      average: The running mean of the parameters; empty where the configuration has no `ema`.
+    """
+
+    step: jax.Array
+    parameters: nnx.State
+    rest: nnx.State
+    optimizer: optax.OptState
+    average: Any
+
+
+class Graphs(NamedTuple):
+    """One network without its numbers, as it trains and as it is used; both take the same states."""
+
+    training: nnx.GraphDef
+    use: nnx.GraphDef
+
+
+def split_model(model: nnx.Module) -> tuple[Graphs, nnx.State, nnx.State]:
+    """A network as its two graphs, its parameters and the rest."""
+    model.eval()
+    use = nnx.graphdef(model)
+    model.train()
+    training, parameters, rest = nnx.split(model, nnx.Param, ...)
+    return Graphs(training, use), parameters, rest
+
+
+def initial_state(
+    config: Config, optimizer, in_features: int, n_classes: int, *, pretrained: bool = True
+) -> tuple[Graphs, State]:
+    """The state before the first step, a function of the configuration's seed alone."""
+    rngs = nnx.Rngs(params=config.seed, dropout=config.seed + 1)
+    model = build_model(config, in_features, n_classes, rngs=rngs, pretrained=pretrained)
+    graphs, parameters, rest = split_model(model)
+    average = jax.tree.map(jnp.copy, parameters) if config.training.ema is not None else ()
+    return graphs, State(jnp.int32(0), parameters, rest, optimizer.init(parameters), average)
+
+
+def abstract_state(config: Config, optimizer, in_features: int, n_classes: int) -> tuple[Graphs, State]:
+    """The same in shapes and dtypes: what a checkpoint is read into."""
+    graphs = []
+
+    def state() -> State:
+        graph, state = initial_state(config, optimizer, in_features, n_classes, pretrained=False)
+        graphs.append(graph)
+        return state
+
+    shapes = jax.eval_shape(state)
+    return graphs[0], shapes
+
+
+def lowered(tree, precision: str):
+    """Floating numbers in the precision that the network computes in."""
+    if precision == "float32":
+        return tree
+    dtype = jnp.dtype(precision)
+    return jax.tree.map(
+        lambda leaf: leaf.astype(dtype) if jnp.issubdtype(leaf.dtype, jnp.floating) else leaf, tree
+    )
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of a training, compiled once; called as ``step(state, batch)``.
+
+    Parameters stay in float32. The network sees a copy in the configuration's precision, and the
+    gradient comes back through the cast.
+
+    Attributes:
+      config: Precision, preprocessing and `ema`.
+      graphs: The network.
+      optimizer: optax's.
+      schedule: Of the learning rate, for the record.
+      loss: ``(logits, labels)`` to a number.
+      sharding: Of the state that is returned.
+    """
+
+    config: Config
+    graphs: Graphs
+    optimizer: optax.GradientTransformation
+    schedule: optax.Schedule
+    loss: Callable
+    sharding: jax.sharding.NamedSharding
+
+    def compiled(self) -> Callable[[State, Batch], tuple[State, dict[str, jax.Array]]]:
+        """The step as a jitted function that uses up the state it is given."""
+        return jax.jit(self, donate_argnums=0, out_shardings=self.sharding)
+
+    def __call__(self, state: State, batch: Batch) -> tuple[State, dict[str, jax.Array]]:
+        """The next state, and the step's loss, gradient norm and learning rate."""
+        gradient = jax.value_and_grad(self._loss, has_aux=True)
+        (loss, rest), gradients = gradient(state.parameters, state.rest, batch)
+        # optax mixes dtypes and ranks, which a caller's strict settings would refuse.
+        with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
+            updates, optimizer = self.optimizer.update(gradients, state.optimizer, state.parameters)
+            parameters = optax.apply_updates(state.parameters, updates)
+            average = self._averaged(parameters, state.average)
+            record = {
+                "loss": loss,
+                "gradient_norm": optax.tree.norm(gradients),
+                "learning_rate": jnp.asarray(self.schedule(state.step), jnp.float32),
+            }
+        return State(state.step + 1, parameters, rest, optimizer, average), record
+
+    def _loss(self, parameters, rest, batch: Batch):
+        precision = self.config.training.precision
+        x = preprocess(batch.images, self.config.training.preprocessing)
+        model = nnx.merge(self.graphs.training, lowered(parameters, precision), rest, copy=True)
+        logits = model(lowered(x, precision))
+        return self.loss(logits.astype(jnp.float32), batch.labels), nnx.split(model, nnx.Param, ...)[2]
+
+    def _averaged(self, parameters, average):
+        if self.config.training.ema is None:
+            return average
+        return optax.incremental_update(parameters, average, 1 - self.config.training.ema)
+
+
+@partial(jax.jit, static_argnums=(0, 1, 2))
+def use(
+    graph: nnx.GraphDef, precision: str, preprocessing: Any, parameters, rest, images: jax.Array
+) -> jax.Array:
+    """A network's logits in float32, as it is used: no dropout, running statistics.
+
+    Args:
+      graph: `Graphs.use`.
+      precision: What it computes in.
+      preprocessing: Of the pixels.
+      parameters: Its parameters.
+      rest: Its other states.
+      images: ``(b, rows, columns, features)`` float32, 0 to 1.
+    """
+    x = preprocess(images, preprocessing)
+    model = nnx.merge(graph, lowered(parameters, precision), rest, copy=True)
+    return model(lowered(x, precision)).astype(jnp.float32)
