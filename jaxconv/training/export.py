@@ -40,6 +40,15 @@ def export(
 
     Raises:
       GeometryError: A size without pixels.
+
+    >>> from types import SimpleNamespace
+    >>> trained = SimpleNamespace(
+    ...     task="segmentation", in_features=1, shrink=1, parameters=jnp.float32(0.5), rest=(),
+    ...     call=lambda threshold, rest, x: jnp.concatenate([x, jnp.full_like(x, threshold)], -1),
+    ... )
+    >>> network = jax_export.deserialize(export(trained, (1, 2)).serialize())
+    >>> network.platforms, network.call(jnp.float32([[[[0.9], [0.2]]]])).tolist()
+    (('cpu', 'cuda', 'tpu'), [[[0, 1]]])
     """
     if len(size) != 2 or min(size) < 1:
         raise GeometryError(f"`size` is the rows and columns of an image, at least 1 each; got {size}.")

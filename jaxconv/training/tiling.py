@@ -38,6 +38,13 @@ def predict(trained, images: np.ndarray, *, max_pixels: int = 2**20, halo: int =
     Raises:
       GeometryError: Features that cannot be converted, an empty image, or tiles too small for `halo`.
       TypeError: `images` are not floating.
+
+    >>> from types import SimpleNamespace
+    >>> trained = SimpleNamespace(
+    ...     task="segmentation", in_features=1, shrink=1, logits=lambda x: np.concatenate([x, 1 - x], -1)
+    ... )
+    >>> predict(trained, np.float32([[[0.9], [0.2]]])).tolist()
+    [[0, 1]]
     """
     images = np.asarray(images)
     if images.dtype.kind != "f":
