@@ -57,7 +57,9 @@ def test_what_does_not_fit_is_refused(value, annotation, words):
 
 def test_options_are_the_typed_keywords_with_defaults():
     class Model:
-        def __init__(self, inputs: int, *, width: int = 3, names: tuple[str, ...] = (), untyped=1, needed: int):
+        def __init__(
+            self, inputs: int, *, width: int = 3, names: tuple[str, ...] = (), untyped=1, needed: int
+        ):
             pass
 
     assert options_of(Model) == {"width": (int, 3), "names": (tuple[str, ...], ())}
@@ -66,7 +68,9 @@ def test_options_are_the_typed_keywords_with_defaults():
 def test_unknown_options_name_the_nearest():
     known = {"momentum": (float, 0.9), "nesterov": (bool, False)}
     assert checked_options({"momentum": 1}, known, "optimizer") == {"momentum": 1.0, "nesterov": False}
-    with pytest.raises(ConfigError, match=r"\[optimizer\] has no option `momentun`; did you mean `momentum`\?"):
+    with pytest.raises(
+        ConfigError, match=r"\[optimizer\] has no option `momentun`; did you mean `momentum`\?"
+    ):
         checked_options({"momentun": 1}, known, "optimizer")
     with pytest.raises(ConfigError, match="there are momentum, nesterov"):
         checked_options({"zzz": 1}, known, "optimizer")

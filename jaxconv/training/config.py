@@ -234,7 +234,7 @@ def _plain(value: Any) -> Any:
 
 
 def _flat(tables: Mapping[str, Any]) -> dict[str, Any]:
-    flat = {}
+    flat: dict[str, Any] = {}
     for name, value in tables.items():
         inner = value if isinstance(value, dict) else {None: value}
         flat |= {name if key is None else f"{name}.{key}": one for key, one in inner.items()}

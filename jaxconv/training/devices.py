@@ -67,6 +67,4 @@ def put_batch(batch: Batch, mesh: Mesh) -> Batch:
 
 def local(tree):
     """Replicated arrays of all processes as arrays that this process alone can compute with."""
-    return jax.tree.map(
-        lambda leaf: leaf.addressable_data(0) if isinstance(leaf, jax.Array) else leaf, tree
-    )
+    return jax.tree.map(lambda leaf: leaf.addressable_data(0) if isinstance(leaf, jax.Array) else leaf, tree)

@@ -10,7 +10,7 @@ import jax
 from jax.sharding import Mesh
 from rich.console import Console
 
-from jaxconv.segmentation import Dataset, Stream, check, prefetch
+from jaxconv.segmentation import Batch, Dataset, Stream, check, prefetch
 from jaxconv.training.checkpoints import Checkpoints
 from jaxconv.training.config import Config
 from jaxconv.training.devices import batch_mesh, part, put_batch, put_replicated, replicated
@@ -85,7 +85,7 @@ def train(
         )
         score = SCORES[learned.task]
         with closing(History(out / "log.jsonl", begun, config.training.batch_size, score)) as history:
-            stream = _FirstBatch(_stream(config, learned)) if one_batch else _stream(config, learned)
+            stream = _stream(config, learned, one_batch)
             if _learn(step, state, stream, judged, mesh, checkpoints, history, console):
                 return write_results(out, history, checkpoints, judged, parameters, console)
     return None
@@ -117,8 +117,15 @@ def _state(
     return graphs, checkpoints.state(begun, shapes, replicated(mesh))
 
 
-def _stream(config: Config, learned: Dataset) -> Stream:
-    return Stream(
+class _FirstBatch(Stream):
+    """A stream that never gets beyond its first batch."""
+
+    def batch(self, step: int, part: tuple[int, int] = (0, 1)) -> Batch:
+        return super().batch(0, part)
+
+
+def _stream(config: Config, learned: Dataset, one_batch: bool) -> Stream:
+    return (_FirstBatch if one_batch else Stream)(
         learned,
         config.training.batch_size,
         augmentation=config.augmentation,
@@ -127,20 +134,10 @@ def _stream(config: Config, learned: Dataset) -> Stream:
     )
 
 
-class _FirstBatch:
-    """A stream that never gets beyond its first batch."""
-
-    def __init__(self, stream: Stream):
-        self.dataset, self._stream = stream.dataset, stream
-
-    def batch(self, step: int, part: tuple[int, int] = (0, 1)):
-        return self._stream.batch(0, part)
-
-
 def _learn(
     step: Step,
     state: State,
-    stream: Stream | _FirstBatch,
+    stream: Stream,
     judged: Dataset,
     mesh: Mesh,
     checkpoints: Checkpoints,

@@ -47,8 +47,8 @@ def split_model(model: nnx.Module) -> tuple[Graphs, nnx.State, nnx.State]:
     model.eval()
     use = nnx.graphdef(model)
     model.train()
-    training, parameters, rest = nnx.split(model, nnx.Param, ...)
-    return Graphs(training, use), parameters, rest
+    graph, *states = nnx.split(model, nnx.Param, ...)
+    return Graphs(graph, use), *states
 
 
 def initial_state(
@@ -130,10 +130,11 @@ class Step:
 
     def _loss(self, parameters, rest, batch: Batch):
         precision = self.config.training.precision
-        x = preprocess(batch.images, self.config.training.preprocessing)
+        x = preprocess(jnp.asarray(batch.images), self.config.training.preprocessing)
         model = nnx.merge(self.graphs.training, lowered(parameters, precision), rest, copy=True)
         logits = model(lowered(x, precision))
-        return self.loss(logits.astype(jnp.float32), batch.labels), nnx.split(model, nnx.Param, ...)[2]
+        rest = nnx.state(model, nnx.Not(nnx.Param))
+        return self.loss(logits.astype(jnp.float32), batch.labels), rest
 
     def _averaged(self, parameters, average):
         if self.config.training.ema is None:

@@ -47,8 +47,8 @@ class Trained:
         """The network of a state, on the devices of this process."""
         parameters = state.parameters if config.training.ema is None else state.average
         step = int(state.step.addressable_data(0))
-        placed = put_replicated(_host((parameters, state.rest)), local_mesh())
-        return cls(config, classes, in_features, task, graphs.use, *placed, step)
+        parameters, rest = put_replicated(_host((parameters, state.rest)), local_mesh())
+        return cls(config, classes, in_features, task, graphs.use, parameters, rest, step)
 
     @property
     def shrink(self) -> int:
@@ -89,8 +89,10 @@ class Trained:
 def _host(tree):
     """NumPy's arrays, and keys as they are: what every process holds a copy of."""
     return jax.tree.map(
-        lambda leaf: leaf
-        if jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key)
-        else np.asarray(leaf.addressable_data(0)),
+        lambda leaf: (
+            leaf
+            if jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key)
+            else np.asarray(leaf.addressable_data(0))
+        ),
         tree,
     )
