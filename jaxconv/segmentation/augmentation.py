@@ -137,7 +137,9 @@ def _cut(plane: np.ndarray, rows: _Window, columns: _Window, outside: int) -> np
     """The window on ``(rows, columns)``: floats are interpolated, integers take the nearest pixel."""
     cut = np.full((rows.cells, columns.cells), outside, plane.dtype)
     target = cut[rows.target, columns.target]
-    if plane.dtype.kind == "f" and (rows.size, columns.size) != (rows.scaled, columns.scaled):
+    if (rows.size, columns.size) == (rows.scaled, columns.scaled):
+        target[...] = plane[slice(*rows.shown), slice(*columns.shown)]
+    elif plane.dtype.kind == "f":
         (top, bottom), (left, right) = rows.source, columns.source
         image = Image.fromarray(np.ascontiguousarray(plane))
         linear = Image.Resampling.BILINEAR

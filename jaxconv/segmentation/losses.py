@@ -87,20 +87,23 @@ def focal_loss(
         raise GeometryError(f"`gamma` is at least 0, which is the cross-entropy; got {gamma}.")
     if reduction not in ("mean", "sum"):
         raise GeometryError(f"`reduction` is 'mean' or 'sum', got {reduction!r}.")
-    logits, truth, counted = _prepared(logits, labels, ignore_label)
-    scores = jax.nn.log_softmax(logits)
-    log_p = jnp.sum(jnp.where(truth, scores, 0), axis=-1)
-    losses = -log_p
+    logits, classes, counted = _prepared(logits, labels, ignore_label)
+    truth = _one_of(classes, logits)
+    # A masked sum, not a gather: its gradient is no scatter, and explicit meshes take it as it is.
+    shifted = logits - jax.lax.stop_gradient(logits.max(axis=-1, keepdims=True))
+    losses = jnp.log(jnp.exp(shifted).sum(axis=-1)) - jnp.where(truth, shifted, 0).sum(axis=-1)
     if gamma:
         # Kept away from 0, where the power of a gamma below 1 has no slope.
-        miss = jnp.maximum(-jnp.expm1(log_p), jnp.finfo(log_p.dtype).eps)
+        miss = jnp.maximum(-jnp.expm1(-losses), jnp.finfo(losses.dtype).eps)
         losses = losses * miss**gamma
-    weights = jnp.where(truth, _class_weights(class_weights, logits), 0).sum(axis=-1)
-    total = jnp.sum(jnp.where(counted, weights * losses, 0))
-    divisor = jnp.sum(jnp.where(counted, weights, 0)) if reduction == "mean" else _batch(labels, logits.dtype)
-    return _nan_if_strange(
-        jnp.where(divisor > 0, total / jnp.where(divisor > 0, divisor, 1), 0), truth, counted
-    )
+    weights = counted.astype(logits.dtype)
+    if class_weights is not None:
+        weights *= jnp.where(truth, _class_weights(class_weights, logits), 0).sum(axis=-1)
+    total = jnp.sum(weights * jnp.where(counted, losses, 0))
+    if reduction == "sum":
+        return _nan_if_strange(total / (labels.shape[0] if labels.ndim else 1), labels, classes, counted)
+    divisor = jnp.sum(weights)
+    return _nan_if_strange(total / jnp.where(divisor > 0, divisor, 1), labels, classes, counted)
 
 
 def dice_loss(
@@ -134,21 +137,21 @@ def dice_loss(
     >>> float(dice_loss(jnp.array([[9.0, -9.0], [0.0, 0.0]]), jnp.array([0, 1]))).__round__(4)
     0.2667
     """
-    logits, truth, counted = _prepared(logits, labels, ignore_label)
+    logits, classes, counted = _prepared(logits, labels, ignore_label)
     pixels = tuple(range(labels.ndim))
+    truths = (_one_of(classes, logits) & counted[..., None]).astype(logits.dtype)
     probabilities = jnp.where(counted[..., None], jax.nn.softmax(logits), 0)
-    truths = jnp.where(counted[..., None], truth.astype(logits.dtype), 0)
     occurring = truths.sum(pixels)
     overlap = 2 * jnp.sum(probabilities * truths, pixels)
     whole = jnp.where(occurring > 0, probabilities.sum(pixels) + occurring, 1)
     weights = jnp.where(occurring > 0, _class_weights(class_weights, logits).reshape(-1), 0)
     total = jnp.sum(weights)
     loss = jnp.sum(weights * (1 - overlap / whole)) / jnp.where(total > 0, total, 1)
-    return _nan_if_strange(loss, truth, counted)
+    return _nan_if_strange(loss, labels, classes, counted)
 
 
 def _prepared(logits: jax.Array, labels: jax.Array, ignore_label: int):
-    """Logits in float32 at least; where each pixel's class is, ``(..., n_classes)``; which pixels count."""
+    """Logits in float32 at least; labels, with class 0 where there is none; which pixels count."""
     if logits.ndim != labels.ndim + 1 or logits.shape[:-1] != labels.shape:
         raise GeometryError(
             f"every label needs its scores: `logits` are (..., n_classes) and `labels` (...), got "
@@ -159,14 +162,18 @@ def _prepared(logits: jax.Array, labels: jax.Array, ignore_label: int):
     if not jnp.issubdtype(logits.dtype, jnp.floating):
         raise TypeError(f"`logits` are floats, got {logits.dtype}.")
     counted = labels != ignore_label
-    classes = jnp.arange(logits.shape[-1], dtype=labels.dtype).reshape((1,) * labels.ndim + (-1,))
-    truth = (labels[..., None] == classes) & counted[..., None]
+    known = counted & (labels >= 0) & (labels < logits.shape[-1])
     dtype = jnp.float32 if jnp.finfo(logits.dtype).bits < 32 else logits.dtype
-    return logits.astype(dtype), truth, counted
+    return logits.astype(dtype), jnp.where(known, labels, 0), counted
+
+
+def _one_of(classes: jax.Array, logits: jax.Array) -> jax.Array:
+    """``(..., n_classes)``: True at the class."""
+    return classes[..., None] == jax.lax.broadcasted_iota(classes.dtype, logits.shape, logits.ndim - 1)
 
 
 def _class_weights(class_weights: Weights, logits: jax.Array) -> jax.Array:
-    """``(1, ..., 1, n_classes)``, so that it broadcasts against the logits."""
+    """``(1, ..., 1, n_classes)``, to broadcast against the logits."""
     n = logits.shape[-1]
     weights = jnp.ones(n, logits.dtype) if class_weights is None else jnp.asarray(class_weights, logits.dtype)
     if weights.shape != (n,):
@@ -174,10 +181,6 @@ def _class_weights(class_weights: Weights, logits: jax.Array) -> jax.Array:
     return weights.reshape((1,) * (logits.ndim - 1) + (n,))
 
 
-def _batch(labels: jax.Array, dtype) -> jax.Array:
-    return jnp.asarray(labels.shape[0] if labels.ndim else 1, dtype)
-
-
-def _nan_if_strange(loss: jax.Array, truth: jax.Array, counted: jax.Array) -> jax.Array:
-    strange = jnp.any(counted & ~truth.any(axis=-1))
+def _nan_if_strange(loss: jax.Array, labels: jax.Array, classes: jax.Array, counted: jax.Array) -> jax.Array:
+    strange = jnp.any(counted & (labels != classes))
     return jnp.where(strange, jnp.nan, loss)
