@@ -1,0 +1,238 @@
+"""Recurrent sweeps: a cell carried along one axis of a feature map.
+
+Everything that a step does not have to wait for stands outside of the loop: the input's projection is
+one product over all steps, and so is every part of the gradient except for the state's own.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Literal
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+from jax import lax
+from jax.nn.initializers import Initializer
+
+from jaxconv.arguments import at_least_one
+from jaxconv.errors import GeometryError
+from jaxconv.meshes import vary_alike
+from jaxconv.nn.cells import CELLS, Arrays, CellName
+from jaxconv.operands import check_dtypes, check_option
+
+Variant = Literal["paper", "released"]
+
+
+def sweep(
+    x: jax.Array, recurrent_kernel: jax.Array, *, cell: CellName = "gru", reverse: bool = False
+) -> jax.Array:
+    r"""Carries a cell along the leading axis; the state starts at zero.
+
+    $h_t = \mathrm{cell}(h_{t-1}, x_t, h_{t-1} U)$
+
+    Args:
+      x: ``(steps, *batch, gates * units)``, the projected input: $x W + b$, gate after gate.
+      recurrent_kernel: $U$, ``(units, gates * units)``.
+      cell: ``"gru"`` (gates r, u, c), ``"lstm"`` (i, f, g, o) or ``"tanh"``.
+      reverse: From the last step to the first.
+
+    Returns:
+      $h$ of every step, ``(steps, *batch, units)``.
+
+    Raises:
+      GeometryError: No such cell, or features that do not fit the kernel.
+      TypeError: The dtypes differ, or are not floating.
+
+    >>> x = jnp.ones((4, 2, 3 * 5), jnp.float32)
+    >>> sweep(x, jnp.ones((5, 3 * 5), jnp.float32)).shape
+    (4, 2, 5)
+    """
+    check_option("cell", cell, tuple(CELLS))
+    check_dtypes(x=x, recurrent_kernel=recurrent_kernel)
+    units, gates = recurrent_kernel.shape[0], CELLS[cell].gates
+    if recurrent_kernel.shape[1] != gates * units or x.ndim < 2 or x.shape[-1] != gates * units:
+        raise GeometryError(
+            f"a {cell} cell has {gates} gates: `x` is (steps, *batch, {gates} * units), "
+            f"`recurrent_kernel` (units, {gates} * units), got {x.shape} and {recurrent_kernel.shape}."
+        )
+    return _sweep(_gates(x, gates), _gates(recurrent_kernel, gates), cell, reverse)
+
+
+def _gates(columns: jax.Array, gates: int) -> Arrays:
+    """The gates apart: XLA's CPU loops over slices of one array took twice as long."""
+    return tuple(jnp.split(columns, gates, -1))
+
+
+def _remembered(h: jax.Array, kernels: Arrays) -> Arrays:
+    return tuple(h @ kernel for kernel in kernels)
+
+
+@partial(jax.custom_jvp, nondiff_argnums=(2, 3))
+def _sweep(x: Arrays, kernels: Arrays, cell: CellName, reverse: bool) -> jax.Array:
+    return _states(x, kernels, cell, reverse)[0]
+
+
+@_sweep.defjvp
+def _sweep_jvp(cell: CellName, reverse: bool, primals, tangents):
+    """A linear sweep, whose coefficients are known for all steps before it starts.
+
+    Once all states are known, the cell is linearised at all steps at once. The kernel's tangent
+    enters every step as an input, ``state @ tangent``, which is one product over all steps; so the
+    kernel's gradient, the transpose of it, is one product too, where plain autodiff of the loop adds
+    to the gradient inside of every step.
+    """
+    (x, kernels), (dx, dkernels) = primals, tangents
+    states = _states(x, kernels, cell, reverse)
+    before = tuple(_delayed(state, reverse) for state in states)
+    linear = jax.vmap(lambda *at: jax.linearize(CELLS[cell].step, *at)[1])(
+        before, x, _remembered(before[0], kernels)
+    )
+
+    def step(dstate, inputs):
+        linear, dx, driven = inputs
+        remembered = _remembered(dstate[0], kernels)
+        dstate = linear(dstate, dx, tuple(a + b for a, b in zip(remembered, driven, strict=True)))
+        return dstate, dstate[0]
+
+    inputs = linear, dx, _remembered(before[0], dkernels)
+    start = tuple(vary_alike(jnp.zeros_like(state[0]), *jax.tree.leaves(inputs))[0] for state in states)
+    return states[0], lax.scan(step, start, inputs, reverse=reverse)[1]
+
+
+def _states(x: Arrays, kernels: Arrays, cell: CellName, reverse: bool) -> Arrays:
+    """The states after every step."""
+    together = jnp.concatenate(kernels, -1)  # one product is faster than one a gate, if nothing is transposed
+
+    def step(state, x):
+        state = CELLS[cell].step(state, x, _gates(state[0] @ together, len(kernels)))
+        return state, state
+
+    start, *_ = vary_alike(jnp.zeros_like(x[0][0]), *x, *kernels)
+    return lax.scan(step, (start,) * CELLS[cell].states, x, reverse=reverse)[1]
+
+
+def _delayed(state: jax.Array, reverse: bool) -> jax.Array:
+    """The state that each step starts from."""
+    start = jnp.zeros_like(state[:1])
+    return jnp.concatenate([state[1:], start] if reverse else [start, state[:-1]])
+
+
+class Sweep(nnx.Module):
+    r"""A recurrent layer that sweeps in one direction.
+
+    Attributes are `kernel` ``(in_features, gates * units)``, `recurrent_kernel`
+    ``(units, gates * units)`` and `bias` ``(gates * units,)``, gate after gate as in `sweep`.
+
+    Args:
+      in_features: Features of the input.
+      units: Features of the output.
+      cell: See `sweep`.
+      reverse: From the last cell to the first.
+      kernel_init: Of both kernels; normal with standard deviation 0.1 by default, as in ReSeg.
+      bias_init: Zeros by default.
+      param_dtype: Of the parameters.
+      rngs: Source of the parameters' randomness.
+
+    Raises:
+      GeometryError: No such cell, or no unit.
+
+    >>> layer = Sweep(3, 8, cell="lstm", rngs=nnx.Rngs(0))
+    >>> layer(jnp.ones((2, 5, 7, 3), jnp.float32)).shape
+    (2, 5, 7, 8)
+    """
+
+    def __init__(
+        self,
+        in_features: int,
+        units: int,
+        *,
+        cell: CellName = "gru",
+        reverse: bool = False,
+        kernel_init: Initializer | None = None,
+        bias_init: Initializer = nnx.initializers.zeros,
+        param_dtype=jnp.float32,
+        rngs: nnx.Rngs,
+    ):
+        check_option("cell", cell, tuple(CELLS))
+        columns = CELLS[cell].gates * at_least_one("units", units)
+        init = kernel_init or nnx.initializers.normal(0.1)
+        self.cell, self.reverse = cell, reverse
+        self.kernel = nnx.Param(init(rngs.params(), (in_features, columns), param_dtype))
+        self.recurrent_kernel = nnx.Param(init(rngs.params(), (units, columns), param_dtype))
+        self.bias = nnx.Param(bias_init(rngs.params(), (columns,), param_dtype))
+
+    def __call__(self, x: jax.Array, axis: int = -2) -> jax.Array:
+        """Sweeps along an axis.
+
+        Args:
+          x: A feature map, ``(*batch, *spatial, in_features)``.
+          axis: Which to sweep along; any but the features'.
+
+        Returns:
+          ``(*batch, *spatial, units)``.
+
+        Raises:
+          GeometryError: `x` has other features.
+          TypeError: `x` has another dtype than the parameters.
+        """
+        return jnp.moveaxis(self.along_first(jnp.moveaxis(jnp.asarray(x), axis, 0)), 0, axis)
+
+    def along_first(self, x: jax.Array) -> jax.Array:
+        """The same along the leading axis: what sweeps run along, so that nothing moves in memory."""
+        kernel = self.kernel[...]
+        check_dtypes(x=x, kernel=kernel)
+        if x.ndim < 2 or x.shape[-1] != kernel.shape[0]:
+            raise GeometryError(
+                f"the sweep projects {kernel.shape[0]} features, got a map of shape {x.shape}."
+            )
+        projected = x @ kernel
+        projected = projected + jnp.broadcast_to(self.bias[...], projected.shape)
+        return sweep(projected, self.recurrent_kernel[...], cell=self.cell, reverse=self.reverse)
+
+
+class BidirectionalSweep(nnx.Module):
+    """Two sweeps along one axis in opposite directions, their features side by side: forward, backward.
+
+    Args:
+      in_features: Features of the input.
+      units: Features of each direction.
+      cell: See `sweep`.
+      variant: Whether both directions read the input, ``"paper"``, or the backward sweep reads what
+        the forward sweep returned, ``"released"`` (ReSeg's published code).
+      param_dtype: Of the parameters.
+      rngs: Source of the parameters' randomness.
+
+    Raises:
+      GeometryError: No such cell or variant, or no unit.
+
+    References:
+      Schuster & Paliwal, Bidirectional recurrent neural networks, 1997.
+
+    >>> layer = BidirectionalSweep(3, 4, rngs=nnx.Rngs(0))
+    >>> layer(jnp.ones((2, 5, 7, 3), jnp.float32), axis=1).shape
+    (2, 5, 7, 8)
+    """
+
+    def __init__(
+        self,
+        in_features: int,
+        units: int,
+        *,
+        cell: CellName = "gru",
+        variant: Variant = "paper",
+        param_dtype=jnp.float32,
+        rngs: nnx.Rngs,
+    ):
+        check_option("variant", variant, ("paper", "released"))
+        self.variant = variant
+        second = in_features if variant == "paper" else units
+        self.forward = Sweep(in_features, units, cell=cell, param_dtype=param_dtype, rngs=rngs)
+        self.backward = Sweep(second, units, cell=cell, reverse=True, param_dtype=param_dtype, rngs=rngs)
+
+    def __call__(self, x: jax.Array, axis: int = -2) -> jax.Array:
+        """``(*batch, *spatial, in_features)`` to ``(*batch, *spatial, 2 * units)``; see `Sweep`."""
+        x = jnp.moveaxis(jnp.asarray(x), axis, 0)
+        forward = self.forward.along_first(x)
+        backward = self.backward.along_first(x if self.variant == "paper" else forward)
+        return jnp.moveaxis(jnp.concatenate([forward, backward], -1), 0, axis)
