@@ -4,6 +4,8 @@ from collections.abc import Callable
 
 from jaxconv.models.deconvnet import DeconvNet
 from jaxconv.models.fcn import FCN8s, FCN16s, FCN32s
+from jaxconv.models.renet import ReNetClassifier
+from jaxconv.models.reseg import ReSeg
 from jaxconv.models.unet import UNet
 from jaxconv.models.vgg import VGG, VGG_BLOCKS, VGGFeatures
 
@@ -13,6 +15,8 @@ MODELS: dict[str, Callable] = {
     "fcn8s": FCN8s,
     "fcn16s": FCN16s,
     "fcn32s": FCN32s,
+    "renet": ReNetClassifier,
+    "reseg": ReSeg,
     "unet": UNet,
     "vgg16": VGG,
 }
@@ -25,6 +29,8 @@ __all__ = [
     "FCN8s",
     "FCN16s",
     "FCN32s",
+    "ReNetClassifier",
+    "ReSeg",
     "UNet",
     "VGGFeatures",
 ]

@@ -75,29 +75,31 @@ def _sweep(x: Arrays, kernels: Arrays, cell: CellName, reverse: bool) -> jax.Arr
 
 @_sweep.defjvp
 def _sweep_jvp(cell: CellName, reverse: bool, primals, tangents):
-    """A linear sweep, whose coefficients are known for all steps before it starts.
+    """A linear sweep, whose coefficients and inputs are known for all steps before it starts.
 
-    Once all states are known, the cell is linearised at all steps at once. The kernel's tangent
-    enters every step as an input, ``state @ tangent``, which is one product over all steps; so the
-    kernel's gradient, the transpose of it, is one product too, where plain autodiff of the loop adds
-    to the gradient inside of every step.
+    Once all states are known, the cell is linearised at all steps at once, and what the tangents of
+    the input and the kernel add to a step is one product over all steps. Only the state's own
+    tangent is carried. The kernel's gradient, the transpose of that, is one product too, where plain
+    autodiff of the loop adds to it inside of every step.
     """
     (x, kernels), (dx, dkernels) = primals, tangents
     states = _states(x, kernels, cell, reverse)
     before = tuple(_delayed(state, reverse) for state in states)
-    linear = jax.vmap(lambda *at: jax.linearize(CELLS[cell].step, *at)[1])(
-        before, x, _remembered(before[0], kernels)
-    )
+    remembered, driven = _remembered(before[0], kernels), _remembered(before[0], dkernels)
+    linear = jax.vmap(lambda *at: jax.linearize(CELLS[cell].step, *at)[1])(before, x, remembered)
+    still = jax.tree.map(jnp.zeros_like, before)
+    added = jax.vmap(lambda linear, *tangents: linear(*tangents))(linear, still, dx, driven)
 
     def step(dstate, inputs):
-        linear, dx, driven = inputs
-        remembered = _remembered(dstate[0], kernels)
-        dstate = linear(dstate, dx, tuple(a + b for a, b in zip(remembered, driven, strict=True)))
+        linear, added = inputs
+        no_input = tuple(jnp.zeros_like(dstate[0]) for _ in kernels)
+        carried = linear(dstate, no_input, _remembered(dstate[0], kernels))
+        dstate = tuple(a + b for a, b in zip(carried, added, strict=True))
         return dstate, dstate[0]
 
-    inputs = linear, dx, _remembered(before[0], dkernels)
-    start = tuple(vary_alike(jnp.zeros_like(state[0]), *jax.tree.leaves(inputs))[0] for state in states)
-    return states[0], lax.scan(step, start, inputs, reverse=reverse)[1]
+    start = tuple(jnp.zeros_like(one[0]) for one in added)
+    start = tuple(vary_alike(one, *jax.tree.leaves((linear, added, kernels)))[0] for one in start)
+    return states[0], lax.scan(step, start, (linear, added), reverse=reverse)[1]
 
 
 def _states(x: Arrays, kernels: Arrays, cell: CellName, reverse: bool) -> Arrays:

@@ -47,8 +47,8 @@ def split_model(model: nnx.Module) -> tuple[Graphs, nnx.State, nnx.State]:
     model.eval()
     use = nnx.graphdef(model)
     model.train()
-    graph, *states = nnx.split(model, nnx.Param, ...)
-    return Graphs(graph, use), *states
+    graph, parameters, rest = nnx.split(model, nnx.Param, ...)  # type: ignore[misc]
+    return Graphs(graph, use), parameters, rest
 
 
 def initial_state(
