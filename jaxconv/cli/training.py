@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -71,20 +71,16 @@ def train(
         data = data or recorded_data(config)
     settings = Config.read(path, set)
     console.quiet = jax.process_index() > 0  # the first process tells it for all
-    if dry_run:
-        steps = replace(settings.training, steps=2, evaluate_every=2)
-        short = replace(settings, training=steps)
-        with tempfile.TemporaryDirectory() as folder:
-            train(short, folder, data=data, one_batch=overfit_one_batch, console=console)
-        return
-    train(
-        settings,
-        out or Path("runs") / path.stem,
-        data=data,
-        resume=resume,
-        one_batch=overfit_one_batch,
-        console=console,
-    )
+    with tempfile.TemporaryDirectory() as thrown_away:
+        train(
+            settings,
+            thrown_away if dry_run else out or Path("runs") / path.stem,
+            data=data,
+            resume=resume,
+            one_batch=overfit_one_batch,
+            dry_run=dry_run,
+            console=console,
+        )
 
 
 def config_file(named: Path) -> Path:

@@ -38,6 +38,7 @@ def train(
     data: Path | None = None,
     resume: bool = False,
     one_batch: bool = False,
+    dry_run: bool = False,
     console: Console | None = None,
 ) -> dict[str, Any] | None:
     """Trains a network and leaves everything about it in a folder.
@@ -49,6 +50,7 @@ def train(
       data: Folder of the data, for data sets of files.
       resume: Go on from the last checkpoint in `out`: bit for bit as if nothing had happened.
       one_batch: Learn the first batch by heart: whether the network can learn at all.
+      dry_run: Two steps and an evaluation: whether everything fits together.
       console: Where it is told; the terminal by default.
 
     Returns:
@@ -86,7 +88,8 @@ def train(
         score = SCORES[learned.task]
         with closing(History(out / "log.jsonl", begun, config.training.batch_size, score)) as history:
             stream = _stream(config, learned, one_batch)
-            if _learn(step, state, stream, judged, mesh, checkpoints, history, console):
+            steps = 2 if dry_run else config.training.steps
+            if _learn(step, state, stream, steps, judged, mesh, checkpoints, history, console):
                 return write_results(out, history, checkpoints, judged, parameters, console)
     return None
 
@@ -138,6 +141,7 @@ def _learn(
     step: Step,
     state: State,
     stream: Stream,
+    steps: int,
     judged: Dataset,
     mesh: Mesh,
     checkpoints: Checkpoints,
@@ -149,8 +153,8 @@ def _learn(
     take, begun = step.compiled(), int(state.step.addressable_data(0))
     saved = about(config, learned)
     with (
-        closing(prefetch(stream, begun, training.steps, part=part())) as batches,
-        TrainingProgress(console, training.steps, begun) as progress,
+        closing(prefetch(stream, begun, steps, part=part())) as batches,
+        TrainingProgress(console, steps, begun) as progress,
         Interruption() as interruption,
     ):
         for number, batch in batches:
@@ -161,7 +165,7 @@ def _learn(
             done = number + 1
             progress.update(history.step(done, record, batches.waited))
             asked = interruption.asked or (jax.process_count() > 1 and checkpoints.reached_preemption(done))
-            if done % training.evaluate_every == 0 or done == training.steps:
+            if done % training.evaluate_every == 0 or done == steps:
                 network = Trained.of(
                     config, learned.classes, learned.in_features, learned.task, step.graphs, state
                 )
@@ -171,7 +175,7 @@ def _learn(
                 history.start_clock(batches.waited)
             elif asked:
                 checkpoints.save(state, done, saved, None)
-            if asked and done < training.steps:
+            if asked and done < steps:
                 progress.say(f"asked to stop: saved at step {done}; go on with --resume")
                 return False
     return True
