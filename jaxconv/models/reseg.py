@@ -57,7 +57,7 @@ class ReSeg(nnx.Module):
     References:
       Visin et al., arXiv:1511.07053.
 
-    >>> model = ReSeg(3, 11, blocks=((4, 1), (6, 1)), units=5, filters=7, rngs=nnx.Rngs(0))
+    >>> model = ReSeg(3, 11, blocks=((4, 1),), layers=1, units=4, filters=4, rngs=nnx.Rngs(0))
     >>> jax.eval_shape(model, jax.ShapeDtypeStruct((2, 37, 50, 3), "float32")).shape
     (2, 37, 50, 11)
     """
