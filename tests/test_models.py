@@ -1,4 +1,4 @@
-"""Segmentation networks against their twins in PyTorch, at any size, counted, lowered and sharded."""
+"""Segmentation networks against their twins in PyTorch, at any size, counted and lowered."""
 
 import inspect
 import itertools
@@ -9,13 +9,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import nnx
-from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-import jaxconv
 from jaxconv import GeometryError
 from jaxconv.models import MODELS, VGG_BLOCKS, DeconvNet, FCN8s, FCN16s, FCN32s, UNet
 from jaxconv.models.upsampling import Upsampling
-from jaxconv.nn import AvgPool, MaxPool, Normalization, Unpool
 
 SMALL = {
     "deconvnet": {"blocks": ((4, 1), (6, 2)), "dense": 5},
@@ -76,6 +73,19 @@ def test_logits_have_the_inputs_size(name, shape):
 @pytest.mark.parametrize("shape", [(1, 1), (2, 7)], ids=str)
 def test_smallest_inputs(name, shape):
     assert shape_of_logits(sketch(MODELS[name], **SMALL[name]), (*shape, 3)) == (*shape, 5)
+
+
+@pytest.mark.parametrize("depth", [1, 2, 3])
+@pytest.mark.parametrize("levels", [1, 2, 4])
+def test_valid_unet_labels_any_size(depth, levels):
+    """Unpadded, too, every size up to it that `valid_size` names, and no smaller one."""
+    model = sketch(UNet, features=(2,) * levels, depth=depth, padding="valid")
+    assert shape_of_logits(model, (1, 23, 3)) == (1, 23, 5)
+    graph, state = nnx.split(model)
+    run = lambda state, x: nnx.merge(graph, state, copy=True).valid_logits(x)  # noqa: E731
+    size = model.valid_size(9)
+    logits = jax.eval_shape(run, state, jax.ShapeDtypeStruct((size, size, 3), jnp.float32))
+    assert 9 <= logits.shape[0] == size - model.margin < 9 + 2 ** (levels - 1)
 
 
 @pytest.mark.parametrize("name", SMALL)
@@ -293,54 +303,3 @@ def test_bad_options_say_what_is_wrong():
         sketch(UNet, norm="layer")
     with pytest.raises(GeometryError, match=r"at least 9x9.*\(8, 30\)"):
         shape_of_logits(sketch(DeconvNet, **SMALL["deconvnet"]), (8, 30, 3))
-
-
-@pytest.mark.parametrize("kind", ["batch", "group"])
-def test_normalization(rng, kind):
-    layer = Normalization(kind, 16, rngs=nnx.Rngs(0))
-    x = rng.normal(3, 2, size=(2, 3, 5, 4, 16))
-    y = layer(jnp.asarray(x.astype(np.float32)))
-    grouped = x.reshape(2, 3, 20, 8, 2)
-    axes = (2, 4) if kind == "group" else (0, 1, 2)
-    deviation = np.sqrt(
-        grouped.var(axes, keepdims=True) + 1e-5 * (kind == "batch") + 1e-6 * (kind == "group")
-    )
-    expected = (grouped - grouped.mean(axes, keepdims=True)) / deviation
-    np.testing.assert_allclose(y, expected.reshape(x.shape), atol=1e-5)
-    assert layer(jnp.asarray(x, jnp.bfloat16)).dtype == jnp.bfloat16
-    layer.eval()
-    assert layer(jnp.asarray(x, jnp.bfloat16)).dtype == jnp.bfloat16
-    assert all(leaf.dtype == jnp.float32 for leaf in jax.tree.leaves(nnx.state(layer)))
-
-
-def test_statistics_are_those_of_the_whole_sharded_batch(rng):
-    layer = Normalization("batch", 3, rngs=nnx.Rngs(0))
-    graph, state = nnx.split(layer)
-
-    @jax.jit
-    def run(state, x):
-        layer = nnx.merge(graph, state, copy=True)
-        return layer(x), nnx.state(layer)
-
-    x = (
-        rng.normal(size=(8, 4, 5, 3)).astype(np.float32)
-        * np.arange(1, 9, dtype=np.float32)[:, None, None, None]
-    )
-    mesh = Mesh(np.array(jax.devices()), "batch")
-    sharded = jax.device_put(x, NamedSharding(mesh, PartitionSpec("batch")))
-    for whole, parts in zip(
-        jax.tree.leaves(run(state, x)), jax.tree.leaves(run(state, sharded)), strict=True
-    ):
-        np.testing.assert_allclose(whole, parts, atol=1e-5)
-
-
-def test_pooling_layers_are_the_functions(rng):
-    x = jnp.asarray(rng.normal(size=(2, 7, 6, 3)))
-    options = {"strides": 2, "padding": 1, "ceil_mode": True}
-    y, switches = MaxPool((3, 2), return_switches=True, **options)(x)
-    expected, where = jaxconv.max_pool(x, (3, 2), return_switches=True, **options)
-    np.testing.assert_array_equal(y, expected)
-    np.testing.assert_array_equal(switches, where)
-    np.testing.assert_array_equal(Unpool()(y, switches, (7, 6)), jaxconv.unpool(y, where, (7, 6)))
-    averaged = AvgPool((3, 2), count_include_pad=False, **options)(x)
-    np.testing.assert_array_equal(averaged, jaxconv.avg_pool(x, (3, 2), count_include_pad=False, **options))

@@ -7,10 +7,21 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import nnx
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 import jaxconv
 from jaxconv.errors import GeometryError
-from jaxconv.nn import Conv, ConvTranspose, bilinear, conv_lecun_normal, conv_transpose_lecun_normal
+from jaxconv.nn import (
+    AvgPool,
+    Conv,
+    ConvTranspose,
+    MaxPool,
+    Normalization,
+    Unpool,
+    bilinear,
+    conv_lecun_normal,
+    conv_transpose_lecun_normal,
+)
 
 
 def pairs(output_shape, input_shape, kernel_shape, strides, low, dilation):
@@ -188,3 +199,54 @@ def test_functional_style_under_jit(rng):
     y = jnp.asarray(rng.normal(size=(4, 5, 2)).astype(np.float32))
     jitted = jax.jit(lambda parameters, y: nnx.merge(graph, parameters)(y, (12,)))
     np.testing.assert_allclose(jitted(parameters, y), layer(y, (12,)), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["batch", "group"])
+def test_normalization(rng, kind):
+    layer = Normalization(kind, 16, rngs=nnx.Rngs(0))
+    x = rng.normal(3, 2, size=(2, 3, 5, 4, 16))
+    y = layer(jnp.asarray(x.astype(np.float32)))
+    grouped = x.reshape(2, 3, 20, 8, 2)
+    axes = (2, 4) if kind == "group" else (0, 1, 2)
+    deviation = np.sqrt(
+        grouped.var(axes, keepdims=True) + 1e-5 * (kind == "batch") + 1e-6 * (kind == "group")
+    )
+    expected = (grouped - grouped.mean(axes, keepdims=True)) / deviation
+    np.testing.assert_allclose(y, expected.reshape(x.shape), atol=1e-5)
+    assert layer(jnp.asarray(x, jnp.bfloat16)).dtype == jnp.bfloat16
+    layer.eval()
+    assert layer(jnp.asarray(x, jnp.bfloat16)).dtype == jnp.bfloat16
+    assert all(leaf.dtype == jnp.float32 for leaf in jax.tree.leaves(nnx.state(layer)))
+
+
+def test_statistics_are_those_of_the_whole_sharded_batch(rng):
+    layer = Normalization("batch", 3, rngs=nnx.Rngs(0))
+    graph, state = nnx.split(layer)
+
+    @jax.jit
+    def run(state, x):
+        layer = nnx.merge(graph, state, copy=True)
+        return layer(x), nnx.state(layer)
+
+    x = (
+        rng.normal(size=(8, 4, 5, 3)).astype(np.float32)
+        * np.arange(1, 9, dtype=np.float32)[:, None, None, None]
+    )
+    mesh = Mesh(np.array(jax.devices()), "batch")
+    sharded = jax.device_put(x, NamedSharding(mesh, PartitionSpec("batch")))
+    for whole, parts in zip(
+        jax.tree.leaves(run(state, x)), jax.tree.leaves(run(state, sharded)), strict=True
+    ):
+        np.testing.assert_allclose(whole, parts, atol=1e-5)
+
+
+def test_pooling_layers_are_the_functions(rng):
+    x = jnp.asarray(rng.normal(size=(2, 7, 6, 3)))
+    options = {"strides": 2, "padding": 1, "ceil_mode": True}
+    y, switches = MaxPool((3, 2), return_switches=True, **options)(x)
+    expected, where = jaxconv.max_pool(x, (3, 2), return_switches=True, **options)
+    np.testing.assert_array_equal(y, expected)
+    np.testing.assert_array_equal(switches, where)
+    np.testing.assert_array_equal(Unpool()(y, switches, (7, 6)), jaxconv.unpool(y, where, (7, 6)))
+    averaged = AvgPool((3, 2), count_include_pad=False, **options)(x)
+    np.testing.assert_array_equal(averaged, jaxconv.avg_pool(x, (3, 2), count_include_pad=False, **options))

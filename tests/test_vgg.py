@@ -13,7 +13,7 @@ import pytest
 from flax import nnx
 
 from jaxconv import GeometryError
-from jaxconv.models import VGG, VGG_BLOCKS, VGGFeatures
+from jaxconv.models import VGG, VGG_BLOCKS, DeconvNet, FCN16s, VGGFeatures
 from jaxconv.models.weights import read_arrays
 
 torch = pytest.importorskip("torch")
@@ -42,9 +42,17 @@ def peer(blocks=BLOCKS, dense=DENSE, window=WINDOW, classes=CLASSES):
     return torch.nn.Sequential(OrderedDict(parts, classifier=torch.nn.Sequential(*classifier))).eval()
 
 
-def ours(**options):
-    model = VGG(3, CLASSES, blocks=BLOCKS, dense=DENSE, window=WINDOW, rngs=nnx.Rngs(0), **options)
-    model.eval()
+def blank(model, *arguments, **options):
+    """A network of zeros, which is made much faster than a random one."""
+    sketch = nnx.eval_shape(lambda: model(*arguments, **options, rngs=nnx.Rngs(0)))
+    graph, state = nnx.split(sketch)
+    return nnx.merge(graph, jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), state))
+
+
+def ours(weights=None, blocks=BLOCKS, window=WINDOW):
+    model = blank(VGG, 3, CLASSES, blocks=blocks, dense=DENSE, window=window, dropout=0.0)
+    if weights is not None:
+        model.load(weights)
     return model
 
 
@@ -84,9 +92,44 @@ def test_a_file_gives_the_peers_numbers(tmp_path, rng, name):
     np.testing.assert_allclose(run(model, x), expected, atol=2e-6)
 
 
+@pytest.mark.parametrize("depth", VGG_BLOCKS)
+def test_every_depth_of_the_table_is_loaded(tmp_path, rng, depth):
+    """At reduced widths: where poolings lie decides the names."""
+    blocks = tuple(
+        (width, count) for width, (_, count) in zip((2, 3, 4, 5, 6), VGG_BLOCKS[depth], strict=True)
+    )
+    net = peer(blocks, window=1)
+    model = ours(save(tmp_path / "a.npz", net.state_dict()), blocks, window=1)
+    x = rng.normal(size=(1, 32, 32, 3)).astype(np.float32)
+    with torch.no_grad():
+        expected = net(torch.from_numpy(x.transpose(0, 3, 1, 2))).numpy()
+    np.testing.assert_allclose(run(model, x), expected, atol=2e-6)
+    other = next(name for name in VGG_BLOCKS if name != depth)
+    wrong = tuple((width, count) for (width, _), (_, count) in zip(blocks, VGG_BLOCKS[other], strict=True))
+    with pytest.raises(GeometryError, match=r"misses features|unexpectedly, features"):
+        blank(VGGFeatures, 3, wrong).load(str(tmp_path / "a.npz"))
+
+
+def test_segmentation_networks_start_from_a_file(tmp_path):
+    """FCN takes fc6 and fc7 as well, or on request not; fc8 never."""
+    net = peer()
+    path = save(tmp_path / "a.pth", net.state_dict())
+    model = FCN16s(3, 2, blocks=BLOCKS, dense=DENSE, window=WINDOW, weights=path, rngs=nnx.Rngs(0))
+    fc6 = net.classifier[0].weight.detach().numpy().reshape(DENSE, 4, WINDOW, WINDOW)
+    np.testing.assert_array_equal(model.dense[0].kernel[...], fc6.transpose(2, 3, 1, 0))
+    first = net.features[0].weight.detach().numpy().transpose(2, 3, 1, 0)
+    other, third = blank(FCN16s, 3, 2, blocks=BLOCKS, dense=7), blank(DeconvNet, 3, 2, blocks=BLOCKS)
+    other.load(path, dense=False)
+    third.load(path)
+    for conv in (model.features.convs[0][0], other.features.convs[0][0], third.encoder[0].convs[0]):
+        np.testing.assert_array_equal(conv.kernel[...], first)
+    with pytest.raises(GeometryError, match=r"classifier\.0\.bias \(6,\) for \(7,\)"):
+        other.load(path)
+
+
 def test_features_take_the_beginning_of_a_deeper_file(tmp_path, rng):
     net = peer()
-    features = VGGFeatures(3, BLOCKS[:1], rngs=nnx.Rngs(0))
+    features = blank(VGGFeatures, 3, BLOCKS[:1])
     features.load(save(tmp_path / "a.npz", net.state_dict()))
     x = rng.normal(size=(9, 8, 3)).astype(np.float32)
     with torch.no_grad():
@@ -97,15 +140,15 @@ def test_features_take_the_beginning_of_a_deeper_file(tmp_path, rng):
 
 def test_maps_are_those_before_pooling(rng):
     """Of odd sizes too, where nothing of the border is lost."""
-    features = VGGFeatures(2, ((3, 1), (4, 2), (5, 1)), rngs=nnx.Rngs(0))
+    features = VGGFeatures(2, ((3, 1), (4, 1), (5, 1)), rngs=nnx.Rngs(0))
     maps = run(features, rng.normal(size=(9, 6, 2)).astype(np.float32))
     assert [y.shape for y in maps] == [(9, 6, 3), (5, 3, 4), (3, 2, 5)]
     np.testing.assert_allclose(maps[1], run(features.blocks[1], features.pool(maps[0])), atol=1e-6)
     assert features.pool(maps[0])[4, 0, 1] == maps[0][8, :2, 1].max()
 
 
-def test_scores_of_a_large_image_are_the_mean_over_its_windows(rng):
-    model = ours()
+def test_scores_of_a_large_image_are_the_mean_over_its_windows(rng, tmp_path):
+    model = ours(save(tmp_path / "a.npz", peer().state_dict()))
     x = jnp.asarray(rng.normal(size=(16, 12, 3)).astype(np.float32))
     y = model.features.pool(model.features(x)[-1])
     expected = sum(_head(model, y[row : row + WINDOW]) for row in range(2)) / 2
@@ -119,7 +162,7 @@ def _head(model, y):
 
 
 def test_training_and_use_share_one_state():
-    model = VGG(3, 2, blocks=BLOCKS, dense=4, window=1, norm="batch", rngs=nnx.Rngs(0))
+    model = nnx.eval_shape(lambda: VGG(3, 2, blocks=BLOCKS, dense=4, norm="batch", rngs=nnx.Rngs(0)))
     training = nnx.state(model)
     model.eval()
     assert jax.tree.structure(training) == jax.tree.structure(nnx.state(model))

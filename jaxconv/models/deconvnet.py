@@ -30,7 +30,7 @@ class DeconvNet(nnx.Module):
       dense: Features of fc6 and fc7.
       window: Taps an axis of fc6 and of the transposed convolution that undoes it.
       norm: What follows every convolution but the scores; see `jaxconv.nn.Normalization`. Without any,
-        so deep a network hardly starts to learn, says the paper.
+        the paper finds, training ends in a poor local optimum.
       weights: A file of VGG weights for the encoder's convolutions to start from; see `load_vgg`.
       rngs: Source of the parameters' randomness.
 

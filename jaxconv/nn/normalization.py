@@ -11,7 +11,7 @@ from flax import nnx
 from jaxconv.errors import GeometryError
 
 Norm = Literal["none", "batch", "group"]
-GROUPS = 8  # or as many as divide the features evenly
+GROUPS = 8
 
 
 class Normalization(nnx.Module):
@@ -22,8 +22,8 @@ class Normalization(nnx.Module):
 
     Args:
       kind: ``"batch"``: every feature over the batch and all positions, and over the past batches
-        once `eval` was called; ``"group"``: every map over its positions and an eighth of its
-        features (or the next larger part that divides them); ``"none"``: the map stays as it is.
+        once `eval` was called; ``"group"``: every map over its positions and a group of its
+        features, of which there are eight, or as many below as divide them; ``"none"``: not at all.
       features: Of the map.
       rngs: Source of the parameters' randomness.
 
