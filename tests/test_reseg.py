@@ -37,7 +37,7 @@ def test_the_published_reseg_has_its_parameters(n_classes, head):
     "options",
     [
         {"blocks": ((3, 1), (4, 2))},
-        {"front_end": "vgg", "blocks": ((2, 1), (3, 1), (4, 1)), "variant": "released", "frozen": True},
+        {"front_end": "vgg", "blocks": ((2, 1), (3, 1), (4, 1)), "variant": "released"},
         {"front_end": "none", "patch": (3, 2), "cell": "lstm"},
         {"front_end": "none", "layers": 1, "cell": "tanh", "first": "horizontal"},
         {"blocks": ((3, 1), (4, 1)), "patch": (2, 3)},
@@ -64,15 +64,6 @@ def test_sweeps_see_the_whole_image_and_convolutions_do_not(rng):
     assert alone.any()
     assert not alone[:, :18].any()
     assert not alone[5:].any()
-
-
-def test_a_frozen_front_end_gets_no_gradient(rng):
-    model = ReSeg(1, 2, blocks=((3, 1),), units=2, filters=2, frozen=True, rngs=nnx.Rngs(0))
-    graph, state = nnx.split(model)
-    x = jnp.asarray(rng.normal(size=(6, 5, 1)), jnp.float32)
-    gradient = jax.jit(jax.grad(lambda state: (nnx.merge(graph, state)(x) ** 2).sum()))(state)
-    assert not any(leaf.any() for leaf in jax.tree.leaves(gradient["front_end"]))
-    assert all(leaf.any() for leaf in jax.tree.leaves(gradient["scores"]))
 
 
 def test_the_front_end_takes_a_file_of_weights(tmp_path, rng):

@@ -7,7 +7,6 @@ from typing import Literal
 
 import jax
 from flax import nnx
-from jax import lax
 
 from jaxconv.errors import GeometryError
 from jaxconv.models.vgg import VGG_BLOCKS, Blocks, VGGFeatures
@@ -37,7 +36,6 @@ class ReSeg(nnx.Module):
         block is not pooled, ends at conv3_3 by default, with stride 4. Every block of ``"conv"`` halves
         the map; by default there are two.
       weights: A file of VGG weights to start the front end from; see `load_vgg`.
-      frozen: Whether no gradient reaches the front end.
       layers: ReNet layers; 0 leaves them out.
       units: Features of each direction of every sweep.
       patch: Rows and columns of the first ReNet layer's patches; the others have single cells.
@@ -49,7 +47,7 @@ class ReSeg(nnx.Module):
 
     Attributes:
       PUBLISHED: The options of the published code; its network has 12 scores, void among them, and
-        2,405,400 parameters.
+        2,405,400 parameters. Its front end has the weights of VGG-16 and stays as it is.
 
     Raises:
       GeometryError: Options that contradict each other, no such one, or a file that does not fit.
@@ -64,7 +62,6 @@ class ReSeg(nnx.Module):
 
     PUBLISHED = {  # noqa: RUF012
         "front_end": "vgg",
-        "frozen": True,
         "layers": 2,
         "units": 100,
         "variant": "released",
@@ -79,7 +76,6 @@ class ReSeg(nnx.Module):
         front_end: FrontEnd = "conv",
         blocks: Blocks | None = None,
         weights: str | None = None,
-        frozen: bool = False,
         layers: int = 2,
         units: int = 32,
         patch: tuple[int, int] = (1, 1),
@@ -92,7 +88,6 @@ class ReSeg(nnx.Module):
         check_option("front_end", front_end, tuple(FRONT_BLOCKS))
         blocks = FRONT_BLOCKS[front_end] if blocks is None else blocks
         _check_options(front_end, blocks, weights, layers, patch)
-        self.frozen = frozen
         self.front_end = _front_end(front_end, in_features, blocks, rngs)
         if weights is not None:
             self.front_end.load(weights)
@@ -123,8 +118,6 @@ class ReSeg(nnx.Module):
         """
         rows, columns = x.shape[-3:-1]
         x = self.front_end(x)[-1]
-        if self.frozen:
-            x = lax.stop_gradient(x)
         for layer in self.layers:
             x = layer(x)
         for upsampling in self.upsamplings:

@@ -14,6 +14,7 @@ from flax import nnx
 
 from jaxconv.segmentation import Batch
 from jaxconv.training.config import Config, build_model
+from jaxconv.training.optimizers import frozen_labels
 from jaxconv.training.preprocessing import preprocess
 
 
@@ -85,6 +86,17 @@ def lowered(tree, precision: str):
     )
 
 
+def held(parameters, frozen: tuple[str, ...]):
+    """The same parameters; no gradient reaches the frozen ones, nor is it computed."""
+    if not frozen:
+        return parameters
+    return jax.tree.map(
+        lambda leaf, kind: jax.lax.stop_gradient(leaf) if kind == "frozen" else leaf,
+        parameters,
+        frozen_labels(parameters, frozen),
+    )
+
+
 @dataclass(frozen=True)
 class Step:
     """One step of a training, compiled once; called as ``step(state, batch)``.
@@ -129,6 +141,7 @@ class Step:
         return State(state.step + 1, parameters, rest, optimizer, average), record
 
     def _loss(self, parameters, rest, batch: Batch):
+        parameters = held(parameters, self.config.training.frozen)
         precision = self.config.training.precision
         x = preprocess(jnp.asarray(batch.images), self.config.training.preprocessing)
         model = nnx.merge(self.graphs.training, lowered(parameters, precision), rest, copy=True)
