@@ -3,20 +3,18 @@
 import json
 import subprocess
 import sys
+from functools import partial
 
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from flax import nnx
 from PIL import Image
 
 import jaxconv
 from jaxconv import demo
-from jaxconv.demo import photograph, training
+from jaxconv.demo import photograph, segmentation
 from jaxconv.errors import GeometryError
 from jaxconv.figures import draw_matrix, matrix_figure
-from jaxconv.models import FCN8s
-from jaxconv.segmentation import digit_mosaics
 
 
 def is_picture(path):
@@ -29,22 +27,20 @@ def test_a_short_run_leaves_everything(tmp_path, monkeypatch):
     few = lambda **options: jaxconv.claims.verify(["relationship-14"], seed=options["seed"])  # noqa: E731
     monkeypatch.setattr(demo, "verify", few)
     monkeypatch.setattr(demo, "show_photograph", lambda out: photograph.show_photograph(out, shrink=8))
-    small = {"canvas": (24, 28), "features": (4, 4, 4), "judged": 10}
-    monkeypatch.setattr(
-        demo,
-        "train_and_show",
-        lambda out, steps, seed: training.train_and_show(out, steps, seed=seed, **small),
-    )
+    small = ["data.canvas=[24, 28]", "data.held_out_examples=5", "model.blocks=[[4, 1], [4, 1], [4, 1]]"]
+    small += ["schedule.warmup_steps=1", "training.evaluate_every=3", "model.dense=4"]
+    monkeypatch.setattr(demo, "train_and_test", partial(segmentation.train_and_test, changes=small))
     metrics = demo.run(tmp_path / "new" / "demo", steps=3)
     out = tmp_path / "new" / "demo"
-    for name in ("matrix", "photograph", "predictions", "training"):
+    for name in ("matrix", "photograph", "predictions", "curves"):
         assert is_picture(out / f"{name}.png"), name
     assert json.loads((out / "metrics.json").read_text()) == metrics
     page = (out / "summary.md").read_text(encoding="utf-8")
     assert f"**{metrics['fcn']['mean_iou']:.3f}**" in page
-    for name in ("matrix.png", "photograph.png", "predictions.png", "training.png"):
+    for name in ("matrix.png", "photograph.png", "predictions.png", "curves.png"):
         assert f"]({name})" in page
     assert metrics["claims"]["held"] == 1
+    assert metrics["fcn"]["samples"] == {"train": 1347, "val": 225, "test": 225}
     assert 0 <= metrics["fcn"]["mean_iou"] < 1
 
 
@@ -97,30 +93,6 @@ def test_filters_show_a_missing_flip():
     for row, column in np.ndindex(2, 2):
         assert blur[row::2, column::2].sum() == pytest.approx(0.25, abs=1e-6)
     assert edges.sum() == pytest.approx(0, abs=1e-6)
-
-
-def test_training_lowers_the_loss_and_repeats_itself():
-    train, held_out = digit_mosaics((24, 24), count=2)
-
-    def fit():
-        graph, parameters = nnx.split(FCN8s(1, 11, blocks=((4, 1),) * 3, dense=0, rngs=nnx.Rngs(0)))
-        return training.fit(graph, parameters, train, held_out, steps=20)[1:]
-
-    losses, scores = fit()
-    assert len(losses) == 20
-    assert np.mean(losses[-5:]) < 0.8 * losses[0]
-    assert [step for step, _ in scores] == list(range(0, 20, 2))
-    assert fit() == (losses, scores)
-
-
-def test_training_refuses_nothing_and_stops_at_nan(monkeypatch):
-    train, held_out = digit_mosaics((24, 24), count=2)
-    graph, parameters = nnx.split(FCN8s(1, 11, blocks=((4, 1),) * 3, dense=0, rngs=nnx.Rngs(0)))
-    with pytest.raises(GeometryError, match="steps=0"):
-        training.fit(graph, parameters, train, held_out, steps=0)
-    monkeypatch.setattr(training, "LEARNING_RATE", float("nan"))
-    with pytest.raises(FloatingPointError, match="at step"):
-        training.fit(graph, parameters, train, held_out, steps=5)
 
 
 MATRICES = [

@@ -85,20 +85,12 @@ def train(
 
 def config_file(named: Path) -> Path:
     """The file that was meant: itself, that of a run, or one that comes with the library."""
-    from jaxconv.training.options import nearest
+    from jaxconv.training.shipped import shipped_config
 
     if named.is_dir():
         return named / "config.toml"
     if named.exists():
         return named
-    shipped = {path.stem: path for path in sorted(shipped_configs().glob("*.toml"))}
-    if named.stem in shipped and named.parent in (Path("."), Path("configs")):
-        return shipped[named.stem]
-    raise FileNotFoundError(f"there is no configuration {named}; {nearest(named.stem, shipped)}")
-
-
-def shipped_configs() -> Path:
-    """The folder of configurations: inside the installed package, or beside it in a checkout."""
-    package = Path(__file__).parents[1]
-    inside = package / "configs"
-    return inside if inside.is_dir() else package.parent / "configs"
+    if named.parent in (Path("."), Path("configs")) and named.suffix in ("", ".toml"):
+        return shipped_config(named.stem)
+    raise FileNotFoundError(f"there is no configuration {named}.")

@@ -14,22 +14,21 @@ import numpy as np
 from rich.console import Console
 
 import jaxconv
-from jaxconv.arguments import at_least_one
 from jaxconv.claims import verify
 from jaxconv.demo.photograph import show_photograph
+from jaxconv.demo.segmentation import train_and_test
 from jaxconv.demo.summary import summary
-from jaxconv.demo.training import train_and_show
 
 __all__ = ["run"]
 
 
-def run(out: Path | str = Path("runs/demo"), steps: int = 1200, seed: int = 0) -> dict:
+def run(out: Path | str = Path("runs/demo"), steps: int | None = None, seed: int = 0) -> dict:
     """Verifies the claims, filters a photograph, trains a small FCN, and writes it all down.
 
     Args:
-      out: Folder for ``matrix.png``, ``photograph.png``, ``predictions.png``, ``training.png``,
-        ``metrics.json`` and ``summary.md``; made if it is missing.
-      steps: Of the training.
+      out: Folder for ``matrix.png``, ``photograph.png``, ``predictions.png``, ``curves.png``,
+        ``metrics.json``, ``summary.md`` and ``training/``, the run; made if it is missing.
+      steps: Of the training; those of its configuration by default.
       seed: Of everything random.
 
     Returns:
@@ -40,7 +39,6 @@ def run(out: Path | str = Path("runs/demo"), steps: int = 1200, seed: int = 0) -
       RuntimeError: A claim does not hold on this machine; nothing is built on top.
       FloatingPointError: The training diverged.
     """
-    steps = at_least_one("steps", steps)
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
     console = Console()
@@ -55,8 +53,8 @@ def run(out: Path | str = Path("runs/demo"), steps: int = 1200, seed: int = 0) -
             f"{one['filter']}: C has {one['entries']:,} entries; in units of the rounding bound, conv is "
             f"{one['gap_of_conv']:.2f} from it and conv_transpose {one['gap_of_conv_transpose']:.2f}"
         )
-    console.rule("3. an FCN on mosaics of handwritten digits")
-    fcn = train_and_show(out, steps, seed=seed)
+    console.rule("3. an FCN-8s on mosaics of handwritten digits")
+    fcn = train_and_test(out, console, seed=seed, steps=steps)
     metrics = {
         "claims": claims,
         "photograph": photograph,
@@ -73,8 +71,8 @@ def run(out: Path | str = Path("runs/demo"), steps: int = 1200, seed: int = 0) -
     (out / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n")
     (out / "summary.md").write_text(summary(metrics), encoding="utf-8")
     console.print(
-        f"held-out mean IoU over the eleven classes: [bold]{fcn['mean_iou']:.3f}[/bold] "
-        f"({fcn['held_out_mosaics']} mosaics of {fcn['held_out_samples']} digits never trained on)"
+        f"mean IoU over the eleven classes on the test split: [bold]{fcn['mean_iou']:.3f}[/bold] "
+        f"({fcn['mosaics']} mosaics of {fcn['samples']['test']} digits never trained on)"
     )
     console.print(f"written to {out}, in {metrics['seconds']:.0f} s; start with {out / 'summary.md'}")
     return metrics

@@ -11,7 +11,7 @@ Written in {seconds:.0f} seconds on {device} (jaxconv {jaxconv}, jax {jax}, seed
 |---|---|
 | claims that hold on this machine | {held} of {tried}; worst gap {worst:.2g} of the rounding bound |
 | C x against conv, C-transposed y against conv_transpose, on a photograph | {gap:.2f} of the rounding bound |
-| mean IoU of the FCN over eleven classes, on held-out digits | **{mean_iou:.3f}** |
+| mean IoU of the FCN-8s over eleven classes, on held-out digits | **{mean_iou:.3f}** |
 | pixels labelled right | {accuracy:.1f}% |
 
 ## A convolution is a matrix
@@ -34,22 +34,24 @@ largest difference is {gap:.2f} of `n eps |C||x|`, the most that adding n produc
 
 ## Learning to label pixels
 
-![Held-out mosaics, truth and prediction](predictions.png)
+![Test mosaics, truth and prediction](predictions.png)
 
-Mosaics of {canvas} pixels are made of scikit-learn's 1797 handwritten digits: {training_samples} of them
-to learn from, the other {held_out_samples}, by the same writers, only to be judged on. A pixel with ink has
-the class of its digit, every other pixel is background. The network (levels of {features} features,
-{parameters:,} parameters) goes down by strided convolutions and up by transposed ones of stride 2, and adds
-the scores of each level.
-{steps} steps of {batch} mosaics took {training_seconds:.0f} seconds.
+Mosaics of {canvas} pixels are made of scikit-learn's 1797 handwritten digits: {train} of them to learn from,
+{val} to choose the best checkpoint by, and {test}, by the same writers, only to be judged on. A pixel with
+ink has the class of its digit, every other pixel is background. The network (FCN-8s with few features,
+{parameters:,} parameters) scores the maps of its last three depths and goes up by transposed convolutions of
+stride 2, adding the scores of each. {steps} steps of {batch} mosaics took {training_seconds:.0f} seconds.
 
 | {class_names} | mean |
 |{rule}
 | {class_iou} | **{mean_iou:.3f}** |
 
-Intersection over union of every class, counted over all pixels of {held_out_mosaics} held-out mosaics.
+Intersection over union of every class, counted over all pixels of {mosaics} mosaics of the test split.
 
-![The training](training.png)
+![The training](curves.png)
+
+The run is in [training](training): its configuration, log and checkpoints. `jaxconv evaluate`, `predict` and
+`export` take that folder.
 
 ## How to go on
 
@@ -57,8 +59,9 @@ Intersection over union of every class, counted over all pixels of {held_out_mos
 - `jaxconv arithmetic --input 6 --kernel 3 --strides 2 --padding 1` gives sizes, and what to pass to lax,
   flax and torch for the same layer.
 - `jaxconv matrix --input 8 8 --kernel 3 3 --strides 2 --padding 1 --out C.png` draws a matrix of yours.
-- In Python: `jaxconv.conv_matrix`, `jaxconv.conv`, `jaxconv.conv_transpose`; layers in `jaxconv.nn`, this
-  network in `jaxconv.models.FCN`. All numbers of this page are in [metrics.json](metrics.json).
+- `jaxconv train digits_unet` trains another network; `--set training.steps=100` changes its configuration.
+- In Python: `jaxconv.conv_matrix`, `jaxconv.conv`, `jaxconv.conv_transpose`; layers in `jaxconv.nn`, networks
+  in `jaxconv.models`. All numbers of this page are in [metrics.json](metrics.json).
 """
 
 
@@ -78,16 +81,18 @@ def summary(metrics: dict) -> str:
         | metrics["versions"]
         | metrics
         | fcn
+        | fcn["samples"]
         | {
+            "seconds": metrics["seconds"],
+            "training_seconds": fcn["seconds"],
             "gap": max(max(one["gap_of_conv"], one["gap_of_conv_transpose"]) for one in photograph),
             "rows": rows,
             "columns": columns,
             "entries": photograph[0]["entries"],
             "accuracy": 100 * fcn["global_accuracy"],
             "canvas": "x".join(map(str, fcn["canvas"])),
-            "features": ", ".join(map(str, fcn["features"])),
-            "class_names": " | ".join(fcn["iou"]),
-            "class_iou": " | ".join(f"{score:.3f}" for score in fcn["iou"].values()),
-            "rule": "---|" * (len(fcn["iou"]) + 1),
+            "class_names": " | ".join(fcn["per_class_iou"]),
+            "class_iou": " | ".join(f"{score or 0:.3f}" for score in fcn["per_class_iou"].values()),
+            "rule": "---|" * (len(fcn["per_class_iou"]) + 1),
         }
     )
