@@ -36,7 +36,7 @@ class Processes:
 
 
 def train(
-    config: Annotated[Path, tyro.conf.Positional],
+    config: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="CONFIG")],
     /,
     data: Path | None = None,
     out: Path | None = None,

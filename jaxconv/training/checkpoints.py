@@ -35,8 +35,8 @@ class Checkpoints:
             ),
             best_fn=_score,
             best_mode="max",
+            create=not read_only,
             cleanup_tmp_directories=not read_only,
-            read_only=read_only,
             enable_async_checkpointing=False,
         )
         self._manager = ocp.CheckpointManager(self.folder, options=options)
