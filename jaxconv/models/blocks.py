@@ -20,6 +20,7 @@ class ConvBlock(nnx.Module):
       out_features: Of every convolution.
       count: Convolutions.
       padding: 1 keeps the size, 0 loses two cells an axis and convolution.
+      strides: Of the first convolution.
       norm: See `jaxconv.nn.Normalization`.
       rngs: Source of the parameters' randomness.
 
@@ -38,14 +39,15 @@ class ConvBlock(nnx.Module):
         count: int,
         *,
         padding: Padding = 1,
+        strides: int = 1,
         norm: Norm = "none",
         rngs: nnx.Rngs,
     ):
         widths = [in_features] + [out_features] * (count - 1)
         init = nnx.initializers.he_normal()
         self.convs = nnx.List(
-            Conv(width, out_features, (3, 3), padding=padding, kernel_init=init, rngs=rngs)
-            for width in widths
+            Conv(width, out_features, (3, 3), strides=stride, padding=padding, kernel_init=init, rngs=rngs)
+            for width, stride in zip(widths, (strides, *(1,) * (count - 1)), strict=True)
         )
         self.norms = nnx.List(Normalization(norm, out_features, rngs=rngs) for _ in widths)
 

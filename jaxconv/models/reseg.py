@@ -9,8 +9,9 @@ import jax
 from flax import nnx
 
 from jaxconv.errors import GeometryError
+from jaxconv.models.blocks import ConvBlock
 from jaxconv.models.vgg import VGG_BLOCKS, Blocks, VGGFeatures
-from jaxconv.nn import Conv, ConvTranspose, ReNet
+from jaxconv.nn import Conv, ConvTranspose, Norm, Normalization, ReNet
 from jaxconv.nn.cells import CellName
 from jaxconv.nn.recurrent import Variant
 from jaxconv.nn.renet import Direction
@@ -43,6 +44,8 @@ class ReSeg(nnx.Module):
       variant: Likewise.
       first: Likewise.
       filters: Features of the transposed convolutions.
+      norm: After every convolution of the front end and every transposed one; see
+        `jaxconv.nn.Normalization`. The published network has none.
       rngs: Source of the parameters' randomness.
 
     Attributes:
@@ -83,12 +86,13 @@ class ReSeg(nnx.Module):
         variant: Variant = "paper",
         first: Direction | None = None,
         filters: int = 32,
+        norm: Norm = "none",
         rngs: nnx.Rngs,
     ):
         check_option("front_end", front_end, tuple(FRONT_BLOCKS))
         blocks = FRONT_BLOCKS[front_end] if blocks is None else blocks
         _check_options(front_end, blocks, weights, layers, patch)
-        self.front_end = _front_end(front_end, in_features, blocks, rngs)
+        self.front_end = _front_end(front_end, in_features, blocks, norm, rngs)
         if weights is not None:
             self.front_end.load(weights)
         width = blocks[-1][0] if blocks else in_features
@@ -102,8 +106,10 @@ class ReSeg(nnx.Module):
         halvings = len(blocks) - (1 if front_end == "vgg" else 0)
         steps = [step for step in ((2, 2),) * halvings + (tuple(patch),) if step != (1, 1)]
         self.upsamplings: nnx.List = nnx.List()
+        self.norms: nnx.List = nnx.List()
         for step in reversed(steps):
             self.upsamplings.append(ConvTranspose(width, filters, step, strides=step, rngs=rngs))
+            self.norms.append(Normalization(norm, filters, rngs=rngs))
             width = filters
         self.scores = Conv(width, n_classes, (1, 1), rngs=rngs)
 
@@ -120,8 +126,8 @@ class ReSeg(nnx.Module):
         x = self.front_end(x)[-1]
         for layer in self.layers:
             x = layer(x)
-        for upsampling in self.upsamplings:
-            x = jax.nn.relu(upsampling(x))
+        for upsampling, norm in zip(self.upsamplings, self.norms, strict=True):
+            x = jax.nn.relu(norm(upsampling(x)))
         return self.scores(x[..., :rows, :columns, :])
 
 
@@ -131,6 +137,7 @@ class StridedConvs(nnx.Module):
     Args:
       in_features: Of the input.
       blocks: ``(features, convolutions)`` of every block; without any, the input is returned.
+      norm: After every convolution; see `jaxconv.nn.Normalization`.
       rngs: Source of the parameters' randomness.
 
     >>> front_end = StridedConvs(3, ((4, 1), (6, 2)), rngs=nnx.Rngs(0))
@@ -138,31 +145,22 @@ class StridedConvs(nnx.Module):
     (10, 13, 6)
     """
 
-    def __init__(self, in_features: int, blocks: Blocks, *, rngs: nnx.Rngs):
-        he = nnx.initializers.he_normal()
+    def __init__(self, in_features: int, blocks: Blocks, *, norm: Norm = "none", rngs: nnx.Rngs):
         self.blocks: nnx.List = nnx.List()
         for features, count in blocks:
-            widths = [in_features] + [features] * (count - 1)
-            self.blocks.append(
-                nnx.List(
-                    Conv(width, features, (3, 3), strides=stride, padding=1, kernel_init=he, rngs=rngs)
-                    for width, stride in zip(widths, (2, *(1,) * (count - 1)), strict=True)
-                )
-            )
+            self.blocks.append(ConvBlock(in_features, features, count, strides=2, norm=norm, rngs=rngs))
             in_features = features
 
     def __call__(self, x: jax.Array) -> tuple[jax.Array, ...]:
         """The input and the map of every block, finest first."""
         maps = [x]
         for block in self.blocks:
-            for conv in block:
-                x = jax.nn.relu(conv(x))
-            maps.append(x)
+            maps.append(block(maps[-1]))
         return tuple(maps)
 
 
-def _front_end(name: str, in_features: int, blocks: Blocks, rngs: nnx.Rngs):
-    return (VGGFeatures if name == "vgg" else StridedConvs)(in_features, blocks, rngs=rngs)
+def _front_end(name: str, in_features: int, blocks: Blocks, norm: Norm, rngs: nnx.Rngs):
+    return (VGGFeatures if name == "vgg" else StridedConvs)(in_features, blocks, norm=norm, rngs=rngs)
 
 
 def _check_options(front_end: str, blocks: Blocks, weights: str | None, layers: int, patch: Sequence[int]):
