@@ -1,0 +1,166 @@
+"""Optimisers and schedules against their formulas in NumPy, and what a configuration adds to them."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxconv.training import Config, ConfigError
+from jaxconv.training.optimizers import build_optimizer, decayed, frozen_labels
+
+EPS = float(np.finfo(np.float32).eps)
+
+
+def built(**tables):
+    return build_optimizer(Config.of({"model": {"name": "unet"}, "data": {"name": "shapes"}, **tables}))
+
+
+def constant(rate, **training):
+    return {"schedule": {"name": "constant", "learning_rate": rate}, "training": training}
+
+
+def walk(optimizer, parameters, gradients):
+    """The parameters after a step for each gradient, as NumPy's arrays."""
+    state = optimizer.init(parameters)
+    with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
+        for gradient in gradients:
+            updates, state = optimizer.update(gradient, state, parameters)
+            parameters = jax.tree.map(jnp.add, parameters, updates)
+    return jax.tree.map(np.asarray, parameters)
+
+
+def rates(schedule, steps):
+    """The learning rate of each step."""
+    with jax.numpy_dtype_promotion("standard"):
+        return np.array([float(schedule(step)) for step in steps])
+
+
+def random_tree(rng, scale=1.0):
+    """A kernel and a bias in each of two layers."""
+    return {
+        name: {
+            "kernel": jnp.float32(scale * rng.normal(size=(2, 3))),
+            "bias": jnp.float32(scale * rng.normal(size=3)),
+        }
+        for name in ("front", "scores")
+    }
+
+
+def test_adadelta_is_the_papers(rng):
+    """Algorithm 1 of arXiv:1212.5701 with ReSeg's constants, in float64."""
+    rho, eps, steps = 0.95, 1e-6, 30
+    gradients = np.float32(rng.normal(size=(steps, 5)) * 10.0 ** rng.integers(-3, 2, size=(steps, 1)))
+    optimizer, _ = built(optimizer={"name": "adadelta"}, **constant(1.0))
+    found = walk(optimizer, jnp.zeros(5, jnp.float32), jnp.asarray(gradients))
+    x, squares, updates, travelled = np.zeros(5), np.zeros(5), np.zeros(5), np.zeros(5)
+    for g in gradients.astype(np.float64):
+        squares = rho * squares + (1 - rho) * g**2
+        update = -np.sqrt(updates + eps) / np.sqrt(squares + eps) * g
+        updates = rho * updates + (1 - rho) * update**2
+        x += update
+        travelled += abs(update)
+    # each step rounds a dozen times, relative to the updates, whose sizes depend on those before
+    assert (abs(found - x) <= 12 * steps * EPS * travelled).all()
+
+
+def test_sgd_with_momentum(rng):
+    gradients = np.float32(rng.normal(size=(10, 4)))
+    optimizer, _ = built(optimizer={"name": "sgd", "momentum": 0.8}, **constant(0.5))
+    found = walk(optimizer, jnp.zeros(4, jnp.float32), jnp.asarray(gradients))
+    x, velocity, size = np.zeros(4), np.zeros(4), np.zeros(4)
+    for g in gradients.astype(np.float64):
+        velocity = 0.8 * velocity + g
+        x -= 0.5 * velocity
+        size += abs(velocity)
+    assert (abs(found - x) <= 4 * 10 * EPS * size).all()
+
+
+@pytest.mark.parametrize("name", ["adamw", "sgd", "adadelta", "rmsprop"])
+def test_only_kernels_decay(name, rng):
+    """Without a gradient a kernel moves towards zero, and a bias stays as it is."""
+    start = random_tree(rng)
+    assert decayed(start)["front"] == {"kernel": True, "bias": False}
+    optimizer, _ = built(optimizer={"name": name, "weight_decay": 0.1}, **constant(0.1))
+    end = walk(optimizer, start, [jax.tree.map(jnp.zeros_like, start)])
+    for layer in start:
+        before = np.asarray(start[layer]["kernel"])
+        assert ((end[layer]["kernel"] - before) * before < 0).all()
+        np.testing.assert_array_equal(end[layer]["bias"], start[layer]["bias"])
+
+
+def test_adamw_decays_by_the_rate(rng):
+    """Decoupled: rate times decay of a kernel, whatever the gradients were."""
+    start = random_tree(rng)
+    optimizer, _ = built(optimizer={"name": "adamw", "weight_decay": 0.1}, **constant(0.1))
+    end = walk(optimizer, start, [jax.tree.map(jnp.zeros_like, start)])
+    kernel = np.asarray(start["front"]["kernel"])
+    expected = kernel.astype(np.float64) * (1 - 0.1 * 0.1)
+    assert (abs(end["front"]["kernel"] - expected) <= 4 * EPS * abs(kernel)).all()
+
+
+def test_warm_up_then_cosine():
+    _, schedule = built(
+        schedule={"learning_rate": 2.0, "warmup_steps": 10, "final": 0.1}, training={"steps": 110}
+    )
+    n = np.arange(111)
+    rise = np.interp(n, [0, 10], [0.2, 2.0])
+    fall = 2.0 * (0.1 + 0.9 * (1 + np.cos(np.pi * (n - 10) / 100)) / 2)
+    found = rates(schedule, n)
+    np.testing.assert_allclose(found, np.where(n < 10, rise, fall), rtol=0, atol=8 * EPS * 2.0)
+    assert abs(found[-1] - 0.2) <= 8 * EPS
+
+
+def test_polynomial_and_constant():
+    n, warm = np.arange(21), {"learning_rate": 0.5, "warmup_steps": 4}
+    _, falls = built(schedule={"name": "polynomial", "power": 2.0, **warm}, training={"steps": 20})
+    _, stays = built(schedule={"name": "constant", **warm}, training={"steps": 20})
+    rise = np.interp(n, [0, 4], [0.125, 0.5])
+    for schedule, after in ((falls, 0.5 * (1 - (n - 4) / 16) ** 2), (stays, 0.5)):
+        np.testing.assert_allclose(rates(schedule, n), np.where(n < 4, rise, after), rtol=0, atol=4 * EPS)
+
+
+@pytest.mark.parametrize("schedule", [{"warmup_steps": 10}, {"warmup_steps": -1}, {"learning_rate": 0.0}])
+def test_schedules_that_cannot_be(schedule):
+    with pytest.raises(ConfigError, match=r"\[schedule\] needs a positive learning rate .* the 10 steps"):
+        built(schedule=schedule, training={"steps": 10})
+
+
+def test_clipping(rng):
+    """A gradient beyond the norm is scaled to it, over all parameters; a smaller one is left alone."""
+    optimizer, _ = built(optimizer={"name": "sgd", "momentum": 0.0}, **constant(1.0, clip_norm=0.5))
+    start = random_tree(rng)
+    for gradient, scaled in ((random_tree(rng), True), (random_tree(rng, 1e-3), False)):
+        end = walk(optimizer, start, [gradient])
+        norm = np.sqrt(sum(float((np.float64(g) ** 2).sum()) for g in jax.tree.leaves(gradient)))
+        assert (norm > 0.5) == scaled
+        for g, a, b in zip(*map(jax.tree.leaves, (gradient, start, end)), strict=True):
+            a, g = np.float64(a), np.float64(g)
+            expected = a - g * (0.5 / norm if scaled else 1.0)
+            # the norm is a root of a sum of 18 squares
+            assert (abs(b - expected) <= 20 * EPS * (abs(a) + abs(g))).all()
+
+
+def test_frozen_parameters_stay(rng):
+    """Nothing moves them, decay included, and clipping does not count their gradients."""
+    start, gradient = random_tree(rng), random_tree(rng, 1e-3)
+    gradient["front"] = jax.tree.map(lambda g: 1e6 * g, gradient["front"])
+    optimizer, _ = built(
+        optimizer={"name": "sgd", "momentum": 0.0, "weight_decay": 0.0},
+        **constant(1.0, clip_norm=1.0, frozen=["front"]),
+    )
+    end = walk(optimizer, start, [gradient, gradient])
+    jax.tree.map(np.testing.assert_array_equal, end["front"], start["front"])
+    moved = np.asarray(start["scores"]["kernel"]) - 2 * np.asarray(gradient["scores"]["kernel"])
+    assert (abs(end["scores"]["kernel"] - moved) <= 4 * EPS * (abs(moved) + 1)).all()
+
+
+def test_frozen_paths():
+    """By whole parts of a path, and only where there is something."""
+    parameters = {"front": {"0": {"kernel": 1.0}, "01": {"kernel": 2.0}}, "scores": {"bias": 3.0}}
+    labels = frozen_labels(parameters, ("front.0", "scores"))
+    assert labels == {
+        "front": {"0": {"kernel": "frozen"}, "01": {"kernel": "learned"}},
+        "scores": {"bias": "frozen"},
+    }
+    with pytest.raises(ConfigError, match=r"names 'fron', where no parameter begins; there are front, score"):
+        frozen_labels(parameters, ("scores", "fron"))
