@@ -28,7 +28,7 @@ def test_a_short_run_leaves_everything(tmp_path, monkeypatch):
     monkeypatch.setattr(demo, "verify", few)
     monkeypatch.setattr(demo, "show_photograph", lambda out: photograph.show_photograph(out, shrink=8))
     small = ["data.canvas=[24, 28]", "data.held_out_examples=5", "model.blocks=[[4, 1], [4, 1], [4, 1]]"]
-    small += ["schedule.warmup_steps=1", "training.evaluate_every=3", "model.dense=4"]
+    small += ["training.evaluate_every=3", "model.dense=4"]
     monkeypatch.setattr(demo, "train_and_test", partial(segmentation.train_and_test, changes=small))
     metrics = demo.run(tmp_path / "new" / "demo", steps=3)
     out = tmp_path / "new" / "demo"

@@ -55,10 +55,11 @@ def test_ema_is_a_running_mean():
     take, state, batch, _ = begun(configured(ema=0.75))
     expected = [leaf.astype(np.float64) for leaf in leaves(state.parameters)]
     size = [abs(leaf) for leaf in expected]
-    for _ in range(4):
+    for step in range(40):
         state, _ = take(state, batch)
+        decay = min(0.75, (1 + step) / (10 + step))
         for n, leaf in enumerate(leaves(state.parameters)):
-            expected[n] = 0.75 * expected[n] + 0.25 * leaf
+            expected[n] = decay * expected[n] + (1 - decay) * leaf
             size[n] = np.maximum(size[n], abs(leaf))
     for found, mean, most in zip(leaves(state.average), expected, size, strict=True):
         assert found.dtype == np.float32

@@ -109,9 +109,11 @@ def predict(
     """
     from rich.progress import Progress
 
+    from jaxconv.arguments import at_least_one
     from jaxconv.training import load
     from jaxconv.training.prediction import label_files, named_images
 
+    at_least_one("max_pixels", max_pixels)
     trained, names = load(run, checkpoint), named_images(inputs, out)
     with Progress(console=console, transient=True) as bar:
         problems = []
@@ -136,7 +138,7 @@ def class_weights(
     """How often each class occurs, and weights that make up for it (median frequency balancing).
 
     Args:
-      config: A configuration, whose data are counted.
+      config: A configuration or the folder of a run, whose data are counted.
       data: Folder of the data, for data sets of files.
       dataset: Without a configuration: which data set it is.
       split: Which examples.
@@ -149,7 +151,9 @@ def class_weights(
 
     if config is not None:
         from jaxconv.cli.training import config_file
+        from jaxconv.training.runs import recorded_data
 
+        data = data or (recorded_data(config) if config.is_dir() else None)
         examples = open_data(Config.read(config_file(config)), split, data)
     elif dataset in DATASETS:
         examples = DATASETS[dataset](split, data)
@@ -171,17 +175,17 @@ def class_weights(
 def export(
     run: Run,
     /,
-    out: Path,
+    out: Path | None = None,
     size: tuple[int, int] | None = None,
     output: Literal["labels", "probabilities"] = "labels",
-    platforms: tuple[str, ...] = ("cpu", "cuda", "tpu"),
+    platforms: tuple[Literal["cpu", "cuda", "rocm", "tpu"], ...] = ("cpu", "cuda", "tpu"),
     checkpoint: Checkpoint = "best",
 ) -> None:
     """A run's network as one file (StableHLO) that jax alone runs, and a JSON file that describes it.
 
     Args:
       run: Folder that `jaxconv train` wrote.
-      out: The file.
+      out: The file; network.stablehlo in the folder of the run by default.
       size: Rows and columns of the images; by default those that the network was trained on.
       output: The likeliest class, or the probability of each.
       platforms: What it shall run on.
@@ -191,19 +195,9 @@ def export(
     from jaxconv.training.export import write_export
 
     trained = load(run, checkpoint)
-    file, beside = write_export(
-        trained, out, size or _training_size(run, trained), output=output, platforms=platforms
-    )
+    out = out or run / "network.stablehlo"
+    file, beside = write_export(trained, out, size or trained.size, output=output, platforms=platforms)
     _line(f"{file}, {file.stat().st_size:,} bytes, described in {beside}")
-
-
-def _training_size(run: Path, trained) -> tuple[int, int]:
-    """The window that training cut out, or the size of an example."""
-    from jaxconv.training import open_data
-    from jaxconv.training.runs import recorded_data
-
-    crop = trained.config.augmentation.crop
-    return crop or open_data(trained.config, "train", recorded_data(run))[0].image.shape[:2]
 
 
 def _number(value: float | None) -> str:

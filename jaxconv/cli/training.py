@@ -29,9 +29,12 @@ class Processes:
         """Before jax is used: waits until all processes are there."""
         import jax
 
+        given = (self.coordinator, self.processes, self.process)
         if self.distributed:
+            if None in given and given != (None, None, None):
+                raise TypeError("--coordinator, --processes and --process go together: give all or none.")
             jax.distributed.initialize(self.coordinator, self.processes, self.process)
-        elif any(one is not None for one in (self.coordinator, self.processes, self.process)):
+        elif given != (None, None, None):
             raise TypeError("--coordinator, --processes and --process belong to --distributed.")
 
 
@@ -52,7 +55,7 @@ def train(
       config: A TOML file, such as configs/digits_unet.toml; or the name of one that comes with the
         library, such as digits_unet; or with --resume the folder of a run.
       data: Folder of the data, for data sets of files.
-      out: Folder of the run; runs/NAME by default.
+      out: Folder of the run; runs/NAME by default, runs/NAME-one-batch with --overfit-one-batch.
       set: A change, such as --set training.steps=100; may be given several times.
       resume: Go on from the last checkpoint in the folder of the run.
       dry_run: Two steps and one evaluation into a folder that is thrown away.
@@ -65,16 +68,19 @@ def train(
     from jaxconv.training import Config, train
     from jaxconv.training.runs import recorded_data
 
+    if dry_run and processes.distributed:
+        raise TypeError("--dry-run is for one process: its folder is its own and thrown away.")
     path = config_file(config)
     if config.is_dir():
         out = out or config
         data = data or recorded_data(config)
     settings = Config.read(path, set)
     console.quiet = jax.process_index() > 0  # the first process tells it for all
+    name = f"{path.stem}-one-batch" if overfit_one_batch else path.stem
     with tempfile.TemporaryDirectory() as thrown_away:
         train(
             settings,
-            thrown_away if dry_run else out or Path("runs") / path.stem,
+            thrown_away if dry_run else out or Path("runs") / name,
             data=data,
             resume=resume,
             one_batch=overfit_one_batch,

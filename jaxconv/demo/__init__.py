@@ -16,7 +16,7 @@ from rich.console import Console
 import jaxconv
 from jaxconv.claims import verify
 from jaxconv.demo.photograph import show_photograph
-from jaxconv.demo.segmentation import train_and_test
+from jaxconv.demo.segmentation import demo_config, train_and_test
 from jaxconv.demo.summary import summary
 
 __all__ = ["run"]
@@ -39,6 +39,7 @@ def run(out: Path | str = Path("runs/demo"), steps: int | None = None, seed: int
       RuntimeError: A claim does not hold on this machine; nothing is built on top.
       FloatingPointError: The training diverged.
     """
+    demo_config(seed, steps)  # refused before the work, not after it
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
     console = Console()

@@ -34,8 +34,7 @@ def train_and_test(
     Raises:
       FloatingPointError: The loss is no longer finite; the message names the step.
     """
-    changes = [f"seed={seed}", *([] if steps is None else [f"training.steps={steps}"]), *changes]
-    config = Config.read(shipped_config(CONFIG), changes)
+    config = demo_config(seed, steps, changes)
     run = out / "training"
     shutil.rmtree(run, ignore_errors=True)  # of the demo before
     learned = train(config, run, console=console)
@@ -59,6 +58,12 @@ def train_and_test(
         "seconds": learned["seconds"],
         "data_wait": learned["data_wait"],
     }
+
+
+def demo_config(seed: int, steps: int | None, changes: Sequence[str] = ()) -> Config:
+    """The demo's configuration. Fewer steps have a shorter warm-up."""
+    shorter = [] if steps is None else [f"training.steps={steps}", f"schedule.warmup_steps={steps // 20}"]
+    return Config.read(shipped_config(CONFIG), [f"seed={seed}", *shorter, *changes])
 
 
 def draw(path: Path, network: Trained, test, scores: dict) -> None:

@@ -6,6 +6,7 @@ import jax
 from flax import nnx
 
 from jaxconv.arguments import Padding
+from jaxconv.errors import GeometryError
 from jaxconv.nn import Conv, Norm, Normalization
 
 
@@ -59,5 +60,11 @@ class ConvBlock(nnx.Module):
 
 
 def make_dropout(rate: float, rngs: nnx.Rngs) -> nnx.Dropout:
-    """Dropout that has a random state only where it drops."""
+    """Dropout that has a random state only where it drops.
+
+    Raises:
+      GeometryError: The rate is no probability below 1.
+    """
+    if not 0 <= rate < 1:
+        raise GeometryError(f"`dropout` is the part that is dropped, at least 0 and below 1; got {rate}.")
     return nnx.Dropout(rate, rngs=rngs if rate else None)

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 from flax import nnx
 
 from jaxconv.errors import GeometryError
+from jaxconv.models.blocks import make_dropout
 from jaxconv.nn import Conv, ReNet
 from jaxconv.nn.cells import CellName
 from jaxconv.nn.recurrent import Variant
@@ -79,7 +80,7 @@ class ReNetClassifier(nnx.Module):
             for width, patch in zip(widths, patches, strict=True)
         )
         self.window = tuple(window)
-        self.dropout = nnx.Dropout(dropout, rngs=rngs)
+        self.dropout = make_dropout(dropout, rngs)
         widths = [2 * units, *dense]
         he = nnx.initializers.he_normal()
         self.dense = nnx.List(

@@ -64,11 +64,6 @@ class VGGFeatures(nnx.Module):
             for width, (features, count) in zip(widths, blocks, strict=False)
         )
 
-    @property
-    def convs(self) -> nnx.List:
-        """The convolutions, block by block."""
-        return nnx.List(block.convs for block in self.blocks)
-
     def pool(self, x: jax.Array) -> jax.Array:
         """Halves a map."""
         return max_pool(x, (2, 2), ceil_mode=self.ceil_mode)

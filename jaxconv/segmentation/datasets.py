@@ -123,11 +123,12 @@ def no_folder(name: str, folder: Path | None) -> None:
         raise GeometryError(f"the data set {name!r} reads no files; leave the folder out, got {folder}.")
 
 
-def check(dataset: Dataset, *, workers: int = 2) -> None:
+def check(dataset: Dataset, *, one_size: bool = False, workers: int = 2) -> None:
     """Loads every example once, and reports everything that is wrong at once.
 
     Args:
       dataset: Any.
+      one_size: Whether all examples must have the size of the first, as batches without a crop need.
       workers: Threads.
 
     Raises:
@@ -135,8 +136,10 @@ def check(dataset: Dataset, *, workers: int = 2) -> None:
     """
     if not len(dataset):
         raise GeometryError("the data set has no examples.")
+    shape = None if not one_size or _problem(dataset, 0, None) else dataset[0].image.shape
     with ThreadPoolExecutor(workers) as pool:
-        problems = [found for found in pool.map(lambda i: _problem(dataset, i), range(len(dataset))) if found]
+        found = pool.map(lambda index: _problem(dataset, index, shape), range(len(dataset)))
+        problems = [problem for problem in found if problem]
     if problems:
         raise GeometryError(f"{len(problems)} of {len(dataset)} examples cannot be used:\n{_lines(problems)}")
 
@@ -145,7 +148,7 @@ def _lines(problems: Iterable[str]) -> str:
     return "\n".join(f"  {problem}" for problem in problems)
 
 
-def _problem(dataset: Dataset, index: int) -> str | None:
+def _problem(dataset: Dataset, index: int, shape: tuple[int, ...] | None) -> str | None:
     try:
         example = dataset[index]
     except (GeometryError, TypeError) as error:
@@ -158,6 +161,8 @@ def _problem(dataset: Dataset, index: int) -> str | None:
         )
     elif not (image.min() >= 0 and image.max() <= 1):  # false for NaN too
         wrong = f"the image lies in 0 to 1, not {image.min()} to {image.max()}"
+    elif shape is not None and image.shape != shape:
+        wrong = f"the image is {image.shape}, the first one {shape}; set `augmentation.crop`"
     elif label.shape != expected or label.dtype != np.int32:
         wrong = f"the label is {expected} int32, not {label.shape} {label.dtype}"
     elif not ((0 <= label) & ((label < n) | (label == VOID))).all():

@@ -203,6 +203,6 @@ def stacked(examples: Sequence[Example]) -> Batch:
         if other.image.shape != first.image.shape:
             raise GeometryError(
                 f"the images of a batch have one size: {first.name} is {first.image.shape}, {other.name} "
-                f"{other.image.shape} (rows, columns, features); crop them with Augmentation(crop=...)."
+                f"{other.image.shape} (rows, columns, features); set `augmentation.crop`."
             )
     return Batch(np.stack([one.image for one in examples]), np.stack([one.label for one in examples]))

@@ -86,8 +86,10 @@ class Checkpoints:
         try:
             return self._manager.restore(step, args=ocp.args.Composite(**parts))
         except (ValueError, KeyError, OSError) as error:
+            reason = str(error).splitlines()[0][:200]
             raise ConfigError(
-                f"the checkpoint of step {step} in {self.folder} cannot be read: {error}"
+                f"the checkpoint of step {step} in {self.folder} cannot be read ({reason}); restore it, or "
+                "take the other one: --checkpoint last, or best."
             ) from error
 
     def reached_preemption(self, step: int) -> bool:

@@ -145,7 +145,7 @@ class Config:
         known = {one.name for one in fields(cls)}
         for name in tables:
             if name not in known:
-                raise ConfigError(f"there is no table or key `{name}`; {nearest(name, sorted(known))}")
+                raise ConfigError(f"there is no table or key `{name}`; {_home(name, sorted(known))}")
         for name in known - {"seed"}:
             if not isinstance(tables.get(name, {}), Mapping):
                 raise ConfigError(f"`{name}` is a table, [{name}]; got {tables[name]!r}.")
@@ -158,11 +158,8 @@ class Config:
 
     def tables(self) -> dict[str, Any]:
         """Nested dicts of everything, defaults included: `Config.of` takes them back."""
-        chosen = {
-            name: {"name": choice.name, **choice.options}
-            for name in CHOICES
-            if (choice := getattr(self, name))
-        }
+        choices = {name: getattr(self, name) for name in CHOICES}
+        chosen = {name: {"name": choice.name, **choice.options} for name, choice in choices.items()}
         rest = {"augmentation": asdict(self.augmentation), "training": asdict(self.training)}
         return _plain({"seed": self.seed, **chosen, **rest})
 
@@ -183,12 +180,20 @@ class Config:
 DEFAULTS = {"loss": "cross_entropy", "optimizer": "adamw", "schedule": "cosine"}
 
 
+def _home(name: str, known: Sequence[str]) -> str:
+    """What may have been meant by a key outside of every table."""
+    for table, kind in (("training", Training), ("augmentation", Augmentation)):
+        if name in {one.name for one in fields(kind)}:
+            return f"did you mean `{table}.{name}`?"
+    return nearest(name, known)
+
+
 def _choice(table: str, registry: Mapping[str, Callable], tables: Mapping[str, Any]) -> Choice:
     given = dict(tables.get(table, {}))
     name = given.pop("name", DEFAULTS.get(table))
     if name is None:
         raise ConfigError(f"[{table}] needs a `name`: one of {', '.join(registry)}.")
-    if name not in registry:
+    if not isinstance(name, str) or name not in registry:
         raise ConfigError(f"`{table}.name` is {name!r}; {nearest(str(name), registry)}")
     options = checked_options(given, options_of(registry[name]), table)
     return Choice(name, tuple(options.items()))
@@ -201,20 +206,39 @@ def _dataclass(kind: type, tables: Mapping[str, Any], table: str):
 
 
 def _changed(tables: Mapping[str, Any], changes: Sequence[str]) -> dict[str, Any]:
-    """The tables with every ``table.key=value`` put in."""
+    """The tables with every ``table.key=value`` put in; names first, whatever their order."""
     result = {name: dict(value) if isinstance(value, dict) else value for name, value in tables.items()}
-    for change in changes:
-        key, equals, text = change.partition("=")
-        *path, last = key.strip().split(".")
-        if not equals or not last or len(path) > 1:
-            raise ConfigError(f"a change reads table.key=value, such as training.steps=100; got {change!r}.")
-        table = result.setdefault(path[0], {}) if path else result
+    parsed = [_parsed(change) for change in changes]
+    for path, key, value in sorted(parsed, key=lambda change: change[1] != "name"):
+        if not path:
+            result[key] = value
+            continue
+        table = result.setdefault(path, {})
         if not isinstance(table, dict):
-            raise ConfigError(f"`{path[0]}` is not a table, so {change!r} changes nothing.")
-        if path and last == "name" and table.get("name") != _value(text):
-            table.clear()  # the options were another's
-        table[last] = _value(text)
+            raise ConfigError(f"`{path}` is not a table, so `{path}.{key}` cannot be set.")
+        if key == "name" and path in CHOICES:
+            _rename(table, path, value)
+        else:
+            table[key] = value
     return result
+
+
+def _parsed(change: str) -> tuple[str, str, Any]:
+    """``table.key=value`` as the table, the key and the value; no table for the seed."""
+    name, equals, text = change.partition("=")
+    path, _, key = name.strip().rpartition(".")
+    if not equals or not key or "." in path or path == "seed":
+        raise ConfigError(f"a change reads table.key=value, such as training.steps=100; got {change!r}.")
+    return path, key, _value(text)
+
+
+def _rename(table: dict[str, Any], path: str, name: Any) -> None:
+    """Another model, optimiser ...: of the options those stay that it has too."""
+    if name != table.get("name", DEFAULTS.get(path)) and name in CHOICES[path]:
+        known = options_of(CHOICES[path][name])
+        for option in table.keys() - known.keys():
+            del table[option]
+    table["name"] = name
 
 
 def _value(text: str) -> Any:

@@ -63,8 +63,3 @@ def _global(leaf, sharding: NamedSharding) -> jax.Array:
 def put_batch(batch: Batch, mesh: Mesh) -> Batch:
     """This process's part of a batch, as arrays of the whole batch over all devices."""
     return Batch(*(jax.make_array_from_process_local_data(split(mesh), part) for part in batch))
-
-
-def local(tree):
-    """Replicated arrays of all processes as arrays that this process alone can compute with."""
-    return jax.tree.map(lambda leaf: leaf.addressable_data(0) if isinstance(leaf, jax.Array) else leaf, tree)

@@ -56,13 +56,15 @@ class History:
           waited: Seconds spent waiting for data so far.
 
         Raises:
-          FloatingPointError: The loss is not finite.
+          FloatingPointError: The loss, the gradient or the new parameters are not finite.
         """
         numbers = {name: float(value.addressable_data(0)) for name, value in record.items()}
-        if not math.isfinite(numbers["loss"]):
+        wrong = [name for name, value in numbers.items() if not math.isfinite(value)]
+        if wrong:
+            name = "loss" if "loss" in wrong else wrong[0]
             raise FloatingPointError(
-                f"the loss became {numbers['loss']} at step {step}, after {self._losses[-3:]}; lower "
-                "`schedule.learning_rate`, lengthen `schedule.warmup_steps` or set `training.clip_norm`."
+                f"the {name.replace('_', ' ')} became {numbers[name]} at step {step}, after losses of "
+                f"{self._losses[-3:]}; lower `schedule.learning_rate`, lengthen `schedule.warmup_steps` or set `training.clip_norm`."
             )
         self._losses.append(numbers["loss"])
         took = time.perf_counter() - self._tick

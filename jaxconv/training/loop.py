@@ -66,19 +66,21 @@ def train(
     learned, judged = (open_data(config, split, data) for split in ("train", "val"))
     if data is not None:
         for dataset in (learned, judged):
-            check(dataset)
+            check(dataset, one_size=config.augmentation.crop is None and dataset is learned)
     mesh = batch_mesh(config.training.batch_size)
     optimizer, schedule = build_optimizer(config)
     loss = build_loss(config, learned)
     out.mkdir(parents=True, exist_ok=True)
     with Checkpoints(out) as checkpoints:
-        begun = _begun(config, out, checkpoints, resume)
+        saying = about(config, learned, one_batch=one_batch)
+        begun = _begun(out, checkpoints, saying, resume)
         graphs, state = _state(config, optimizer, learned, mesh, checkpoints, begun)
         step = Step(config, graphs, optimizer, schedule, loss, replicated(mesh))
         parameters = sum(leaf.size for leaf in jax.tree.leaves(state.parameters))
         if jax.process_index() == 0:
             write_whole(out / "config.toml", config.toml())
             write_json(out / "environment.json", environment(data, parameters))
+        _warn(config, console)
         console.print(
             f"{config.model.name}: {parameters:,} parameters; {len(learned):,} examples to learn from, "
             f"{len(judged):,} to be judged on; {jax.device_count()} x {jax.devices()[0].device_kind}"
@@ -89,23 +91,41 @@ def train(
         with closing(History(out / "log.jsonl", begun, config.training.batch_size, score)) as history:
             stream = _stream(config, learned, one_batch)
             steps = 2 if dry_run else config.training.steps
-            if _learn(step, state, stream, steps, judged, mesh, checkpoints, history, console):
+            if _learn(step, state, stream, steps, judged, saying, mesh, checkpoints, history, console):
                 return write_results(out, history, checkpoints, judged, parameters, console)
     return None
 
 
-def _begun(config: Config, out: Path, checkpoints: Checkpoints, resume: bool) -> int:
-    """How many steps the folder's run has taken; its configuration must be this one."""
+def _begun(out: Path, checkpoints: Checkpoints, saying: dict[str, Any], resume: bool) -> int:
+    """How many steps the folder's run has taken; what its checkpoint says must be what this one will."""
     step = checkpoints.step()
     if not resume:
         if step is not None:
             raise ConfigError(f"{out} holds a run already; go on with it by --resume, or name another --out.")
         return 0
-    if (out / "config.toml").exists():
-        differences = config.differences(Config.read(out / "config.toml"))
-        if differences:
-            raise ConfigError(f"{out} was begun with another configuration: {'; '.join(differences)}.")
-    return step or 0
+    if step is None:
+        if not (out / "config.toml").exists():
+            raise ConfigError(f"{out} holds no run to resume; leave --resume out to begin one.")
+        return 0  # it ended before its first checkpoint
+    saved = checkpoints.about(step)
+    differences = Config.of(saying["config"]).differences(Config.of(saved["config"]))
+    for key in saying.keys() - {"config"}:
+        if saying[key] != saved.get(key):
+            differences.append(f"`{key}` is {saying[key]!r}, was {saved.get(key)!r}")
+    if differences:
+        raise ConfigError(f"{out} was begun with something else: {'; '.join(differences)}.")
+    return step
+
+
+def _warn(config: Config, console: Console) -> None:
+    """Frozen parameters that nobody has trained are rarely meant."""
+    if config.training.frozen and config.model.options.get("weights", "") is None:
+        console.print(
+            f"{', '.join(config.training.frozen)} stays as drawn at random: `training.frozen` without "
+            "`model.weights`",
+            style="yellow",
+            highlight=False,
+        )
 
 
 def _state(
@@ -143,15 +163,14 @@ def _learn(
     stream: Stream,
     steps: int,
     judged: Dataset,
+    saying: dict[str, Any],
     mesh: Mesh,
     checkpoints: Checkpoints,
     history: History,
     console: Console,
 ) -> bool:
     """Takes the steps that are left; False when it was asked to stop before their end."""
-    config, training, learned = step.config, step.config.training, stream.dataset
-    take, begun = step.compiled(), int(state.step.addressable_data(0))
-    saved = about(config, learned)
+    training, take, begun = step.config.training, step.compiled(), int(state.step.addressable_data(0))
     with (
         closing(prefetch(stream, begun, steps, part=part())) as batches,
         TrainingProgress(console, steps, begun) as progress,
@@ -164,18 +183,17 @@ def _learn(
             state, record = take(state, put_batch(batch, mesh))
             done = number + 1
             progress.update(history.step(done, record, batches.waited))
-            asked = interruption.asked or (jax.process_count() > 1 and checkpoints.reached_preemption(done))
-            if done % training.evaluate_every == 0 or done == steps:
-                network = Trained.of(
-                    config, learned.classes, learned.in_features, learned.task, step.graphs, state
-                )
+            due = done % training.evaluate_every == 0 or done == steps
+            if due:
+                network = Trained.of(step.config, saying, step.graphs, state)
                 score = history.evaluation(done, evaluate(network, judged, batch_size=training.batch_size))
-                checkpoints.save(state, done, saved, score)
+                checkpoints.save(state, done, saying, score)
                 progress.say(f"step {done}: {said(history.score, score)} on the validation split")
                 history.start_clock(batches.waited)
-            elif asked:
-                checkpoints.save(state, done, saved, None)
+            asked = interruption.asked or (jax.process_count() > 1 and checkpoints.reached_preemption(done))
             if asked and done < steps:
+                if not due:
+                    checkpoints.save(state, done, saying, None)
                 progress.say(f"asked to stop: saved at step {done}; go on with --resume")
                 return False
     return True

@@ -65,9 +65,9 @@ def class_weights(kind: ClassWeights, train: Dataset) -> np.ndarray | None:
     if kind == "median_frequency":
         return np.asarray(median_frequency_weights(class_frequencies(train)), np.float32)
     names = train.classes.names
-    if len(kind) != len(names) or min(kind) < 0:
+    if len(kind) != len(names) or not (np.isfinite(kind).all() and min(kind) >= 0 and max(kind) > 0):
         raise ConfigError(
-            f"`loss.class_weights` needs one number that is not negative for each of the {len(names)} "
-            f"classes ({', '.join(names)}); got {list(kind)}."
+            "`loss.class_weights` needs one number that is not negative, and not all 0, for each of the "
+            f"{len(names)} classes ({', '.join(names)}); got {list(kind)}."
         )
     return np.asarray(kind, np.float32)

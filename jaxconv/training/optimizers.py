@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import jax
@@ -82,11 +83,12 @@ def build_optimizer(config) -> tuple[optax.GradientTransformation, optax.Schedul
       ConfigError: The warm-up is longer than the training, or a rate is not positive.
     """
     options, steps = config.schedule.options, config.training.steps
-    if not options["learning_rate"] > 0 or not 0 <= options["warmup_steps"] < steps:
+    if not 0 < options["learning_rate"] < math.inf or not 0 <= options["warmup_steps"] < steps:
         raise ConfigError(
             f"[schedule] needs a positive learning rate and a warm-up shorter than the {steps} steps; "
             f"got learning_rate={options['learning_rate']} and warmup_steps={options['warmup_steps']}."
         )
+    _check_optimizer(config.optimizer.options)
     schedule = SCHEDULES[config.schedule.name](steps, **options)
     optimizer = OPTIMIZERS[config.optimizer.name](schedule, **config.optimizer.options)
     if config.training.clip_norm is not None:
@@ -97,25 +99,36 @@ def build_optimizer(config) -> tuple[optax.GradientTransformation, optax.Schedul
     return optimizer, schedule
 
 
+def _check_optimizer(options: dict) -> None:
+    for name, value in options.items():
+        if name in ("b1", "b2", "rho", "decay", "momentum") and not 0 <= value < 1:
+            raise ConfigError(f"`optimizer.{name}` is at least 0 and below 1, got {value}.")
+        if name in ("eps", "weight_decay") and not 0 <= value < math.inf:
+            raise ConfigError(f"`optimizer.{name}` is a number that is not negative, got {value}.")
+
+
 def frozen_labels(parameters, frozen: tuple[str, ...]):
     """``"frozen"`` or ``"learned"`` for every parameter, by the first parts of its path.
 
     Raises:
       ConfigError: A path meets no parameter.
     """
-    paths = [path_of(path) for path, _ in jax.tree.leaves_with_path(parameters)]
+    paths = [path for path, _ in jax.tree.leaves_with_path(parameters)]
     for start in frozen:
-        if not any(_within(path, start) for path in paths):
+        if not any(is_frozen(path, (start,)) for path in paths):
+            tops = dict.fromkeys(path_of(path).split(".")[0] for path in paths)
             raise ConfigError(
-                f"`training.frozen` names {start!r}, where no parameter begins; there are "
-                f"{', '.join(dict.fromkeys(path.split('.')[0] for path in paths))}."
+                f"`training.frozen` names {start!r}, where no parameter begins; there are {', '.join(tops)}."
             )
-    kinds = ["frozen" if any(_within(path, start) for start in frozen) else "learned" for path in paths]
-    return jax.tree.unflatten(jax.tree.structure(parameters), kinds)
+    return jax.tree.map_with_path(
+        lambda path, _: "frozen" if is_frozen(path, frozen) else "learned", parameters
+    )
 
 
-def _within(path: str, start: str) -> bool:
-    return path == start or path.startswith(start + ".")
+def is_frozen(path, frozen: tuple[str, ...]) -> bool:
+    """Whether one of the names is the path's beginning."""
+    dotted = path_of(path)
+    return any(dotted == start or dotted.startswith(start + ".") for start in frozen)
 
 
 def path_of(path) -> str:

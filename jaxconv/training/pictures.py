@@ -35,7 +35,8 @@ def draw_run(
     places = np.linspace(0, len(dataset) - 1, min(count, len(dataset))).round().astype(int)
     examples = [dataset[int(place)] for place in places]
     found = [line for line in lines if line["step"] == trained.step and line.get("per_class_iou")]
-    score = "" if not found else f": mean IoU {found[-1]['mean_iou']:.3f} over the split"
+    score = found[-1]["mean_iou"] if found else None
+    title = f"{out.name}, step {trained.step}"
     overlays = draw_predictions(
         out / "overlays.png",
         [example.image for example in examples],
@@ -44,6 +45,6 @@ def draw_run(
         trained.classes.names,
         trained.classes.colors,
         class_iou=found[-1]["per_class_iou"] if found else None,
-        title=f"{out.name}, step {trained.step}{score}",
+        title=title if score is None else f"{title}: mean IoU {score:.3f} over the split",
     )
     return [draw_curves(out / "curves.png", lines, title=out.name), overlays]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -75,8 +76,9 @@ def named_images(inputs: Sequence[Path], out: Path) -> dict[str, Path]:
         places = ", ".join(map(str, inputs)) or "an empty list"
         raise GeometryError(f"no image in {places}: none ends in {', '.join(IMAGE_SUFFIXES)}.")
     stems = [relative.with_suffix("") for relative in found]
+    times = Counter(stems)
     return {
-        str(stem if stems.count(stem) == 1 else relative): path
+        str(stem if times[stem] == 1 else relative): path
         for stem, (relative, path) in zip(stems, found.items(), strict=True)
     }
 

@@ -26,6 +26,7 @@ class TrainingProgress:
         )
         self._task = self._bar.add_task("training", total=steps, completed=done, loss="")
         self._loss: float | None = None
+        self._steps = steps
 
     def __enter__(self) -> TrainingProgress:
         self._bar.start()
@@ -38,12 +39,13 @@ class TrainingProgress:
         """Shows a step of the log."""
         # A running mean: single batches jump.
         self._loss = line["loss"] if self._loss is None else 0.95 * self._loss + 0.05 * line["loss"]
-        self._bar.update(
-            self._task,
-            completed=line["step"],
-            loss=f"loss {self._loss:.4f} | {line['images_per_second']:.0f} images/s | "
-            f"data wait {100 * line['data_wait']:.1f}%",
+        told = (
+            f"loss {self._loss:.4f} | {line['images_per_second']:.0f} images/s | "
+            f"data wait {100 * line['data_wait']:.1f}%"
         )
+        self._bar.update(self._task, completed=line["step"], loss=told)
+        if not self._bar.console.is_terminal and line["step"] % max(self._steps // 20, 1) == 0:
+            self.say(f"step {line['step']} of {self._steps} | {told}")  # a file shows no bar that moves
 
     def say(self, text: str) -> None:
         """Prints a line above the bar."""

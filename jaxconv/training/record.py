@@ -12,6 +12,8 @@ from typing import Any
 
 import jax
 
+from jaxconv.training.options import ConfigError
+
 LIBRARIES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy", "pillow")
 
 
@@ -24,7 +26,7 @@ def read_log(path: Path) -> list[dict[str, Any]]:
             found.append(json.loads(line))
         except json.JSONDecodeError:
             if number < len(lines) - 1:
-                raise ValueError(f"{path}, line {number + 1}, is not JSON: {line[:80]!r}.") from None
+                raise ConfigError(f"{path}, line {number + 1}, is not JSON: {line[:80]!r}.") from None
     return found
 
 

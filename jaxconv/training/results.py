@@ -36,7 +36,9 @@ def write_results(
     """
     lines = read_log(out / "log.jsonl")
     steps = [line for line in lines if line["kind"] == "step"]
-    best = {key: value for key, value in history.best.items() if key not in ("kind", "seconds")}
+    network = trained(checkpoints, "best")  # by all processes: they read a checkpoint together
+    (line,) = (line for line in history.evaluations if line["step"] == network.step)
+    best = {key: value for key, value in line.items() if key not in ("kind", "seconds")}
     took = [1 / line["images_per_second"] for line in steps]
     metrics = {
         **best,
@@ -47,7 +49,6 @@ def write_results(
         "images_per_second": median(line["images_per_second"] for line in steps),
         "data_wait": sum(t * line["data_wait"] for t, line in zip(took, steps, strict=True)) / sum(took),
     }
-    network = trained(checkpoints, "best")  # by all processes: they read a checkpoint together
     if jax.process_index() == 0:
         write_json(out / "metrics.json", metrics)
         draw_run(out, lines, network, judged)

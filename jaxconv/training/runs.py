@@ -7,12 +7,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from jaxconv.segmentation import DATASETS, Classes, Dataset
+from jaxconv.segmentation import DATASETS, Dataset
 from jaxconv.training.checkpoints import Checkpoints, Which
 from jaxconv.training.config import Config
 from jaxconv.training.devices import local_mesh, replicated
 from jaxconv.training.optimizers import build_optimizer
 from jaxconv.training.options import ConfigError
+from jaxconv.training.record import plain
 from jaxconv.training.state import abstract_state
 from jaxconv.training.trained import Trained
 
@@ -34,18 +35,34 @@ def open_data(config: Config, split: str, folder: Path | None = None) -> Dataset
 def recorded_data(run: Path) -> Path | None:
     """The folder of data that a run was made with."""
     path = run / "environment.json"
-    data = json.loads(path.read_text(encoding="utf-8")).get("data") if path.exists() else None
+    try:
+        data = json.loads(path.read_text(encoding="utf-8")).get("data") if path.exists() else None
+    except json.JSONDecodeError as error:
+        raise ConfigError(f"{path} is not JSON: {error}.") from None
     return None if data is None else Path(data)
 
 
-def about(config: Config, dataset: Dataset) -> dict[str, Any]:
-    """What a checkpoint says of itself: all that is needed to use it without the data."""
-    return {
-        "config": config.tables(),
-        "classes": asdict(dataset.classes),
-        "in_features": dataset.in_features,
-        "task": dataset.task,
-    }
+def about(config: Config, dataset: Dataset, *, one_batch: bool = False) -> dict[str, Any]:
+    """What a checkpoint says of itself: all that is needed to use it without the data, or to go on.
+
+    Args:
+      config: The configuration.
+      dataset: That is learned.
+      one_batch: Whether only its first batch is.
+    """
+    crop, shrink = config.augmentation.crop, config.training.shrink
+    rows, columns = dataset[0].image.shape[:2] if crop is None else (shrink * size for size in crop)
+    return plain(
+        {
+            "config": config.tables(),
+            "classes": asdict(dataset.classes),
+            "in_features": dataset.in_features,
+            "task": dataset.task,
+            "size": (rows, columns),
+            "examples": len(dataset),
+            "one_batch": one_batch,
+        }
+    )
 
 
 def load(run: Path | str, checkpoint: Which = "best") -> Trained:
@@ -72,9 +89,8 @@ def trained(checkpoints: Checkpoints, which: Which) -> Trained:
     if step is None:
         raise ConfigError(f"there is no checkpoint in {checkpoints.folder} yet.")
     saved = checkpoints.about(step)
-    config, names = Config.of(saved["config"]), tuple(saved["classes"]["names"])
+    config, classes = Config.of(saved["config"]), len(saved["classes"]["names"])
     optimizer, _ = build_optimizer(config)
-    graphs, shapes = abstract_state(config, optimizer, saved["in_features"], len(names))
+    graphs, shapes = abstract_state(config, optimizer, saved["in_features"], classes)
     state = checkpoints.state(step, shapes, replicated(local_mesh()))
-    classes = Classes(names, tuple(map(tuple, saved["classes"]["colors"])))
-    return Trained.of(config, classes, saved["in_features"], saved["task"], graphs, state)
+    return Trained.of(config, saved, graphs, state)

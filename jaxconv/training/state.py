@@ -14,7 +14,8 @@ from flax import nnx
 
 from jaxconv.segmentation import Batch
 from jaxconv.training.config import Config, build_model
-from jaxconv.training.optimizers import frozen_labels
+from jaxconv.training.optimizers import frozen_labels, is_frozen
+from jaxconv.training.options import ConfigError
 from jaxconv.training.preprocessing import preprocess
 
 
@@ -26,7 +27,8 @@ class State(NamedTuple):
       parameters: float32.
       rest: What is not learned by gradients: running statistics, the counters of dropout.
       optimizer: optax's state.
-      average: The running mean of the parameters; empty where the configuration has no `ema`.
+      average: The running mean of the parameters and of the statistics in `rest`, which belong to them;
+        empty where the configuration has no `ema`.
     """
 
     step: jax.Array
@@ -59,7 +61,7 @@ def initial_state(
     rngs = nnx.Rngs(params=config.seed, dropout=config.seed + 1)
     model = build_model(config, in_features, n_classes, rngs=rngs, pretrained=pretrained)
     graphs, parameters, rest = split_model(model)
-    average = jax.tree.map(jnp.copy, parameters) if config.training.ema is not None else ()
+    average = () if config.training.ema is None else jax.tree.map(jnp.copy, (parameters, rest))
     return graphs, State(jnp.int32(0), parameters, rest, optimizer.init(parameters), average)
 
 
@@ -81,9 +83,7 @@ def lowered(tree, precision: str):
     if precision == "float32":
         return tree
     dtype = jnp.dtype(precision)
-    return jax.tree.map(
-        lambda leaf: leaf.astype(dtype) if jnp.issubdtype(leaf.dtype, jnp.floating) else leaf, tree
-    )
+    return jax.tree.map(lambda leaf: leaf.astype(dtype) if _is_floating(leaf) else leaf, tree)
 
 
 def held(parameters, frozen: tuple[str, ...]):
@@ -95,6 +95,11 @@ def held(parameters, frozen: tuple[str, ...]):
         parameters,
         frozen_labels(parameters, frozen),
     )
+
+
+def kept(new, old, frozen: tuple[str, ...]):
+    """The new statistics; of what is frozen the old ones."""
+    return jax.tree.map_with_path(lambda path, a, b: b if is_frozen(path, frozen) else a, new, old)
 
 
 @dataclass(frozen=True)
@@ -132,10 +137,11 @@ class Step:
         with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
             updates, optimizer = self.optimizer.update(gradients, state.optimizer, state.parameters)
             parameters = optax.apply_updates(state.parameters, updates)
-            average = self._averaged(parameters, state.average)
+            average = self._averaged(state.step, (parameters, rest), state.average)
             record = {
                 "loss": loss,
                 "gradient_norm": optax.tree.norm(gradients),
+                "parameter_norm": optax.tree.norm(parameters),
                 "learning_rate": jnp.asarray(self.schedule(state.step), jnp.float32),
             }
         return State(state.step + 1, parameters, rest, optimizer, average), record
@@ -146,13 +152,26 @@ class Step:
         x = preprocess(jnp.asarray(batch.images), self.config.training.preprocessing)
         model = nnx.merge(self.graphs.training, lowered(parameters, precision), rest, copy=True)
         logits = model(lowered(x, precision))
-        rest = nnx.state(model, nnx.Not(nnx.Param))
-        return self.loss(logits.astype(jnp.float32), batch.labels), rest
+        if logits.shape[:-1] != batch.labels.shape:
+            raise ConfigError(
+                f"{self.config.model.name} gives scores of shape {logits.shape} for labels of shape "
+                f"{batch.labels.shape}: one of model and data is for pixels and the other for whole images."
+            )
+        statistics = kept(nnx.state(model, nnx.Not(nnx.Param)), rest, self.config.training.frozen)
+        return self.loss(logits.astype(jnp.float32), batch.labels), statistics
 
-    def _averaged(self, parameters, average):
+    def _averaged(self, step, numbers, average):
+        """The running mean; at first it forgets sooner, or the random start would be a part of it for long."""
         if self.config.training.ema is None:
             return average
-        return optax.incremental_update(parameters, average, 1 - self.config.training.ema)
+        decay = jnp.minimum(self.config.training.ema, (1 + step) / (10 + step)).astype(jnp.float32)
+        return jax.tree.map(
+            lambda new, old: decay * old + (1 - decay) * new if _is_floating(new) else new, numbers, average
+        )
+
+
+def _is_floating(leaf) -> bool:
+    return jnp.issubdtype(leaf.dtype, jnp.floating)
 
 
 @partial(jax.jit, static_argnums=(0, 1, 2))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import jax
 import numpy as np
@@ -28,6 +29,7 @@ class Trained:
       graph: The network without its numbers.
       parameters: Its parameters; their running mean where the training kept one.
       rest: Running statistics.
+      size: Rows and columns of the images that it learned from, before they are shrunken.
       step: How many steps it has learned.
     """
 
@@ -38,17 +40,27 @@ class Trained:
     graph: nnx.GraphDef
     parameters: nnx.State = field(repr=False)
     rest: nnx.State = field(repr=False)
+    size: tuple[int, int]
     step: int = 0
 
     @classmethod
-    def of(
-        cls, config: Config, classes: Classes, in_features: int, task: str, graphs: Graphs, state: State
-    ) -> Trained:
-        """The network of a state, on the devices of this process."""
-        parameters = state.parameters if config.training.ema is None else state.average
+    def of(cls, config: Config, about: dict[str, Any], graphs: Graphs, state: State) -> Trained:
+        """The network of a state, on the devices of this process; `about` is what its checkpoint says."""
+        numbers = (state.parameters, state.rest) if config.training.ema is None else state.average
         step = int(state.step.addressable_data(0))
-        parameters, rest = put_replicated(_host((parameters, state.rest)), local_mesh())
-        return cls(config, classes, in_features, task, graphs.use, parameters, rest, step)
+        parameters, rest = put_replicated(_host(numbers), local_mesh())
+        names, colors = about["classes"]["names"], about["classes"]["colors"]
+        return cls(
+            config,
+            Classes(tuple(names), tuple(map(tuple, colors))),
+            about["in_features"],
+            about["task"],
+            graphs.use,
+            parameters,
+            rest,
+            tuple(about["size"]),
+            step,
+        )
 
     @property
     def shrink(self) -> int:
