@@ -161,3 +161,53 @@ def test_translation_robustness(experiment, tmp_path):
     assert abs(found["average pooling", 3, 2] - expected) <= rounding * expected
     # a map not pooled does not know the window
     assert found["not pooled", 2, 1] == found["not pooled", 3, 1]
+
+
+@pytest.mark.parametrize(
+    ("name", "ways"),
+    [
+        ("learned_fixed_nearest_upsampling", ["learned", "fixed", "nearest"]),
+        ("class_balance", ["cross-entropy", "median frequency", "focal", "dice"]),
+        ("renet_sweeps", ["no sweeps", "1 layer, paper", "1 layer, released", "2 layers, paper"]),
+    ],
+)
+def test_experiments_that_train(experiment, monkeypatch, tmp_path, name, ways):
+    """Every way becomes a configuration that can be read, and its scores a table, a picture and numbers."""
+    module, shared = experiment(name), experiment("repeated_trainings")
+    configs = []
+
+    def no_train(config, folder, **options):
+        configs.append(config)
+        per_class = {str(c): 0.1 * c + 0.01 * config.seed for c in range(10)} | {"background": 0.9}
+        rest = dict.fromkeys(("mean_iou", "global_accuracy", "mean_class_accuracy"), 0.5 + 0.1 * config.seed)
+        return {**rest, "per_class_iou": per_class, "seconds": 1.0}
+
+    monkeypatch.setattr(shared, "train", no_train)
+    found = module.main(tmp_path, seeds=(0, 2))
+    assert list(dict.fromkeys(one.way for one in found)) == ways
+    assert len(set(configs)) == len(configs)
+    assert {config.seed for config in configs} == {0, 2}
+    assert all(config.training.steps == module.STEPS for config in configs)
+    values = [one.value for one in found if one.score.startswith("mean IoU") and one.way == ways[0]]
+    assert values[:2] == [0.5, 0.7]
+    report = json.loads((tmp_path / "scores.json").read_text())
+    assert len(report["scores"]) == len(found)
+    assert (tmp_path / "scores.png").stat().st_size > 0
+    if name == "class_balance":
+        rare = [one.value for one in found if one.score == "digits' IoU"]
+        np.testing.assert_allclose(rare[:2], [0.45, 0.47], rtol=1e-14)
+
+
+def test_repeated_trainings(experiment, tmp_path):
+    """Really trained, two steps of a small network; a second call finds the runs."""
+    shared = experiment("repeated_trainings")
+    tables = {
+        "model": {"name": "reseg", "blocks": [[4, 1]], "layers": 0, "filters": 4},
+        "data": {"name": "digits", "canvas": [24, 24], "examples": 8, "held_out_examples": 8},
+        "training": {"steps": 2, "batch_size": 8, "evaluate_every": 2},
+    }
+    scores = {"mean IoU": lambda metrics: metrics["mean_iou"]}
+    found = shared.repeat({"a way": tables}, (1,), scores, tmp_path)
+    assert [(one.way, one.score, one.seed) for one in found] == [("a way", "mean IoU", 1)]
+    assert 0 <= found[0].value <= 1
+    assert shared.repeat({"a way": tables}, (1,), scores, tmp_path) == found

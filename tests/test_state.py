@@ -7,17 +7,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import trainings
 from flax import nnx
-from jax.sharding import Mesh
 from rich.console import Console
 
 from jaxconv.segmentation import Stream, cross_entropy
 from jaxconv.training import Config, ConfigError, open_data, train
-from jaxconv.training.devices import replicated
-from jaxconv.training.losses import build_loss
 from jaxconv.training.optimizers import build_optimizer
 from jaxconv.training.record import read_log
-from jaxconv.training.state import Step, initial_state, use
+from jaxconv.training.state import initial_state, use
 
 EPS = float(np.finfo(np.float32).eps)
 QUIET = Console(quiet=True)
@@ -40,11 +38,8 @@ def configured(model=None, schedule=None, seed=0, optimizer=None, **training):
 def begun(config):
     """Its step, compiled, its first state, its first batch and its graphs."""
     learned = open_data(config, "train")
-    optimizer, schedule = build_optimizer(config)
-    graphs, state = initial_state(config, optimizer, learned.in_features, len(learned.classes))
-    one_device = replicated(Mesh(np.asarray(jax.devices()[:1]), ("batch",)))
-    step = Step(config, graphs, optimizer, schedule, build_loss(config, learned), one_device)
-    return step.compiled(), state, Stream(learned, 8).batch(0), graphs
+    take, state, graphs = trainings.begun(config, learned)
+    return take, state, Stream(learned, 8).batch(0), graphs
 
 
 def leaves(tree):
