@@ -23,7 +23,7 @@ from benchmarks.operator_cases import operator_cases
 from benchmarks.report import save, show
 from benchmarks.table import Table
 
-TABLES = ("build", "product", "convolution", "operators", "network", "growth", "overhead")
+TABLES = ("build", "product", "convolution", "operators", "network", "training", "growth", "overhead")
 RESULTS = Path(__file__).parent / "results"
 
 
