@@ -16,6 +16,7 @@ from benchmarks.memory import Peak, answer, in_child
 from benchmarks.table import Megabytes, Row, Table, ratio
 from benchmarks.timing import Timing, timings
 from benchmarks.trainable import Ours, Size, Theirs
+from jaxconv.training.cpu import prepare_cpu
 
 NETWORKS = ("unet", "fcn8s", "reseg")
 SIDES = {
@@ -75,6 +76,8 @@ def compare(network: str, size: Size) -> int:
 
 def measure(network: str, side: str, size: Size, seconds: float) -> dict[str, Any]:
     """In a process of its own: times, and memory of the first steps."""
+    if side == "jaxconv":
+        prepare_cpu(size.batch)
     trained = SIDES[side](network, size)
     peak = Peak()
     for _ in range(COMPARED):
