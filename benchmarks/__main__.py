@@ -16,14 +16,14 @@ from typing import Any
 
 from rich.console import Console
 
-from benchmarks.allocator import keep_memory
 from benchmarks.cases import CASES
 from benchmarks.machine import heading, machine, slug
 from benchmarks.operator_cases import operator_cases
 from benchmarks.report import save, show
 from benchmarks.table import Table
+from jaxconv.training.cpu import keep_memory
 
-TABLES = ("build", "product", "convolution", "operators", "network", "growth", "overhead")
+TABLES = ("build", "product", "convolution", "operators", "network", "training", "growth", "overhead")
 RESULTS = Path(__file__).parent / "results"
 
 

@@ -66,6 +66,7 @@ def train(
     import jax
 
     from jaxconv.training import Config, train
+    from jaxconv.training.cpu import prepare_cpu
     from jaxconv.training.runs import recorded_data
 
     if dry_run and processes.distributed:
@@ -75,6 +76,8 @@ def train(
         out = out or config
         data = data or recorded_data(config)
     settings = Config.read(path, set)
+    if not processes.distributed:  # there every process is a device
+        prepare_cpu(settings.training.batch_size)
     console.quiet = jax.process_index() > 0  # the first process tells it for all
     name = f"{path.stem}-one-batch" if overfit_one_batch else path.stem
     with tempfile.TemporaryDirectory() as thrown_away:

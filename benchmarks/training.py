@@ -1,0 +1,126 @@
+"""A step of training, and a forward pass, of small networks beside the same in PyTorch.
+
+Every side is timed in processes of its own: PyTorch's threads would take the cores that XLA needs.
+"""
+
+from __future__ import annotations
+
+import sys
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from benchmarks.agreement import Disagreement, check_agreement
+from benchmarks.memory import Peak, answer, in_child
+from benchmarks.table import Megabytes, Row, Table, ratio
+from benchmarks.timing import Timing, timings
+from benchmarks.trainable import Ours, Size, Theirs
+from jaxconv.training.cpu import prepare_cpu
+
+NETWORKS = ("unet", "fcn8s", "reseg")
+SIDES = {
+    "jaxconv": Ours,
+    "PyTorch": partial(Theirs, channels_last=False),
+    "PyTorch, channels last": partial(Theirs, channels_last=True),
+}
+SIZE = Size()
+PROCESSES = 3  # of every side, in turn
+COMPARED = 3  # steps whose losses are compared
+
+
+def table(*, quick: bool = False, size: Size = SIZE, seconds: float = 3.0) -> Table:
+    """Two rows a network."""
+    rows = []
+    for network in NETWORKS:
+        count = compare(network, size)
+        measured = _measured(network, size, seconds / 6 if quick else seconds, 1 if quick else PROCESSES)
+        rows += [_row(network, count, what, measured) for what in ("forward", "step")]
+    batch, height, width = size
+    return Table(
+        "training",
+        f"Milliseconds of a network at its small size on {batch} images of {height}x{width}, float32; MB: "
+        "resident memory at its highest in the steps, above what was resident before the first.",
+        rows,
+        [
+            "A step: loss, gradients and SGD, ours as the train command compiles it. PyTorch's time is the "
+            "better of its two layouts'.",
+            "Parameters are copied; logits, losses of three steps and the gradient's norm agree to rounding "
+            "before anything is timed.",
+            f"Medians of the middle one of {PROCESSES} processes. The twin's GRUs have a second bias, which "
+            "stays zero and is not counted.",
+        ],
+    )
+
+
+def compare(network: str, size: Size) -> int:
+    """How many parameters both sides have.
+
+    Raises:
+      Disagreement: Not as many, or logits, losses or gradients that rounding does not explain.
+    """
+    sides = {name: side(network, size) for name, side in SIDES.items()}
+    counts = {name: side.parameters for name, side in sides.items()}
+    if len(set(counts.values())) > 1:
+        raise Disagreement(f"{network}: {counts} parameters.")
+    ours = sides.pop("jaxconv")
+    logits, records = ours.forward(), [ours.step() for _ in range(COMPARED)]
+    for name, theirs in sides.items():
+        check = partial(check_agreement, terms=ours.parameters)
+        check(f"{network}: logits of {name}", theirs.forward(), logits)
+        for record in records:
+            check(f"{network}: loss of {name}", theirs.step()["loss"], record["loss"])
+            check(f"{network}: gradient of {name}", theirs.gradient_norm(), record["gradient_norm"])
+    return ours.parameters
+
+
+def measure(network: str, side: str, size: Size, seconds: float) -> dict[str, Any]:
+    """In a process of its own: times, and memory of the first steps."""
+    if side == "jaxconv":
+        prepare_cpu(size.batch)
+    trained = SIDES[side](network, size)
+    peak = Peak()
+    for _ in range(COMPARED):
+        np.asarray(trained.step()["loss"])
+    memory = {"peak": peak.bytes, "temporary": trained.temporary}
+    return timings({"forward": trained.forward, "step": trained.step}, seconds=seconds) | memory
+
+
+def _measured(network: str, size: Size, seconds: float, processes: int) -> dict[str, dict[str, Any]]:
+    """By side, the middle one of several processes, which take turns with those of other sides."""
+    arguments = (*map(str, size), str(seconds))
+    found = [
+        {side: in_child("benchmarks.training", network, side, *arguments) for side in SIDES}
+        for _ in range(processes)
+    ]
+    return {side: _middle([run[side] for run in found]) for side in SIDES}
+
+
+def _middle(runs: list[dict[str, Any]]) -> dict[str, Any]:
+    middle = {
+        what: sorted((Timing(*run[what]) for run in runs), key=lambda timing: timing.median)[len(runs) // 2]
+        for what in ("forward", "step")
+    }
+    return runs[0] | middle
+
+
+def _row(network: str, parameters: int, what: str, measured: dict[str, dict[str, Any]]) -> Row:
+    ours, *peers = (side[what] for side in measured.values())
+    best = min(peers, key=lambda timing: timing.median)
+    cells: dict[str, Any] = {"network": network, "parameters": f"{parameters:,}", "what": what}
+    cells |= {"jaxconv": ours, "PyTorch": best, "PyTorch / ours": ratio(ours, best)}
+    memory = [measured[side]["peak"] for side in ("jaxconv", "PyTorch")] if what == "step" else (None, None)
+    cells |= {
+        label: None if peak is None else Megabytes(peak / 1e6)
+        for label, peak in zip(("MB", "PyTorch MB"), memory, strict=True)
+    }
+    return Row(cells, {side: {what: of[what]} for side, of in measured.items()})
+
+
+def main(network: str, side: str, batch: str, rows: str, columns: str, seconds: str) -> None:
+    """The work of one process."""
+    answer(measure(network, side, Size(int(batch), int(rows), int(columns)), float(seconds)))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,63 @@
+"""What makes a training on a CPU fast, settled before jax starts: devices, and memory that is kept."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import sys
+
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8  # malloc.h
+
+
+def prepare_cpu(batch_size: int) -> None:
+    """Keeps memory between steps, and makes one virtual device of every core, where the batch divides.
+
+    A program of XLA's runs one operation after the other, and the small ones on one core; of two
+    devices each does half of the batch from beginning to end. Nothing changes where jax has started
+    already, or was told a number of devices. On other platforms than a CPU the devices are theirs.
+
+    Args:
+      batch_size: Examples of a step.
+
+    >>> prepare_cpu(8)  # doctest: +SKIP
+    """
+    import jax
+
+    keep_memory()
+    told = "xla_force_host_platform_device_count" in os.environ.get("XLA_FLAGS", "")
+    if not told and getattr(jax.config, "jax_num_cpu_devices", -1) < 1:
+        try:
+            jax.config.update("jax_num_cpu_devices", devices(batch_size, cores()))
+        except RuntimeError:  # jax has started
+            return
+
+
+def devices(batch_size: int, cores: int) -> int:
+    """The most devices, one a core, that the batch divides over.
+
+    >>> devices(16, 2), devices(15, 4), devices(7, 4)
+    (2, 3, 1)
+    """
+    return max(n for n in range(1, cores + 1) if batch_size % n == 0)
+
+
+def cores() -> int:
+    """Those that this process may run on."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def keep_memory() -> bool:
+    """Serves every allocation from memory that was used before, as a GPU's allocator does.
+
+    By default glibc returns large blocks to the system now and then, and one and the same program
+    takes 2.7 or 4.1 ms (the kernel's gradient of 4x96x128, 16 to 16, 3x3: 6.3 MB of temporaries,
+    1,540 page faults in the slow calls and none in the fast ones).
+
+    Returns:
+      Whether the C library is glibc and did it.
+    """
+    if not sys.platform.startswith("linux"):
+        return False
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    settings = ((M_ARENA_MAX, 1), (M_MMAP_THRESHOLD, 2**30), (M_TRIM_THRESHOLD, 2**31 - 1))
+    return mallopt is not None and all(mallopt(*setting) for setting in settings)

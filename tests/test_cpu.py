@@ -1,0 +1,44 @@
+"""What the train command settles before jax starts, in processes of its own."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from jaxconv.training import cpu
+
+FLAG = "--xla_force_host_platform_device_count=5"
+COUNTED = """
+import jax
+from jaxconv.training import Config, cpu
+cpu.cores = lambda: 4
+if {started}:
+    jax.devices()
+if {told}:
+    jax.config.update("jax_num_cpu_devices", {told})
+cpu.prepare_cpu(6)
+print(len(jax.devices()))
+"""
+
+
+@pytest.mark.parametrize(
+    ("started", "told", "flags", "devices"),
+    [(False, 0, "", 3), (True, 0, "", 1), (False, 2, "", 2), (False, 0, FLAG, 5)],
+    ids=["a device a core", "jax has started", "jax was told", "XLA was told"],
+)
+def test_devices_of_a_process(started, told, flags, devices):
+    """3 devices divide a batch of 6, 4 do not; what was said before stands."""
+    code = COUNTED.format(started=started, told=told)
+    environment = os.environ | {"XLA_FLAGS": flags, "JAX_PLATFORMS": "cpu"}
+    child = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False
+    )
+    assert child.stdout.split() == [str(devices)], child.stderr
+
+
+@pytest.mark.parametrize(("batch", "cores"), [(16, 2), (15, 4), (7, 4), (1, 8), (12, 8)])
+def test_devices_divide_the_batch(batch, cores):
+    found = cpu.devices(batch, cores)
+    assert 1 <= found <= cores
+    assert [n for n in range(1, cores + 1) if batch % n == 0][-1] == found
