@@ -161,7 +161,7 @@ class Step:
         return self.loss(logits.astype(jnp.float32), batch.labels), statistics
 
     def _averaged(self, step, numbers, average):
-        """The running mean; at first it forgets sooner, or the random start would be a part of it for long."""
+        """The running mean; at first it forgets sooner, or the random start would stay in it for long."""
         if self.config.training.ema is None:
             return average
         decay = jnp.minimum(self.config.training.ema, (1 + step) / (10 + step)).astype(jnp.float32)
