@@ -70,9 +70,12 @@ def start(config, out, *arguments, first="", devices=1):
     """``jaxconv train`` in a process of its own, after a few lines of Python."""
     code = f"import os, signal\n{first}\nfrom jaxconv.cli import main\nmain()"
     flags = f"--xla_force_host_platform_device_count={devices}"
+    # The processes compile the same programs: each is compiled once.
+    cache = {"JAX_COMPILATION_CACHE_DIR": str(config.parent / "cache")}
+    cache |= {"JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0"}
     return subprocess.Popen(
         [sys.executable, "-c", code, "train", str(config), "--out", str(out), *arguments],
-        env=os.environ | {"XLA_FLAGS": flags, "JAX_PLATFORMS": "cpu"},
+        env=os.environ | {"XLA_FLAGS": flags, "JAX_PLATFORMS": "cpu"} | cache,
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -58,7 +58,7 @@ class Checkpoints:
         """
         parts = ocp.args.Composite(state=ocp.args.StandardSave(state), about=ocp.args.JsonSave(about))
         score = -math.inf if score is None else score
-        self._manager.save(step, args=parts, metrics={"score": score}, force=True)
+        self._manager.save(step, args=parts, metrics={"score": score, "step": step}, force=True)
         self._manager.wait_until_finished()
 
     def step(self, which: Which = "last") -> int | None:
@@ -97,5 +97,6 @@ class Checkpoints:
         return self._manager.reached_preemption(step)
 
 
-def _score(metrics: dict[str, float]) -> float:
-    return metrics["score"]
+def _score(metrics: dict[str, float]) -> tuple[float, float]:
+    """Of equal scores the first is the best, as a training's patience counts."""
+    return metrics["score"], -metrics["step"]
