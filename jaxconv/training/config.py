@@ -170,10 +170,14 @@ class Config:
     def differences(self, other: Config) -> list[str]:
         """The keys in which two configurations differ, with both values."""
         mine, its = (_flat(config.tables()) for config in (self, other))
+        other_options = [  # those of another thing are another's anyway
+            f"{table}." for table in CHOICES if getattr(self, table).name != getattr(other, table).name
+        ]
         return [
             f"{key} is {mine.get(key, 'absent')!r}, was {its.get(key, 'absent')!r}"
             for key in dict.fromkeys([*mine, *its])
             if mine.get(key) != its.get(key)
+            and (key.endswith(".name") or not key.startswith(tuple(other_options)))
         ]
 
 

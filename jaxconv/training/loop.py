@@ -113,7 +113,7 @@ def _begun(out: Path, checkpoints: Checkpoints, saying: dict[str, Any], resume: 
         if saying[key] != saved.get(key):
             differences.append(f"`{key}` is {saying[key]!r}, was {saved.get(key)!r}")
     if differences:
-        raise ConfigError(f"{out} was begun with something else: {'; '.join(differences)}.")
+        raise ConfigError(f"{out} was begun with other settings: {'; '.join(differences)}.")
     return step
 
 
