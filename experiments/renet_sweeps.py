@@ -2,9 +2,8 @@
 
     python experiments/renet_sweeps.py [--out runs/renet_sweeps]
 
-ReSeg without ReNet layers, and with one of the paper's kind (each direction of a sweep reads the map) or of the
-released code's (the backward one reads the forward one's output). Its front end is always the
-same, four convolutions of which a cell sees 15x15 pixels, so without sweeps nothing from further away reaches
+ReSeg without ReNet layers, and with one of the paper's kind (each direction of a sweep reads the map) or of
+the released code's (the backward one reads the forward one's output). Its front end is always the same, four convolutions of which a cell sees 15x15 pixels, so without sweeps nothing from further away reaches
 a pixel. Two tasks on 32x32 pixels: in one digits are 8 to 10 pixels large, and the window holds each of them;
 in the other there is one of 24 to 30, and it does not. Both use the same real handwritten digits
 (scikit-learn's). Scores are those after the last step, on pictures of held-out digits.

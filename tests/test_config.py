@@ -79,14 +79,22 @@ def test_changes(path):
         "seed is 9, was 7",
         "model.features is [2, 4, 6], was [4, 8]",
         "schedule.name is 'polynomial', was 'cosine'",
-        "schedule.learning_rate is 0.001, was 1.0",
-        "schedule.power is 0.9, was 'absent'",
         "training.steps is 12, was 30",
         "training.patience is 'none', was 2",
         "training.precision is 'bfloat16', was 'float32'",
         "training.clip_norm is 0.5, was 'none'",
-        "schedule.final is 'absent', was 0.0",
     ]
+
+
+def test_a_new_name_keeps_the_options_that_it_has_too(path):
+    """Whether it was said before or not, and in whatever order."""
+    config = Config.read(path, ["schedule.name=polynomial"])
+    assert config.schedule.options["learning_rate"] == 1.0
+    same = Config.read(path, ["loss.name=cross_entropy", "schedule.name=cosine"])
+    assert same == Config.read(path)
+    for changes in (["optimizer.name=sgd", "optimizer.momentum=0.25"],) * 2:
+        assert Config.read(path, changes).optimizer.options["momentum"] == 0.25
+        changes.reverse()
 
 
 def test_another_name_drops_the_options_of_the_first(path):
@@ -114,7 +122,8 @@ def test_another_name_drops_the_options_of_the_first(path):
         ("training.precision=float16", r'takes one of "float32", "bfloat16", got \'float16\''),
         ("training.steps", r"a change reads table.key=value"),
         ("a.b.c=1", r"a change reads table.key=value"),
-        ("seed.x=1", r"`seed` is not a table"),
+        ("seed.x=1", r"a change reads table.key=value"),
+        ("steps=5", r"did you mean `training.steps`\?"),
     ],
     ids=str,
 )
