@@ -3,12 +3,23 @@
     python experiments/renet_sweeps.py [--out runs/renet_sweeps]
 
 ReSeg without ReNet layers, and with one of the paper's kind (each direction of a sweep reads the map) or of
-the released code's (the backward one reads the forward one's output). Its front end is always the same, four convolutions of which a cell sees 15x15 pixels, so without sweeps nothing from further away reaches
-a pixel. Two tasks on 32x32 pixels: in one digits are 8 to 10 pixels large, and the window holds each of them;
-in the other there is one of 24 to 30, and it does not. Both use the same real handwritten digits
-(scikit-learn's). Scores are those after the last step, on pictures of held-out digits.
+the released code's (the backward one reads the forward one's output). Its front end is always the same, four
+convolutions of which a cell sees 15x15 pixels, so without sweeps nothing from further away reaches a pixel.
+Two tasks on 32x32 pixels: in one digits are 8 to 10 pixels large, and the window holds each of them; in the
+other there is one of 24 to 30, and it does not. Both use the same real handwritten digits (scikit-learn's).
+Scores are those after the last step, on pictures of held-out digits.
 
-Not measured in full yet.
+Measured 2026-11-21 on one core of an AMD EPYC, shared, jax 0.10.2, in eight minutes; mean IoU, the mean of two
+seeds and both:
+
+                             small digits           large digits
+    no sweeps            0.333 (0.314-0.353)    0.164 (0.149-0.179)
+    1 layer, paper       0.607 (0.526-0.687)    0.783 (0.741-0.825)
+    1 layer, released    0.443 (0.333-0.552)    0.580 (0.549-0.612)
+
+Where a digit is larger than the window, sweeps make the task possible. Small digits gain too: 300 steps are
+few, and a layer of sweeps also makes the network deeper, so this task is no clean control. That the paper's
+variant is ahead of the released one holds in both, with two seeds that differ by up to 0.2.
 """
 
 from __future__ import annotations

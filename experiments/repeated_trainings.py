@@ -53,7 +53,8 @@ def repeat(
     for way, tables in ways.items():
         for seed in seeds:
             config, folder = Config.of({**tables, "seed": seed}), out / f"{way.replace(' ', '_')}-{seed}"
-            metrics = train(config, folder, resume=True, console=Console(quiet=True))
+            begun = (folder / "config.toml").exists()
+            metrics = train(config, folder, resume=begun, console=Console(quiet=True))
             if metrics is None:
                 raise SystemExit("asked to stop; the same command goes on")
             found += [Found(way, score, seed, of(metrics)) for score, of in scores.items()]
