@@ -9,8 +9,8 @@ Two tasks on 32x32 pixels: in one digits are 8 to 10 pixels large, and the windo
 other there is one of 24 to 30, and it does not. Both use the same real handwritten digits (scikit-learn's).
 Scores are those after the last step, on pictures of held-out digits.
 
-Measured 2026-11-21 on one core of an AMD EPYC, shared, jax 0.10.2, in eight minutes; mean IoU, the mean of two
-seeds and both:
+Measured 2026-11-21 on one core of an AMD EPYC, shared, jax 0.10.2, in eight minutes; mean IoU, the mean of
+two seeds and both:
 
                              small digits           large digits
     no sweeps            0.333 (0.314-0.353)    0.164 (0.149-0.179)
