@@ -75,7 +75,7 @@ class TwinReSeg(nn.Module):
 
     def __init__(self, model: ReSeg):
         super().__init__()
-        self.front = _rectified(conv for block in model.front_end.blocks for conv in block)
+        self.front = _rectified(conv for block in model.front_end.blocks for conv in block.convs)
         self.sweeps = nn.ModuleList(_gru(sweep) for layer in model.layers for sweep in layer.sweeps)
         self.up = _rectified(model.upsamplings)
         self.score = _conv(model.scores)

@@ -12,9 +12,13 @@ M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8  # malloc.h
 def prepare_cpu(batch_size: int) -> None:
     """Keeps memory between steps, and makes one virtual device of every core, where the batch divides.
 
-    A program of XLA's runs one operation after the other, and the small ones on one core; of two
-    devices each does half of the batch from beginning to end. Nothing changes where jax has started
-    already, or was told a number of devices. On other platforms than a CPU the devices are theirs.
+    One device leaves cores idle in small operations; of two, each does half of the batch from
+    beginning to end. Milliseconds of a step on two cores (AMD EPYC, 4x96x128x3, 11 classes, November
+    2026; one run each, on a machine with other work): FCN-8s 69, then 30; ReSeg 104, 65; U-Net 91, 78.
+
+    Nothing changes where jax has started already, or was told a number of devices; other platforms
+    than a CPU are left alone. Sums over a batch are rounded in the order of its parts, so a run is
+    resumed bit for bit only on as many cores as it began with.
 
     Args:
       batch_size: Examples of a step.
