@@ -167,8 +167,8 @@ def test_translation_robustness(experiment, tmp_path):
     ("name", "ways"),
     [
         ("learned_fixed_nearest_upsampling", ["learned", "fixed", "nearest"]),
-        ("class_balance", ["cross-entropy", "median frequency", "focal", "dice"]),
-        ("renet_sweeps", ["no sweeps", "1 layer, paper", "1 layer, released", "2 layers, paper"]),
+        ("class_balance", ["cross-entropy", "median frequency", "focal"]),
+        ("renet_sweeps", ["no sweeps", "1 layer, paper", "1 layer, released"]),
     ],
 )
 def test_experiments_that_train(experiment, monkeypatch, tmp_path, name, ways):
