@@ -13,6 +13,7 @@ from jaxconv.segmentation import Stream
 from jaxconv.segmentation.camvid import CAMVID, CAMVID_VOID
 from jaxconv.training import Config, Trained, evaluate, open_data
 from jaxconv.training.config import build_model
+from jaxconv.training.runs import about
 from jaxconv.training.shipped import shipped_configs
 
 NAMES = [
@@ -106,11 +107,10 @@ def test_two_steps_and_an_evaluation(name, camvid_folder, monkeypatch):
     for step in range(2):
         state, record = take(state, stream.batch(step))
         assert np.isfinite(float(record["loss"]))
-    task = learned.task
-    trained = Trained.of(config, learned.classes, learned.in_features, task, graphs, state)
+    trained = Trained.of(config, about(config, learned), graphs, state)
     found = evaluate(trained, judged, batch_size=2)
     assert (trained.step, found["examples"]) == (2, len(judged))
-    assert 0 <= found["mean_iou" if task == "segmentation" else "top1"] <= 1
+    assert 0 <= found["mean_iou" if learned.task == "segmentation" else "top1"] <= 1
     if kind == "camvid":
         assert found["resolution"] == [360, 480]
         assert list(found["per_class_iou"]) == list(CAMVID.names)
