@@ -13,7 +13,6 @@ from jaxconv.segmentation import (
     camvid,
     check,
     folder,
-    image_size,
     read_classes,
     read_image,
 )
@@ -185,7 +184,6 @@ def test_cameras_lie_on_their_side(tmp_path, rng):
     Image.fromarray(colour).save(tmp_path / "a.png", exif=exif)
     upright = read_image(tmp_path / "a.png")
     np.testing.assert_array_equal(upright, np.rot90(colour, -1).astype(np.float32) / np.float32(255))
-    assert image_size(tmp_path / "a.png") == upright.shape[:2] == (6, 4)
 
 
 @pytest.mark.parametrize("layout", [("train", "trainannot"), ("images/train", "labels/train")])

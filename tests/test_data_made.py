@@ -145,10 +145,3 @@ def test_numbers_outside_their_range():
         Classes(("a", "b"), ((0, 0, 0),))
     with pytest.raises(GeometryError, match="class 'a'"):
         Classes(("a",), ((0, 0, 300),))
-
-
-def test_void_is_black():
-    classes = digits("val").classes
-    painted = classes.paint(np.array([[3, 255]]))
-    assert painted.dtype == np.uint8
-    assert painted.tolist() == [[list(classes.colors[3]), [0, 0, 0]]]

@@ -9,7 +9,7 @@ from jaxconv.segmentation.camvid import CAMVID, camvid
 from jaxconv.segmentation.datasets import SPLITS, VOID, Classes, Dataset, Example, Split, Task, check
 from jaxconv.segmentation.digit_images import DigitImages, digit_images
 from jaxconv.segmentation.digits import BACKGROUND, CLASS_NAMES, DigitMosaics, digit_mosaics, digits
-from jaxconv.segmentation.files import LabelCode, image_size, images_in, read_image
+from jaxconv.segmentation.files import LabelCode, images_in, read_image
 from jaxconv.segmentation.folder import folder, read_classes
 from jaxconv.segmentation.losses import cross_entropy, dice_loss, focal_loss
 from jaxconv.segmentation.metrics import (
@@ -73,7 +73,6 @@ __all__ = [
     "folder",
     "frequency_weighted_iou",
     "global_accuracy",
-    "image_size",
     "images_in",
     "iou",
     "mean_class_accuracy",

@@ -32,8 +32,8 @@ class Classes:
       GeometryError: None, more than 255 (255 is `VOID`), a name twice, or no colour for one.
 
     >>> classes = Classes(("sky", "road"), ((70, 130, 180), (128, 64, 128)))
-    >>> len(classes), classes.paint([[1, 255]]).tolist()
-    (2, [[[128, 64, 128], [0, 0, 0]]])
+    >>> len(classes)
+    2
     """
 
     names: tuple[str, ...]
@@ -55,12 +55,6 @@ class Classes:
 
     def __len__(self) -> int:
         return len(self.names)
-
-    def paint(self, labels: np.ndarray) -> np.ndarray:
-        """Labels ``(...)`` to colours ``(..., 3)`` uint8; `VOID` is black."""
-        palette = np.zeros((VOID + 1, 3), np.uint8)
-        palette[: len(self)] = self.colors
-        return palette[np.asarray(labels)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,17 +51,6 @@ def read_image(path: Path, *, grey: bool = False) -> np.ndarray:
     return np.divide(pixels, np.float32(255), dtype=np.float32).reshape(*pixels.shape[:2], -1)
 
 
-def image_size(path: Path) -> tuple[int, int]:
-    """Rows and columns, without decoding the pixels."""
-    try:
-        with Image.open(path) as image:
-            columns, rows = image.size
-            turned = image.getexif().get(0x0112, 1) >= 5  # orientation: lies on its side
-    except _UNREADABLE as error:
-        raise GeometryError(_complaint(path, error)) from error
-    return (columns, rows) if turned else (rows, columns)
-
-
 def images_in(folder: Path, suffixes: Iterable[str] = IMAGE_SUFFIXES) -> dict[str, Path]:
     """The images of a folder by their names without suffix, in order; hidden files are no images.
 
