@@ -73,7 +73,7 @@ def train(
     out.mkdir(parents=True, exist_ok=True)
     with Checkpoints(out) as checkpoints:
         saying = about(config, learned, one_batch=one_batch)
-        begun = _begun(out, checkpoints, saying, resume)
+        begun = _begun(out, checkpoints, saying, resume, console)
         graphs, state = _state(config, optimizer, learned, mesh, checkpoints, begun)
         step = Step(config, graphs, optimizer, schedule, loss, replicated(mesh))
         parameters = sum(leaf.size for leaf in jax.tree.leaves(state.parameters))
@@ -96,7 +96,9 @@ def train(
     return None
 
 
-def _begun(out: Path, checkpoints: Checkpoints, saying: dict[str, Any], resume: bool) -> int:
+def _begun(
+    out: Path, checkpoints: Checkpoints, saying: dict[str, Any], resume: bool, console: Console
+) -> int:
     """How many steps the folder's run has taken; what its checkpoint says must be what this one will."""
     step = checkpoints.step()
     if not resume:
@@ -109,11 +111,17 @@ def _begun(out: Path, checkpoints: Checkpoints, saying: dict[str, Any], resume: 
         return 0  # it ended before its first checkpoint
     saved = checkpoints.about(step)
     differences = Config.of(saying["config"]).differences(Config.of(saved["config"]))
-    for key in saying.keys() - {"config"}:
+    for key in sorted(saying.keys() - {"config", "devices"}):
         if saying[key] != saved.get(key):
             differences.append(f"`{key}` is {saying[key]!r}, was {saved.get(key)!r}")
     if differences:
         raise ConfigError(f"{out} was begun with other settings: {'; '.join(differences)}.")
+    if saying["devices"] != saved["devices"]:
+        console.print(
+            f"begun on {saved['devices']} devices, goes on with {saying['devices']}: equal up to rounding",
+            style="yellow",
+            highlight=False,
+        )
     return step
 
 

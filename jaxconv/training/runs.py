@@ -7,6 +7,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import jax
+
 from jaxconv.segmentation import DATASETS, Dataset
 from jaxconv.training.checkpoints import Checkpoints, Which
 from jaxconv.training.config import Config
@@ -61,6 +63,7 @@ def about(config: Config, dataset: Dataset, *, one_batch: bool = False) -> dict[
             "size": (rows, columns),
             "examples": len(dataset),
             "one_batch": one_batch,
+            "devices": jax.device_count(),
         }
     )
 
