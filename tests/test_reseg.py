@@ -76,7 +76,7 @@ def test_the_front_end_takes_a_file_of_weights(tmp_path, rng):
     np.savez(tmp_path / "vgg.npz", **arrays)
     options = {"front_end": "vgg", "blocks": blocks, "units": 2, "filters": 2}
     model = ReSeg(3, 4, weights=str(tmp_path / "vgg.npz"), rngs=nnx.Rngs(0), **options)
-    convs = [conv for block in model.front_end.convs for conv in block]
+    convs = [conv for block in model.front_end.blocks for conv in block.convs]
     for conv, number in zip(convs, shapes, strict=True):
         expected = arrays[f"features.{number}.weight"].transpose(2, 3, 1, 0)
         np.testing.assert_array_equal(conv.kernel[...], expected)

@@ -121,7 +121,11 @@ def test_segmentation_networks_start_from_a_file(tmp_path):
     other, third = blank(FCN16s, 3, 2, blocks=BLOCKS, dense=7), blank(DeconvNet, 3, 2, blocks=BLOCKS)
     other.load(path, dense=False)
     third.load(path)
-    for conv in (model.features.convs[0][0], other.features.convs[0][0], third.encoder[0].convs[0]):
+    for conv in (
+        model.features.blocks[0].convs[0],
+        other.features.blocks[0].convs[0],
+        third.encoder[0].convs[0],
+    ):
         np.testing.assert_array_equal(conv.kernel[...], first)
     with pytest.raises(GeometryError, match=r"classifier\.0\.bias \(6,\) for \(7,\)"):
         other.load(path)
@@ -135,7 +139,7 @@ def test_features_take_the_beginning_of_a_deeper_file(tmp_path, rng):
     with torch.no_grad():
         expected = net.features[:2](torch.from_numpy(x.transpose(2, 0, 1))).numpy()
     np.testing.assert_allclose(run(features, x)[-1], expected.transpose(1, 2, 0), atol=2e-6)
-    assert [[conv.kernel.shape for conv in block] for block in features.convs] == [[(3, 3, 3, 3)]]
+    assert [[conv.kernel.shape for conv in block.convs] for block in features.blocks] == [[(3, 3, 3, 3)]]
 
 
 def test_maps_are_those_before_pooling(rng):
