@@ -31,10 +31,11 @@ COMPARED = 3  # steps whose losses are compared
 
 def table(*, quick: bool = False, size: Size = SIZE, seconds: float = 3.0) -> Table:
     """Two rows a network."""
+    processes = 1 if quick else PROCESSES
     rows = []
     for network in NETWORKS:
         count = compare(network, size)
-        measured = _measured(network, size, seconds / 6 if quick else seconds, 1 if quick else PROCESSES)
+        measured = _measured(network, size, seconds / 6 if quick else seconds, processes)
         rows += [_row(network, count, what, measured) for what in ("forward", "step")]
     batch, height, width = size
     return Table(
@@ -47,7 +48,7 @@ def table(*, quick: bool = False, size: Size = SIZE, seconds: float = 3.0) -> Ta
             "better of its two layouts'.",
             "Parameters are copied; logits, losses of three steps and the gradient's norm agree to rounding "
             "before anything is timed.",
-            f"Medians of the middle one of {PROCESSES} processes. The twin's GRUs have a second bias, which "
+            f"Medians, of the middle one of {processes} processes a side. The twin's GRUs have a second bias, which "
             "stays zero and is not counted.",
         ],
     )
