@@ -48,8 +48,8 @@ def table(*, quick: bool = False, size: Size = SIZE, seconds: float = 3.0) -> Ta
             "better of its two layouts'.",
             "Parameters are copied; logits, losses of three steps and the gradient's norm agree to rounding "
             "before anything is timed.",
-            f"Medians, of the middle one of {processes} processes a side. The twin's GRUs have a second bias, "
-            "which stays zero and is not counted.",
+            f"Medians, of the middle one of {processes} processes a side. The twin's GRUs have a second "
+            "bias, which stays zero and is not counted.",
         ],
     )
 
