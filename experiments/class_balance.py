@@ -7,7 +7,17 @@ the ten digits 0.6 to 0.7 %. The loss is cross-entropy; cross-entropy weighted b
 Fergus, arXiv:1411.4734); or the focal loss. Nothing else differs. Scores are those after the last step,
 on mosaics of held-out digits; "digits' IoU" is the mean over the ten rare classes.
 
-Not measured in full yet.
+Measured 2026-11-21 on one core of an AMD EPYC, shared, jax 0.10.2, about 45 seconds a training where nothing
+interrupted it; the mean of three seeds, the lowest and the highest:
+
+                                  mean IoU          digits' IoU       class accuracy      global accuracy
+    cross-entropy      0.765 (0.758-0.772)  0.742 (0.735-0.750)  0.860 (0.858-0.864)  0.986 (0.986-0.986)
+    median frequency   0.637 (0.629-0.647)  0.604 (0.596-0.615)  0.941 (0.936-0.946)  0.964 (0.963-0.966)
+    focal              0.760 (0.745-0.774)  0.737 (0.720-0.752)  0.857 (0.850-0.865)  0.986 (0.985-0.986)
+
+Weights buy mean class accuracy (+0.08) and cost intersection over union (-0.13), of the rare classes too: the
+digits are found more often and claim background around them. Weights belong where accuracy by class is the
+aim, not where IoU is. The focal loss changes nothing here beyond the spread of the seeds.
 """
 
 from __future__ import annotations
