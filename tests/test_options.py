@@ -59,8 +59,7 @@ def test_options_are_the_typed_keywords_with_defaults():
     class Model:
         def __init__(
             self, inputs: int, *, width: int = 3, names: tuple[str, ...] = (), untyped=1, needed: int
-        ):
-            pass
+        ): ...
 
     assert options_of(Model) == {"width": (int, 3), "names": (tuple[str, ...], ())}
 
