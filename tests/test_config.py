@@ -95,6 +95,9 @@ def test_a_new_name_keeps_the_options_that_it_has_too(path):
     for changes in (["optimizer.name=sgd", "optimizer.momentum=0.25"],) * 2:
         assert Config.read(path, changes).optimizer.options["momentum"] == 0.25
         changes.reverse()
+    for changes in (["loss.name=focal", "loss.gama=3.0"], ["loss.gama=3.0", "loss.name=focal"]):
+        with pytest.raises(ConfigError, match="did you mean `gamma`"):  # and not dropped on the way
+            Config.read(path, changes)
 
 
 def test_another_name_drops_the_options_of_the_first(path):
