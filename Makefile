@@ -4,16 +4,19 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 WITH_TORCH := $(VENV)/.installed-torch
 
-.PHONY: help demo test lint bench
+.PHONY: help demo test test-fast lint bench
 
 help:  ## what there is
-	@grep -hE '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/'
+	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/'
 
 demo: $(INSTALLED)  ## verify the claims, filter a photograph, learn real digits: runs/demo/
 	$(BIN)/jaxconv demo
 
 test: $(INSTALLED) lint  ## lint, types, tests, doctests and the README
 	$(BIN)/python -m pytest -n 2 -q -rs
+
+test-fast: $(INSTALLED)  ## the tests that take no seconds each
+	$(BIN)/python -m pytest -n 2 -q -m 'not slow'
 
 lint: $(INSTALLED)  ## ruff and mypy
 	$(BIN)/ruff check .

@@ -15,14 +15,22 @@ from benchmarks.agreement import Disagreement, check_agreement
 from benchmarks.memory import Peak, answer, in_child
 from benchmarks.table import Megabytes, Row, Table, ratio
 from benchmarks.timing import Timing, timings
-from benchmarks.trainable import Ours, Size, Theirs
+from benchmarks.trainable import Ours, Size
 from jaxconv.training.cpu import prepare_cpu
 
 NETWORKS = ("unet", "fcn8s", "reseg")
+
+
+def _theirs(network: str, size: Size, *, channels_last: bool):
+    from benchmarks.trainable_torch import Theirs  # PyTorch is an extra
+
+    return Theirs(network, size, channels_last=channels_last)
+
+
 SIDES = {
     "jaxconv": Ours,
-    "PyTorch": partial(Theirs, channels_last=False),
-    "PyTorch, channels last": partial(Theirs, channels_last=True),
+    "PyTorch": partial(_theirs, channels_last=False),
+    "PyTorch, channels last": partial(_theirs, channels_last=True),
 }
 SIZE = Size()
 PROCESSES = 3  # of every side, in turn

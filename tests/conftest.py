@@ -2,9 +2,7 @@
 
 import os
 import zlib
-
-# Eight devices on any machine, for the tests that shard; read once, when jax starts.
-os.environ["XLA_FLAGS"] = os.environ.get("XLA_FLAGS", "") + " --xla_force_host_platform_device_count=8"
+from importlib.metadata import version
 
 import hypothesis
 import jax
@@ -26,11 +24,32 @@ def pytest_addoption(parser):
     parser.addoption(
         "--full", action="store_true", help="run sweeps marked slow, and Hypothesis, at full size"
     )
+    parser.addoption(
+        "--optimized",
+        action="store_true",
+        help="compile as users do, with all of XLA's optimisations: takes about four times as long",
+    )
 
 
 def pytest_configure(config):
     if config.getoption("--full"):
         hypothesis.settings.load_profile("full")
+    # Read once, when jax starts; what a test runs in a process of its own inherits them.
+    flags = [os.environ.get("XLA_FLAGS", ""), "--xla_force_host_platform_device_count=8"]
+    if not config.getoption("--optimized"):
+        os.environ["JAX_DISABLE_MOST_OPTIMIZATIONS"] = "1"
+        jax.config.update("jax_disable_most_optimizations", True)
+        if version("jaxlib").startswith("0.10."):  # later versions do not know this one
+            flags.append("--xla_cpu_use_fusion_emitters=false")
+    os.environ["XLA_FLAGS"] = " ".join(flags)
+
+
+@pytest.fixture
+def optimized(request):
+    """Compiles with all of XLA's optimisations, as a test needs that reads a compiled program."""
+    jax.config.update("jax_disable_most_optimizations", False)
+    yield
+    jax.config.update("jax_disable_most_optimizations", not request.config.getoption("--optimized"))
 
 
 def pytest_collection_modifyitems(config, items):

@@ -4,8 +4,10 @@ import pytest
 
 pytest.importorskip("torch")
 
-from benchmarks import trainable, training
+from benchmarks import trainable, trainable_torch, training
 from benchmarks.agreement import Disagreement
+
+pytestmark = pytest.mark.peers
 
 TINY = trainable.Size(8, 16, 16)
 
@@ -34,6 +36,6 @@ def test_table(monkeypatch):
 
 
 def test_another_network_is_refused(monkeypatch):
-    monkeypatch.setattr(trainable.Theirs, "gradient_norm", lambda self: 0.0)
+    monkeypatch.setattr(trainable_torch.Theirs, "gradient_norm", lambda self: 0.0)
     with pytest.raises(Disagreement, match="unet: gradient of PyTorch: differs by"):
         training.compare("unet", TINY)

@@ -1,6 +1,8 @@
 """`jaxconv.verify`: it holds, it is reproducible, and it fails when a formulation is broken."""
 
+import itertools
 import json
+from functools import partial
 from types import SimpleNamespace
 
 import jax
@@ -9,9 +11,10 @@ import pytest
 
 import jaxconv
 from jaxconv import GeometryError, verify
-from jaxconv.claims import CLAIMS, pooling
+from jaxconv.claims import CLAIMS, pooling, products, transposes
 from jaxconv.claims.cases import KINDS, Cases
 from jaxconv.convolution import formulations
+from jaxconv.convolution.grouped import grouped_conv
 
 CHEAP = ["relationship-14", "equivalent-pattern", "stride-2-transpose", "counts"]
 
@@ -68,60 +71,69 @@ def test_a_seed_makes_the_same_cases():
 
 
 @pytest.fixture
-def broken(monkeypatch):
-    """Replaces one formulation and forgets what was compiled from the right one."""
+def verify_mutant(monkeypatch):
+    """Verifies a claim with a wrong formulation as the only method.
 
-    def replace(table, method, wrong):
-        monkeypatch.setitem(table, method, wrong)
-        jax.clear_caches()
+    Under a name of its own, so that nothing that was compiled from right ones is taken for it.
+    """
 
-    jax.clear_caches()
-    yield replace
-    monkeypatch.undo()
-    jax.clear_caches()
+    def verify_with(claim, wrong, trials=3):
+        topic, methods, table = {
+            "conv": (products, "CONV_METHODS", formulations.CONV),
+            "conv_transpose": (transposes, "CONV_TRANSPOSE_METHODS", formulations.CONV_TRANSPOSE),
+            "kernel-gradient": (transposes, "CONV_KERNEL_VJP_METHODS", formulations.CONV_KERNEL_VJP),
+        }[claim]
+        name = f"mutant {next(numbers)}"
+        monkeypatch.setitem(table, name, wrong)
+        for module in (topic, jaxconv.convolution):
+            monkeypatch.setattr(module, methods, (name,))
+        return verify([claim], trials=trials), name
+
+    return verify_with
 
 
-def test_a_flipped_kernel_fails_where_rewritings_lead_to_it(broken):
-    broken(formulations.CONV, "taps", flipped(formulations.CONV["taps"]))
-    assert not verify(["conv"], trials=3).ok
+numbers = itertools.count()
 
 
 def flipped(right):
     return lambda x, kernel, g, precision: right(x, kernel[::-1], g, precision)
 
 
+def test_a_right_mutant_holds(verify_mutant):
+    """What the fixture changes is no more than the formulation."""
+    for claim, table in (("conv", formulations.CONV), ("conv_transpose", formulations.CONV_TRANSPOSE)):
+        report, _ = verify_mutant(claim, partial(table["im2col"]))
+        assert report.ok, report.counterexamples()
+
+
 @pytest.mark.parametrize(
-    ("claim", "table", "method"),
+    ("claim", "wrong"),
     [
-        ("conv", formulations.CONV, "matrix"),  # to which no rewriting leads
-        ("conv_transpose", formulations.CONV_TRANSPOSE, "subpixel"),
-        ("conv_transpose", formulations.CONV_TRANSPOSE, "zero_insertion"),
+        ("conv", flipped(formulations.CONV["matrix"])),
+        ("conv", grouped_conv(flipped(formulations.CONV["taps"]))),  # at the end of a rewriting
+        ("conv_transpose", flipped(formulations.CONV_TRANSPOSE["subpixel"])),
+        ("conv_transpose", flipped(formulations.CONV_TRANSPOSE["zero_insertion"])),
     ],
+    ids=["matrix", "grouped", "subpixel", "zero_insertion"],
 )
-def test_a_flipped_kernel_fails(broken, claim, table, method):
-    broken(table, method, flipped(table[method]))
-    report = verify([claim], trials=3)
+def test_a_flipped_kernel_fails(verify_mutant, claim, wrong):
+    report, name = verify_mutant(claim, wrong)
     (row,) = report.rows
     assert not report.ok
     assert row.worst > 1
-    assert f"method={method!r}" in row.counterexample
+    assert f"method={name!r}" in row.counterexample
     scope = {"ConvGeometry": jaxconv.ConvGeometry}
     exec(row.counterexample, scope)
     assert isinstance(scope["g"], jaxconv.ConvGeometry)
 
 
-def test_a_wrong_kernel_gradient_and_a_nan_fail(broken):
+def test_a_wrong_kernel_gradient_and_a_nan_fail(verify_mutant):
     right = formulations.CONV_KERNEL_VJP["im2col"]
-    broken(
-        formulations.CONV_KERNEL_VJP, "im2col", lambda x, y, g, precision: right(x, y * 1.001, g, precision)
-    )
-    assert not verify(["kernel-gradient"], trials=1).ok
-    broken(
-        formulations.CONV,
-        "fft",
-        lambda x, k, g, precision: formulations.CONV["direct"](x, k * np.nan, g, precision),
-    )
-    assert not verify(["conv"], trials=1).ok
+    wrong = lambda x, y, g, precision: right(x, y * 1.001, g, precision)  # noqa: E731
+    assert not verify_mutant("kernel-gradient", wrong, trials=1)[0].ok
+    direct = formulations.CONV["direct"]
+    nan = lambda x, k, g, precision: direct(x, k * np.nan, g, precision)  # noqa: E731
+    assert not verify_mutant("conv", nan, trials=1)[0].ok
 
 
 @pytest.mark.parametrize(
@@ -135,18 +147,15 @@ def test_a_wrong_kernel_gradient_and_a_nan_fail(broken):
     ],
 )
 def test_a_wrong_pooling_fails(monkeypatch, claim, name, wrong):
-    right = getattr(pooling, name)
-    assert verify([claim]).ok
-    monkeypatch.setattr(pooling, name, wrong(right))
-    assert not verify([claim]).ok
+    monkeypatch.setattr(pooling, name, wrong(getattr(pooling, name)))
+    assert not verify([claim], trials=3).ok
 
 
-def test_a_formulation_that_raises_fails(broken):
+def test_a_formulation_that_raises_fails(verify_mutant):
     def wrong(x, kernel, g, precision):
         raise ZeroDivisionError("of all things")
 
-    broken(formulations.CONV, "im2col", wrong)
-    report = verify(["conv"], trials=2)
+    report, _ = verify_mutant("conv", wrong, trials=2)
     assert not report.ok
     assert "raised ZeroDivisionError: of all things" in report.counterexamples()
     assert "g = ConvGeometry(" in report.counterexamples()
@@ -158,15 +167,14 @@ def test_a_formulation_that_raises_fails(broken):
     assert row["worst"] is None
 
 
-def test_an_error_of_one_rounding_too_many_is_seen(broken):
+def test_an_error_of_one_rounding_too_many_is_seen(verify_mutant):
     """The bound is tight enough to notice a formulation that computes in half of the digits."""
     right = formulations.CONV["im2col"]
 
     def single(x, kernel, g, precision):
         return right(x.astype("float32"), kernel.astype("float32"), g, precision).astype(x.dtype)
 
-    broken(formulations.CONV, "im2col", single)
-    assert not verify(["conv"], trials=1).ok
+    assert not verify_mutant("conv", single, trials=1)[0].ok
 
 
 def broken_claims():

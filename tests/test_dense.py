@@ -66,6 +66,7 @@ def test_any_convolution_is_a_dense_layer(rng):
     oracles.assert_rounds_to(conv(x, kernel, strides=2, padding=1), expected)
 
 
+@pytest.mark.peers
 def test_torch_vgg_layer(rng):
     """VGG's first dense layer in small: a Linear that reads (features, rows, columns)."""
     torch = pytest.importorskip("torch")

@@ -28,7 +28,8 @@ GEOMETRIES = [
     ConvGeometry((4,), (3,), padding=2, padding_mode="replicate", in_features=2, feature_group_count=2,
                  out_features=4),
 ]  # fmt: skip
-LIBRARIES = ["lax", "flax", "torch", "keras", "equinox"]
+PEERS = [pytest.param(library, marks=pytest.mark.peers) for library in ("torch", "keras")]
+LIBRARIES = ["lax", "flax", *PEERS, "equinox"]
 
 
 def run(code, library, operand, kernel, g, transposed):

@@ -10,6 +10,8 @@ from crossing import assert_same, layers, numbers, sweep
 
 from jaxconv import Convolution, GeometryError, from_keras, to_keras
 
+pytestmark = pytest.mark.peers
+
 os.environ.setdefault("KERAS_BACKEND", "jax")  # read once, when it is imported
 keras = pytest.importorskip("keras", reason="Keras is not installed: pip install 'jaxconv[peers]'")
 SIZES = {1: (9,), 2: (8, 7), 3: (6, 5, 7)}

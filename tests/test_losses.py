@@ -38,6 +38,7 @@ def softmax(logits):
     return e / e.sum(-1, keepdims=True)
 
 
+@pytest.mark.peers
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 @pytest.mark.parametrize("weighted", [False, True])
 def test_cross_entropy_is_pytorchs(pixels, shape, weighted):

@@ -190,6 +190,7 @@ def both(model, x, twin):
     return jax.jit(lambda state, x: nnx.merge(graph, state)(x))(state, x), expected
 
 
+@pytest.mark.peers
 @pytest.mark.parametrize("padding", ["same", "valid"])
 def test_unet_is_pytorchs(rng, padding):
     model = drawn(rng, UNet, features=(4, 6, 8), padding=padding)
@@ -224,6 +225,7 @@ def test_unpadded_unet_has_the_papers_sizes():
         jax.eval_shape(run, state, jax.ShapeDtypeStruct((572, 573, 1), jnp.float32))
 
 
+@pytest.mark.peers
 def test_fcn8s_is_pytorchs(rng):
     options = {"blocks": ((4, 1), (5, 2), (6, 1), (7, 1)), "dense": 8}
     model = drawn(rng, FCN8s, **options)
@@ -246,6 +248,7 @@ def test_fcn8s_is_pytorchs(rng):
     close(*both(model, x, twin))
 
 
+@pytest.mark.peers
 def test_deconvnet_is_pytorchs(rng):
     options = {"blocks": ((4, 1), (5, 2)), "dense": 6, "norm": "none"}
     model = drawn(rng, DeconvNet, **options)

@@ -231,6 +231,7 @@ def test_s_without_its_zeros():
     assert S.indices.tolist() == [0, 2, 3]
 
 
+@pytest.mark.peers
 @pytest.mark.parametrize("n", [1, 2, 3])
 def test_max_pool_is_pytorchs(n, rng):
     torch = pytest.importorskip("torch", reason="PyTorch is an extra")
@@ -260,6 +261,7 @@ def test_max_pool_is_pytorchs(n, rng):
     assert tried == (32 if n == 3 else 80)
 
 
+@pytest.mark.peers
 @pytest.mark.parametrize("n", [1, 2, 3])
 def test_avg_and_lp_pool_are_pytorchs(n, rng):
     torch = pytest.importorskip("torch", reason="PyTorch is an extra")
@@ -387,7 +389,7 @@ def test_derivatives_under_vmap_are_those_of_each(rng):
     np.testing.assert_array_equal(jax.vmap(lambda y: same(y)[0])(y), np.stack([same(one)[0] for one in y]))
 
 
-def test_a_sharded_batch_stays_where_it_is(rng):
+def test_a_sharded_batch_stays_where_it_is(rng, optimized):
     mesh = Mesh(np.array(jax.devices()), "n")
     x = jax.device_put(rng.normal(size=(8, 10, 9, 2)), NamedSharding(mesh, PartitionSpec("n")))
 
@@ -466,6 +468,7 @@ def test_switches_of_any_integer_dtype(dtype, cells):
     assert x.sum() == 3
 
 
+@pytest.mark.peers
 def test_pytorchs_odd_powers_are_signed():
     """What the docstring says of it, for whoever compares."""
     torch = pytest.importorskip("torch", reason="PyTorch is an extra")

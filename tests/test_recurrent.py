@@ -94,6 +94,7 @@ def copied(torch, cell, layer):
     return theirs, sign
 
 
+@pytest.mark.peers
 @pytest.mark.parametrize("cell", CELLS)
 def test_both_directions_and_their_gradients_are_pytorchs(cell, rng):
     torch = pytest.importorskip("torch")
@@ -240,7 +241,7 @@ def test_renet_is_the_loops(cell, variant, first, patch, shape, rng):
         np.testing.assert_allclose(y[n], expected, rtol=0, atol=bound(x, *layers))
 
 
-def test_a_sharded_batch_stays_where_it_is(rng):
+def test_a_sharded_batch_stays_where_it_is(rng, optimized):
     """Neither the sweeps nor their gradients gather what the devices share."""
     layer = ReNet(2, 3, patch=(2, 1), cell="tanh", rngs=nnx.Rngs(0))
     graph, state = nnx.split(layer)

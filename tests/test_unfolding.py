@@ -161,6 +161,7 @@ def test_any_batch(batch):
     np.testing.assert_allclose(back, x * counts, rtol=1e-14)
 
 
+@pytest.mark.peers
 @pytest.mark.parametrize(
     ("shape", "window", "options"),
     [((9, 8), (3, 2), {"strides": (2, 1), "padding": ((1, 2), (0, 1)), "dilation": (1, 2)}),
@@ -285,7 +286,7 @@ def test_lowering():
     ]
 
 
-def test_a_batch_over_devices_stays_there():
+def test_a_batch_over_devices_stays_there(optimized):
     mesh = jax.make_mesh((8,), ("maps",), axis_types=(jax.sharding.AxisType.Auto,))
     spread = jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec("maps"))
     x = jax.device_put(numbers((8, 2, 6, 5, 3)), spread)
@@ -313,8 +314,7 @@ def test_names_are_public():
     ],
 )  # fmt: skip
 def test_broken_claims_fail(monkeypatch, names, target, wrong):
-    assert verify(names, trials=3).ok
-    monkeypatch.setattr(*target, wrong)
+    monkeypatch.setattr(*target, wrong)  # that they hold otherwise, tests/test_claims.py says of all claims
     assert not any(row.ok for row in verify(names, trials=3).rows)
 
 

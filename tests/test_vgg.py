@@ -16,6 +16,8 @@ from jaxconv import GeometryError
 from jaxconv.models import VGG, VGG_BLOCKS, DeconvNet, FCN16s, VGGFeatures
 from jaxconv.models.weights import read_arrays
 
+pytestmark = pytest.mark.peers
+
 torch = pytest.importorskip("torch")
 
 BLOCKS = (
