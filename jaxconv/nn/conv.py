@@ -15,6 +15,7 @@ from jaxconv.axis import PaddingMode
 from jaxconv.convolution import conv, conv_transpose
 from jaxconv.geometry import ConvGeometry
 from jaxconv.interop.layer import Convolution
+from jaxconv.interop.refusals import check_type
 from jaxconv.nn.initializers import conv_lecun_normal, conv_transpose_lecun_normal
 
 
@@ -59,7 +60,12 @@ class _Layer(nnx.Module):
         self.bias = nnx.Param(bias_init(rngs.params(), (out_features,), dtype)) if use_bias else None
 
     def as_convolution(self) -> Convolution:
-        """The layer as `jaxconv.interop` knows it, from where other libraries' layers can be made."""
+        """The layer as `jaxconv.interop` knows it, from where other libraries' layers can be made.
+
+        Raises:
+          TypeError: The layer is of a subclass that computes something else.
+        """
+        check_type(self, (Conv, ConvTranspose), ("__call__", "_operands", "_biased"), "jaxconv.nn")
         bias = None if self.bias is None else self.bias[...]
         return Convolution(
             self.kernel[...],
