@@ -47,6 +47,20 @@ def check_kernel(shape: tuple[int, ...], geometry: ConvGeometry) -> None:
         )
 
 
+def check_single(what: str, call: str, shape: tuple[int, ...], ndim: int) -> None:
+    """The array belongs to one object, not to a batch of them as `jax.vmap` returns it.
+
+    Raises:
+      GeometryError: It has more than `ndim` axes; `call` is how one of `what` is used.
+    """
+    if len(shape) > ndim:
+        raise GeometryError(
+            f"this is a batch of {what}, as jax.vmap returns it: it holds an array of shape {tuple(shape)}, "
+            f"that of one has {ndim} axes. Use it inside jax.vmap, as in "
+            f"jax.vmap(lambda C, x: {call})(batch, xs), or take one, jax.tree.map(lambda a: a[0], batch)."
+        )
+
+
 def check_map(name: str, shape: tuple[int, ...], spatial: tuple[int, ...], features: int, batch=None) -> None:
     """A feature map is ``(*batch, *spatial, features)``; with `batch` given, exactly that one.
 

@@ -34,6 +34,7 @@ def check_convolution(layer) -> None:
     """What a writer takes.
 
     Raises:
+      GeometryError: It is a batch of them, as `jax.vmap` returns it.
       TypeError: It is something else.
     """
     if not isinstance(layer, Convolution):
@@ -41,6 +42,7 @@ def check_convolution(layer) -> None:
             f"`layer` is a Convolution, as from_torch and the other readers return it, got "
             f"{type(layer).__name__}."
         )
+    layer.check_single()
 
 
 def refuse(library: str, *missing: tuple[str, bool]) -> None:
