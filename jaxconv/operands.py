@@ -123,7 +123,7 @@ def check_precision(precision):
         ) from None
 
 
-def check_dtype(dtype) -> jnp.dtype:
+def check_dtype(dtype, name: str = "dtype") -> jnp.dtype:
     """The dtype that an array is to have, as jax has it: `float` is float32, or float64 where that is on.
 
     Raises:
@@ -132,7 +132,7 @@ def check_dtype(dtype) -> jnp.dtype:
     canonical = jax.dtypes.canonicalize_dtype(dtype)
     if not jnp.issubdtype(canonical, jnp.inexact) or canonical.itemsize < 2:
         raise TypeError(
-            f"`dtype` must be floating or complex, of 16 bits or more, got {canonical}; take for example "
+            f"`{name}` must be floating or complex, of 16 bits or more, got {canonical}; take for example "
             "jnp.float32."
         )
     return canonical

@@ -22,7 +22,7 @@ from jaxconv.axis import PaddingMode
 from jaxconv.convolution import conv, conv_transpose
 from jaxconv.errors import GeometryError
 from jaxconv.geometry import ConvGeometry
-from jaxconv.operands import check_dtypes, check_map, check_precision, check_single, split_map
+from jaxconv.operands import check_dtype, check_dtypes, check_map, check_precision, check_single, split_map
 
 _SAME = ("SAME", "SAME_LOWER")
 
@@ -127,7 +127,7 @@ class Convolution:
         padding, output_padding = in_cells(g, padding, output_padding)
         static = {**g.arguments, "padding": padding, "output_padding": output_padding}
         static |= {"transposed": bool(transposed), "precision": check_precision(precision)}
-        static["dtype"] = None if dtype is None else jnp.dtype(dtype)
+        static["dtype"] = None if dtype is None else check_dtype(dtype)
         for name, value in {"kernel": kernel, "bias": bias, **static}.items():
             object.__setattr__(self, name, value)
 
