@@ -21,7 +21,7 @@ from jaxconv import slots
 from jaxconv.blocks import coordinates
 from jaxconv.errors import GeometryError, SizeError
 from jaxconv.geometry import ConvGeometry
-from jaxconv.operands import check_dtypes, check_kernel, check_map
+from jaxconv.operands import check_dtypes, check_kernel, check_map, check_single
 from jaxconv.products import BACK, FORWARD, accumulator, bind
 
 
@@ -86,6 +86,10 @@ class ConvMatrix:
       geometry: The convolution's, also for a transpose.
       transposed: Whether this is C-transposed.
 
+    `jax.vmap` of something that returns C gives a batch of matrices, whose products and exports are again
+    those of `jax.vmap`: ``jax.vmap(lambda C, x: C @ x)(batch, xs)``. Directly it multiplies nothing; its
+    `shape` and `nnz` are those of each matrix.
+
     The rows of C shard over devices by the first spatial axis of `values`, whose size the devices
     must divide: ``jax.device_put(C, NamedSharding(mesh, P(None, "rows")))``, or at once, each device
     making its own share, ``jax.jit(conv_matrix, static_argnums=1, out_shardings=...)(kernel, g)``.
@@ -119,7 +123,17 @@ class ConvMatrix:
         """Size and geometry, not the values."""
         name = "ConvMatrix.T" if self.transposed else "ConvMatrix"
         dtype = getattr(self.values, "dtype", type(self.values).__name__)  # jax prints trees of other leaves
-        return f"{name}(shape={self.shape}, nnz={self.nnz}, dtype={dtype}, {self.geometry})"
+        batch = "a batch of " * (len(getattr(self.values, "shape", ())) > self._axes)
+        batch += f"{self.values.size // max(_stored(self.geometry), 1)}: " if batch else ""
+        return f"{name}({batch}shape={self.shape}, nnz={self.nnz}, dtype={dtype}, {self.geometry})"
+
+    @property
+    def _axes(self) -> int:
+        """Axes of `values`, of one matrix."""
+        return self.geometry.ndim + 4
+
+    def _check_single(self):
+        check_single("matrices", "C @ x", self.values.shape, self._axes)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -170,12 +184,13 @@ class ConvMatrix:
           ``(rows,)`` or ``(rows, batch)``.
 
         Raises:
-          GeometryError: `x` has another shape.
+          GeometryError: `x` has another shape, or this is a batch of matrices.
           SizeError: The result does not fit into memory.
           TypeError: `x` has another dtype, or is a matrix like this.
         """
         if isinstance(x, ConvMatrix):
             raise TypeError("C multiplies arrays; multiply two matrices as C.to_scipy() @ D.to_scipy().")
+        self._check_single()
         x = jnp.asarray(x)
         check_dtypes(C=self, x=x)
         if x.ndim not in (1, 2) or x.shape[0] != self.shape[1]:
@@ -202,10 +217,11 @@ class ConvMatrix:
           ``(*batch, *spatial, features)`` of the other side.
 
         Raises:
-          GeometryError: `x` is not a map of this size.
+          GeometryError: `x` is not a map of this size, or this is a batch of matrices.
           SizeError: The result does not fit into memory.
           TypeError: `x` has another dtype.
         """
+        self._check_single()
         x = jnp.asarray(x)
         g = self.geometry
         source = (g.output_shape, g.out_features) if self.transposed else (g.input_shape, g.in_features)
@@ -230,9 +246,10 @@ class ConvMatrix:
           Rows and columns (NumPy, int32 where the shape fits) and values, each ``(nnz,)``.
 
         Raises:
-          GeometryError: Unknown `order`.
+          GeometryError: Unknown `order`, or this is a batch of matrices.
           SizeError: More values are stored than int32 counts.
         """
+        self._check_single()
         entries = coordinates(self.geometry, self.transposed, order)
         values = self.values.ravel()[_index(entries.source)]
         if entries.target is not None:
@@ -244,6 +261,7 @@ class ConvMatrix:
         """All entries, zeros too, ``shape``.
 
         Raises:
+          GeometryError: Unknown `order`, or this is a batch of matrices.
           SizeError: It would not fit into `max_bytes`, the physical memory by default.
         """
         _check_bytes("the dense matrix", math.prod(self.shape) * self.dtype.itemsize, max_bytes)
@@ -256,7 +274,7 @@ class ConvMatrix:
         SciPy has no sparse arrays of 16-bit floats: those become float32, exactly.
 
         Raises:
-          GeometryError: Unknown `format` or `order`.
+          GeometryError: Unknown `format` or `order`, or this is a batch of matrices.
         """
         import scipy.sparse
 
@@ -272,7 +290,7 @@ class ConvMatrix:
         """A `jax.experimental.sparse.BCOO`, sorted, without duplicates.
 
         Raises:
-          GeometryError: Unknown `order`.
+          GeometryError: Unknown `order`, or this is a batch of matrices.
           SizeError: The shape exceeds int32.
         """
         from jax.experimental import sparse
@@ -286,7 +304,7 @@ class ConvMatrix:
         """A `jax.experimental.sparse.BCSR`, sorted, without duplicates.
 
         Raises:
-          GeometryError: Unknown `order`.
+          GeometryError: Unknown `order`, or this is a batch of matrices.
           SizeError: The shape exceeds int32.
         """
         from jax.experimental import sparse
@@ -346,9 +364,13 @@ def _check_int32(shape):
 
 def check_size(geometry: ConvGeometry, itemsize: int, max_bytes: int | None):
     """Refuses a matrix that is too large, from integers alone."""
+    _check_bytes(f"C of {geometry}", _stored(geometry) * itemsize, max_bytes)
+
+
+def _stored(geometry: ConvGeometry) -> int:
+    """Values of one matrix."""
     features = geometry.out_features * (geometry.in_features // geometry.feature_group_count)
-    stored = slots.count(geometry) * math.prod(geometry.output_shape) * features
-    _check_bytes(f"C of {geometry}", stored * itemsize, max_bytes)
+    return slots.count(geometry) * math.prod(geometry.output_shape) * features
 
 
 def _check_bytes(what: str, needed: int, max_bytes: int | None):

@@ -47,6 +47,20 @@ def check_kernel(shape: tuple[int, ...], geometry: ConvGeometry) -> None:
         )
 
 
+def check_single(what: str, call: str, shape: tuple[int, ...], ndim: int) -> None:
+    """The array belongs to one object, not to a batch of them as `jax.vmap` returns it.
+
+    Raises:
+      GeometryError: It has more than `ndim` axes; `call` is how one of `what` is used.
+    """
+    if len(shape) > ndim:
+        raise GeometryError(
+            f"this is a batch of {what}, as jax.vmap returns it: it holds an array of shape {tuple(shape)}, "
+            f"that of one has {ndim} axes. Use it inside jax.vmap, as in "
+            f"jax.vmap(lambda C, x: {call})(batch, xs), or take one, jax.tree.map(lambda a: a[0], batch)."
+        )
+
+
 def check_map(name: str, shape: tuple[int, ...], spatial: tuple[int, ...], features: int, batch=None) -> None:
     """A feature map is ``(*batch, *spatial, features)``; with `batch` given, exactly that one.
 
@@ -109,7 +123,7 @@ def check_precision(precision):
         ) from None
 
 
-def check_dtype(dtype) -> jnp.dtype:
+def check_dtype(dtype, name: str = "dtype") -> jnp.dtype:
     """The dtype that an array is to have, as jax has it: `float` is float32, or float64 where that is on.
 
     Raises:
@@ -118,7 +132,7 @@ def check_dtype(dtype) -> jnp.dtype:
     canonical = jax.dtypes.canonicalize_dtype(dtype)
     if not jnp.issubdtype(canonical, jnp.inexact) or canonical.itemsize < 2:
         raise TypeError(
-            f"`dtype` must be floating or complex, of 16 bits or more, got {canonical}; take for example "
+            f"`{name}` must be floating or complex, of 16 bits or more, got {canonical}; take for example "
             "jnp.float32."
         )
     return canonical

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -12,7 +14,7 @@ from jaxconv.convolution import conv, conv_transpose
 from jaxconv.errors import GeometryError
 from jaxconv.geometry import ConvGeometry
 from jaxconv.matrix import ConvMatrix
-from jaxconv.operands import check_dtypes, check_kernel
+from jaxconv.operands import check_dtypes, check_kernel, check_single
 
 
 class ConvOperator(lx.AbstractLinearOperator):
@@ -45,9 +47,13 @@ class ConvOperator(lx.AbstractLinearOperator):
             check_dtypes(kernel=self.kernel)
             check_kernel(self.kernel.shape, self.geometry)
 
+    def _check_single(self):
+        check_single("operators", "C.mv(x)", self.kernel.shape, len(self.geometry.kernel_array_shape))
+
     def mv(self, vector):
         """C x for a flat ``x``, or C-transposed."""
         g = self.geometry
+        self._check_single()
         _check_vector(self, vector)
         if self.transposed:
             y = vector.reshape(*g.output_shape, g.out_features)
@@ -60,6 +66,7 @@ class ConvOperator(lx.AbstractLinearOperator):
 
     def transpose(self):
         """The transpose, matrix-free again."""
+        self._check_single()
         return ConvOperator(self.kernel, self.geometry, not self.transposed)
 
     def in_structure(self):
@@ -127,6 +134,7 @@ def _as_matrix(operator):
 # lineax asks these of every operator; a convolution promises none of the properties by itself.
 for _operator in (ConvOperator, ConvMatrixOperator):
     lx.linearise.register(_operator, lambda operator: operator)
+    lx.conj.register(_operator, partial(jax.tree.map, jnp.conj))
     lx.materialise.register(_operator, lambda operator: lx.MatrixLinearOperator(operator.as_matrix()))
     lx.diagonal.register(_operator, lambda operator: jnp.diag(operator.as_matrix()))
     lx.tridiagonal.register(
@@ -143,13 +151,3 @@ for _operator in (ConvOperator, ConvMatrixOperator):
         lx.is_negative_semidefinite,
     ):
         _property.register(_operator, lambda operator: False)
-
-
-@lx.conj.register(ConvOperator)
-def _(operator):
-    return ConvOperator(operator.kernel.conj(), operator.geometry, operator.transposed)
-
-
-@lx.conj.register(ConvMatrixOperator)
-def _(operator):
-    return ConvMatrixOperator(jax.tree.map(jnp.conj, operator.matrix))

@@ -9,7 +9,7 @@ import pytest
 from crossing import layers, numbers
 from oracles import apply, assert_rounds_to, dense, terms
 
-from jaxconv import ConvGeometry, Convolution, GeometryError
+from jaxconv import ConvGeometry, Convolution, GeometryError, to_equinox, to_flax
 
 OPTIONS = [
     {},
@@ -65,6 +65,20 @@ def test_transformations(transposed, rng):
     np.testing.assert_allclose(products.kernel + products.bias, (y**2).sum(), rtol=1e-12)
     _, tangent = jax.jvp(lambda layer: layer(x), (layer,), (layer,))
     np.testing.assert_allclose(tangent, y, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("of", ["kernel", "bias"])
+def test_a_batch_of_layers_is_for_vmap(of, rng):
+    """Stacked kernels of one axis have the shape of one with two axes, which they are not taken for."""
+    layer = layers(rng, 1, False, padding=1)
+    x = jnp.asarray(numbers(rng, (2, 9, layer.in_features)))
+    batch = dataclasses.replace(layer)
+    object.__setattr__(batch, of, jnp.stack([getattr(layer, of), 2 * getattr(layer, of)]))
+    assert (batch.ndim, batch.kernel_shape, batch.spans) == (1, layer.kernel_shape, layer.spans)
+    assert batch.geometry((9,)) == layer.geometry((9,))
+    for use in (lambda layer: layer(x), lambda layer: layer.at((9,)), to_flax, to_equinox):
+        with pytest.raises(GeometryError, match=r"this is a batch of layers, .* jax.vmap, as in"):
+            use(batch)
 
 
 @pytest.mark.parametrize("transposed", [False, True])

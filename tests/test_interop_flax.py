@@ -122,12 +122,10 @@ def test_what_has_no_equivalent_is_refused():
     ):
         from_flax(nnx.LinearGeneral(2, 3, rngs=rngs))
 
-    class Mine(nnx.Conv):
-        def __call__(self, x):
-            return x
-
-    with pytest.raises(TypeError, match="`__call__` of its own"):
-        from_flax(Mine(1, 1, (3,), rngs=rngs))
+    for cls in (nnx.Conv, jaxconv.nn.Conv):
+        mine = type("Mine", (cls,), {"__call__": lambda self, x: x})
+        with pytest.raises(TypeError, match="`__call__` of its own"):
+            from_flax(mine(1, 1, (3,), rngs=rngs))
     own = {"conv_general_dilated": lambda *_, **__: None, "promote_dtype": lambda *_, **__: None}
     for name, value in (own | {"preferred_element_type": jnp.float32}).items():
         with pytest.raises(GeometryError, match=r"of its own|preferred_element_type"):

@@ -117,12 +117,10 @@ def test_what_has_no_equivalent_is_refused():
     with pytest.raises(TypeError, match=r"Dense: of keras.layers it takes Conv1D, .*DepthwiseConv2D"):
         from_keras(keras.layers.Dense(3))
 
-    class Mine(keras.layers.Conv1D):
-        def call(self, x):
-            return x
-
-    with pytest.raises(TypeError, match="`call` of its own"):
-        from_keras(Mine(1, 3))
+    for method in ("call", "convolution_op"):
+        mine = type("Mine", (keras.layers.Conv1D,), {method: lambda self, x, *_: x})
+        with pytest.raises(TypeError, match=f"`{method}` of its own"):
+            from_keras(mine(1, 3))
 
 
 @pytest.mark.parametrize(

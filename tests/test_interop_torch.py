@@ -1,6 +1,8 @@
 """PyTorch's layers and ours give the same numbers, in both directions; what differs is refused."""
 
 import dataclasses
+import functools
+import warnings
 
 import jax.numpy as jnp
 import numpy as np
@@ -118,10 +120,101 @@ def test_numbers_are_copied(rng):
     np.testing.assert_array_equal(ours.kernel, before)
 
 
-def test_parametrised_layers_count_as_what_they_compute(rng):
-    layer = torch.nn.utils.parametrizations.weight_norm(make(2, False, kernel_size=3))
+def normed(norm, transposed=False, **options):
+    """A layer whose kernel a norm makes of its parameters, which changed since it was last called."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # the hooks are deprecated, and in every vocoder
+        layer = norm(make(2, transposed, kernel_size=3), **options)
+    with torch.no_grad():
+        for parameter in layer.parameters():
+            parameter.add_(torch.rand_like(parameter))
+    return layer
+
+
+def state(layer):
+    """Numbers, modes and what the layer itself holds."""
+    held = {**layer.state_dict(), "weight": vars(layer).get("weight", torch.zeros(0))}
+    modes = [module.training for module in layer.modules()]
+    return {name: tensor.detach().clone() for name, tensor in held.items()}, modes, list(vars(layer))
+
+
+@pytest.mark.parametrize(
+    "norm",
+    [torch.nn.utils.weight_norm, torch.nn.utils.spectral_norm,
+     torch.nn.utils.parametrizations.weight_norm, torch.nn.utils.parametrizations.spectral_norm,
+     torch.nn.utils.parametrizations.orthogonal],
+    ids=lambda norm: f"{norm.__module__.rpartition('.')[2]}-{norm.__name__}",
+)  # fmt: skip
+@pytest.mark.parametrize("training", [False, True])
+def test_norms_count_as_what_a_call_in_eval_mode_computes(norm, training, rng):
+    for transposed in (False, True):
+        layer = normed(norm, transposed).train(training)
+        before = state(layer)
+        ours = from_torch(layer)
+        after = state(layer)
+        assert before[1:] == after[1:]
+        assert before[0].keys() == after[0].keys()
+        assert all(torch.equal(tensor, after[0][name]) for name, tensor in before[0].items())
+        x = numbers(rng, (2, 8, 7, 2))
+        assert_same(ours, x, apply(layer.eval(), x))
+
+
+def test_norms_of_anything(rng):
+    """Of the bias, along another axis, two on one layer, and after its numbers were loaded."""
+    norms = torch.nn.utils
+    both = normed(norms.weight_norm, dim=None)
     x = numbers(rng, (2, 8, 7, 2))
-    assert_same(from_torch(layer), x, apply(layer, x))
+    loaded = normed(norms.weight_norm, dim=None)
+    loaded.load_state_dict({name: 2 * tensor for name, tensor in both.state_dict().items()})
+    # The first norm's direction is the second's result: hooks run in the order in which they came.
+    norms.spectral_norm(both, name="weight_v")
+    for layer in (both.eval(), loaded, normed(norms.spectral_norm, name="bias").eval()):
+        ours = from_torch(layer)
+        assert_same(ours, x, apply(layer, x))
+
+
+def test_other_hooks_are_refused():
+    from torch.nn.utils import prune
+
+    plain = make(1, False, kernel_size=3)
+
+    def hook(module, *_):
+        return None
+
+    register = [plain.register_forward_pre_hook, plain.register_forward_hook]
+    register += [torch.nn.modules.module.register_module_forward_pre_hook]
+    register += [torch.nn.modules.module.register_module_forward_hook]
+    for one in register:
+        handle = one(hook)
+        with pytest.raises(TypeError, match=r"the hook .*test_other_hooks.*<locals>.hook runs when"):
+            from_torch(plain)
+        handle.remove()
+    from_torch(plain)
+    plain.register_full_backward_hook(hook)
+    from_torch(plain)  # what it computes is a convolution
+    pruned = prune.l1_unstructured(make(1, False, kernel_size=3), "weight", 0.5)
+    with pytest.raises(TypeError, match=r"prune.L1Unstructured runs .* `torch.nn.utils.prune.remove`"):
+        from_torch(pruned)
+    mixed = normed(torch.nn.utils.weight_norm)
+    mixed.register_forward_pre_hook(functools.partial(hook))
+    with pytest.raises(TypeError, match=r"the hook functools.partial runs when"):
+        from_torch(mixed)
+
+
+def test_methods_of_their_own_are_refused():
+    """By whichever of its methods a layer computes something else."""
+
+    class Mine(torch.nn.Conv2d):
+        def _conv_forward(self, x, weight, bias):
+            return super()._conv_forward(x, weight / weight.std(), bias)
+
+    with pytest.raises(TypeError, match="`_conv_forward` of its own"):
+        from_torch(Mine(1, 1, 3))
+    wrapped = torch.nn.Conv2d(1, 1, 3)
+    inner = wrapped.forward
+    wrapped.forward = lambda x: 2 * inner(x)
+    with pytest.raises(TypeError, match="`forward` of its own"):
+        from_torch(wrapped)
 
 
 def test_what_is_no_layer_of_torchs_convolutions_is_refused():

@@ -133,6 +133,48 @@ def test_labels_that_are_no_class_give_nan(pixels, loss, strange):
 
 
 @pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize(("dtype", "n"), [("uint8", 256), ("uint8", 300), ("int8", 150)])
+def test_a_dtype_that_does_not_hold_every_class(loss, dtype, n, rng):
+    """Only the classes that it holds occur; the numbers are those of int64 labels."""
+    labels = rng.integers(min(n, np.iinfo(dtype).max), size=12).astype(dtype)
+    logits = jnp.asarray(3 * rng.normal(size=(12, n)))
+    value = jax.jit(partial(loss, ignore_label=-1))
+    expected = value(logits, jnp.asarray(labels.astype(np.int64)))
+    assert np.isfinite(expected)
+    # Another program may sum the n terms in another order.
+    np.testing.assert_allclose(value(logits, jnp.asarray(labels)), expected, rtol=n * np.finfo(float).eps)
+
+
+@pytest.mark.parametrize("loss", [cross_entropy, dice_loss])
+@pytest.mark.parametrize(
+    ("dtype", "label", "void"),
+    [("int8", -1, 255), ("uint8", 255, -1), ("int16", -1, 2**16 - 1), ("uint32", 2**32 - 1, -1),
+     ("int64", 2**32, 0), ("uint64", 2**64 - 1, -1)],
+)  # fmt: skip
+def test_void_is_no_other_number(loss, dtype, label, void):
+    """Numbers that are equal modulo a power of two are two numbers: the label is no class and not void."""
+    labels = jnp.asarray(np.array([1, label], dtype))
+    logits = jnp.asarray([[0.1, 2.0, -0.3], [1.0, -0.2, 0.5]])
+    assert np.isfinite(jax.jit(partial(loss, ignore_label=label))(logits, labels))
+    assert np.isnan(jax.jit(partial(loss, ignore_label=void))(logits, labels))
+
+
+def test_numpys_labels_are_not_cut_to_32_bits():
+    labels, logits = np.array([1, 2**32 + 1]), np.zeros((2, 3), np.float32)
+    with jax.enable_x64(False):
+        assert np.isnan(cross_entropy(logits, labels))
+        assert np.isfinite(cross_entropy(logits, labels, ignore_label=2**32 + 1))
+
+
+def test_cross_entropy_of_bytes_and_many_classes(rng):
+    """By hand, one class a label."""
+    logits, labels = rng.normal(size=(8, 300)), rng.integers(256, size=8).astype(np.uint8)
+    by_hand = -np.mean([np.log(softmax(one)[label]) for one, label in zip(logits, labels, strict=True)])
+    found = cross_entropy(jnp.asarray(logits), jnp.asarray(labels), ignore_label=-1)
+    np.testing.assert_allclose(found, by_hand, rtol=300 * np.finfo(float).eps)
+
+
+@pytest.mark.parametrize("loss", LOSSES)
 def test_bfloat16_is_summed_in_float32(pixels, loss):
     logits, labels, weights = pixels(dtype=np.float32)
     rounded = jnp.asarray(logits).astype(jnp.bfloat16)
@@ -192,6 +234,8 @@ def test_bad_input(pixels):
             loss(jnp.ones((2, 3), jnp.int32), jnp.ones(2, jnp.int32))
         with pytest.raises(GeometryError, match="one number"):
             loss(logits, labels, class_weights=[1.0, 2.0])
+    with pytest.raises(TypeError, match="`ignore_label` holds integers"):
+        cross_entropy(logits, labels, ignore_label=None)
     with pytest.raises(GeometryError, match="reduction"):
         cross_entropy(logits, labels, reduction="none")
     with pytest.raises(GeometryError, match="gamma"):

@@ -323,6 +323,38 @@ def test_vmap(g):
         np.testing.assert_allclose(found, expected, rtol=0, atol=atol)
 
 
+@pytest.mark.parametrize("out_axes", [0, -1])
+def test_a_batch_of_matrices_is_for_vmap(out_axes):
+    """Directly it would be its first matrix alone, or fail somewhere inside."""
+    x, y = numbers(G.matrix_shape[1]), numbers(G.matrix_shape[0])
+    kernels = numbers((3, *kernel_shape(G)))
+    batch = jax.vmap(lambda kernel: conv_matrix(kernel, G), out_axes=out_axes)(kernels)
+    assert repr(batch).startswith(f"ConvMatrix(a batch of 3: shape={G.matrix_shape}, nnz={G.nnz}, ")
+    assert repr(batch.T.H.T).startswith("ConvMatrix.T(a batch of 3: ")
+    products = jax.vmap(lambda C: C @ x, in_axes=out_axes)(batch)
+    np.testing.assert_allclose(products, [conv_matrix(kernel, G) @ x for kernel in kernels], atol=1e-12)
+    uses = [
+        lambda C: C @ x,
+        lambda C: C(x.reshape(*G.input_shape, -1)),
+        lambda C: y @ C,
+        lambda C: C.T @ y,
+        lambda C: C.H(y.reshape(*G.output_shape, -1)),
+        lambda C: C.to_coo(),
+        lambda C: C.todense(),
+        lambda C: C.T.todense(),
+        lambda C: C.to_scipy(),
+        lambda C: C.to_bcoo(),
+        lambda C: C.to_bcsr(),
+        jax.jit(lambda C: C.todense()),
+    ]
+    for use in uses:
+        with pytest.raises(GeometryError, match=r"this is a batch of matrices, .* inside jax.vmap, as in"):
+            use(batch)
+    if not out_axes:
+        one = jax.tree.map(lambda values: values[1], batch)
+        np.testing.assert_array_equal(one.todense(), conv_matrix(kernels[1], G).todense())
+
+
 ZEROS_MODE = [*FEW[:3], CASES[7], CASES[17]]  # groups, both dilations, and a loop over slots
 
 

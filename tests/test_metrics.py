@@ -7,8 +7,10 @@ from sklearn import metrics
 from jaxconv.errors import GeometryError
 from jaxconv.segmentation import (
     confusion_matrix,
+    frequency_weighted_iou,
     global_accuracy,
     iou,
+    mean_class_accuracy,
     mean_iou,
     scores,
     top_k_accuracy,
@@ -61,6 +63,79 @@ def test_batches_add_up(rng):
 def test_small_integers_do_not_overflow(dtype):
     labels = np.full(3, 100, dtype)
     assert confusion_matrix(labels, labels, 101)[100, 100] == 3
+
+
+@pytest.mark.parametrize("dtype", ["int8", "uint8", "int16", "uint32", "uint64"])
+def test_void_is_no_other_number(dtype):
+    """Only void is void, in the metrics too: not what equals it modulo a power of two."""
+    held = np.iinfo(dtype)
+    labels = np.array([1, held.max if held.min == 0 else -1], dtype)
+    for void in (-1, held.max, 255, 2**held.bits - 1):
+        if void == int(labels[1]):
+            assert confusion_matrix(labels, [1, 0], 2, ignore_label=void).tolist() == [[0, 0], [0, 1]]
+            assert void_predictions(labels, [1, 0], 2, void).tolist() == [1, 0]
+            assert top_k_accuracy(np.eye(2)[[1, 0]], labels, ignore_label=void) == 1.0
+        else:
+            with pytest.raises(GeometryError, match=r"\[0, 2\)"):
+                confusion_matrix(labels, [1, 0], 2, ignore_label=void)
+            with pytest.raises(GeometryError, match=r"\[0, 2\)"):
+                top_k_accuracy(np.eye(2)[[1, 0]], labels, ignore_label=void)
+            assert void_predictions(labels, [1, 0], 2, void).tolist() == [0, 0]
+
+
+def test_a_small_integer_counts_classes():
+    """Twenty classes have 400 pairs, which 8 bits do not count."""
+    confusion = confusion_matrix([0, 19], [0, 19], np.uint8(20))
+    np.testing.assert_array_equal(confusion.nonzero(), [[0, 19], [0, 19]])
+
+
+SUMMARIES = [iou, mean_iou, frequency_weighted_iou, global_accuracy, mean_class_accuracy, scores]
+
+
+@pytest.mark.parametrize("summary", SUMMARIES)
+def test_summaries_of_lists(summary):
+    counts = [[5, 1, 0], [2, 3, 0], [0, 1, 4]]
+    np.testing.assert_equal(summary(counts), summary(np.array(counts)))
+    # Sums of 16 bits would overflow.
+    np.testing.assert_equal(summary(np.full((2, 2), 6e4, np.float16)), summary(np.full((2, 2), 60000)))
+    if summary in (iou, mean_iou, frequency_weighted_iou, scores):
+        np.testing.assert_equal(summary(counts, [1, 0, 2]), summary(np.array(counts), np.array([1, 0, 2])))
+        with pytest.raises(GeometryError, match=r"one count for each of 3 classes, got shape \(2,\)"):
+            summary(counts, [1, 0])
+
+
+@pytest.mark.parametrize("summary", SUMMARIES)
+@pytest.mark.parametrize(
+    ("counts", "error", "message"),
+    [
+        (np.ones((2, 2), bool), TypeError, "must hold counts, numbers, got bool"),
+        ([["a"]], TypeError, "must hold counts"),
+        (np.ones((2, 3)), GeometryError, r"must be \(n_classes, n_classes\), got shape \(2, 3\)"),
+        ([1, 2], GeometryError, r"must be \(n_classes, n_classes\)"),
+        ([[1, -2], [0, 1]], GeometryError, "at least 0, found -2"),
+        ([[1, float("nan")], [0, 1]], GeometryError, "must be finite"),
+    ],
+    ids=["bool", "words", "oblong", "flat", "negative", "nan"],
+)
+def test_what_is_no_confusion_matrix(summary, counts, error, message):
+    with pytest.raises(error, match=message):
+        summary(counts)
+
+
+@pytest.mark.parametrize("wrong", [np.array([True, False]), np.array([0.0, 1.0])], ids=["bool", "float"])
+def test_classes_are_integers(wrong):
+    right = np.array([0, 1])
+    for call in (
+        lambda: confusion_matrix(wrong, right, 2),
+        lambda: confusion_matrix(right, wrong, 2),
+        lambda: void_predictions(wrong, right, 2, 255),
+        lambda: void_predictions(right, wrong, 2, 255),
+        lambda: top_k_accuracy(np.eye(2), wrong),
+    ):
+        with pytest.raises(TypeError, match=f"must be integers, the classes; got {wrong.dtype}"):
+            call()
+    with pytest.raises(GeometryError, match="`logits` must be"):
+        top_k_accuracy(np.float64(1), 0)
 
 
 def test_bad_input():
@@ -125,7 +200,7 @@ def test_top_k_gives_nothing_away():
     assert top_k_accuracy(np.zeros((4, 3)), np.arange(4) % 3, 2) == 0.0
     assert top_k_accuracy(np.full((4, 3), np.nan), np.zeros(4, int), 1) == 0.0
     assert np.isnan(top_k_accuracy(np.zeros((0, 3)), np.zeros(0, int)))
-    with pytest.raises(GeometryError, match="k=0"):
+    with pytest.raises(GeometryError, match="`k` must be at least 1, got 0"):
         top_k_accuracy(np.zeros((4, 3)), np.zeros(4, int), 0)
     with pytest.raises(GeometryError, match=r"\[0, 3\)"):
         top_k_accuracy(np.zeros((4, 3)), np.full(4, 3))

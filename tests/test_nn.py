@@ -193,6 +193,86 @@ def test_bad_layers_say_what_is_wrong():
         ConvTranspose(2, 3, (4,), strides=2, kernel_init=bilinear(2), rngs=rngs)
 
 
+BAD = {  # what a layer refuses when it is made, before any map is there
+    Conv: [
+        ({"in_features": 0}, "`in_features`"),
+        ({"strides": (1, 2)}, "`strides`"),
+        ({"kernel_dilation": 0}, "`kernel_dilation`"),
+        ({"padding_mode": "mirror"}, "padding_mode"),
+        ({"precision": "huge"}, "`precision`"),
+        ({"dtype": jnp.int32}, "`dtype` must be floating or complex"),
+        ({"param_dtype": jnp.int32}, "`param_dtype` must be floating or complex"),
+    ],
+    ConvTranspose: [
+        ({"output_padding": 1}, r"`output_padding` .* it must lie in \[0, strides\) = \[0, 1\), got 1"),
+        ({"strides": 2, "output_padding": 2}, r"\[0, strides\) = \[0, 2\), got 2"),
+        ({"strides": 2, "padding": "SAME", "output_padding": 1}, "'SAME' fixes the size already"),
+        ({"precision": "huge"}, "`precision`"),
+        ({"dtype": jnp.int32}, "`dtype` must be floating or complex"),
+    ],
+    MaxPool: [
+        ({"window": 2}, "`window` needs a tuple"),
+        ({"window": (0,)}, "`window` must be at least 1"),
+        ({"window": (2.5,)}, "`window` holds integers"),
+        ({"strides": 0}, "`strides` must be at least 1"),
+        ({"strides": (1, 1)}, "`strides` needs one int for each of the 1"),
+        ({"dilation": -1}, "`dilation` must be at least 1"),
+        ({"padding": "same"}, "did you mean 'SAME'"),
+        ({"padding": ((1, 1), (0, 0))}, "`padding` needs one int"),
+        ({"padding": ((-1, 0),), "ceil_mode": True}, "crop `x` first"),
+        ({"padding": 2}, "holds only padding"),
+        ({"stride": 2}, "stride"),
+    ],
+    AvgPool: [
+        ({"window": ()}, "`window` needs at least one"),
+        ({"padding": 2, "count_include_pad": False}, "holds only padding"),
+    ],
+    Normalization: [
+        ({"kind": "layer"}, "normalised by one of"),
+        ({"features": 0}, "`features` must be at least 1"),
+        ({"features": 2.0}, "`features` is an integer"),
+    ],
+}
+GOOD = {
+    Conv: {"in_features": 2, "out_features": 2, "kernel_shape": (3,), "rngs": nnx.Rngs(0)},
+    ConvTranspose: {"in_features": 2, "out_features": 2, "kernel_shape": (3,), "rngs": nnx.Rngs(0)},
+    MaxPool: {"window": (2,)},
+    AvgPool: {"window": (2,)},
+    Normalization: {"kind": "batch", "features": 2, "rngs": nnx.Rngs(0)},
+}
+
+
+@pytest.mark.parametrize(
+    ("layer", "options", "message"),
+    [(layer, *bad) for layer, every in BAD.items() for bad in every],
+    ids=lambda value: str(value) if isinstance(value, dict) else getattr(value, "__name__", ""),
+)
+def test_bad_options_are_refused_when_the_layer_is_made(layer, options, message):
+    layer(**GOOD[layer])
+    with pytest.raises((GeometryError, TypeError), match=message):
+        layer(**GOOD[layer] | options)
+
+
+def test_options_that_some_map_takes_are_taken():
+    """Padding that crops, or that is wider than the window where a mean counts it."""
+    x = jnp.arange(9.0)[:, None]
+    assert MaxPool((2,), padding=((-3, -2),))(x).shape == (2, 1)
+    assert AvgPool((2,), padding=((3, 4),))(x).shape == (8, 1)
+    assert MaxPool((3,), padding="FULL", strides=1)(x).shape == (11, 1)
+    assert MaxPool([2], dilation=4, padding=((4, 0),))(x).shape == (5, 1)
+
+
+def test_bad_initializers_are_refused_when_they_are_made():
+    with pytest.raises(GeometryError, match="`strides` must be at least 1"):
+        bilinear(0)
+    with pytest.raises(TypeError, match="`strides` holds integers"):
+        bilinear((2, 1.5))
+    with pytest.raises(GeometryError, match="`kernel_shape` must be at least 1"):
+        conv_lecun_normal((0,))
+    with pytest.raises(GeometryError, match="`feature_group_count` must be at least 1"):
+        conv_transpose_lecun_normal((3,), 2, 0)
+
+
 def test_functional_style_under_jit(rng):
     layer = ConvTranspose(2, 3, (3,), strides=2, rngs=nnx.Rngs(0))
     graph, parameters = nnx.split(layer)

@@ -92,3 +92,21 @@ def test_numpy_kernels_are_checked_and_vectors_too(rng):
         ConvOperator(np.ones((3, 1, 1)), g).mv(jnp.ones(4))
     with pytest.raises(TypeError, match="conv_matrix"):
         ConvMatrixOperator(jnp.ones((3, 5)))
+
+
+def test_a_batch_of_operators_is_for_vmap(make, rng):
+    g = GEOMETRIES[1]
+    kernels, x = jnp.asarray(rng.normal(size=(3, 3, 1, 1))), jnp.asarray(rng.normal(size=7))
+    batch = jax.vmap(lambda kernel: make(kernel, g))(kernels)
+    each = [make(kernel, g).mv(x) for kernel in kernels]
+    np.testing.assert_allclose(jax.vmap(lambda operator: operator.mv(x))(batch), each, atol=1e-13)
+    for use in (
+        lambda operator: operator.mv(x),
+        lambda operator: operator.T.mv(operator.mv(x)),
+        lambda operator: operator.as_matrix(),
+        lx.diagonal,
+        lx.materialise,
+        lambda operator: lx.linear_solve(operator, jnp.ones(5), lx.LSMR(rtol=1e-5, atol=1e-5)),
+    ):
+        with pytest.raises(GeometryError, match=r"a batch of (operators|matrices), .* jax.vmap, as in"):
+            use(batch)

@@ -270,6 +270,41 @@ def test_a_sharded_batch_stays_where_it_is(rng, optimized):
     np.testing.assert_allclose(by_hand, expected[0], rtol=0, atol=1e-6)
 
 
+@pytest.mark.parametrize("cell", ["gru", "lstm", "tanh"])
+def test_no_steps_give_no_states(cell):
+    columns = 5 * GATES[cell]
+    x, kernel = jnp.ones((0, 2, columns)), jnp.ones((5, columns))
+    for jit in (lambda f: f, jax.jit):
+        value, pull = jax.vjp(jit(lambda x, k: sweep(x, k, cell=cell)), x, kernel)
+        assert value.shape == (0, 2, 5)
+        dx, dkernel = pull(value)
+        assert dx.shape == x.shape
+        np.testing.assert_array_equal(dkernel, np.zeros(kernel.shape))
+    layer = BidirectionalSweep(3, 5, cell=cell, param_dtype=jnp.float64, rngs=nnx.Rngs(0))
+    assert layer(jnp.ones((2, 0, 4, 3)), axis=1).shape == (2, 0, 4, 10)
+
+
+def test_a_sweep_of_lists(rng):
+    x, kernel = rng.normal(size=(3, 2, 6)), rng.normal(size=(2, 6))
+    expected = sweep(jnp.asarray(x), jnp.asarray(kernel))
+    np.testing.assert_array_equal(sweep(x.tolist(), kernel.tolist()), expected)
+    layer = Sweep(2, 3, param_dtype=jnp.float64, rngs=nnx.Rngs(0))
+    maps = rng.normal(size=(4, 2))
+    for call in (layer, layer.along_first):
+        axis = {"axis": 0} if call is layer else {}
+        np.testing.assert_array_equal(call(maps.tolist(), **axis), call(jnp.asarray(maps), **axis))
+
+
+def test_a_sweep_goes_along_no_features():
+    """Where the sizes agree, the features would be taken for steps without a word."""
+    for layer in (Sweep(4, 4, rngs=nnx.Rngs(0)), BidirectionalSweep(4, 4, rngs=nnx.Rngs(0))):
+        x = jnp.ones((4, 4, 4), jnp.float32)
+        assert layer(x, axis=-3).ndim == 3
+        for axis in (-1, 2, 3, -4):
+            with pytest.raises(GeometryError, match=rf"any but the last; got axis={axis} for \(4, 4, 4\)"):
+                layer(x, axis=axis)
+
+
 def test_bad_sweeps_say_what_is_wrong():
     rngs = nnx.Rngs(0)
     with pytest.raises(GeometryError, match="did you mean 'gru'"):
@@ -288,3 +323,11 @@ def test_bad_sweeps_say_what_is_wrong():
         ReNet(2, 3, patch=(0, 1), rngs=rngs)
     with pytest.raises(GeometryError, match="2 spatial axes"):
         ReNet(2, 3, rngs=rngs)(jnp.ones((4, 2), jnp.float32))
+    with pytest.raises(GeometryError, match="3 gates"):
+        sweep(jnp.ones((4, 2, 15)), jnp.ones(15))
+    with pytest.raises(GeometryError, match="`in_features` must be at least 1"):
+        Sweep(0, 2, rngs=rngs)
+    with pytest.raises(TypeError, match="`in_features` is an integer"):
+        ReNet(2.0, 3, rngs=rngs)
+    with pytest.raises(TypeError, match="`param_dtype` must be floating"):
+        Sweep(2, 3, param_dtype=jnp.int32, rngs=rngs)

@@ -108,5 +108,10 @@ def test_bad_input(rng):
     for shape in ((4, 3), (0, 4, 3), (4, 4, 0)):
         with pytest.raises(GeometryError, match="not empty"):
             predict(network, np.zeros(shape, np.float32))
-    with pytest.raises(GeometryError, match=r"leaves nothing; take max_pixels=82944 at least"):
-        predict(network, np.zeros((300, 300, 3), np.float32), max_pixels=256**2)
+    large = np.zeros((300, 300, 3), np.float32)
+    with pytest.raises(GeometryError, match=r"\(--max-pixels\) to 82944 or lower `halo` \(--halo\)"):
+        predict(network, large, max_pixels=256**2)
+    assert predict(network, large, max_pixels=288**2).shape == (300, 300)  # as it says
+    for options in ({"max_pixels": 0}, {"max_pixels": -4}, {"halo": -1}):
+        with pytest.raises(GeometryError, match=f"`{next(iter(options))}` must be at least"):
+            predict(network, large, **options)

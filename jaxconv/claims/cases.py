@@ -61,15 +61,9 @@ class Case:
         g = geometry
         self.geometry = g
         self.dtype = dtype
-        self.x = self._draw(rng, (BATCH, *g.input_shape, g.in_features))
-        self.kernel = self._draw(rng, g.kernel_array_shape)
-        self.y = self._draw(rng, (BATCH, *g.output_shape, g.out_features))
-
-    def _draw(self, rng, shape) -> np.ndarray:
-        numbers = rng.normal(size=shape)
-        if np.issubdtype(self.dtype, np.complexfloating):
-            numbers = numbers + 1j * rng.normal(size=shape)
-        return numbers.astype(self.dtype)
+        self.x = normal(rng, (BATCH, *g.input_shape, g.in_features), dtype)
+        self.kernel = normal(rng, g.kernel_array_shape, dtype)
+        self.y = normal(rng, (BATCH, *g.output_shape, g.out_features), dtype)
 
     def run(self, function: Callable, *arrays: np.ndarray):
         """A jitted call, every array of its result in double precision.
@@ -171,6 +165,14 @@ def run(function: Callable, *arrays: np.ndarray, example: Callable[[str], str]):
         return jax.tree.map(double, jax.jit(function)(*map(jnp.asarray, arrays)))
     except Exception as error:
         raise CaseError(example(f"raised {type(error).__name__}: {error}")) from error
+
+
+def normal(rng: np.random.Generator, shape, dtype: np.dtype) -> np.ndarray:
+    """Normal numbers, in the real and the imaginary part where there is one."""
+    numbers = rng.normal(size=shape)
+    if np.issubdtype(dtype, np.complexfloating):
+        numbers = numbers + 1j * rng.normal(size=shape)
+    return numbers.astype(dtype)
 
 
 def double(array) -> np.ndarray:

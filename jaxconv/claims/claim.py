@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 
@@ -28,6 +28,11 @@ class Trial(NamedTuple):
     geometries: int = 1
 
 
+Numbers = Literal["any", "real", "integers"]
+"""What a claim is about: numbers of any dtype; real ones, where it needs their order; or integers alone,
+which are the same whatever the dtype."""
+
+
 @dataclass(frozen=True)
 class Claim:
     """A statement with the check that tries it."""
@@ -36,6 +41,11 @@ class Claim:
     statement: str
     source: str
     check: Callable[[Cases], Iterable[Trial]]
+    numbers: Numbers = "any"
+
+    def can_have(self, dtype: np.dtype) -> bool:
+        """Whether there is such a claim of numbers of this dtype."""
+        return self.numbers != "real" or not np.issubdtype(dtype, np.complexfloating)
 
     def run(self, cases: Cases) -> Row:
         """Tries the claim on the cases."""
@@ -58,11 +68,11 @@ class Claim:
 REGISTERED: dict[str, Claim] = {}
 
 
-def claim(name: str, statement: str, source: str) -> Callable:
+def claim(name: str, statement: str, source: str, numbers: Numbers = "any") -> Callable:
     """Registers a check under a name."""
 
     def register(check: Callable[[Cases], Iterable[Trial]]) -> Callable:
-        REGISTERED[name] = Claim(name, statement, source, check)
+        REGISTERED[name] = Claim(name, statement, source, check, numbers)
         return check
 
     return register

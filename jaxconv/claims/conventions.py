@@ -12,7 +12,7 @@ import numpy as np
 from jax import lax
 
 from jaxconv.claims import oracle
-from jaxconv.claims.cases import Cases, gap
+from jaxconv.claims.cases import Cases, double, gap, normal
 from jaxconv.claims.claim import Trial, claim
 from jaxconv.interop import Convolution, from_flax, from_lax_conv, from_lax_conv_transpose
 
@@ -21,24 +21,23 @@ _LAYOUTS = (("NHC", "HIO", "NHC"), ("CNH", "OHI", "HNC"))
 
 def _answers(layer: Convolution, x: np.ndarray):
     """What the definition makes of a layer's geometry and kernel, and of their magnitudes."""
-    g, kernel = layer.geometry(x.shape[1:-1]), np.asarray(layer.kernel, x.dtype)
+    g, kernel, x = layer.geometry(x.shape[1:-1]), double(layer.kernel), double(x)
     shape = (*g.input_shape, g.in_features) if layer.transposed else (*g.output_shape, g.out_features)
     for numbers, cells in ((kernel, x), (abs(kernel), abs(x))):
-        C = oracle.matrix(numbers.astype(np.float64), g)
+        C = oracle.matrix(numbers, g)
         C = C.T if layer.transposed else C
-        yield (cells.reshape(len(x), -1).astype(np.float64) @ C.T).reshape(len(x), *shape)
+        yield (cells.reshape(len(x), -1) @ C.T).reshape(len(x), *shape)
 
 
 def _trial(layer: Convolution, x: np.ndarray, got: jax.Array, call: str) -> Trial:
     """Whether the library gave what its reader's geometry and kernel say."""
     exact, magnitude = _answers(layer, x)
     terms = float(layer.kernel.size)
-    return Trial(gap(np.asarray(got, np.float64), exact, magnitude, terms, x.dtype), lambda: call)
+    return Trial(gap(double(got), exact, magnitude, terms, x.dtype), lambda: call)
 
 
 def _numbers(cases: Cases, index: int, *shape: int) -> np.ndarray:
-    dtype = np.dtype(np.float32) if np.issubdtype(cases.dtype, np.complexfloating) else cases.dtype
-    return np.random.default_rng((cases.seed, index)).normal(size=shape).astype(dtype)
+    return normal(np.random.default_rng((cases.seed, index)), shape, cases.dtype)
 
 
 @claim(

@@ -64,13 +64,12 @@ def pointwise(cases: Cases) -> Iterator[Trial]:
         yield Trial(gap(got, expected, magnitude, g.in_features, case.dtype), case.example)
 
 
-@claim("unrolled", "a classifier run unrolled gives at every position what its window gives", FCN)
+@claim("unrolled", "a classifier run unrolled gives at every position what its window gives", FCN, "real")
 def unrolled(cases: Cases) -> Iterator[Trial]:
     """A convolution, a rectifier and a dense layer, on every crop of a larger map; real numbers.
 
     The window is the case's map, or larger until the kernel fits without padding.
     """
-    dtype = np.zeros(0, cases.dtype).real.dtype
     for case in cases:
         g = case.geometry
         g = ConvGeometry(
@@ -85,7 +84,7 @@ def unrolled(cases: Cases) -> Iterator[Trial]:
         rng = np.random.default_rng((cases.seed, g.ndim, *g.input_shape))
         shape = tuple(n + s for n, s in zip(g.input_shape, g.strides, strict=True))
         x, kernel, weights = (
-            rng.normal(size=size).astype(dtype)
+            rng.normal(size=size).astype(cases.dtype)
             for size in ((1, *shape, g.in_features), g.kernel_array_shape, (_outputs(g), OUTPUTS))
         )
 
@@ -105,7 +104,7 @@ def unrolled(cases: Cases) -> Iterator[Trial]:
         terms = kernel[..., 0].size + weights.shape[0]
         for got in case.run(both, x, kernel, weights):
             got = got[tuple(map(slice, expected.shape))]
-            yield Trial(gap(got, expected, magnitude, terms, dtype), partial("g = {!r}".format, g))
+            yield Trial(gap(got, expected, magnitude, terms, cases.dtype), partial("g = {!r}".format, g))
 
 
 def _outputs(g: ConvGeometry) -> int:

@@ -93,7 +93,7 @@ def printed_example(cases: Cases) -> Iterator[Trial]:
     x = np.array([[3, 3, 2, 1, 0], [0, 0, 1, 3, 1], [3, 1, 2, 2, 3], [2, 0, 0, 2, 2], [2, 0, 0, 0, 1]])
     kernel = np.array([[0, 1, 2], [2, 2, 0], [0, 1, 2]])
     printed = np.array([[12, 12, 17], [10, 17, 19], [9, 6, 14]])
-    got = conv(jnp.asarray(x[..., None], "float32"), jnp.asarray(kernel[..., None, None], "float32"))
+    got = conv(jnp.asarray(x[..., None], cases.dtype), jnp.asarray(kernel[..., None, None], cases.dtype))
     yield exact((np.asarray(got)[..., 0] == printed).all(), "g = ConvGeometry((5, 5), (3, 3))")
 
 

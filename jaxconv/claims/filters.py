@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxconv.claims.cases import Cases, gap
+from jaxconv.claims.cases import Cases, double, gap, normal
 from jaxconv.claims.claim import Trial, claim, exact
 from jaxconv.filters import (
     binomial_filter,
@@ -43,20 +43,15 @@ def _drawn(cases: Cases, count: int) -> Iterator[list[np.ndarray]]:
     """Random filters of one to three axes, small ones."""
     rng = np.random.default_rng((cases.seed, 4))
     for ndim in range(1, min(cases.trials, 3) + 1):
-        yield [rng.normal(size=rng.integers(2, 5, ndim)).astype(cases.dtype) for _ in range(count)]
-
-
-def _double(array) -> np.ndarray:
-    array = np.asarray(array)
-    return array.astype(np.complex128 if np.iscomplexobj(array) else np.float64)
+        yield [normal(rng, rng.integers(2, 5, ndim), cases.dtype) for _ in range(count)]
 
 
 def _gap(got, filters: list[np.ndarray], exact_answer: np.ndarray, dtype) -> float:
     """In units of the rounding of a chain of convolutions; each step rounds once more."""
-    magnitude, terms = abs(_double(filters[0])), 0
+    magnitude, terms = abs(double(filters[0])), 0
     for filter in filters[1:]:
-        magnitude, terms = _defined(magnitude, abs(_double(filter))), terms + filter.size + 2
-    return gap(_double(got), exact_answer, magnitude, terms, dtype)
+        magnitude, terms = _defined(magnitude, abs(double(filter))), terms + filter.size + 2
+    return gap(double(got), exact_answer, magnitude, terms, dtype)
 
 
 def _example(*filters: np.ndarray):
@@ -67,7 +62,7 @@ def _example(*filters: np.ndarray):
 def commutes(cases: Cases) -> Iterator[Trial]:
     """With FULL padding, both orders against the sum of all products."""
     for a, b in _drawn(cases, 2):
-        expected = _defined(_double(a), _double(b))
+        expected = _defined(double(a), double(b))
         orders = jax.jit(lambda a, b: (_full(convolve, a, b), _full(convolve, b, a)))(a, b)
         yield Trial(max(_gap(got, [a, b], expected, cases.dtype) for got in orders), _example(a, b))
 
@@ -76,7 +71,7 @@ def commutes(cases: Cases) -> Iterator[Trial]:
 def associates(cases: Cases) -> Iterator[Trial]:
     """With FULL padding, both orders against the definition."""
     for a, b, c in _drawn(cases, 3):
-        expected = _defined(_defined(_double(a), _double(b)), _double(c))
+        expected = _defined(_defined(double(a), double(b)), double(c))
 
         def bracketed(a, b, c):
             return _full(convolve, _full(convolve, a, b), c), _full(convolve, a, _full(convolve, b, c))
@@ -132,5 +127,5 @@ def boundary(cases: Cases) -> Iterator[Trial]:
         got = correlate(jnp.asarray(x)[:, None], box_filter((3,), cases.dtype), padding=padding)[:, 0]
         magnitude = np.full(printed.shape, 16 / 3)  # no three of the numbers have more
         yield Trial(
-            gap(_double(got), printed, magnitude, 3, cases.dtype), partial("padding={}".format, padding)
+            gap(double(got), printed, magnitude, 3, cases.dtype), partial("padding={}".format, padding)
         )

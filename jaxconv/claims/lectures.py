@@ -18,7 +18,12 @@ from jaxconv.symbolic import symbols
 TRANSPOSED_LECTURE = "lecture on transposed convolutions"
 
 
-@claim("toeplitz", "the printed 4x6 and 2x6 matrices of x y z, and their transposes", TRANSPOSED_LECTURE)
+@claim(
+    "toeplitz",
+    "the printed 4x6 and 2x6 matrices of x y z, and their transposes",
+    TRANSPOSED_LECTURE,
+    "integers",
+)
 def toeplitz(cases: Cases) -> Iterator[Trial]:
     """They act on the padded vector (0, a, b, c, d, 0): input 6, padding 0."""
     printed = {
@@ -85,7 +90,12 @@ def _transpose(axis: AxisGeometry) -> np.ndarray:
     return target
 
 
-@claim("stride-1-transpose", "a transposed convolution of stride 1 is a convolution", TRANSPOSED_LECTURE)
+@claim(
+    "stride-1-transpose",
+    "a transposed convolution of stride 1 is a convolution",
+    TRANSPOSED_LECTURE,
+    "integers",
+)
 def stride_1(cases: Cases) -> Iterator[Trial]:
     """A convolution with the transpose's matrix is found, by search."""
     for size, k, p in ((6, 3, 0), (4, 3, 1), (5, 2, 1), (5, 4, 2)):
@@ -97,6 +107,7 @@ def stride_1(cases: Cases) -> Iterator[Trial]:
     "stride-2-transpose",
     "a transposed convolution of stride 2 is not a convolution: none of unit stride, nor of its size",
     TRANSPOSED_LECTURE,
+    "integers",
 )
 def stride_2(cases: Cases) -> Iterator[Trial]:
     """No kernel size, stride, dilation and padding has the transpose's matrix, by search."""
@@ -109,6 +120,7 @@ def stride_2(cases: Cases) -> Iterator[Trial]:
     "counts",
     "760 parameters; 470 million multiplications against 40; 1,228,800 against 4,800 + 49,152",
     "lectures on convolution layers and on architectures",
+    "integers",
 )
 def counts(cases: Cases) -> Iterator[Trial]:
     """The lectures' layers, counted by the geometry."""

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxconv.claims.cases import Cases, gap
+from jaxconv.claims.cases import Cases, double, gap
 from jaxconv.claims.claim import Trial, claim, exact
 from jaxconv.errors import GeometryError
 from jaxconv.pooling import avg_pool, lp_pool, max_pool, pool_geometry, pool_matrix, unpool
@@ -45,8 +45,11 @@ def windows(shape, window, strides, padding, dilation, ceil_mode) -> list[list[t
 
 def _numbers(cases: Cases, shape, index: int) -> np.ndarray:
     """Whole numbers, many of them equal, exact in every dtype: (*shape, 2)."""
-    dtype = {"complex64": "float32", "complex128": "float64"}.get(cases.dtype.name, cases.dtype)
-    return np.random.default_rng((cases.seed, index)).integers(-4, 5, size=(*shape, 2)).astype(dtype)
+    rng = np.random.default_rng((cases.seed, index))
+    numbers = rng.integers(-4, 5, size=(*shape, 2))
+    if np.issubdtype(cases.dtype, np.complexfloating):
+        numbers = numbers + 1j * rng.integers(-4, 5, size=numbers.shape)
+    return numbers.astype(cases.dtype)
 
 
 def _trials(cases: Cases) -> Iterator[tuple[np.ndarray, list, tuple[int, ...], dict[str, Any]]]:
@@ -59,7 +62,7 @@ def _trials(cases: Cases) -> Iterator[tuple[np.ndarray, list, tuple[int, ...], d
 
 def _reads(x: np.ndarray, seen) -> list[np.ndarray]:
     """The numbers of each window, ``(cells, features)``, in double precision."""
-    return [np.array([x[cell] for cell in cells]).astype(float) for cells in seen]
+    return [double(np.array([x[cell] for cell in cells])) for cells in seen]
 
 
 def _example(x, window, options) -> str:
@@ -67,7 +70,10 @@ def _example(x, window, options) -> str:
 
 
 @claim(
-    "pool-size", "o = floor((i - k) / s) + 1 for pooling; with padding and dilation 15's; rounded up", GUIDE
+    "pool-size",
+    "o = floor((i - k) / s) + 1 for pooling; with padding and dilation 15's; rounded up",
+    GUIDE,
+    "integers",
 )
 def size(cases: Cases) -> Iterator[Trial]:
     """Against windows that are counted, over one-axis poolings."""
@@ -88,7 +94,12 @@ def size(cases: Cases) -> Iterator[Trial]:
         yield exact(found == counted == formula, f"pool_geometry(({i},), ({k},), **{options})")
 
 
-@claim("max-pool", "max pooling is S x, S the selection of the first largest number of each window", LECTURE)
+@claim(
+    "max-pool",
+    "max pooling is S x, S the selection of the first largest number of each window",
+    LECTURE,
+    "real",
+)
 def max_is_selection(cases: Cases) -> Iterator[Trial]:
     """Values, switches and the matrix, against loops."""
     for x, seen, window, options in _trials(cases):
@@ -106,7 +117,7 @@ def max_is_selection(cases: Cases) -> Iterator[Trial]:
         yield exact(same, _example(x, window, options))
 
 
-@claim("unpool", "unpooling is S-transposed, and so is the gradient of max pooling", LECTURE)
+@claim("unpool", "unpooling is S-transposed, and so is the gradient of max pooling", LECTURE, "real")
 def unpool_is_transpose(cases: Cases) -> Iterator[Trial]:
     """Whole numbers, whose sums are exact in every dtype."""
     for index, (numbers, seen, window, options) in enumerate(_trials(cases)):
@@ -138,12 +149,14 @@ def mean_is_convolution(cases: Cases) -> Iterator[Trial]:
         got = avg_pool(x, window, **options, count_include_pad=False)
         C = pool_matrix(x.shape[:-1], window, **options, count_include_pad=False, features=2, dtype=x.dtype)
         for result in (got, C(x)):
-            values = np.asarray(result, float).reshape(mean.shape)
+            values = double(result).reshape(mean.shape)
             bound = gap(values, mean, magnitude, max(map(len, seen)), x.dtype)
             yield Trial(bound, partial(_example, x, window, options))
 
 
-@claim("lp-pool", "L2 pooling is the square root of the sum of squares, Lp its generalisation", LECTURE)
+@claim(
+    "lp-pool", "L2 pooling is the square root of the sum of squares, Lp its generalisation", LECTURE, "real"
+)
 def norm(cases: Cases) -> Iterator[Trial]:
     """Against the norms of counted windows; where ceil mode adds none, which it scales."""
     for x, seen, window, options in _trials(cases):

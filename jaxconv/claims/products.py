@@ -25,7 +25,9 @@ def matrix(cases: Cases) -> Iterator[Trial]:
         yield Trial(gap(got, case.C, case.abs_C, taps, case.dtype), case.example)
 
 
-@claim("pattern", "C has an entry exactly where a tap meets an input cell", "guide 4.1; numpy.pad")
+@claim(
+    "pattern", "C has an entry exactly where a tap meets an input cell", "guide 4.1; numpy.pad", "integers"
+)
 def pattern(cases: Cases) -> Iterator[Trial]:
     """One axis, every padding mode: the index arrays against the definition, in integers."""
     from jaxconv.claims import oracle

@@ -45,6 +45,7 @@ def _seen(stack: list[ConvGeometry]) -> np.ndarray:
     "receptive-field",
     "a receptive field holds exactly the inputs that change the output",
     "definition of the receptive field",
+    "integers",
 )
 def cells(cases: Cases) -> Iterator[Trial]:
     """Stacks of strides, both dilations (so transposes too), and every padding mode."""
@@ -60,6 +61,7 @@ def cells(cases: Cases) -> Iterator[Trial]:
     "receptive-field-size",
     "size = 1 + sum of (span - 1) times the strides below; jump = product of strides",
     "Araujo, Norris & Sim, Distill 2019",
+    "integers",
 )
 def size(cases: Cases) -> Iterator[Trial]:
     """The closed form, against fields that were followed down tap by tap."""
@@ -78,6 +80,7 @@ def size(cases: Cases) -> Iterator[Trial]:
     "pooling-field",
     "a PxP pooling of a KxK convolution of stride 1 sees (P + K - 1)x(P + K - 1) cells",
     "lecture on convolution layers, pooling",
+    "integers",
 )
 def pooling(cases: Cases) -> Iterator[Trial]:
     """By the field, and by counting the inputs that change an output."""

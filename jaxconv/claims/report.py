@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import asdict, dataclass
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,12 @@ class Report:
         """Whether every claim held, and there was one."""
         return bool(self.rows) and all(row.ok for row in self.rows)
 
+    @property
+    def made_with(self) -> str:
+        """Versions and seed, for people."""
+        versions = ", ".join(f"{name} {version}" for name, version in self.versions.items())
+        return f"{versions}, seed {self.seed}"
+
     def table(self, sources: bool = True):
         """A `rich.table.Table` for people; without the sources it fits a narrow terminal.
 
@@ -65,10 +72,9 @@ class Report:
         from rich.table import Table
         from rich.text import Text
 
-        versions = ", ".join(f"{name} {version}" for name, version in self.versions.items())
         table = Table(
             title=f"claims in {self.dtype} on {self.device}: {len(self.rows)}",
-            caption=f"gap: the worst, in units of the rounding bound; {versions}, seed {self.seed}",
+            caption=f"gap: the worst, in units of the rounding bound; {self.made_with}",
             box=SIMPLE_HEAD,
             pad_edge=False,
         )
@@ -81,10 +87,9 @@ class Report:
         table.add_column("verdict", justify="center")
         for row in self.rows:
             verdict = Text("holds", "green") if row.ok else Text("FAILS", "bold red")
-            gap = "exact" if row.worst == 0 else f"{row.worst:.2g}"
             # Text, not markup: a statement may hold square brackets.
             texts = [Text(row.statement), Text(row.source)][: 1 + sources]
-            table.add_row(row.name, *texts, f"{row.trials:,}", gap, verdict)
+            table.add_row(row.name, *texts, f"{row.trials:,}", gap_text(row.worst), verdict)
         return table
 
     def counterexamples(self) -> str:
@@ -95,7 +100,17 @@ class Report:
 
     def to_json(self) -> str:
         """Everything, as JSON; a gap without bound is null."""
-        data = {"ok": self.ok, **asdict(self)}
-        for row in data["rows"]:
-            row["worst"] = row["worst"] if math.isfinite(row["worst"]) else None
-        return json.dumps(data, indent=2, allow_nan=False)
+        return json.dumps(plain(self), indent=2, allow_nan=False)
+
+
+def plain(report: Report) -> dict[str, Any]:
+    """A report in what JSON knows."""
+    data = {"ok": report.ok, **asdict(report)}
+    for row in data["rows"]:
+        row["worst"] = row["worst"] if math.isfinite(row["worst"]) else None
+    return data
+
+
+def gap_text(worst: float) -> str:
+    """A gap for people; 0 is that of integers, or of numbers that are only moved."""
+    return "exact" if worst == 0 else f"{worst:.2g}"

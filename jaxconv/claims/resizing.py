@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxconv.claims import oracle
-from jaxconv.claims.cases import Cases, double, gap, run
+from jaxconv.claims.cases import Cases, double, gap, normal, run
 from jaxconv.claims.claim import Trial, claim, exact
 from jaxconv.convolution import conv, conv_transpose
 from jaxconv.geometry import ConvGeometry
@@ -56,7 +56,7 @@ def _resizings(cases: Cases, method: Method, align_corners: bool = False) -> Ite
         for n, m in zip(input_shape, shape, strict=True):
             W = np.kron(W, interpolation(n, m, method, align_corners))
         W = np.kron(W, np.eye(features))
-        x, y = (rng.normal(size=(*spatial, features)).astype(cases.dtype) for spatial in (input_shape, shape))
+        x, y = (normal(rng, (*spatial, features), cases.dtype) for spatial in (input_shape, shape))
 
         def every(x, y, shapes=(input_shape, shape)):
             C = resize_matrix(shapes[0], shapes[1], method, align_corners, features=features, dtype=x.dtype)
@@ -117,7 +117,7 @@ def upsampling(cases: Cases) -> Iterator[Trial]:
     rng, features = np.random.default_rng((cases.seed, 3)), 2
     for shape, factor in (((5,), (2,)), ((4,), (3,)), ((3, 4), (2, 3)), ((3, 3), (4, 1))):
         big = tuple(f * n for f, n in zip(factor, shape, strict=True))
-        y = rng.normal(size=(*shape, features)).astype(cases.dtype)
+        y = normal(rng, (*shape, features), cases.dtype)
 
         def upsampled(y, factor=factor, big=big):
             kernel = bilinear_kernel(factor, features, y.dtype)
@@ -196,10 +196,10 @@ def subpixel(cases: Cases) -> Iterator[Trial]:
         ((3, 4), (3, 5), (2, 3)),
         ((2, 3), (1, 2), (2, 2)),
     ):
-        y = rng.normal(size=(*shape, outputs)).astype(cases.dtype)
-        kernel = rng.normal(size=(*taps, inputs, outputs)).astype(cases.dtype)
+        y = normal(rng, (*shape, outputs), cases.dtype)
+        kernel = normal(rng, (*taps, inputs, outputs), cases.dtype)
         small = subpixel_kernel(kernel, block)
-        blocks = rng.normal(size=small.shape).astype(cases.dtype)
+        blocks = normal(rng, small.shape, cases.dtype)
         for strided, narrow in ((kernel, small), (strided_kernel(blocks, block), blocks)):
             g = ConvGeometry(
                 [(n - 1 + k) * b for n, k, b in zip(shape, small.shape, block, strict=False)],

@@ -80,6 +80,7 @@ for _relationship in RELATIONSHIPS:
         f"relationship-{_relationship.number}",
         f"{_relationship.formula}   ({_relationship.condition}; {_relationship.name})",
         f"relationship {_relationship.number}, guide {_relationship.section}",
+        "integers",
     )(_check(_relationship))
 
 
@@ -88,6 +89,7 @@ for _relationship in RELATIONSHIPS:
     "the equivalent direct convolution reads as C-transposed does: kernel flipped, p' = span - 1 - p "
     "(a crop where negative), a at the high edge",
     "relationships 8-14, corrected",
+    "integers",
 )
 def equivalent_pattern(cases: Cases) -> Iterator[Trial]:
     """Every tap of every geometry: the reads of both, as sets, in integers."""
@@ -123,6 +125,7 @@ def equivalent_pattern(cases: Cases) -> Iterator[Trial]:
     "library-sizes",
     "AxisGeometry's sizes, a, transpose and the input sizes that share an output, dilated both ways",
     "relationships 6, 14, 15",
+    "integers",
 )
 def library_sizes(cases: Cases) -> Iterator[Trial]:
     """Random axes: the value object against counting, input dilation included."""

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from jaxconv.claims import oracle
-from jaxconv.claims.cases import Case, Cases, gap
+from jaxconv.claims.cases import Case, Cases, gap, normal
 from jaxconv.claims.claim import Trial, claim, exact
 from jaxconv.geometry import ConvGeometry
 from jaxconv.unfolding import fold, unfold, unfold_matrix
@@ -59,7 +59,7 @@ def folding(cases: Cases) -> Iterator[Trial]:
         g, units = case.geometry, _units(case.geometry)
         shape = _windows(case.x, g).shape
         rng = np.random.default_rng((cases.seed, 2))
-        patches = rng.normal(size=shape).astype(case.dtype)
+        patches = normal(rng, shape, case.dtype)
         got = case.run(lambda y, g=g: fold(y, g.input_shape, g.kernel_shape, **_options(g)), patches)
         flat = patches.astype(got.dtype).reshape(shape[0], -1)
         expected, magnitude = ((a @ units.T).reshape(case.x.shape) for a in (flat, abs(flat)))

@@ -96,6 +96,7 @@ def predict(
     out: Path,
     checkpoint: Checkpoint = "best",
     max_pixels: int = 2**20,
+    halo: int = 128,
 ) -> None:
     """Labels images with a run's network; exit status 1 if one could not be read.
 
@@ -105,21 +106,23 @@ def predict(
       out: Folder for labels/NAME.png, whose values are the classes, and overlays/NAME.png; for a
         classifier classes.json.
       checkpoint: The best on the validation split, or the last.
-      max_pixels: Of one image that the network sees at once; a larger one is labelled in tiles.
+      max_pixels: Pixels of one image that the network sees at once; a larger one is labelled in tiles.
+      halo: Pixels around the kept part of a tile that the network sees too; half of its receptive field
+        leaves no seams.
     """
     from rich.progress import Progress
 
-    from jaxconv.arguments import at_least_one
+    from jaxconv.arguments import at_least_one, per_axis
     from jaxconv.training import load
     from jaxconv.training.prediction import label_files, named_images
 
     at_least_one("max_pixels", max_pixels)
+    per_axis("halo", halo, 1, least=0)
     trained, names = load(run, checkpoint), named_images(inputs, out)
     with Progress(console=console, transient=True) as bar:
         problems = []
-        for problem in bar.track(
-            label_files(trained, names, out, max_pixels=max_pixels), len(names), description="labelling"
-        ):
+        labelled = label_files(trained, names, out, max_pixels=max_pixels, halo=halo)
+        for problem in bar.track(labelled, len(names), description="labelling"):
             problems += [] if problem is None else [problem]
     for problem in problems:
         _line(f"skipped: {problem}")

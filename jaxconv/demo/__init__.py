@@ -84,7 +84,7 @@ def check_claims(console: Console, seed: int) -> dict:
     started = time.perf_counter()
     with console.status("verifying") as status:
         report = verify(seed=seed, progress=lambda row: status.update(f"verified {row.name}"))
-    console.print(report.table(sources=console.width >= 110))
+    console.print(report.table(console.width >= 110))
     failed = [row.name for row in report.rows if not row.ok]
     if failed:
         raise RuntimeError(

@@ -41,7 +41,7 @@ def from_equinox(layer) -> Convolution:
     """
     import equinox as eqx
 
-    check_type(layer, (eqx.nn.Conv, eqx.nn.ConvTranspose), "__call__", "equinox.nn")
+    check_type(layer, (eqx.nn.Conv, eqx.nn.ConvTranspose), ("__call__",), "equinox.nn")
     transposed = isinstance(layer, eqx.nn.ConvTranspose)
     kernel = jnp.moveaxis(layer.weight, (0, 1), (-1, -2))
     options = {"padding": layer.padding, "output_padding": None}

@@ -45,7 +45,7 @@ def from_flax(layer) -> Convolution:
 
     if hasattr(layer, "as_convolution"):  # of this library: it says it itself
         return layer.as_convolution()
-    check_type(layer, (nnx.Conv, nnx.ConvTranspose), "__call__", "flax.nnx and jaxconv.nn")
+    check_type(layer, (nnx.Conv, nnx.ConvTranspose), ("__call__",), "flax.nnx and jaxconv.nn")
     refuse(
         "a Convolution",
         ("convolution function of its own", getattr(layer, "conv_general_dilated", None)

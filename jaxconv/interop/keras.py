@@ -47,7 +47,7 @@ def from_keras(layer) -> Convolution:
         raise TypeError("a separable convolution is two of them, one for each of its kernels, not one.")
     kinds = [f"Conv{n}D{kind}" for kind in ("", "Transpose") for n in (1, 2, 3)]
     kinds += ["DepthwiseConv1D", "DepthwiseConv2D"]
-    check_type(layer, [getattr(layers, kind) for kind in kinds], "call", "keras.layers")
+    check_type(layer, [getattr(layers, kind) for kind in kinds], ("call", "convolution_op"), "keras.layers")
     if not layer.built:
         raise GeometryError(
             "the layer has no kernel until it is built: call it, or `layer.build(shape)`, once."

@@ -22,7 +22,7 @@ from jaxconv.axis import PaddingMode
 from jaxconv.convolution import conv, conv_transpose
 from jaxconv.errors import GeometryError
 from jaxconv.geometry import ConvGeometry
-from jaxconv.operands import check_dtypes, check_map, check_precision, split_map
+from jaxconv.operands import check_dtype, check_dtypes, check_map, check_precision, check_single, split_map
 
 _SAME = ("SAME", "SAME_LOWER")
 
@@ -127,19 +127,19 @@ class Convolution:
         padding, output_padding = in_cells(g, padding, output_padding)
         static = {**g.arguments, "padding": padding, "output_padding": output_padding}
         static |= {"transposed": bool(transposed), "precision": check_precision(precision)}
-        static["dtype"] = None if dtype is None else jnp.dtype(dtype)
+        static["dtype"] = None if dtype is None else check_dtype(dtype)
         for name, value in {"kernel": kernel, "bias": bias, **static}.items():
             object.__setattr__(self, name, value)
 
     @property
     def ndim(self) -> int:
         """N, the number of spatial axes."""
-        return self.kernel.ndim - 2
+        return len(self.strides)
 
     @property
     def kernel_shape(self) -> tuple[int, ...]:
         """Taps of every axis."""
-        return self.kernel.shape[:-2]
+        return self.kernel.shape[-2 - self.ndim : -2]
 
     @property
     def spans(self) -> tuple[int, ...]:
@@ -196,8 +196,19 @@ class Convolution:
 
     def at(self, input_shape: Sequence[int]) -> Convolution:
         """The layer with what depends on its input's size settled for this one: padding in cells."""
+        self.check_single()
         g = self.geometry(input_shape)
         return replace(self, padding=g.padding, output_padding=g.output_padding if self.transposed else None)
+
+    def check_single(self) -> None:
+        """The numbers are those of one layer, not of a batch of layers as `jax.vmap` returns it.
+
+        Raises:
+          GeometryError: They are those of several.
+        """
+        check_single("layers", "C(x)", self.kernel.shape, self.ndim + 2)
+        if self.bias is not None:
+            check_single("layers", "C(x)", self.bias.shape, 1)
 
     def _arguments(self) -> dict:
         names = ("strides", "padding", "padding_mode", "input_dilation", "kernel_dilation")
@@ -214,9 +225,10 @@ class Convolution:
           ``(*batch, *spatial, out_features)``.
 
         Raises:
-          GeometryError: `x` does not fit.
+          GeometryError: `x` does not fit, or this is a batch of layers.
           TypeError: `x` has another dtype than the kernel, and the layer has no `dtype`.
         """
+        self.check_single()
         x = jnp.asarray(x)
         _, spatial = split_map("x", x.shape, self.ndim, "the kernel")
         check_map("x", x.shape, spatial, self.in_features)

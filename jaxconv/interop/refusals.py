@@ -2,34 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from jaxconv.errors import GeometryError
 from jaxconv.interop.layer import Convolution
 
 
-def check_type(layer, classes: Iterable[type], method: str, library: str) -> None:
-    """The layer computes what one of `classes` computes: it is one, by that class's own `method`.
+def check_type(layer, classes: Iterable[type], methods: Sequence[str], library: str) -> None:
+    """The layer computes what one of `classes` computes: it is one, by that class's own `methods`.
 
     Raises:
       TypeError: It names the classes that are taken.
     """
     classes = tuple(classes)
-    theirs = {getattr(cls, method) for cls in classes}
-    if isinstance(layer, classes) and getattr(type(layer), method) in theirs:
-        return
-    names = ", ".join(dict.fromkeys(cls.__name__ for cls in classes))
     if isinstance(layer, classes):
-        reason = f"it has a `{method}` of its own, which may compute anything"
+        changed = [name for name in methods if name in vars(layer) or not _inherits(layer, classes, name)]
+        if not changed:
+            return
+        reason = f"it has a `{changed[0]}` of its own, which may compute anything"
     else:
+        names = ", ".join(dict.fromkeys(cls.__name__ for cls in classes))
         reason = f"of {library} it takes {names}"
     raise TypeError(f"no convolution in {type(layer).__module__}.{type(layer).__qualname__}: {reason}.")
+
+
+def _inherits(layer, classes: tuple[type, ...], method: str) -> bool:
+    return getattr(type(layer), method, None) in [getattr(cls, method, None) for cls in classes]
 
 
 def check_convolution(layer) -> None:
     """What a writer takes.
 
     Raises:
+      GeometryError: It is a batch of them, as `jax.vmap` returns it.
       TypeError: It is something else.
     """
     if not isinstance(layer, Convolution):
@@ -37,6 +42,7 @@ def check_convolution(layer) -> None:
             f"`layer` is a Convolution, as from_torch and the other readers return it, got "
             f"{type(layer).__name__}."
         )
+    layer.check_single()
 
 
 def refuse(library: str, *missing: tuple[str, bool]) -> None:

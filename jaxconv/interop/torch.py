@@ -21,13 +21,17 @@ from jaxconv.interop.refusals import (
     refuse,
 )
 
+_NORMS = ("torch.nn.utils.weight_norm.WeightNorm", "torch.nn.utils.spectral_norm.SpectralNorm")
+
 
 def from_torch(layer) -> Convolution:
     """A PyTorch layer in this library's terms; its numbers are copied.
 
     Args:
       layer: `torch.nn.Conv1d`, `Conv2d`, `Conv3d`, `ConvTranspose1d`, `ConvTranspose2d` or
-        `ConvTranspose3d`, with any of their options, parametrised ones (weight norm) included.
+        `ConvTranspose3d`, with any of their options. Its numbers are those of a call in eval mode:
+        weight norm and spectral norm, as parametrizations or as the older hooks, are applied, and the
+        layer stays as it is. Backward hooks, which change gradients alone, are left out.
 
     Returns:
       The layer as a `Convolution` on channels-last maps.
@@ -35,7 +39,7 @@ def from_torch(layer) -> Convolution:
     Raises:
       GeometryError: Its ``output_padding`` reaches its stride, which PyTorch takes up to the
         dilation: no forward convolution has that input size. Or it has not seen an input yet.
-      TypeError: It is none of these layers.
+      TypeError: It is none of these layers, or another hook may change what it computes.
 
     >>> import torch  # doctest: +SKIP
     >>> layer = from_torch(torch.nn.ConvTranspose1d(4, 2, 3, stride=2, padding=1))  # doctest: +SKIP
@@ -45,12 +49,14 @@ def from_torch(layer) -> Convolution:
     from torch import nn
 
     classes = [getattr(nn, f"Conv{kind}{n}d") for kind in ("", "Transpose") for n in (1, 2, 3)]
-    check_type(layer, classes, "forward", "torch.nn")
-    if isinstance(layer.weight, nn.parameter.UninitializedParameter):
+    check_type(layer, classes, ("forward", "_conv_forward", "_output_padding"), "torch.nn")
+    if isinstance(layer, nn.modules.lazy.LazyModuleMixin):
         raise GeometryError("a lazy layer has no kernel until it has seen an input: call it once first.")
+    _check_hooks(layer)
+    weight, bias = _as_called(layer)
     return Convolution(
-        jnp.array(_numbers(layer.weight).transpose(*range(2, layer.weight.ndim), 1, 0)),
-        None if layer.bias is None else jnp.array(_numbers(layer.bias)),
+        jnp.array(_numbers(weight).transpose(*range(2, weight.ndim), 1, 0)),
+        None if bias is None else jnp.array(_numbers(bias)),
         strides=layer.stride,
         padding=layer.padding.upper() if isinstance(layer.padding, str) else layer.padding,
         padding_mode=layer.padding_mode,
@@ -148,6 +154,48 @@ def _call(layer: Convolution, kind: str, padding, **options) -> Call:
 def _check_signs(padding, when: str) -> None:
     if min(map(min, padding)) < 0:
         raise GeometryError(f"torch refuses negative padding: crop with F.pad {when}")
+
+
+def _check_hooks(layer) -> None:
+    """Nothing but the norms runs when the layer is called, of its own or of all modules."""
+    from torch.nn.modules import module as every
+
+    hooks = [hook for hook in layer._forward_pre_hooks.values() if _name(type(hook)) not in _NORMS]
+    for others in (layer._forward_hooks, every._global_forward_pre_hooks, every._global_forward_hooks):
+        hooks += others.values()
+    if hooks:
+        raise TypeError(
+            f"the hook {_name(hooks[0])} runs when the layer is called and may compute anything; remove it "
+            "first, by the handle that registering it returned or by `torch.nn.utils.prune.remove`."
+        )
+
+
+def _name(hook) -> str:
+    named = hook if hasattr(hook, "__qualname__") else type(hook)
+    return f"{named.__module__}.{named.__qualname__}"
+
+
+def _as_called(layer):
+    """Kernel and bias of a call in eval mode; the layer stays as it is.
+
+    The norms' hooks set the kernel when the layer is called, so that what it holds may be older than
+    its parameters. In training mode spectral norm changes its state whenever it is asked for a kernel.
+    """
+    import torch
+
+    modes = {module: module.training for module in layer.modules()}
+    try:
+        for module in modes:
+            module.training = False
+        called = object.__new__(type(layer))
+        vars(called).update(vars(layer))  # shares parameters and buffers; what hooks set is its own
+        with torch.no_grad():
+            for norm in layer._forward_pre_hooks.values():
+                norm(called, ())
+            return called.weight, called.bias
+    finally:
+        for module, training in modes.items():
+            module.training = training
 
 
 def _numbers(tensor) -> np.ndarray:

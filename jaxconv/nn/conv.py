@@ -15,7 +15,9 @@ from jaxconv.axis import PaddingMode
 from jaxconv.convolution import conv, conv_transpose
 from jaxconv.geometry import ConvGeometry
 from jaxconv.interop.layer import Convolution
+from jaxconv.interop.refusals import check_type
 from jaxconv.nn.initializers import conv_lecun_normal, conv_transpose_lecun_normal
+from jaxconv.operands import check_dtype
 
 
 class _Layer(nnx.Module):
@@ -55,14 +57,23 @@ class _Layer(nnx.Module):
         return geometry
 
     def _set_parameters(self, kernel_shape, kernel_init, bias_init, out_features, use_bias, dtype, rngs):
+        check_dtype(dtype, "param_dtype")
+        self._convolution(jax.ShapeDtypeStruct(kernel_shape, dtype), None)  # refuses what no call would take
         self.kernel = nnx.Param(kernel_init(rngs.params(), kernel_shape, dtype))
         self.bias = nnx.Param(bias_init(rngs.params(), (out_features,), dtype)) if use_bias else None
 
     def as_convolution(self) -> Convolution:
-        """The layer as `jaxconv.interop` knows it, from where other libraries' layers can be made."""
-        bias = None if self.bias is None else self.bias[...]
+        """The layer as `jaxconv.interop` knows it, from where other libraries' layers can be made.
+
+        Raises:
+          TypeError: The layer is of a subclass that computes something else.
+        """
+        check_type(self, (Conv, ConvTranspose), ("__call__", "_operands", "_biased"), "jaxconv.nn")
+        return self._convolution(self.kernel[...], None if self.bias is None else self.bias[...])
+
+    def _convolution(self, kernel, bias) -> Convolution:
         return Convolution(
-            self.kernel[...],
+            kernel,
             bias,
             transposed=self._transposed,
             output_padding=self.output_padding,
@@ -122,7 +133,7 @@ class Conv(_Layer):
 
     Raises:
       GeometryError: No convolution has these numbers.
-      TypeError: A size is not an integer.
+      TypeError: A size is not an integer, or a dtype neither floating nor complex.
 
     >>> layer = Conv(3, 8, (3, 3), strides=2, padding="SAME", rngs=nnx.Rngs(0))
     >>> layer(jnp.ones((5, 17, 12, 3), jnp.float32)).shape, layer.kernel.shape
@@ -222,7 +233,7 @@ class ConvTranspose(_Layer):
 
     Raises:
       GeometryError: No convolution has these numbers.
-      TypeError: A size is not an integer.
+      TypeError: A size is not an integer, or a dtype neither floating nor complex.
 
     References:
       Dumoulin & Visin, arXiv:1603.07285, section 4.

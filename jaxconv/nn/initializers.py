@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 from jax.nn.initializers import Initializer, variance_scaling
 
-from jaxconv.arguments import Ints, per_axis
+from jaxconv.arguments import Ints, at_least_one, per_axis, shape_of
 from jaxconv.errors import GeometryError
 
 
@@ -61,13 +61,15 @@ def conv_transpose_lecun_normal(
     >>> print(f"{kernel.var() * 100 * 4 / 2:.2f}")
     1.00
     """
-    per_term = feature_group_count * _taps_per_term(kernel_shape, strides)
+    groups = at_least_one("feature_group_count", feature_group_count)
+    per_term = groups * _taps_per_term(kernel_shape, strides)
     return variance_scaling(per_term, "fan_in", "truncated_normal", in_axis=-1, out_axis=-2)
 
 
 def _taps_per_term(kernel_shape: Sequence[int], steps: Ints) -> int:
     """How many taps there are to each one that meets data, all axes together."""
-    return math.prod(map(min, per_axis("strides", steps, len(kernel_shape)), kernel_shape))
+    taps = shape_of("kernel_shape", kernel_shape)
+    return math.prod(map(min, per_axis("strides", steps, len(taps)), taps))
 
 
 def bilinear(strides: Ints) -> Initializer:
@@ -86,7 +88,9 @@ def bilinear(strides: Ints) -> Initializer:
       between features.
 
     Raises:
-      GeometryError: On use: the feature counts differ, as they do with groups.
+      GeometryError: A stride below 1. On use: the feature counts differ, as they do with groups, or there
+        is not one stride for each axis.
+      TypeError: A stride is not an integer.
 
     References:
       Long, Shelhamer & Darrell, arXiv:1411.4038, section 3.3.
@@ -94,6 +98,7 @@ def bilinear(strides: Ints) -> Initializer:
     >>> bilinear(2)(jax.random.key(0), (3, 1, 1), jnp.float32).ravel().tolist()
     [0.5, 1.0, 0.5]
     """
+    per_axis("strides", strides, len(strides) if isinstance(strides, Sequence) else 1)
 
     def initialise(key, shape, dtype=jnp.float32, out_sharding=None) -> jax.Array:
         del key, out_sharding

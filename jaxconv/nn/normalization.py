@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
+from jaxconv.arguments import at_least_one
 from jaxconv.errors import GeometryError
 
 Norm = Literal["none", "batch", "group"]
@@ -28,7 +29,8 @@ class Normalization(nnx.Module):
       rngs: Source of the parameters' randomness.
 
     Raises:
-      GeometryError: `kind` is another word.
+      GeometryError: `kind` is another word, or there is no feature.
+      TypeError: `features` is not an integer.
 
     References:
       Ioffe & Szegedy, arXiv:1502.03167; Wu & He, arXiv:1803.08494.
@@ -42,6 +44,7 @@ class Normalization(nnx.Module):
     def __init__(self, kind: Norm, features: int, *, rngs: nnx.Rngs):
         if kind not in get_args(Norm):
             raise GeometryError(f"a map is normalised by one of {', '.join(get_args(Norm))}; got {kind!r}.")
+        at_least_one("features", features)
         self.kind = kind
         self.inner: nnx.Module
         if kind == "batch":

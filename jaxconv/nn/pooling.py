@@ -7,12 +7,15 @@ from collections.abc import Sequence
 import jax
 from flax import nnx
 
-from jaxconv.arguments import Ints, Padding
-from jaxconv.pooling import avg_pool, max_pool, unpool
+from jaxconv.arguments import Ints, Padding, padding_per_axis, per_axis, shape_of
+from jaxconv.errors import GeometryError
+from jaxconv.pooling import avg_pool, max_pool, pool_geometry, unpool
 
 
 class _Pool(nnx.Module):
-    """The windows' arguments, which the functions check when they meet a map."""
+    """The windows' arguments, of which all that needs no map is checked at once."""
+
+    _padding_alone = False  # whether a window may hold nothing but padding
 
     def __init__(
         self,
@@ -23,8 +26,28 @@ class _Pool(nnx.Module):
         dilation: Ints = 1,
         ceil_mode: bool = False,
     ):
-        self.window, self.strides, self.padding = window, strides, padding
+        self.window, self.strides, self.padding = shape_of("window", window), strides, padding
         self.dilation, self.ceil_mode = dilation, ceil_mode
+        g = pool_geometry(self._some_shape(), **self._options())
+        for axis, (low, _) in zip(g.axes, g.padding, strict=True):
+            if low >= axis.span and not self._padding_alone:
+                raise GeometryError(
+                    f"a window spans {axis.span} cells: with {low} cells of padding the first one holds only "
+                    f"padding; lower `padding`, got {padding!r}."
+                )
+
+    def _some_shape(self) -> tuple[int, ...]:
+        """A map that every padding leaves room on."""
+        n = len(self.window)
+        axes = zip(
+            self.window,
+            per_axis("dilation", self.dilation, n),
+            padding_per_axis(self.padding, n),
+            strict=True,
+        )
+        return tuple(
+            d * (k - 1) + 1 + (0 if isinstance(pad, str) else sum(map(abs, pad))) for k, d, pad in axes
+        )
 
     def _options(self) -> dict:
         names = ("window", "strides", "padding", "dilation", "ceil_mode")
@@ -35,12 +58,16 @@ class MaxPool(_Pool):
     """`jaxconv.max_pool` as a layer.
 
     Args:
-      window: As in `jaxconv.max_pool`, as the others.
-      strides: Likewise.
-      padding: Likewise.
-      dilation: Likewise.
-      ceil_mode: Likewise.
+      window: Spatial shape of the windows; its length is N.
+      strides: Cells between windows, an int or one int per spatial axis; the window by default.
+      padding: A word, an int, or per axis an int or a (low, high) pair; see `jaxconv.ConvGeometry`.
+      dilation: Cells between the cells of a window, an int or one int per spatial axis.
+      ceil_mode: Whether a last window that hangs over the edge counts; see `jaxconv.pool_geometry`.
       return_switches: Whether a call returns ``(maxima, switches)``, for `Unpool`.
+
+    Raises:
+      GeometryError: No pooling has these numbers.
+      TypeError: A size is not an integer, or there is no such option.
 
     >>> import jax.numpy as jnp
     >>> x = jnp.arange(6.0).reshape(6, 1)
@@ -62,12 +89,16 @@ class AvgPool(_Pool):
     """`jaxconv.avg_pool` as a layer.
 
     Args:
-      window: As in `jaxconv.avg_pool`, as the others.
-      strides: Likewise.
-      padding: Likewise.
-      dilation: Likewise.
-      ceil_mode: Likewise.
-      count_include_pad: Likewise.
+      window: Spatial shape of the windows; its length is N.
+      strides: Cells between windows, an int or one int per spatial axis; the window by default.
+      padding: A word, an int, or per axis an int or a (low, high) pair; see `jaxconv.ConvGeometry`.
+      dilation: Cells between the cells of a window, an int or one int per spatial axis.
+      ceil_mode: Whether a last window that hangs over the edge counts; see `jaxconv.pool_geometry`.
+      count_include_pad: Whether the padding's zeros count as cells.
+
+    Raises:
+      GeometryError: No pooling has these numbers.
+      TypeError: A size is not an integer, or there is no such option.
 
     >>> import jax.numpy as jnp
     >>> AvgPool((2,))(jnp.arange(6.0).reshape(6, 1)).ravel().tolist()
@@ -75,8 +106,8 @@ class AvgPool(_Pool):
     """
 
     def __init__(self, window: Sequence[int], *, count_include_pad: bool = True, **options):
+        self.count_include_pad = self._padding_alone = count_include_pad
         super().__init__(window, **options)
-        self.count_include_pad = count_include_pad
 
     def __call__(self, x: jax.Array) -> jax.Array:
         """``(*batch, *spatial, features)`` to ``(*batch, *output_shape, features)``."""

@@ -19,7 +19,7 @@ from jaxconv.arguments import at_least_one
 from jaxconv.errors import GeometryError
 from jaxconv.meshes import vary_alike
 from jaxconv.nn.cells import CELLS, Arrays, CellName
-from jaxconv.operands import check_dtypes, check_option
+from jaxconv.operands import check_dtype, check_dtypes, check_option
 
 Variant = Literal["paper", "released"]
 
@@ -49,13 +49,16 @@ def sweep(
     (4, 2, 5)
     """
     check_option("cell", cell, tuple(CELLS))
+    x, recurrent_kernel = jnp.asarray(x), jnp.asarray(recurrent_kernel)
     check_dtypes(x=x, recurrent_kernel=recurrent_kernel)
-    units, gates = recurrent_kernel.shape[0], CELLS[cell].gates
-    if recurrent_kernel.shape[1] != gates * units or x.ndim < 2 or x.shape[-1] != gates * units:
+    units, gates = recurrent_kernel.shape[0] if recurrent_kernel.ndim else 0, CELLS[cell].gates
+    if recurrent_kernel.shape != (units, gates * units) or x.ndim < 2 or x.shape[-1] != gates * units:
         raise GeometryError(
             f"a {cell} cell has {gates} gates: `x` is (steps, *batch, {gates} * units), "
             f"`recurrent_kernel` (units, {gates} * units), got {x.shape} and {recurrent_kernel.shape}."
         )
+    if x.shape[0] == 0:
+        return x[..., :units]  # a loop needs a step
     return _sweep(_gates(x, gates), _gates(recurrent_kernel, gates), cell, reverse)
 
 
@@ -137,7 +140,8 @@ class Sweep(nnx.Module):
       rngs: Source of the parameters' randomness.
 
     Raises:
-      GeometryError: No such cell, or no unit.
+      GeometryError: No such cell, no unit or no feature.
+      TypeError: A size is not an integer, or `param_dtype` neither floating nor complex.
 
     >>> layer = Sweep(3, 8, cell="lstm", rngs=nnx.Rngs(0))
     >>> layer(jnp.ones((2, 5, 7, 3), jnp.float32)).shape
@@ -158,6 +162,8 @@ class Sweep(nnx.Module):
     ):
         check_option("cell", cell, tuple(CELLS))
         columns = CELLS[cell].gates * at_least_one("units", units)
+        in_features = at_least_one("in_features", in_features)
+        check_dtype(param_dtype, "param_dtype")
         init = kernel_init or nnx.initializers.normal(0.1)
         self.cell, self.reverse = cell, reverse
         self.kernel = nnx.Param(init(rngs.params(), (in_features, columns), param_dtype))
@@ -175,14 +181,14 @@ class Sweep(nnx.Module):
           ``(*batch, *spatial, units)``.
 
         Raises:
-          GeometryError: `x` has other features.
+          GeometryError: `x` has other features, or no such axis.
           TypeError: `x` has another dtype than the parameters.
         """
-        return jnp.moveaxis(self.along_first(jnp.moveaxis(jnp.asarray(x), axis, 0)), 0, axis)
+        return jnp.moveaxis(self.along_first(_swept_first(x, axis)), 0, axis)
 
     def along_first(self, x: jax.Array) -> jax.Array:
         """The same along the leading axis: what sweeps run along, so that nothing moves in memory."""
-        kernel = self.kernel[...]
+        x, kernel = jnp.asarray(x), self.kernel[...]
         check_dtypes(x=x, kernel=kernel)
         if x.ndim < 2 or x.shape[-1] != kernel.shape[0]:
             raise GeometryError(
@@ -191,6 +197,17 @@ class Sweep(nnx.Module):
         projected = x @ kernel
         projected = projected + jnp.broadcast_to(self.bias[...], projected.shape)
         return sweep(projected, self.recurrent_kernel[...], cell=self.cell, reverse=self.reverse)
+
+
+def _swept_first(x: jax.Array, axis: int) -> jax.Array:
+    """The map with the axis to sweep along in front."""
+    x = jnp.asarray(x)
+    if not -x.ndim <= axis < x.ndim or axis % x.ndim == x.ndim - 1:
+        raise GeometryError(
+            f"a sweep goes along an axis of a map (*batch, *spatial, features), any but the last; got "
+            f"axis={axis} for {x.shape}."
+        )
+    return jnp.moveaxis(x, axis, 0)
 
 
 class BidirectionalSweep(nnx.Module):
@@ -234,7 +251,7 @@ class BidirectionalSweep(nnx.Module):
 
     def __call__(self, x: jax.Array, axis: int = -2) -> jax.Array:
         """``(*batch, *spatial, in_features)`` to ``(*batch, *spatial, 2 * units)``; see `Sweep`."""
-        x = jnp.moveaxis(jnp.asarray(x), axis, 0)
+        x = _swept_first(x, axis)
         forward = self.forward.along_first(x)
         backward = self.backward.along_first(x if self.variant == "paper" else forward)
         return jnp.moveaxis(jnp.concatenate([forward, backward], -1), 0, axis)

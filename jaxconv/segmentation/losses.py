@@ -7,7 +7,9 @@ from typing import Literal
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
+from jaxconv.arguments import ints
 from jaxconv.errors import GeometryError
 from jaxconv.segmentation.datasets import VOID
 
@@ -30,7 +32,8 @@ def cross_entropy(
 
     Args:
       logits: ``(..., n_classes)``.
-      labels: ``(...)`` integers, the batch in front.
+      labels: ``(...)`` integers of any dtype, the batch in front; classes and `ignore_label` are told
+        apart exactly, also where the dtype does not hold them all.
       class_weights: ``(n_classes,)``; 1 each if None.
       ignore_label: Pixels so labelled count nowhere.
       reduction: "mean" over the pixels that count, each as much as its class weighs (as PyTorch's: divided
@@ -42,7 +45,7 @@ def cross_entropy(
 
     Raises:
       GeometryError: Shapes that do not go together, or an unknown reduction.
-      TypeError: Labels that are no integers, or logits that are no floats.
+      TypeError: Labels or `ignore_label` that are not integers, or logits that are not floats.
 
     >>> logits = jnp.array([[2.0, 0.0, 0.0], [0.0, 0.0, 0.0]])
     >>> float(cross_entropy(logits, jnp.array([0, 255]))).__round__(4)
@@ -87,7 +90,7 @@ def focal_loss(
         raise GeometryError(f"`gamma` is at least 0, which is the cross-entropy; got {gamma}.")
     if reduction not in ("mean", "sum"):
         raise GeometryError(f"`reduction` is 'mean' or 'sum', got {reduction!r}.")
-    logits, classes, counted = _prepared(logits, labels, ignore_label)
+    logits, classes, counted, strange = _prepared(logits, labels, ignore_label)
     truth = _one_of(classes, logits)
     # A masked sum, not a gather: its gradient is no scatter, and explicit meshes take it as it is.
     shifted = logits - jax.lax.stop_gradient(logits.max(axis=-1, keepdims=True))
@@ -101,9 +104,9 @@ def focal_loss(
         weights *= jnp.where(truth, _class_weights(class_weights, logits), 0).sum(axis=-1)
     total = jnp.sum(weights * jnp.where(counted, losses, 0))
     if reduction == "sum":
-        return _nan_if_strange(total / (labels.shape[0] if labels.ndim else 1), labels, classes, counted)
+        return jnp.where(strange, jnp.nan, total / (labels.shape[0] if labels.ndim else 1))
     divisor = jnp.sum(weights)
-    return _nan_if_strange(total / jnp.where(divisor > 0, divisor, 1), labels, classes, counted)
+    return jnp.where(strange, jnp.nan, total / jnp.where(divisor > 0, divisor, 1))
 
 
 def dice_loss(
@@ -137,7 +140,7 @@ def dice_loss(
     >>> float(dice_loss(jnp.array([[9.0, -9.0], [0.0, 0.0]]), jnp.array([0, 1]))).__round__(4)
     0.2667
     """
-    logits, classes, counted = _prepared(logits, labels, ignore_label)
+    logits, classes, counted, strange = _prepared(logits, labels, ignore_label)
     pixels = tuple(range(labels.ndim))
     truths = (_one_of(classes, logits) & counted[..., None]).astype(logits.dtype)
     probabilities = jnp.where(counted[..., None], jax.nn.softmax(logits), 0)
@@ -147,24 +150,29 @@ def dice_loss(
     weights = jnp.where(occurring > 0, _class_weights(class_weights, logits).reshape(-1), 0)
     total = jnp.sum(weights)
     loss = jnp.sum(weights * (1 - overlap / whole)) / jnp.where(total > 0, total, 1)
-    return _nan_if_strange(loss, labels, classes, counted)
+    return jnp.where(strange, jnp.nan, loss)
 
 
 def _prepared(logits: jax.Array, labels: jax.Array, ignore_label: int):
-    """Logits in float32 at least; labels, with class 0 where there is none; which pixels count."""
+    """Logits in float32 at least; int32 classes, 0 where the label is none; what counts; what is strange."""
     if logits.ndim != labels.ndim + 1 or logits.shape[:-1] != labels.shape:
         raise GeometryError(
-            f"every label needs its scores: `logits` are (..., n_classes) and `labels` (...), got "
+            f"every label needs its scores: `logits` must be (..., n_classes) and `labels` (...), got "
             f"{logits.shape} and {labels.shape}."
         )
     if not jnp.issubdtype(labels.dtype, jnp.integer):
-        raise TypeError(f"`labels` are classes, integers; got {labels.dtype}.")
+        raise TypeError(f"`labels` must be integers, got {labels.dtype}; take .astype(jnp.int32).")
     if not jnp.issubdtype(logits.dtype, jnp.floating):
-        raise TypeError(f"`logits` are floats, got {logits.dtype}.")
-    counted = labels != ignore_label
-    known = counted & (labels >= 0) & (labels < logits.shape[-1])
+        raise TypeError(f"`logits` must be floats, got {logits.dtype}.")
+    (void,) = ints("ignore_label", (ignore_label,))
+    # Compared in the labels' own dtype with numbers that it holds: jax would wrap others around.
+    held, n = jnp.iinfo(labels.dtype), logits.shape[-1]
+    holds_void = held.min <= void <= held.max
+    is_void = labels == np.array(void, labels.dtype) if holds_void else jnp.zeros_like(labels, bool)
+    known = ~is_void & (labels >= 0) & (labels <= min(n - 1, held.max))
+    classes = jnp.where(known, labels, 0).astype(jnp.int32)  # a class fits, and a dtype of 8 bits may not
     dtype = jnp.float32 if jnp.finfo(logits.dtype).bits < 32 else logits.dtype
-    return logits.astype(dtype), jnp.where(known, labels, 0), counted
+    return logits.astype(dtype), classes, ~is_void, jnp.any(~is_void & ~known)
 
 
 def _one_of(classes: jax.Array, logits: jax.Array) -> jax.Array:
@@ -179,8 +187,3 @@ def _class_weights(class_weights: Weights, logits: jax.Array) -> jax.Array:
     if weights.shape != (n,):
         raise GeometryError(f"`class_weights` has one number for each of {n} classes, got {weights.shape}.")
     return weights.reshape((1,) * (logits.ndim - 1) + (n,))
-
-
-def _nan_if_strange(loss: jax.Array, labels: jax.Array, classes: jax.Array, counted: jax.Array) -> jax.Array:
-    strange = jnp.any(counted & (labels != classes))
-    return jnp.where(strange, jnp.nan, loss)

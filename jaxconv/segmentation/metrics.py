@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from jaxconv.arguments import at_least_one
 from jaxconv.errors import GeometryError
 
 
@@ -24,21 +25,19 @@ def confusion_matrix(
 
     Raises:
       GeometryError: Shapes differ, or a class outside the range is counted.
-      TypeError: Labels or predictions are not integers.
+      TypeError: Labels, predictions or `n_classes` are not integers.
 
     >>> print(confusion_matrix([0, 0, 1, 255], [0, 1, 1, 0], 2, ignore_label=255))
     [[1 1]
      [0 1]]
     """
-    labels, predictions = np.asarray(labels), np.asarray(predictions)
+    n_classes = at_least_one("n_classes", n_classes)
+    labels, predictions = _classes("labels", labels), _classes("predictions", predictions)
     if labels.shape != predictions.shape:
         raise GeometryError(
             f"every label needs one prediction: `labels` is {labels.shape}, `predictions` "
             f"{predictions.shape}; take the argmax of the logits over the features first."
         )
-    for name, array in (("labels", labels), ("predictions", predictions)):
-        if array.dtype.kind not in "iu":
-            raise TypeError(f"`{name}` holds classes, integers; got {array.dtype}.")
     if ignore_label is not None:
         counted = labels != ignore_label
         labels, predictions = labels[counted], predictions[counted]
@@ -69,11 +68,12 @@ def void_predictions(
 
     Raises:
       GeometryError: Shapes differ, or a class outside the range was predicted there.
+      TypeError: Labels, predictions or `n_classes` are not integers.
 
     >>> void_predictions([0, 255, 255], [1, 1, 0], 2, ignore_label=255).tolist()
     [1, 1]
     """
-    labels = np.asarray(labels)
+    labels = _classes("labels", labels)
     # Void becomes the one class that counts, and so a row of a confusion matrix.
     void = np.where(labels == ignore_label, 0, n_classes)
     return confusion_matrix(void, predictions, n_classes, ignore_label=n_classes)[0]
@@ -83,12 +83,16 @@ def iou(confusion: np.ndarray, void: np.ndarray | None = None) -> np.ndarray:
     """Intersection over union of every class: hits / (truth + predictions - hits).
 
     Args:
-      confusion: ``(n, n)`` of `confusion_matrix`.
+      confusion: ``(n, n)`` counts of `confusion_matrix`.
       void: ``(n,)`` of `void_predictions`: counted as false positives of the predicted class, as the
         original ReSeg code does. By default what is predicted on void counts nowhere.
 
     Returns:
       ``(n,)`` float64; NaN for a class that occurs neither in the truth nor in a prediction.
+
+    Raises:
+      GeometryError: `confusion` is not square, `void` is not one count per class, or a count is negative.
+      TypeError: The counts are not numbers.
 
     References:
       Everingham et al., The PASCAL Visual Object Classes Challenge, IJCV 88, 2010, section 4.4.
@@ -96,10 +100,11 @@ def iou(confusion: np.ndarray, void: np.ndarray | None = None) -> np.ndarray:
     >>> iou(np.array([[2, 1, 0], [0, 1, 0], [0, 0, 0]])).round(2).tolist()
     [0.67, 0.5, nan]
     """
+    confusion = _counts(confusion)
     hits = np.diag(confusion)
     union = confusion.sum(0) + confusion.sum(1) - hits
     if void is not None:
-        union = union + void
+        union = union + _counts(void, len(hits))
     return _divided(hits, union)
 
 
@@ -118,6 +123,7 @@ def frequency_weighted_iou(confusion: np.ndarray, void: np.ndarray | None = None
     >>> frequency_weighted_iou(np.array([[2, 1], [0, 1]])) == (3 * 2 / 3 + 1 * 1 / 2) / 4
     True
     """
+    confusion = _counts(confusion)
     truth = confusion.sum(1)
     counted = truth.sum()
     return float((truth * np.nan_to_num(iou(confusion, void))).sum() / counted) if counted else float("nan")
@@ -129,6 +135,7 @@ def global_accuracy(confusion: np.ndarray) -> float:
     >>> global_accuracy(np.array([[2, 1], [0, 1]]))
     0.75
     """
+    confusion = _counts(confusion)
     counted = confusion.sum()
     return float(np.trace(confusion) / counted) if counted else float("nan")
 
@@ -139,6 +146,7 @@ def mean_class_accuracy(confusion: np.ndarray) -> float:
     >>> mean_class_accuracy(np.array([[3, 1], [0, 2]]))
     0.875
     """
+    confusion = _counts(confusion)
     return _mean(_divided(np.diag(confusion), confusion.sum(1)))
 
 
@@ -181,15 +189,15 @@ def top_k_accuracy(
 
     Raises:
       GeometryError: Shapes that do not go together, a label outside the classes, or `k` below 1.
+      TypeError: Labels or `k` are not integers.
 
     >>> top_k_accuracy([[0.1, 0.7, 0.2], [0.5, 0.3, 0.2]], [2, 0], k=2)
     1.0
     """
-    logits, labels = np.asarray(logits), np.asarray(labels)
-    if logits.shape[:-1] != labels.shape or k < 1:
+    k, labels, logits = at_least_one("k", k), _classes("labels", labels), np.asarray(logits)
+    if logits.ndim != labels.ndim + 1 or logits.shape[:-1] != labels.shape:
         raise GeometryError(
-            f"`logits` are (..., n_classes), `labels` (...) and `k` at least 1; got {logits.shape}, "
-            f"{labels.shape}, k={k}."
+            f"`logits` must be (..., n_classes) and `labels` (...), got {logits.shape} and {labels.shape}."
         )
     counted = np.ones(labels.shape, bool) if ignore_label is None else labels != ignore_label
     logits, labels = logits[counted], labels[counted]
@@ -199,6 +207,34 @@ def top_k_accuracy(
     truth = np.take_along_axis(logits, labels[:, None], axis=-1)
     not_below = n - (logits < truth).sum(axis=-1)  # the truth itself among them, and every NaN
     return float((not_below <= k).mean()) if labels.size else float("nan")
+
+
+def _classes(name: str, values) -> np.ndarray:
+    """Classes as an array."""
+    array = np.asarray(values)
+    if array.dtype.kind not in "iu":
+        raise TypeError(f"`{name}` must be integers, the classes; got {array.dtype}: take .astype(np.int64).")
+    return array
+
+
+def _counts(values, n: int | None = None) -> np.ndarray:
+    """A confusion matrix, or with `n` one count for each of n classes."""
+    counts = np.asarray(values)
+    if counts.dtype.kind not in "iuf":
+        raise TypeError(
+            f"a confusion matrix and `void` must hold counts, numbers, got {counts.dtype}; "
+            "`confusion_matrix` and `void_predictions` count."
+        )
+    if n is not None and counts.shape != (n,):
+        raise GeometryError(f"`void` must be one count for each of {n} classes, got shape {counts.shape}.")
+    if n is None and (counts.ndim != 2 or counts.shape[0] != counts.shape[1]):
+        raise GeometryError(
+            f"a confusion matrix must be (n_classes, n_classes), got shape {counts.shape}; "
+            "`confusion_matrix` counts labels and predictions."
+        )
+    if not (np.isfinite(counts) & (counts >= 0)).all():
+        raise GeometryError(f"counts must be finite and at least 0, found {counts.min()} to {counts.max()}.")
+    return counts.astype(np.float64) if counts.dtype.kind == "f" else counts  # sums of float16 overflow
 
 
 def _divided(part: np.ndarray, whole: np.ndarray) -> np.ndarray:

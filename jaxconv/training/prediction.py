@@ -16,7 +16,7 @@ from jaxconv.training.tiling import predict
 
 
 def label_files(
-    trained, images: Mapping[str, Path], out: Path, *, max_pixels: int = 2**20
+    trained, images: Mapping[str, Path], out: Path, *, max_pixels: int = 2**20, halo: int = 128
 ) -> Iterator[str | None]:
     """Labels images, one each time it is asked, and goes on where one cannot be used.
 
@@ -25,7 +25,8 @@ def label_files(
       images: Files by the names of their results, as `named_images` finds them.
       out: A network that segments writes ``labels/NAME.png``, a palette PNG in which the value of a
         pixel is its class, and ``overlays/NAME.png``; one that classifies writes ``classes.json``.
-      max_pixels: See `predict`.
+      max_pixels: Pixels of one image that the network sees at once; see `predict`.
+      halo: Pixels around the kept part of a tile; see `predict`.
 
     Yields:
       For each image None, or what was wrong with it.
@@ -39,7 +40,7 @@ def label_files(
         problem = None
         try:
             image = read_image(path, grey=trained.in_features == 1)
-            labels = predict(trained, image, max_pixels=max_pixels)
+            labels = predict(trained, image, max_pixels=max_pixels, halo=halo)
         except GeometryError as error:
             problem = str(error) if str(path) in str(error) else f"{path}: {error}"
         else:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from jax import lax
 
+from jaxconv.arguments import at_least_one, per_axis
 from jaxconv.errors import GeometryError
 from jaxconv.training.resolution import label, shrunken
 
@@ -29,15 +30,16 @@ def predict(trained, images: np.ndarray, *, max_pixels: int = 2**20, halo: int =
       trained: A `jaxconv.training.Trained`.
       images: ``(*batch, rows, columns, features)`` floating, 0 to 1. Grey is made of colour and colour
         of grey as the network wants it, and an alpha channel is dropped.
-      max_pixels: Of one image that the network sees at once, at the network's resolution.
-      halo: Rounded up to a multiple of `STEP`, at the network's resolution.
+      max_pixels: Pixels of one image that the network sees at once, at the network's resolution.
+      halo: Pixels around the kept part of a tile, at the network's resolution; rounded up to a multiple
+        of `STEP`.
 
     Returns:
       ``(*batch, rows, columns)`` int32; ``batch`` from a classifier.
 
     Raises:
       GeometryError: Features that cannot be converted, an empty image, or tiles too small for `halo`.
-      TypeError: `images` are not floating.
+      TypeError: `images` are not floating, or `max_pixels` or `halo` not an integer.
 
     >>> from types import SimpleNamespace
     >>> trained = SimpleNamespace(
@@ -46,6 +48,7 @@ def predict(trained, images: np.ndarray, *, max_pixels: int = 2**20, halo: int =
     >>> predict(trained, np.float32([[[0.9], [0.2]]])).tolist()
     [[0, 1]]
     """
+    max_pixels, (halo,) = at_least_one("max_pixels", max_pixels), per_axis("halo", halo, 1, least=0)
     images = np.asarray(images)
     if images.dtype.kind != "f":
         raise TypeError(f"`images` are floating, 0 to 1; got {images.dtype}: divide bytes by 255.")
@@ -137,7 +140,7 @@ def _tile(max_pixels: int, halo: int) -> tuple[int, int]:
     edge = math.isqrt(max_pixels) // STEP * STEP
     if edge <= 2 * halo:
         raise GeometryError(
-            f"tiles of max_pixels={max_pixels} have an edge of {edge}, of which a halo={halo} on either side "
-            f"leaves nothing; take max_pixels={(2 * halo + STEP) ** 2} at least, or a smaller halo."
+            f"tiles of {max_pixels} pixels, {edge} wide, hold nothing but a halo of {halo} on either side; "
+            f"raise `max_pixels` (--max-pixels) to {(2 * halo + STEP) ** 2} or lower `halo` (--halo)."
         )
     return edge, halo
