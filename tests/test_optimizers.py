@@ -100,7 +100,7 @@ def test_adamw_decays_by_the_rate(rng):
 
 def test_warm_up_then_cosine():
     _, schedule = built(
-        schedule={"learning_rate": 2.0, "warmup_steps": 10, "final": 0.1}, training={"steps": 110}
+        schedule={"learning_rate": 2.0, "warmup": 0.09, "final": 0.1}, training={"steps": 110}
     )
     n = np.arange(111)
     rise = np.interp(n, [0, 10], [0.2, 2.0])
@@ -111,7 +111,7 @@ def test_warm_up_then_cosine():
 
 
 def test_polynomial_and_constant():
-    n, warm = np.arange(21), {"learning_rate": 0.5, "warmup_steps": 4}
+    n, warm = np.arange(21), {"learning_rate": 0.5, "warmup": 0.2}
     _, falls = built(schedule={"name": "polynomial", "power": 2.0, **warm}, training={"steps": 20})
     _, stays = built(schedule={"name": "constant", **warm}, training={"steps": 20})
     rise = np.interp(n, [0, 4], [0.125, 0.5])
