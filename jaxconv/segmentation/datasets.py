@@ -140,8 +140,8 @@ def check(dataset: Dataset, *, one_size: bool = False, labelled: bool = False, w
         raise GeometryError(f"{len(problems)} of {len(dataset)} examples cannot be used:\n{_lines(problems)}")
     if labelled and not any(some for _, some in found):
         raise GeometryError(
-            f"every pixel of all {len(dataset)} examples is void, from {dataset[0].name} on, so there is nothing "
-            "to learn from; check the label files, and which of their values mean void."
+            f"every pixel of all {len(dataset)} examples is void, from {dataset[0].name} on, so there is "
+            "nothing to learn from; check the label files, and which of their values mean void."
         )
 
 
