@@ -149,7 +149,7 @@ def test_not_toml(path):
 
 
 def test_no_file(tmp_path):
-    with pytest.raises(FileNotFoundError, match="absent.toml"):
+    with pytest.raises(FileNotFoundError, match=r"absent\.toml"):
         Config.read(tmp_path / "absent.toml")
 
 

@@ -19,7 +19,7 @@ name = "unet"
 [data]
 name = "shapes"
 """
-# A change of a configuration of U-Net on shapes, and what the message says: the key, what it takes, what came.
+# A change of a configuration of U-Net on shapes, and what the message says: the key, its range, what came.
 FAULTS = {
     "seed=-1": "`seed` must be an integer from 0 to 4294967294, got -1",
     "seed=4294967295": "`seed` must be",

@@ -193,7 +193,7 @@ def _complaint(path: Path, error: Exception) -> str:
         return f"{path}: is empty."
     if isinstance(error, UnidentifiedImageError):
         return f"{path}: is not an image of a known format, whatever its name says."
-    if isinstance(error, Image.DecompressionBombError | Image.DecompressionBombWarning | MemoryError):
+    if isinstance(error, Image.DecompressionBombError | MemoryError):
         return f"{path}: is too large to be read whole ({error}); cut it into parts."
     return f"{path}: cannot be read as an image ({error}); it may be truncated or damaged."
 
