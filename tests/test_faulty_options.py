@@ -102,6 +102,14 @@ def read(tmp_path, *changes):
     return Config.read(path, changes)
 
 
+def test_an_integer_that_python_does_not_read(tmp_path):
+    with pytest.raises(ConfigError, match=r"`training\.steps` must be an integer .*, got '1000.*\.\.\."):
+        read(tmp_path, f"training.steps=1{'0' * 5000}")
+    (tmp_path / "long.toml").write_text(f"{BASE}[training]\nsteps = 1{'0' * 5000}\n")
+    with pytest.raises(ConfigError, match=r"long\.toml is not TOML: Exceeds the limit"):
+        Config.read(tmp_path / "long.toml")
+
+
 @pytest.mark.parametrize("change", FAULTS)
 def test_a_fault_is_one_line_that_names_it(tmp_path, change):
     with pytest.raises(ConfigError, match=FAULTS[change]) as error:

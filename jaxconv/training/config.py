@@ -134,7 +134,7 @@ class Config:
         path = Path(path)
         try:
             tables = tomllib.loads(path.read_text(encoding="utf-8"))
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        except ValueError as error:  # of TOML, of UTF-8, or an integer of thousands of digits
             raise ConfigError(f"{path} is not TOML: {error}.") from None
         try:
             return cls.of(_changed(tables, changes))
@@ -265,7 +265,7 @@ def _rename(table: dict[str, Any], path: str, name: Any) -> None:
 def _value(text: str) -> Any:
     try:
         return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+    except ValueError:  # not TOML, or an integer of thousands of digits
         return text.strip()
 
 

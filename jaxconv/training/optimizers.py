@@ -68,7 +68,7 @@ def cosine(
     warmup: Fraction = 0.0,
     final: Annotated[float, Within(0, 1)] = 0.0,
 ):
-    """Half a cosine down to `final` times the learning rate, after a linear rise."""
+    """Half a cosine down to `final` times the rate, after a rise over the share `warmup` of the steps."""
     return _after(
         steps, warmup, learning_rate, lambda left: optax.cosine_decay_schedule(learning_rate, left, final)
     )
@@ -81,7 +81,7 @@ def polynomial(
     warmup: Fraction = 0.0,
     power: Annotated[float, Within(0.01, 100)] = 0.9,
 ):
-    """``(1 - t)^power`` down to 0, after a linear rise."""
+    """``(1 - t)^power`` down to 0, after a linear rise over the share `warmup` of the steps."""
     return _after(
         steps, warmup, learning_rate, lambda left: optax.polynomial_schedule(learning_rate, 0.0, power, left)
     )
