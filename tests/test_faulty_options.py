@@ -45,7 +45,7 @@ FAULTS = {
     "training.frozen=[1]": "`training.frozen` must be a list, each a string",
     "schedule.final=-3": "`schedule.final` must be a number from 0 to 1, got -3",
     "schedule.final=5": "`schedule.final` must be a number from 0 to 1, got 5",
-    "schedule.learning_rate=0": "`schedule.learning_rate` must be a number from 1e-12 to 1000, got 0",
+    "schedule.learning_rate=0": "`schedule.learning_rate` must be a number from 1e-30 to 1e\\+30, got 0",
     "schedule.learning_rate=-0.1": "`schedule.learning_rate` must be",
     "schedule.learning_rate=1e300": "`schedule.learning_rate` must be",
     "schedule.learning_rate=nan": "`schedule.learning_rate` must be .*, got nan",
@@ -183,7 +183,7 @@ def test_the_sweep_finds_the_options():
         assert known in found
 
 
-@pytest.mark.parametrize("number", [-1, math.nan, math.inf, -math.inf, 10**13, 10**400, -(10**400), 1e300])
+@pytest.mark.parametrize("number", [-1, math.nan, math.inf, -math.inf, 10**31, 10**400, -(10**400), 1e300])
 def test_no_number_option_takes_what_it_cannot_mean(number):
     """Negative, not a number, infinite, huge: whatever option, model, data set or optimiser it is."""
     for tables, table, option, value in EVERY:

@@ -11,7 +11,7 @@ import optax
 from jaxconv.limits import Fraction, Within
 from jaxconv.training.options import ConfigError
 
-Rate = Annotated[float, Within(1e-12, 1e3)]
+Rate = Annotated[float, Within(1e-30, 1e30)]  # what float32 holds; some want a step that moves nothing
 Decay = Annotated[float, Within(0, 100)]
 Small = Annotated[float, Within(1e-30, 1)]
 """What keeps a divisor from 0, also in float32."""
