@@ -61,7 +61,7 @@ def tables(loss: dict[str, Any], steps: int, held_out: int) -> dict[str, Any]:
         "model": {"name": "fcn8s", "blocks": [[16, 2], [32, 2], [64, 2]], "norm": "batch"},
         "data": {**data, "count": COUNT, "scales": SCALES},
         "loss": loss,
-        "schedule": {"learning_rate": 5e-3, "warmup_steps": steps // 10},
+        "schedule": {"learning_rate": 5e-3, "warmup": 0.1},
         "training": {"steps": steps, "batch_size": 16, "evaluate_every": steps, "clip_norm": 1.0},
     }
 

@@ -42,7 +42,7 @@ def tables(upsampling: str, steps: int, held_out: int) -> dict[str, Any]:
     return {
         "model": {"name": "fcn8s", "upsampling": upsampling},
         "data": {"name": "digits", "examples": 20_000, "held_out_examples": held_out},
-        "schedule": {"learning_rate": 5e-3, "warmup_steps": steps // 12},
+        "schedule": {"learning_rate": 5e-3, "warmup": 1 / 12},
         "training": {"steps": steps, "batch_size": 16, "evaluate_every": steps, "clip_norm": 1.0},
     }
 

@@ -53,7 +53,7 @@ def tables(sweeps: dict[str, Any], task: dict[str, Any], steps: int, held_out: i
     return {
         "model": {"name": "reseg", **front_end, "units": 24, "filters": 24, "norm": "batch", **sweeps},
         "data": {**data, "held_out_examples": held_out, **task},
-        "schedule": {"learning_rate": 1e-2, "warmup_steps": steps // 10},
+        "schedule": {"learning_rate": 1e-2, "warmup": 0.1},
         "training": {"steps": steps, "batch_size": 16, "evaluate_every": steps, "clip_norm": 1.0},
     }
 

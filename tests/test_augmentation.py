@@ -177,7 +177,7 @@ def test_bad_numbers(example):
         ({"flip": 1.5}, "flip"),
         ({"brightness": -0.1}, "brightness"),
         ({"scale": (2.0, 1.0), "crop": (4, 4)}, "smallest"),
-        ({"scale": (0.0, 1.0), "crop": (4, 4)}, "above 0"),
+        ({"scale": (0.0, 1.0), "crop": (4, 4)}, "from 0.05 to 20"),
         ({"crop": (0, 4)}, "crop"),
         ({"scale": (0.5, 1.0)}, "give `crop`"),
     ):

@@ -1,10 +1,12 @@
 """The commands that use a trained network, on a run made for them."""
 
 import json
+import re
 
 import numpy as np
 import pytest
 from PIL import Image
+from rich.console import Console
 
 from jaxconv.cli import main
 from jaxconv.training import Config, train
@@ -20,6 +22,9 @@ examples = 8
 held_out_examples = 3
 canvas = [20, 26]
 radii = [3.0, 6.0]
+[augmentation]
+scale = [0.5, 0.5]
+crop = [20, 26]
 [training]
 steps = 1
 batch_size = 8
@@ -32,7 +37,8 @@ shrink = 2
 def run(tmp_path_factory):
     folder = tmp_path_factory.mktemp("run")
     (folder / "config.toml").write_text(CONFIG)
-    train(Config.read(folder / "config.toml"), folder / "run")
+    with (folder / "said.txt").open("w") as said:
+        train(Config.read(folder / "config.toml"), folder / "run", console=Console(file=said, width=300))
     return folder / "run"
 
 
@@ -47,6 +53,12 @@ def refused(capsys, status, *arguments):
     assert stop.value.code == status
     found = capsys.readouterr()
     return found.err + found.out
+
+
+def test_a_training_says_that_it_sees_little_but_void(run):
+    """Its crops hold examples at half their size."""
+    (line,) = [one for one in (run.parent / "said.txt").read_text().splitlines() if "void" in one]
+    assert re.match(r"7\d% of the first batch's pixels are void", line)
 
 
 def test_evaluate(capsys, run, tmp_path):

@@ -37,7 +37,7 @@ NARROW = {
     "digits_unet": ["model.features=[4, 4]"],
 }
 SMALL_DATA = {
-    "camvid": ["training.shrink=6", "augmentation.crop=[32, 48]"],
+    "camvid": ["training.shrink=6", "augmentation.crop=[192, 288]"],
     "digits": ["data.examples=8", "data.held_out_examples=2", "data.canvas=[24, 32]"],
     "digit_images": [],
 }

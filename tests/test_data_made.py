@@ -134,8 +134,13 @@ def test_colours_do_not_tell_the_class():
 
 
 def test_numbers_outside_their_range():
-    for options in ({"canvas": (4,)}, {"radii": (5, 2)}, {"count": -1}, {"examples": 0}):
-        with pytest.raises(GeometryError):
+    for options, words in (
+        ({"canvas": (4,)}, "`canvas` is"),
+        ({"radii": (5, 2)}, "`radii` is"),
+        ({"count": -1}, "count=-1"),
+        ({"examples": 0}, "examples=0"),
+    ):
+        with pytest.raises(GeometryError, match=words):
             Shapes(**options)
     with pytest.raises(GeometryError, match="at least one mosaic"):
         digits("train", examples=0)

@@ -7,6 +7,7 @@ import pytest
 
 from jaxconv.training import Config, ConfigError
 from jaxconv.training.optimizers import build_optimizer, decayed, frozen_labels
+from jaxconv.training.shipped import shipped_config
 
 EPS = float(np.finfo(np.float32).eps)
 
@@ -100,7 +101,7 @@ def test_adamw_decays_by_the_rate(rng):
 
 def test_warm_up_then_cosine():
     _, schedule = built(
-        schedule={"learning_rate": 2.0, "warmup_steps": 10, "final": 0.1}, training={"steps": 110}
+        schedule={"learning_rate": 2.0, "warmup": 0.09, "final": 0.1}, training={"steps": 110}
     )
     n = np.arange(111)
     rise = np.interp(n, [0, 10], [0.2, 2.0])
@@ -111,7 +112,7 @@ def test_warm_up_then_cosine():
 
 
 def test_polynomial_and_constant():
-    n, warm = np.arange(21), {"learning_rate": 0.5, "warmup_steps": 4}
+    n, warm = np.arange(21), {"learning_rate": 0.5, "warmup": 0.2}
     _, falls = built(schedule={"name": "polynomial", "power": 2.0, **warm}, training={"steps": 20})
     _, stays = built(schedule={"name": "constant", **warm}, training={"steps": 20})
     rise = np.interp(n, [0, 4], [0.125, 0.5])
@@ -119,10 +120,45 @@ def test_polynomial_and_constant():
         np.testing.assert_allclose(rates(schedule, n), np.where(n < 4, rise, after), rtol=0, atol=4 * EPS)
 
 
-@pytest.mark.parametrize("schedule", [{"warmup_steps": 10}, {"warmup_steps": -1}, {"learning_rate": 0.0}])
-def test_schedules_that_cannot_be(schedule):
-    with pytest.raises(ConfigError, match=r"\[schedule\] needs a positive learning rate .* the 10 steps"):
-        built(schedule=schedule, training={"steps": 10})
+# Steps, and those of them that rise, of the trainings whose results are recorded.
+RECORDED = {
+    "camvid_deconvnet": (20000, 500, []),
+    "camvid_fcn8s": (20000, 500, []),
+    "camvid_reseg": (20000, 500, []),
+    "camvid_unet": (20000, 500, []),
+    "camvid_unet small": (1500, 100, ["training.steps=1500", "schedule.warmup=0.0667"]),
+    "digits_fcn8s": (1500, 50, []),
+    "digits_renet": (4000, 50, []),
+    "digits_reseg": (1200, 50, []),
+    "digits_unet": (1200, 50, []),
+}
+
+
+@pytest.mark.parametrize("name", RECORDED)
+def test_recorded_trainings_rise_for_as_many_steps_as_they_did(name):
+    steps, rising, changes = RECORDED[name]
+    config = Config.read(shipped_config(name.split()[0]), changes)
+    _, schedule = build_optimizer(config)
+    n = np.array([0, 1, rising // 2, rising - 1, rising, rising + 1, steps // 2, steps - 1])
+    rise = np.interp(n, [0, rising], [1 / rising, 1])
+    fall = (1 + np.cos(np.pi * (n - rising) / (steps - rising))) / 2
+    peak = config.schedule.options["learning_rate"]
+    assert config.training.steps == steps
+    expected = peak * np.where(n < rising, rise, fall)
+    np.testing.assert_allclose(rates(schedule, n), expected, rtol=0, atol=8 * EPS * peak)
+
+
+@pytest.mark.parametrize("name", ["constant", "cosine", "polynomial"])
+@pytest.mark.parametrize("steps", [1, 2, 3, 10])
+@pytest.mark.parametrize("warmup", [0.0, 0.3, 0.99])
+def test_any_warm_up_leaves_a_step(name, steps, warmup):
+    """And reaches the whole learning rate."""
+    _, schedule = built(
+        schedule={"name": name, "learning_rate": 0.5, "warmup": warmup}, training={"steps": steps}
+    )
+    found = rates(schedule, range(steps))
+    assert ((found > 0) & (found <= 0.5)).all()
+    assert found.max() == 0.5
 
 
 def test_clipping(rng):

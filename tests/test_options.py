@@ -49,7 +49,7 @@ def test_what_fits_is_taken(value, annotation, expected):
     ids=str,
 )
 def test_what_does_not_fit_is_refused(value, annotation, words):
-    with pytest.raises(ConfigError, match=r"`table\.key` takes ") as error:
+    with pytest.raises(ConfigError, match=r"`table\.key` must be ") as error:
         checked(value, annotation, "table.key")
     assert words in str(error.value)
     assert repr(value) in str(error.value)

@@ -32,7 +32,7 @@ crop = [16, 24]
 brightness = 0.1
 [schedule]
 learning_rate = 3e-3
-warmup_steps = 2
+warmup = 0.17
 [training]
 steps = 12
 batch_size = 8

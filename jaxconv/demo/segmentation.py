@@ -61,8 +61,8 @@ def train_and_test(
 
 
 def demo_config(seed: int, steps: int | None, changes: Sequence[str] = ()) -> Config:
-    """The demo's configuration. Fewer steps have a shorter warm-up."""
-    shorter = [] if steps is None else [f"training.steps={steps}", f"schedule.warmup_steps={steps // 20}"]
+    """The demo's configuration. A given number of steps has a warm-up of a twentieth of it."""
+    shorter = [] if steps is None else [f"training.steps={steps}", "schedule.warmup=0.05"]
     return Config.read(shipped_config(CONFIG), [f"seed={seed}", *shorter, *changes])
 
 

@@ -7,6 +7,7 @@ from flax import nnx
 from jax.nn.initializers import variance_scaling
 
 from jaxconv.errors import GeometryError
+from jaxconv.limits import Features, Taps
 from jaxconv.models.blocks import ConvBlock
 from jaxconv.models.vgg import VGG_BLOCKS, Blocks
 from jaxconv.models.vgg_weights import load_vgg
@@ -57,8 +58,8 @@ class DeconvNet(nnx.Module):
         n_classes: int,
         *,
         blocks: Blocks = ((16, 1), (32, 2), (64, 2)),
-        dense: int = 128,
-        window: int = 3,
+        dense: Features = 128,
+        window: Taps = 3,
         norm: Norm = "batch",
         weights: str | None = None,
         rngs: nnx.Rngs,

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import jax
 from flax import nnx
 
 from jaxconv.errors import GeometryError
+from jaxconv.limits import Fraction, Taps, Within
 from jaxconv.models.blocks import make_dropout
 from jaxconv.models.upsampling import Upsampler, Upsampling
 from jaxconv.models.vgg import VGG_BLOCKS, Blocks, VGGFeatures
@@ -61,9 +64,9 @@ class FCN8s(nnx.Module):
         n_classes: int,
         *,
         blocks: Blocks = ((16, 1), (32, 2), (64, 2), (64, 2)),
-        dense: int = 128,
-        window: int = 3,
-        dropout: float = 0.0,
+        dense: Annotated[int, Within(0, 2**16)] = 128,
+        window: Taps = 3,
+        dropout: Fraction = 0.0,
         norm: Norm = "none",
         upsampling: Upsampler = "learned",
         weights: str | None = None,

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import jax
 import jax.numpy as jnp
 from flax import nnx
 
 from jaxconv.errors import GeometryError
+from jaxconv.limits import Features, Fraction, Taps, Within
 from jaxconv.models.blocks import make_dropout
 from jaxconv.nn import Conv, ReNet
 from jaxconv.nn.cells import CellName
@@ -62,11 +65,11 @@ class ReNetClassifier(nnx.Module):
         in_features: int,
         n_classes: int,
         *,
-        patches: tuple[tuple[int, int], ...] = ((2, 2), (2, 2)),
-        units: int = 32,
-        dense: tuple[int, ...] = (128,),
-        window: tuple[int, int] = (1, 1),
-        dropout: float = 0.0,
+        patches: Annotated[tuple[tuple[Taps, Taps], ...], Within(1, 64)] = ((2, 2), (2, 2)),
+        units: Features = 32,
+        dense: Annotated[tuple[Features, ...], Within(0, 64)] = (128,),
+        window: tuple[Taps, Taps] = (1, 1),
+        dropout: Fraction = 0.0,
         cell: CellName = "gru",
         variant: Variant = "paper",
         first: Direction | None = None,

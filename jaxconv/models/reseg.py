@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Annotated, Literal
 
 import jax
 from flax import nnx
 
 from jaxconv.errors import GeometryError
+from jaxconv.limits import Features, Layers, Taps, Within
 from jaxconv.models.blocks import ConvBlock
-from jaxconv.models.vgg import VGG_BLOCKS, Blocks, VGGFeatures
+from jaxconv.models.vgg import VGG_BLOCKS, VGGFeatures
 from jaxconv.nn import Conv, ConvTranspose, Norm, Normalization, ReNet
 from jaxconv.nn.cells import CellName
 from jaxconv.nn.recurrent import Variant
@@ -18,7 +19,9 @@ from jaxconv.nn.renet import Direction
 from jaxconv.operands import check_option
 
 FrontEnd = Literal["vgg", "conv", "none"]
-FRONT_BLOCKS: dict[str, Blocks] = {"vgg": VGG_BLOCKS[16][:3], "conv": ((16, 1), (32, 1)), "none": ()}
+# Unlike VGG's, a front end may have none.
+FrontBlocks = Annotated[tuple[tuple[Features, Layers], ...], Within(0, 12)]
+FRONT_BLOCKS: dict[str, FrontBlocks] = {"vgg": VGG_BLOCKS[16][:3], "conv": ((16, 1), (32, 1)), "none": ()}
 
 
 class ReSeg(nnx.Module):
@@ -77,15 +80,15 @@ class ReSeg(nnx.Module):
         n_classes: int,
         *,
         front_end: FrontEnd = "conv",
-        blocks: Blocks | None = None,
+        blocks: FrontBlocks | None = None,
         weights: str | None = None,
-        layers: int = 2,
-        units: int = 32,
-        patch: tuple[int, int] = (1, 1),
+        layers: Annotated[int, Within(0, 64)] = 2,
+        units: Features = 32,
+        patch: tuple[Taps, Taps] = (1, 1),
         cell: CellName = "gru",
         variant: Variant = "paper",
         first: Direction | None = None,
-        filters: int = 32,
+        filters: Features = 32,
         norm: Norm = "none",
         rngs: nnx.Rngs,
     ):
@@ -145,7 +148,7 @@ class StridedConvs(nnx.Module):
     (10, 13, 6)
     """
 
-    def __init__(self, in_features: int, blocks: Blocks, *, norm: Norm = "none", rngs: nnx.Rngs):
+    def __init__(self, in_features: int, blocks: FrontBlocks, *, norm: Norm = "none", rngs: nnx.Rngs):
         self.blocks: nnx.List = nnx.List()
         for features, count in blocks:
             self.blocks.append(ConvBlock(in_features, features, count, strides=2, norm=norm, rngs=rngs))
@@ -159,11 +162,13 @@ class StridedConvs(nnx.Module):
         return tuple(maps)
 
 
-def _front_end(name: str, in_features: int, blocks: Blocks, norm: Norm, rngs: nnx.Rngs):
+def _front_end(name: str, in_features: int, blocks: FrontBlocks, norm: Norm, rngs: nnx.Rngs):
     return (VGGFeatures if name == "vgg" else StridedConvs)(in_features, blocks, norm=norm, rngs=rngs)
 
 
-def _check_options(front_end: str, blocks: Blocks, weights: str | None, layers: int, patch: Sequence[int]):
+def _check_options(
+    front_end: str, blocks: FrontBlocks, weights: str | None, layers: int, patch: Sequence[int]
+):
     if any(count < 1 for _, count in blocks) or bool(blocks) == (front_end == "none"):
         raise GeometryError(
             "a front end other than 'none' needs blocks of at least one convolution, and 'none' has none; "

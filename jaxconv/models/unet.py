@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from functools import partial
 from itertools import pairwise
-from typing import Literal
+from typing import Annotated, Literal
 
 import jax
 import jax.numpy as jnp
 from flax import nnx
 
 from jaxconv.errors import GeometryError
+from jaxconv.limits import Features, Fraction, Layers, Within
 from jaxconv.models.blocks import ConvBlock, make_dropout
 from jaxconv.nn import Conv, ConvTranspose, Norm
 from jaxconv.pooling import max_pool
@@ -60,11 +61,11 @@ class UNet(nnx.Module):
         in_features: int,
         n_classes: int,
         *,
-        features: tuple[int, ...] = (16, 32, 64),
-        depth: int = 2,
+        features: Annotated[tuple[Features, ...], Within(1, 12)] = (16, 32, 64),
+        depth: Layers = 2,
         padding: Literal["same", "valid"] = "same",
         norm: Norm = "none",
-        dropout: float = 0.0,
+        dropout: Fraction = 0.0,
         rngs: nnx.Rngs,
     ):
         if not features or depth < 1 or padding not in ("same", "valid"):

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import jax
 from flax import nnx
 
 from jaxconv.errors import GeometryError
+from jaxconv.limits import Features, Fraction, Layers, Taps, Within
 from jaxconv.models.blocks import ConvBlock, make_dropout
 from jaxconv.models.vgg_weights import load_vgg
 from jaxconv.nn import Conv, Norm
 from jaxconv.pooling import max_pool
 
-Blocks = tuple[tuple[int, int], ...]
+Blocks = Annotated[tuple[tuple[Features, Layers], ...], Within(1, 12)]
 
 # Features and convolutions of every block: table 1 of the paper (A, B, D, E).
 VGG_BLOCKS: dict[int, Blocks] = {
@@ -123,9 +126,9 @@ class VGG(nnx.Module):
         n_classes: int,
         *,
         blocks: Blocks = VGG_BLOCKS[16],
-        dense: int = 4096,
-        window: int = 7,
-        dropout: float = 0.5,
+        dense: Features = 4096,
+        window: Taps = 7,
+        dropout: Fraction = 0.5,
         norm: Norm = "none",
         weights: str | None = None,
         rngs: nnx.Rngs,

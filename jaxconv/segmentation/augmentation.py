@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from PIL import Image
 
 from jaxconv.errors import GeometryError
 from jaxconv.segmentation.datasets import VOID, Example
+
+SCALES = (0.05, 20.0)
+LARGEST = 2**14
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,9 +21,11 @@ class Augmentation:
 
     Attributes:
       flip: Probability that left and right change places.
-      scale: Smallest and largest enlargement, equally likely on a logarithmic scale; needs `crop`.
+      scale: Smallest and largest enlargement, equally likely on a logarithmic scale, 0.05 to 20; needs
+        `crop`.
       crop: Rows and columns of a window that is cut out anywhere, after the enlargement. Where it is
-        larger than the map, zeros labelled void surround it. Colours change after it.
+        larger than the map, zeros labelled void surround it. Colours change after it. In a
+        configuration it counts pixels of the file, whatever `training.shrink` is.
       brightness: Of 0.2: all values are multiplied by 0.8 to 1.2.
       contrast: Of 0.2: differences from the image's mean are multiplied by 0.8 to 1.2.
       saturation: Of 0.2: differences from each pixel's grey are multiplied by 0.8 to 1.2.
@@ -39,16 +44,43 @@ class Augmentation:
     def __post_init__(self):
         for name in ("flip", "brightness", "contrast", "saturation"):
             if not 0 <= getattr(self, name) <= 1:
-                raise GeometryError(f"`{name}` lies between 0 and 1, got {getattr(self, name)}.")
-        if len(self.scale) != 2 or not 0 < self.scale[0] <= self.scale[1] < math.inf:
-            raise GeometryError(f"`scale` is (smallest, largest), both above 0, got {self.scale}.")
-        if self.crop is not None and (len(self.crop) != 2 or min(self.crop) < 1):
-            raise GeometryError(f"`crop` is (rows, columns), at least one each, got {self.crop}.")
+                raise GeometryError(f"`{name}` must be a number from 0 to 1, got {getattr(self, name)}.")
+        if len(self.scale) != 2 or not SCALES[0] <= self.scale[0] <= self.scale[1] <= SCALES[1]:
+            raise GeometryError(
+                f"`scale` must be (smallest, largest), from {SCALES[0]} to {SCALES[1]}, got {self.scale}."
+            )
+        if self.crop is not None and (
+            len(self.crop) != 2 or not 1 <= min(self.crop) <= max(self.crop) <= LARGEST
+        ):
+            raise GeometryError(
+                f"`crop` must be (rows, columns), each from 1 to {LARGEST} pixels, got {self.crop}."
+            )
         if tuple(self.scale) != (1.0, 1.0) and self.crop is None:
             raise GeometryError(
                 f"`scale` changes the size of every example, which one batch cannot hold; give `crop` too. "
                 f"Got scale={self.scale}."
             )
+
+    def shrunken(self, shrink: int) -> Augmentation:
+        """The same changes of examples that were averaged over `shrink` pixels per axis: a smaller crop.
+
+        Raises:
+          GeometryError: `shrink` does not divide the crop.
+
+        >>> Augmentation(crop=(336, 432)).shrunken(3).crop
+        (112, 144)
+        """
+        if self.crop is None or shrink == 1:
+            return self
+        rows, columns = self.crop
+        if rows % shrink or columns % shrink:
+            below = [max(size - size % shrink, shrink) for size in self.crop]
+            raise GeometryError(
+                f"`augmentation.crop` counts pixels of the file, of which every {shrink} become one "
+                f"(`training.shrink`), so both sizes must be multiples of {shrink}, got {[rows, columns]}; "
+                f"{below} would do."
+            )
+        return replace(self, crop=(rows // shrink, columns // shrink))
 
 
 def augment(example: Example, augmentation: Augmentation, rng: np.random.Generator) -> Example:

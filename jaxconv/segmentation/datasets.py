@@ -117,50 +117,59 @@ def no_folder(name: str, folder: Path | None) -> None:
         raise GeometryError(f"the data set {name!r} reads no files; leave the folder out, got {folder}.")
 
 
-def check(dataset: Dataset, *, one_size: bool = False, workers: int = 2) -> None:
+def check(dataset: Dataset, *, one_size: bool = False, labelled: bool = False, workers: int = 2) -> None:
     """Loads every example once, and reports everything that is wrong at once.
 
     Args:
       dataset: Any.
       one_size: Whether all examples must have the size of the first, as batches without a crop need.
+      labelled: Whether a pixel that is not void must be among them, as a training needs.
       workers: Threads.
 
     Raises:
-      GeometryError: There is no example, or some cannot be used: one line for each.
+      GeometryError: There is no example, nothing is labelled, or some examples cannot be used: one line
+        for each.
     """
     if not len(dataset):
         raise GeometryError("the data set has no examples.")
-    shape = None if not one_size or _problem(dataset, 0, None) else dataset[0].image.shape
+    shape = None if not one_size or _problem(dataset, 0, None)[0] else dataset[0].image.shape
     with ThreadPoolExecutor(workers) as pool:
-        found = pool.map(lambda index: _problem(dataset, index, shape), range(len(dataset)))
-        problems = [problem for problem in found if problem]
+        found = list(pool.map(lambda index: _problem(dataset, index, shape), range(len(dataset))))
+    problems = [problem for problem, _ in found if problem]
     if problems:
         raise GeometryError(f"{len(problems)} of {len(dataset)} examples cannot be used:\n{_lines(problems)}")
+    if labelled and not any(some for _, some in found):
+        raise GeometryError(
+            f"every pixel of all {len(dataset)} examples is void, from {dataset[0].name} on, so there is "
+            "nothing to learn from; check the label files, and which of their values mean void."
+        )
 
 
 def _lines(problems: Iterable[str]) -> str:
     return "\n".join(f"  {problem}" for problem in problems)
 
 
-def _problem(dataset: Dataset, index: int, shape: tuple[int, ...] | None) -> str | None:
+def _problem(dataset: Dataset, index: int, shape: tuple[int, ...] | None) -> tuple[str | None, bool]:
+    """What is wrong with an example, if anything, and whether a pixel of it is labelled."""
     try:
         example = dataset[index]
     except (GeometryError, TypeError) as error:
-        return str(error)
+        return str(error), False
+    wrong = _wrong(dataset, example, shape)
+    return (f"{example.name}: {wrong}." if wrong else None), bool((example.label != VOID).any())
+
+
+def _wrong(dataset: Dataset, example: Example, shape: tuple[int, ...] | None) -> str | None:
     image, label, n = example.image, example.label, len(dataset.classes)
     expected = image.shape[:2] if dataset.task == "segmentation" else ()
     if image.ndim != 3 or image.shape[-1] != dataset.in_features or image.dtype != np.float32:
-        wrong = (
-            f"the image is (rows, columns, {dataset.in_features}) float32, not {image.shape} {image.dtype}"
-        )
-    elif not (image.min() >= 0 and image.max() <= 1):  # false for NaN too
-        wrong = f"the image lies in 0 to 1, not {image.min()} to {image.max()}"
-    elif shape is not None and image.shape != shape:
-        wrong = f"the image is {image.shape}, the first one {shape}; set `augmentation.crop`"
-    elif label.shape != expected or label.dtype != np.int32:
-        wrong = f"the label is {expected} int32, not {label.shape} {label.dtype}"
-    elif not ((0 <= label) & ((label < n) | (label == VOID))).all():
-        wrong = f"labels are 0 to {n - 1} or {VOID}, not {label.min()} to {label.max()}"
-    else:
-        return None
-    return f"{example.name}: {wrong}."
+        return f"the image is (rows, columns, {dataset.in_features}) float32, not {image.shape} {image.dtype}"
+    if not (image.min() >= 0 and image.max() <= 1):  # false for NaN too
+        return f"the image lies in 0 to 1, not {image.min()} to {image.max()}"
+    if shape is not None and image.shape != shape:
+        return f"the image is {image.shape}, the first one {shape}; set `augmentation.crop`"
+    if label.shape != expected or label.dtype != np.int32:
+        return f"the label is {expected} int32, not {label.shape} {label.dtype}"
+    if not ((0 <= label) & ((label < n) | (label == VOID))).all():
+        return f"labels are 0 to {n - 1} or {VOID}, not {label.min()} to {label.max()}"
+    return None

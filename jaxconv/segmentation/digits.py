@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 
 from jaxconv.errors import GeometryError
+from jaxconv.limits import Examples, Pixels, Seed, Within
 from jaxconv.segmentation.datasets import (
     SPLITS,
     Classes,
@@ -32,6 +34,8 @@ stroke, and between a quarter and 56% of the 64 pixels are ink.
 """
 MOST_HIDDEN = 0.1
 """A digit is placed only where it would share less than this part of its ink with the others."""
+
+Enlargement = Annotated[float, Within(1, 100)]
 
 
 @dataclass(frozen=True)
@@ -122,12 +126,12 @@ def digits(
     split: Split,
     folder: Path | None = None,
     *,
-    examples: int = 4096,
-    held_out_examples: int = 512,
-    canvas: tuple[int, int] = (48, 48),
-    count: int = 8,
-    scales: tuple[float, float] = (1.0, 2.0),
-    seed: int = 0,
+    examples: Examples = 4096,
+    held_out_examples: Examples = 512,
+    canvas: tuple[Pixels, Pixels] = (48, 48),
+    count: Annotated[int, Within(0, 10**4)] = 8,
+    scales: tuple[Enlargement, Enlargement] = (1.0, 2.0),
+    seed: Seed = 0,
 ) -> DigitMosaics:
     """Mosaics of scikit-learn's digits; no handwritten sample is in two splits.
 

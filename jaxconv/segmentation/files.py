@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from jaxconv.errors import GeometryError
 
@@ -18,8 +17,7 @@ LABEL_SUFFIXES = (".png", ".bmp", ".tif", ".tiff")
 
 NO_CLASS = -1
 
-# What Pillow raises for a file that is missing, truncated or no image at all.
-_UNREADABLE = (OSError, SyntaxError, ValueError, EOFError, struct.error, Image.DecompressionBombError)
+LOSSY = ("JPEG", "MPO", "JPEG2000", "WEBP", "AVIF")
 
 
 def read_image(path: Path, *, grey: bool = False) -> np.ndarray:
@@ -35,10 +33,10 @@ def read_image(path: Path, *, grey: bool = False) -> np.ndarray:
       ``(rows, columns, 1 or 3)`` float32, 0 to 1.
 
     Raises:
-      GeometryError: The file is missing, truncated or no image, it has transparent pixels, or its
-        values have no known range (32-bit integers, floats, CMYK).
+      GeometryError: The file is missing, truncated, not an image or several of them, it has transparent
+        pixels, or its values have no known range (32-bit integers, floats, CMYK).
     """
-    image = _opened(path)
+    image, _ = _opened(path)
     if image.mode.startswith("I;16"):
         values = np.divide(np.asarray(image), np.float32(65535), dtype=np.float32)[..., None]
         return values if grey else values.repeat(3, axis=-1)
@@ -62,8 +60,8 @@ def images_in(folder: Path, suffixes: Iterable[str] = IMAGE_SUFFIXES) -> dict[st
         if path.suffix.lower() in suffixes and not path.name.startswith("."):
             if path.stem in found:
                 raise GeometryError(
-                    f"{found[path.stem]} and {path.name} share one name: which of them belongs to the "
-                    "label? Remove one."
+                    f"{found[path.stem]} and {path.name} share one name, so it is not known which of them is "
+                    "meant; remove one."
                 )
             found[path.stem] = path
     return found
@@ -88,9 +86,15 @@ class LabelCode:
           ``(rows, columns)`` int32.
 
         Raises:
-          GeometryError: The file cannot be read, or holds a value or colour that is no class.
+          GeometryError: The file cannot be read, its format changes values (JPEG), or it holds a value
+            or colour that is not a class.
         """
-        image = _opened(path)
+        image, stored_as = _opened(path)
+        if stored_as in LOSSY:
+            raise GeometryError(
+                f"{path}: is stored as {stored_as}, whatever its name says, which mixes labels at edges; "
+                "make the label file anew, as PNG."
+            )
         if image.mode in ("RGB", "RGBA"):
             red, green, blue = np.asarray(_opaque(path, image).convert("RGB"), np.int32).transpose(2, 0, 1)
             packed = {_pack(*color): c for color, c in self.colors.items()}
@@ -121,7 +125,9 @@ def _looked_up(
     """The class of every code; GeometryError naming the file and the codes that are none."""
     known = np.array(sorted(classes), np.int32)
     meant = np.array([classes[int(code)] for code in known], np.int32)
-    if codes.min() >= 0 and codes.max() < 1 << 16:  # a table: 0.2 ms at 480x360 against 2.5 for the search
+    if not known.size:
+        labels = np.full_like(codes, NO_CLASS)
+    elif codes.min() >= 0 and codes.max() < 1 << 16:  # a table: 0.2 ms at 480x360 against 2.5 for the search
         table = np.full(1 << 16, NO_CLASS, np.int32)
         small = known < 1 << 16
         table[known[small]] = meant[small]
@@ -135,26 +141,61 @@ def _looked_up(
             f"{write(value)} ({count} pixels)" for value, count in zip(values[:8], counts[:8], strict=True)
         ]
         raise GeometryError(
-            f"{path}: labels that are no class: {', '.join(found)}{', ...' * (len(values) > 8)}; known are "
-            f"{', '.join(map(write, known[:12]))}{', ...' * (len(known) > 12)}."
+            f"{path}: holds labels that are not classes: {', '.join(found)}{', ...' * (len(values) > 8)}; "
+            f"known are {', '.join(map(write, known[:12]))}{', ...' * (len(known) > 12)}."
         )
     return labels
 
 
-def _opened(path: Path) -> Image.Image:
-    """Decoded, turned upright, and the file closed."""
+def _opened(path: Path) -> tuple[Image.Image, str]:
+    """Decoded, turned upright, and the file closed; and the format that its pixels are stored in."""
+    if not path.is_file():  # a pipe would never end
+        raise GeometryError(f"{path}: {_instead_of_a_file(path)}.")
     try:
         with Image.open(path) as image:
+            frames = _frames(image)
             image.load()
-            return ImageOps.exif_transpose(image)
-    except _UNREADABLE as error:
+            stored_as = (
+                "JPEG" if image.info.get("compression") in ("jpeg", "tiff_jpeg") else image.format or ""
+            )
+            upright = ImageOps.exif_transpose(image)
+    except (
+        Exception
+    ) as error:  # Pillow raises whatever its decoders do: IndexError, struct.error, zlib.error ...
         raise GeometryError(_complaint(path, error)) from error
+    if frames > 1:
+        raise GeometryError(f"{path}: holds {frames} images, and one is needed; save one of them.")
+    return upright, stored_as
 
 
-def _complaint(path: Path, error: BaseException) -> str:
-    if isinstance(error, FileNotFoundError):
-        return f"{path}: there is no such file."
-    return f"{path}: cannot be read as an image ({error}); it may be truncated, or of another format."
+def _frames(image: Image.Image) -> int:
+    """Images of one size in the file; smaller ones after the first, and a camera's second, are previews."""
+    frames = getattr(image, "n_frames", 1)
+    if frames == 1 or image.format == "MPO":
+        return 1
+    size = image.size
+    image.seek(1)
+    same = image.size == size
+    image.seek(0)
+    return frames if same else 1
+
+
+def _instead_of_a_file(path: Path) -> str:
+    if path.is_symlink() and not path.exists():
+        return f"is a link to {path.readlink()}, which does not exist"
+    if not path.exists():
+        return "there is no such file"
+    return "is a folder, not an image" if path.is_dir() else "is not a regular file"
+
+
+def _complaint(path: Path, error: Exception) -> str:
+    if not path.stat().st_size:
+        return f"{path}: is empty."
+    if isinstance(error, UnidentifiedImageError):
+        return f"{path}: is not an image of a known format, whatever its name says."
+    if isinstance(error, Image.DecompressionBombError | MemoryError):
+        return f"{path}: is too large to be read whole ({error}); cut it into parts."
+    return f"{path}: cannot be read as an image ({error}); it may be truncated or damaged."
 
 
 def _opaque(path: Path, image: Image.Image) -> Image.Image:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from jaxconv.errors import GeometryError
 from jaxconv.segmentation.datasets import Classes, Example, Task, example_index
-from jaxconv.segmentation.files import LABEL_SUFFIXES, LabelCode, images_in, read_image
+from jaxconv.segmentation.files import IMAGE_SUFFIXES, LABEL_SUFFIXES, LabelCode, images_in, read_image
 
 
 @dataclass(frozen=True)
@@ -66,6 +66,12 @@ def paired(images: Path, labels: Path) -> tuple[tuple[Path, Path], ...]:
         if files
     ]
     if problems:
+        lossy = set(IMAGE_SUFFIXES) - set(LABEL_SUFFIXES)
+        unread = [path.name for path in sorted(labels.iterdir()) if path.suffix.lower() in lossy]
+        if unread:
+            problems.append(
+                f"labels are not read from {', '.join(unread[:5])}, as JPEG and WebP change values"
+            )
         raise GeometryError(
             "an image and its label have the same name, whatever the suffix; " + "; ".join(problems) + "."
         )

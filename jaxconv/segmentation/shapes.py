@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 
 from jaxconv.errors import GeometryError
+from jaxconv.limits import Examples, Pixels, Seed, Within
 from jaxconv.segmentation.datasets import (
     SPLITS,
     Classes,
@@ -26,6 +28,9 @@ GROUND_AND_SHAPES = Classes(
 SIDES = {"square": 4, "triangle": 3}
 CLUTTER = 0.25
 """Amplitude of a ripple; the ground is 0.5, so that it stays inside 0 to 1 on average."""
+
+Count = Annotated[int, Within(0, 10**4)]
+Radius = Annotated[float, Within(1, 2**14)]
 
 
 @dataclass(frozen=True)
@@ -111,13 +116,13 @@ def shapes(
     split: Split,
     folder: Path | None = None,
     *,
-    examples: int = 2048,
-    held_out_examples: int = 256,
-    canvas: tuple[int, int] = (64, 64),
-    count: int = 4,
-    radii: tuple[float, float] = (6.0, 14.0),
-    clutter: int = 6,
-    seed: int = 0,
+    examples: Examples = 2048,
+    held_out_examples: Examples = 256,
+    canvas: tuple[Pixels, Pixels] = (64, 64),
+    count: Count = 4,
+    radii: tuple[Radius, Radius] = (6.0, 14.0),
+    clutter: Count = 6,
+    seed: Seed = 0,
 ) -> Shapes:
     """Coloured shapes on clutter.
 

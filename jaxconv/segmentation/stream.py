@@ -40,14 +40,15 @@ class Stream:
     Args:
       dataset: Where the examples are from.
       batch_size: Examples of a batch, over all processes.
-      augmentation: Chance changes; they depend on the seed, the step and the place in the batch.
+      augmentation: Chance changes; they depend on the seed, the step and the place in the batch. Its
+        `crop` counts pixels of the data set's examples, before they are shrunken.
       seed: Decides everything random, at least 0.
       shrink: Images are averaged over so many pixels along each axis, labels take the middle one; the
-        augmentation comes after it, and its `crop` counts what is left.
+        augmentation comes after it. It must divide the crop.
       cache_bytes: Examples, shrunken, are kept in memory up to this.
 
     Raises:
-      GeometryError: No examples, or a number below its smallest.
+      GeometryError: No examples, a number below its smallest, or a crop that `shrink` does not divide.
 
     >>> from jaxconv.segmentation import digits
     >>> batch = Stream(digits("train"), 4, seed=1).batch(step=0)
@@ -76,7 +77,7 @@ class Stream:
             if number < least:
                 raise GeometryError(f"`{name}` is at least {least}, got {number}.")
         self.dataset, self.batch_size, self.seed, self.shrink = dataset, batch_size, seed, shrink
-        self.augmentation = augmentation
+        self.augmentation = None if augmentation is None else augmentation.shrunken(shrink)
         self._examples = Cache(lambda index: shrunken(dataset[index], shrink), cache_bytes)
         self._order = lru_cache(maxsize=2)(self._shuffled)  # a batch reaches into two epochs at most times
 

@@ -7,10 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, get_type_hints
+from typing import Annotated, Any, Literal, get_type_hints
 
 import tomli_w
 
+from jaxconv.errors import GeometryError
+from jaxconv.limits import Seed, Within
 from jaxconv.models import MODELS
 from jaxconv.segmentation import DATASETS, Augmentation
 from jaxconv.training.losses import LOSSES
@@ -46,6 +48,9 @@ class Choice:
         return dict(self.pairs)
 
 
+Steps = Annotated[int, Within(1, 2**31 - 1)]  # a state counts them in int32
+
+
 @dataclass(frozen=True)
 class Training:
     """How long, how much at once, in what precision, and what is looked at on the way.
@@ -57,32 +62,27 @@ class Training:
       patience: Evaluations without a better score after which the training stops early.
       precision: What the network computes in. Parameters and the optimiser's state are float32.
       preprocessing: What the network is given for pixels of 0 to 1.
-      shrink: The network runs on examples averaged over this many pixels an axis; scores are those
-        at the labels' own resolution all the same.
+      shrink: The network runs on examples averaged over this many pixels per axis; scores are those
+        at the labels' own resolution all the same. It must divide `augmentation.crop`.
       clip_norm: Larger gradients are scaled down to this norm.
       ema: Decay of a running mean of the parameters, which is then what is evaluated.
       frozen: Parameters that stay as they are: the first parts of their paths.
     """
 
-    steps: int = 1000
-    batch_size: int = 16
-    evaluate_every: int = 250
-    patience: int | None = None
+    steps: Steps = 1000
+    batch_size: Annotated[int, Within(1, 2**16)] = 16
+    evaluate_every: Steps = 250
+    patience: Steps | None = None
     precision: Literal["float32", "bfloat16"] = "float32"
     preprocessing: Preprocessing = "unit"
-    shrink: int = 1
-    clip_norm: float | None = None
-    ema: float | None = None
+    shrink: Annotated[int, Within(1, 64)] = 1
+    clip_norm: Annotated[float, Within(1e-12, 1e12)] | None = None
+    ema: Annotated[float, Within(0, 1, "()")] | None = None
     frozen: tuple[str, ...] = ()
 
     def __post_init__(self):
-        for name in ("steps", "batch_size", "evaluate_every", "patience", "shrink"):
-            if (value := getattr(self, name)) is not None and value < 1:
-                raise ConfigError(f"`training.{name}` is at least 1, got {value}.")
-        if self.clip_norm is not None and not self.clip_norm > 0:
-            raise ConfigError(f"`training.clip_norm` is a positive norm or none, got {self.clip_norm}.")
-        if self.ema is not None and not 0 < self.ema < 1:
-            raise ConfigError(f"`training.ema` is a decay between 0 and 1 or none, got {self.ema}.")
+        for name, (annotation, _) in _fields(Training).items():
+            checked(getattr(self, name), annotation, f"training.{name}")
 
 
 @dataclass(frozen=True)
@@ -99,6 +99,9 @@ class Config:
       augmentation: Of the training examples.
       training: Steps, batch, precision.
 
+    Raises:
+      GeometryError: `training.shrink` does not divide `augmentation.crop`.
+
     >>> config = Config.of({"model": {"name": "unet"}, "data": {"name": "shapes"}})
     >>> config.model.name, config.training.batch_size
     ('unet', 16)
@@ -112,6 +115,9 @@ class Config:
     seed: int = 0
     augmentation: Augmentation = field(default_factory=Augmentation)
     training: Training = field(default_factory=Training)
+
+    def __post_init__(self):
+        self.augmentation.shrunken(self.training.shrink)
 
     @classmethod
     def read(cls, path: Path | str, changes: Sequence[str] = ()) -> Config:
@@ -128,11 +134,11 @@ class Config:
         path = Path(path)
         try:
             tables = tomllib.loads(path.read_text(encoding="utf-8"))
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        except ValueError as error:  # of TOML, of UTF-8, or an integer of thousands of digits
             raise ConfigError(f"{path} is not TOML: {error}.") from None
         try:
             return cls.of(_changed(tables, changes))
-        except ConfigError as error:
+        except GeometryError as error:
             raise ConfigError(f"{path}: {error}") from None
 
     @classmethod
@@ -140,7 +146,8 @@ class Config:
         """The configuration that nested mappings describe.
 
         Raises:
-          ConfigError: An unknown table, name or option, or a value of the wrong type.
+          ConfigError: An unknown table, name or option, or a value of the wrong type or out of its range.
+          GeometryError: `training.shrink` does not divide `augmentation.crop`.
         """
         known = {one.name for one in fields(cls)}
         for name in tables:
@@ -150,7 +157,7 @@ class Config:
             if not isinstance(tables.get(name, {}), Mapping):
                 raise ConfigError(f"`{name}` is a table, [{name}]; got {tables[name]!r}.")
         return cls(
-            seed=checked(tables.get("seed", 0), int, "seed"),
+            seed=checked(tables.get("seed", 0), Seed, "seed"),
             augmentation=_dataclass(Augmentation, tables, "augmentation"),
             training=_dataclass(Training, tables, "training"),
             **{name: _choice(name, registry, tables) for name, registry in CHOICES.items()},
@@ -204,9 +211,19 @@ def _choice(table: str, registry: Mapping[str, Callable], tables: Mapping[str, A
 
 
 def _dataclass(kind: type, tables: Mapping[str, Any], table: str):
-    hints = get_type_hints(kind)
-    known = {one.name: (hints[one.name], one.default) for one in fields(kind)}
-    return kind(**checked_options(tables.get(table, {}), known, table))
+    options = checked_options(tables.get(table, {}), _fields(kind), table)
+    try:
+        return kind(**options)
+    except ConfigError:
+        raise
+    except GeometryError as error:  # of a class that does not know in which table it stands
+        raise ConfigError(f"[{table}] {error}") from None
+
+
+def _fields(kind: type) -> dict[str, tuple[Any, Any]]:
+    """The fields of a dataclass: name to (annotation, default)."""
+    hints = get_type_hints(kind, include_extras=True)
+    return {one.name: (hints[one.name], one.default) for one in fields(kind)}
 
 
 def _changed(tables: Mapping[str, Any], changes: Sequence[str]) -> dict[str, Any]:
@@ -248,7 +265,7 @@ def _rename(table: dict[str, Any], path: str, name: Any) -> None:
 def _value(text: str) -> Any:
     try:
         return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+    except ValueError:  # not TOML, or an integer of thousands of digits
         return text.strip()
 
 

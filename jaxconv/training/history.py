@@ -64,7 +64,7 @@ class History:
             name = "loss" if "loss" in wrong else wrong[0]
             raise FloatingPointError(
                 f"the {name.replace('_', ' ')} became {numbers[name]} at step {step}, after losses of "
-                f"{self._losses[-3:]}; lower `schedule.learning_rate`, lengthen `schedule.warmup_steps` or "
+                f"{self._losses[-3:]}; lower `schedule.learning_rate`, lengthen `schedule.warmup` or "
                 "set `training.clip_norm`."
             )
         self._losses.append(numbers["loss"])

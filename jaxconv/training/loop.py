@@ -10,8 +10,9 @@ import jax
 from jax.sharding import Mesh
 from rich.console import Console
 
-from jaxconv.segmentation import Batch, Dataset, Stream, check, prefetch
+from jaxconv.segmentation import Batch, Dataset, Stream, prefetch
 from jaxconv.training.checkpoints import Checkpoints
+from jaxconv.training.checks import check_data, warn_of_void
 from jaxconv.training.config import Config
 from jaxconv.training.devices import batch_mesh, part, put_batch, put_replicated, replicated
 from jaxconv.training.evaluation import evaluate
@@ -64,9 +65,7 @@ def train(
     """
     out, console = Path(out), console or Console()
     learned, judged = (open_data(config, split, data) for split in ("train", "val"))
-    if data is not None:
-        for dataset in (learned, judged):
-            check(dataset, one_size=config.augmentation.crop is None and dataset is learned)
+    check_data(config, learned, judged, files=data is not None)
     mesh = batch_mesh(config.training.batch_size)
     optimizer, schedule = build_optimizer(config)
     loss = build_loss(config, learned)
@@ -90,6 +89,7 @@ def train(
         score = SCORES[learned.task]
         with closing(History(out / "log.jsonl", begun, config.training.batch_size, score)) as history:
             stream = _stream(config, learned, one_batch)
+            warn_of_void(stream.batch(begun, part()), console)
             steps = 2 if dry_run else config.training.steps
             if _learn(step, state, stream, steps, judged, saying, mesh, checkpoints, history, console):
                 return write_results(out, history, checkpoints, judged, parameters, console)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 
+from jaxconv.limits import Within
 from jaxconv.segmentation import (
     Dataset,
     class_frequencies,
@@ -18,7 +19,7 @@ from jaxconv.segmentation import (
 )
 from jaxconv.training.options import ConfigError
 
-ClassWeights = Literal["none", "median_frequency"] | tuple[float, ...]
+ClassWeights = Literal["none", "median_frequency"] | tuple[Annotated[float, Within(0, 1e6)], ...]
 
 
 def _cross_entropy(
@@ -36,7 +37,7 @@ def _focal(
     *,
     class_weights: ClassWeights = "none",
     reduction: Literal["mean", "sum"] = "mean",
-    gamma: float = 2.0,
+    gamma: Annotated[float, Within(0, 100)] = 2.0,
 ):
     return partial(focal_loss, class_weights=weights, reduction=reduction, gamma=gamma)
 

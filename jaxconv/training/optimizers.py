@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
+from typing import Annotated
 
 import jax
 import optax
 
+from jaxconv.limits import Fraction, Within
 from jaxconv.training.options import ConfigError
 
+Rate = Annotated[float, Within(1e-30, 1e30)]  # what float32 holds; some want a step that moves nothing
+Decay = Annotated[float, Within(0, 100)]
+Small = Annotated[float, Within(1e-30, 1)]
+"""What keeps a divisor from 0, also in float32."""
 
-def adamw(rate, *, b1: float = 0.9, b2: float = 0.999, eps: float = 1e-8, weight_decay: float = 1e-4):
+
+def adamw(rate, *, b1: Fraction = 0.9, b2: Fraction = 0.999, eps: Small = 1e-8, weight_decay: Decay = 1e-4):
     """Adam with decoupled weight decay (Loshchilov & Hutter, arXiv:1711.05101)."""
     return optax.adamw(rate, b1=b1, b2=b2, eps=eps, weight_decay=weight_decay, mask=decayed)
 
 
-def sgd(rate, *, momentum: float = 0.9, nesterov: bool = False, weight_decay: float = 0.0):
+def sgd(rate, *, momentum: Fraction = 0.9, nesterov: bool = False, weight_decay: Decay = 0.0):
     """Gradient descent with momentum; the decay is added to the gradient."""
     return optax.chain(
         optax.add_decayed_weights(weight_decay, mask=decayed),
@@ -24,7 +30,7 @@ def sgd(rate, *, momentum: float = 0.9, nesterov: bool = False, weight_decay: fl
     )
 
 
-def adadelta(rate, *, rho: float = 0.95, eps: float = 1e-6, weight_decay: float = 0.0):
+def adadelta(rate, *, rho: Fraction = 0.95, eps: Small = 1e-6, weight_decay: Decay = 0.0):
     """Adadelta (Zeiler, arXiv:1212.5701), by default with ReSeg's constants.
 
     `eps` is held against squared gradients: with a loss that is a mean over pixels it dominates, so
@@ -35,7 +41,9 @@ def adadelta(rate, *, rho: float = 0.95, eps: float = 1e-6, weight_decay: float 
     )
 
 
-def rmsprop(rate, *, decay: float = 0.9, eps: float = 1e-8, momentum: float = 0.0, weight_decay: float = 0.0):
+def rmsprop(
+    rate, *, decay: Fraction = 0.9, eps: Small = 1e-8, momentum: Fraction = 0.0, weight_decay: Decay = 0.0
+):
     """RMSProp; the decay is added to the gradient."""
     return optax.chain(
         optax.add_decayed_weights(weight_decay, mask=decayed),
@@ -48,28 +56,46 @@ def decayed(parameters):
     return jax.tree.map(lambda leaf: leaf.ndim > 1, parameters)
 
 
-def constant(steps: int, *, learning_rate: float = 1e-3, warmup_steps: int = 0):
-    """The same learning rate throughout, after a linear rise."""
-    return _after(warmup_steps, learning_rate, optax.constant_schedule(learning_rate))
+def constant(steps: int, *, learning_rate: Rate = 1e-3, warmup: Fraction = 0.0):
+    """The same learning rate throughout, after a linear rise over the share `warmup` of the steps."""
+    return _after(steps, warmup, learning_rate, lambda left: optax.constant_schedule(learning_rate))
 
 
-def cosine(steps: int, *, learning_rate: float = 1e-3, warmup_steps: int = 0, final: float = 0.0):
-    """Half a cosine down to `final` times the learning rate, after a linear rise."""
-    falls = optax.cosine_decay_schedule(learning_rate, max(steps - warmup_steps, 1), final)
-    return _after(warmup_steps, learning_rate, falls)
+def cosine(
+    steps: int,
+    *,
+    learning_rate: Rate = 1e-3,
+    warmup: Fraction = 0.0,
+    final: Annotated[float, Within(0, 1)] = 0.0,
+):
+    """Half a cosine down to `final` times the rate, after a rise over the share `warmup` of the steps."""
+    return _after(
+        steps, warmup, learning_rate, lambda left: optax.cosine_decay_schedule(learning_rate, left, final)
+    )
 
 
-def polynomial(steps: int, *, learning_rate: float = 1e-3, warmup_steps: int = 0, power: float = 0.9):
-    """``(1 - t)^power`` down to 0, after a linear rise."""
-    falls = optax.polynomial_schedule(learning_rate, 0.0, power, max(steps - warmup_steps, 1))
-    return _after(warmup_steps, learning_rate, falls)
+def polynomial(
+    steps: int,
+    *,
+    learning_rate: Rate = 1e-3,
+    warmup: Fraction = 0.0,
+    power: Annotated[float, Within(0.01, 100)] = 0.9,
+):
+    """``(1 - t)^power`` down to 0, after a linear rise over the share `warmup` of the steps."""
+    return _after(
+        steps, warmup, learning_rate, lambda left: optax.polynomial_schedule(learning_rate, 0.0, power, left)
+    )
 
 
-def _after(warmup_steps: int, learning_rate: float, schedule: optax.Schedule) -> optax.Schedule:
-    if not warmup_steps:
-        return schedule
-    rises = optax.linear_schedule(learning_rate / warmup_steps, learning_rate, warmup_steps)
-    return optax.join_schedules([rises, schedule], [warmup_steps])
+def _after(
+    steps: int, warmup: float, learning_rate: float, schedule: Callable[[int], optax.Schedule]
+) -> optax.Schedule:
+    """A linear rise, and then the schedule over the steps that are left: at least one."""
+    rising = min(round(warmup * steps), steps - 1)
+    if not rising:
+        return schedule(steps)
+    rises = optax.linear_schedule(learning_rate / rising, learning_rate, rising)
+    return optax.join_schedules([rises, schedule(steps - rising)], [rising])
 
 
 OPTIMIZERS: dict[str, Callable] = {"adamw": adamw, "sgd": sgd, "adadelta": adadelta, "rmsprop": rmsprop}
@@ -77,19 +103,8 @@ SCHEDULES: dict[str, Callable] = {"constant": constant, "cosine": cosine, "polyn
 
 
 def build_optimizer(config) -> tuple[optax.GradientTransformation, optax.Schedule]:
-    """The optimiser of a configuration, clipping and frozen parameters included, and its schedule.
-
-    Raises:
-      ConfigError: The warm-up is longer than the training, or a rate is not positive.
-    """
-    options, steps = config.schedule.options, config.training.steps
-    if not 0 < options["learning_rate"] < math.inf or not 0 <= options["warmup_steps"] < steps:
-        raise ConfigError(
-            f"[schedule] needs a positive learning rate and a warm-up shorter than the {steps} steps; "
-            f"got learning_rate={options['learning_rate']} and warmup_steps={options['warmup_steps']}."
-        )
-    _check_optimizer(config.optimizer.options)
-    schedule = SCHEDULES[config.schedule.name](steps, **options)
+    """The optimiser of a configuration, clipping and frozen parameters included, and its schedule."""
+    schedule = SCHEDULES[config.schedule.name](config.training.steps, **config.schedule.options)
     optimizer = OPTIMIZERS[config.optimizer.name](schedule, **config.optimizer.options)
     if config.training.clip_norm is not None:
         optimizer = optax.chain(optax.clip_by_global_norm(config.training.clip_norm), optimizer)
@@ -97,14 +112,6 @@ def build_optimizer(config) -> tuple[optax.GradientTransformation, optax.Schedul
         labels = lambda parameters: frozen_labels(parameters, config.training.frozen)  # noqa: E731
         optimizer = optax.multi_transform({"learned": optimizer, "frozen": optax.set_to_zero()}, labels)
     return optimizer, schedule
-
-
-def _check_optimizer(options: dict) -> None:
-    for name, value in options.items():
-        if name in ("b1", "b2", "rho", "decay", "momentum") and not 0 <= value < 1:
-            raise ConfigError(f"`optimizer.{name}` is at least 0 and below 1, got {value}.")
-        if name in ("eps", "weight_decay") and not 0 <= value < math.inf:
-            raise ConfigError(f"`optimizer.{name}` is a number that is not negative, got {value}.")
 
 
 def frozen_labels(parameters, frozen: tuple[str, ...]):

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import inspect
+import sys
 import types
 from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
-from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from jaxconv.errors import GeometryError
+from jaxconv.limits import Within
 
 
 class ConfigError(GeometryError):
-    """A configuration names what does not exist, or gives it a value of the wrong type."""
+    """A configuration names what does not exist, or gives it a value of the wrong type or size."""
 
 
 def options_of(function: Callable) -> dict[str, tuple[Any, Any]]:
@@ -26,7 +28,7 @@ def options_of(function: Callable) -> dict[str, tuple[Any, Any]]:
     """
     if inspect.isclass(function):
         function = function.__init__  # flax's metaclass hides its signature from inspect
-    hints = get_type_hints(function)
+    hints = get_type_hints(function, include_extras=True)
     return {
         name: (hints[name], parameter.default)
         for name, parameter in inspect.signature(function).parameters.items()
@@ -74,10 +76,11 @@ def checked(value: Any, annotation: Any, where: str) -> Any:
     """The value in the type that the annotation names: lists become tuples, whole floats nothing.
 
     An int serves where a float is meant, and the word ``"none"`` where None is allowed, because TOML
-    has no null. Nothing else is converted.
+    has no null. Nothing else is converted. Numbers must be finite, and inside the range that an
+    annotation names by `jaxconv.limits.Within`.
 
     Raises:
-      ConfigError: It does not fit.
+      ConfigError: It does not fit; the message says what would.
 
     >>> checked([1, 2], tuple[int, ...], "model.features")
     (1, 2)
@@ -85,7 +88,7 @@ def checked(value: Any, annotation: Any, where: str) -> Any:
     """
     fits, result = _converted(value, annotation)
     if not fits:
-        raise ConfigError(f"`{where}` takes {_words(annotation)}, got {value!r}.")
+        raise ConfigError(f"`{where}` must be {_words(annotation)}, got {_shown(value)}.")
     return result
 
 
@@ -93,6 +96,10 @@ def _converted(value: Any, annotation: Any) -> tuple[bool, Any]:
     origin, arguments = get_origin(annotation), get_args(annotation)
     if annotation is type(None):
         return value in (None, "none"), None
+    if origin is Annotated:
+        fits, result = _converted(value, arguments[0])
+        size = len(result) if isinstance(result, tuple) else result
+        return fits and all(size in limit for limit in _limits(annotation)), result
     if origin in (Union, types.UnionType):
         # None first, so that "none" is not taken for a word.
         for kind in sorted(arguments, key=lambda kind: kind is not type(None)):
@@ -106,6 +113,7 @@ def _converted(value: Any, annotation: Any) -> tuple[bool, Any]:
         return _converted_tuple(value, arguments)
     if annotation is float:
         number = isinstance(value, int | float) and not isinstance(value, bool)
+        number = number and abs(value) <= sys.float_info.max  # neither NaN nor an int that no float holds
         return number, float(value) if number else None
     if annotation is int:
         return isinstance(value, int) and not isinstance(value, bool), value
@@ -123,10 +131,19 @@ def _converted_tuple(value: Any, kinds: tuple) -> tuple[bool, Any]:
     return all(fits for fits, _ in pairs), tuple(result for _, result in pairs)
 
 
+def _limits(annotation: Any) -> list[Within]:
+    return [limit for limit in annotation.__metadata__ if isinstance(limit, Within)]
+
+
 def _words(annotation: Any) -> str:
     origin, arguments = get_origin(annotation), get_args(annotation)
     if annotation is type(None):
         return '"none"'
+    if origin is Annotated:
+        limits = " ".join(map(str, _limits(annotation)))
+        if get_origin(arguments[0]) is tuple:
+            return f"{_words(arguments[0])}, with a number of entries {limits}"
+        return f"{_words(arguments[0])} {limits}"
     if origin in (Union, types.UnionType):
         return " or ".join(map(_words, arguments))
     if origin is Literal:
@@ -138,3 +155,16 @@ def _words(annotation: Any) -> str:
     return {int: "an integer", float: "a number", bool: "true or false", str: "a string"}.get(
         annotation, str(annotation)
     )
+
+
+def _shown(value: Any) -> str:
+    """The value as a message shows it, whatever its length.
+
+    >>> _shown("a" * 300)
+    "'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa..."
+    """
+    try:
+        text = repr(value)
+    except ValueError:  # Python writes no integer of more than 4300 digits
+        return "an integer of thousands of digits"
+    return text if len(text) <= 200 else f"{text[:60]}..."

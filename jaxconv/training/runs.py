@@ -52,8 +52,7 @@ def about(config: Config, dataset: Dataset, *, one_batch: bool = False) -> dict[
       dataset: That is learned.
       one_batch: Whether only its first batch is.
     """
-    crop, shrink = config.augmentation.crop, config.training.shrink
-    rows, columns = dataset[0].image.shape[:2] if crop is None else (shrink * size for size in crop)
+    rows, columns = config.augmentation.crop or dataset[0].image.shape[:2]
     return plain(
         {
             "config": config.tables(),

@@ -131,7 +131,7 @@ class Step:
 
     def __call__(self, state: State, batch: Batch) -> tuple[State, dict[str, jax.Array]]:
         """The next state, and the step's loss, gradient norm and learning rate."""
-        gradient = jax.value_and_grad(self._loss, has_aux=True)
+        gradient = jax.value_and_grad(self.objective, has_aux=True)
         (loss, rest), gradients = gradient(state.parameters, state.rest, batch)
         # optax mixes dtypes and ranks, which a caller's strict settings would refuse.
         with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
@@ -146,7 +146,12 @@ class Step:
             }
         return State(state.step + 1, parameters, rest, optimizer, average), record
 
-    def _loss(self, parameters, rest, batch: Batch):
+    def objective(self, parameters, rest, batch: Batch):
+        """The loss of a batch, and what the network's statistics are after it.
+
+        Raises:
+          ConfigError: The network labels pixels and the data whole images, or the other way round.
+        """
         parameters = held(parameters, self.config.training.frozen)
         precision = self.config.training.precision
         x = preprocess(jnp.asarray(batch.images), self.config.training.preprocessing)
