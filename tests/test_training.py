@@ -10,6 +10,7 @@ from pathlib import Path
 
 import jax
 import numpy as np
+import orbax.checkpoint as ocp
 import pytest
 
 from jaxconv.training.checkpoints import Checkpoints
@@ -110,8 +111,8 @@ def losses(out):
 
 def numbers(out):
     """Every array of the last checkpoint."""
-    with Checkpoints(out, read_only=True) as checkpoints:
-        state = checkpoints._manager.restore(checkpoints.step("last"))["state"]
+    with ocp.StandardCheckpointer() as reader:
+        state = reader.restore(out.absolute() / "checkpoints" / str(Checkpoints(out).step("last")) / "state")
     return [np.asarray(leaf) for leaf in jax.tree.leaves(state)]
 
 
@@ -128,8 +129,8 @@ def assert_the_same_run(out, whole):
 
 def test_a_run_leaves_everything_about_it(whole):
     assert {path.name for path in whole.iterdir()} == {
-        "checkpoints", "config.toml", "curves.png", "environment.json", "log.jsonl", "metrics.json",
-        "overlays.png",
+        "checkpoints", "config.toml", "curves.png", "environment.json", "lock", "log.jsonl", "metrics.json",
+        "overlays.png", "saved",
     }  # fmt: skip
     assert len(losses(whole)) == 12
     evaluations = [line["step"] for line in read_log(whole / "log.jsonl") if line["kind"] == "evaluation"]

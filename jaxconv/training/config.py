@@ -113,6 +113,10 @@ class Config:
     augmentation: Augmentation = field(default_factory=Augmentation)
     training: Training = field(default_factory=Training)
 
+    def __post_init__(self):
+        if not 0 <= self.seed < 2**63 - 1:  # dropout takes the next one, and jax takes 64 bits
+            raise ConfigError(f"`seed` must be an integer from 0 to 2**63 - 2, got {self.seed}.")
+
     @classmethod
     def read(cls, path: Path | str, changes: Sequence[str] = ()) -> Config:
         """The configuration of a TOML file, with ``key=value`` changes on top.
