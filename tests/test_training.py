@@ -12,8 +12,10 @@ import jax
 import numpy as np
 import orbax.checkpoint as ocp
 import pytest
+from rich.console import Console
 
 from jaxconv.training.checkpoints import Checkpoints
+from jaxconv.training.lock import locked
 from jaxconv.training.record import read_log
 
 ROOT = Path(__file__).parents[1]
@@ -138,7 +140,8 @@ def test_a_run_leaves_everything_about_it(whole):
 
 
 def test_resuming_after_two_kills_is_bit_exact(config, whole, tmp_path):
-    finish(start(config, tmp_path, first=KILLED_AT_A_STEP), -signal.SIGKILL)
+    # By --resume from the beginning, as a job that is put into its queue again says it.
+    finish(start(config, tmp_path, "--resume", first=KILLED_AT_A_STEP), -signal.SIGKILL)
     assert len(losses(tmp_path)) == 5
     finish(start(config, tmp_path, "--resume", first=KILLED_IN_A_SAVE), -signal.SIGKILL)
     assert len(losses(tmp_path)) == 9
@@ -160,15 +163,22 @@ def test_eight_devices_give_the_same_losses(config, whole, tmp_path):
     np.testing.assert_allclose(losses(tmp_path)[:10], losses(whole)[:10], rtol=1e-5)
 
 
-def test_two_processes_give_the_same_losses(config, whole, tmp_path):
+def start_two(config, out, *arguments):
+    """Two processes that train together."""
     with socket.socket() as free:
         free.bind(("localhost", 0))
         address = f"localhost:{free.getsockname()[1]}"
-    joined = [
-        start(config, tmp_path, "--distributed", "--coordinator", address, "--processes", "2",
-              "--process", str(number))
-        for number in range(2)
-    ]  # fmt: skip
-    for process in joined:
+    together = ("--distributed", "--coordinator", address, "--processes", "2", "--process")
+    return [start(config, out, *arguments, *together, str(number)) for number in range(2)]
+
+
+def test_two_processes_give_the_same_losses(config, whole, tmp_path):
+    for process in start_two(config, tmp_path):
         finish(process)
     np.testing.assert_allclose(losses(tmp_path)[:10], losses(whole)[:10], rtol=1e-5)
+
+
+def test_where_the_first_process_refuses_the_other_stops_too(config, tmp_path):
+    with locked(tmp_path, Console(quiet=True)):
+        for process in start_two(config, tmp_path):
+            assert f"jaxconv: {tmp_path} is in use: process {os.getpid()} on " in finish(process, 2)
