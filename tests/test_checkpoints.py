@@ -195,7 +195,7 @@ def no_file_above(size):
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-def test_a_full_disk_is_one_error_and_loses_nothing(tmp_path, capfd):
+def test_a_full_disk_is_one_error_and_loses_nothing(tmp_path, capfd, caplog):
     checkpoints = saved(tmp_path)
     for n, way_out in enumerate(("--resume begins anew", "goes on from step 1, which is saved")):
         for size in (0, 100, 2000, 20_000):
@@ -210,6 +210,7 @@ def test_a_full_disk_is_one_error_and_loses_nothing(tmp_path, capfd):
     assert_whole(checkpoints, 1)
     gc.collect()
     assert capfd.readouterr() == ("", "")
+    assert not caplog.records
     assert saved(tmp_path, at7=0.5).steps == [7]
 
 

@@ -8,8 +8,10 @@ import shutil
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -23,8 +25,10 @@ from jaxconv.training import Config, lock, train
 from jaxconv.training.checkpoints import Checkpoints
 from jaxconv.training.history import History
 from jaxconv.training.lock import locked
+from jaxconv.training.optimizers import build_optimizer
 from jaxconv.training.options import ConfigError
 from jaxconv.training.record import RunError, read_log
+from jaxconv.training.state import initial_state
 
 QUIET = Console(quiet=True)
 # At a rate that moves nothing the first evaluation stays the best.
@@ -209,10 +213,16 @@ def test_a_disk_that_is_full_before_the_first_step(capsys, tmp_path):
     assert "--resume" in text
 
 
+@pytest.mark.parametrize("name", ["seed", "data.seed"])
 @pytest.mark.parametrize("seed", [-1, 2**63 - 1, 2**70])
-def test_seeds_beyond_the_integers(capsys, seed):
-    text = refused(capsys, 2, "train", "digits_unet", "--set", f"seed={seed}")
-    assert f"`seed` must be an integer from 0 to 2**63 - 2, got {seed}" in text
+def test_seeds_beyond_the_integers(capsys, name, seed):
+    text = refused(capsys, 2, "train", "digits_unet", "--set", f"{name}={seed}")
+    assert f"`{name}` must be an integer from 0 to 2**63 - 2, got {seed}" in text
+
+
+def test_the_largest_seed_is_taken():
+    _, state = initial_state(replace(CONFIG, seed=2**63 - 2), build_optimizer(CONFIG)[0], 3, 4)
+    assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(state.parameters))
 
 
 def test_an_interruption_is_one_line(capsys, run, monkeypatch):
