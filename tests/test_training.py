@@ -10,9 +10,12 @@ from pathlib import Path
 
 import jax
 import numpy as np
+import orbax.checkpoint as ocp
 import pytest
+from rich.console import Console
 
 from jaxconv.training.checkpoints import Checkpoints
+from jaxconv.training.lock import locked
 from jaxconv.training.record import read_log
 
 ROOT = Path(__file__).parents[1]
@@ -110,8 +113,8 @@ def losses(out):
 
 def numbers(out):
     """Every array of the last checkpoint."""
-    with Checkpoints(out, read_only=True) as checkpoints:
-        state = checkpoints._manager.restore(checkpoints.step("last"))["state"]
+    with ocp.StandardCheckpointer() as reader:
+        state = reader.restore(out.absolute() / "checkpoints" / str(Checkpoints(out).step("last")) / "state")
     return [np.asarray(leaf) for leaf in jax.tree.leaves(state)]
 
 
@@ -128,8 +131,8 @@ def assert_the_same_run(out, whole):
 
 def test_a_run_leaves_everything_about_it(whole):
     assert {path.name for path in whole.iterdir()} == {
-        "checkpoints", "config.toml", "curves.png", "environment.json", "log.jsonl", "metrics.json",
-        "overlays.png",
+        "checkpoints", "config.toml", "curves.png", "environment.json", "lock", "log.jsonl", "metrics.json",
+        "overlays.png", "saved",
     }  # fmt: skip
     assert len(losses(whole)) == 12
     evaluations = [line["step"] for line in read_log(whole / "log.jsonl") if line["kind"] == "evaluation"]
@@ -137,7 +140,8 @@ def test_a_run_leaves_everything_about_it(whole):
 
 
 def test_resuming_after_two_kills_is_bit_exact(config, whole, tmp_path):
-    finish(start(config, tmp_path, first=KILLED_AT_A_STEP), -signal.SIGKILL)
+    # By --resume from the beginning, as a job that is put into its queue again says it.
+    finish(start(config, tmp_path, "--resume", first=KILLED_AT_A_STEP), -signal.SIGKILL)
     assert len(losses(tmp_path)) == 5
     finish(start(config, tmp_path, "--resume", first=KILLED_IN_A_SAVE), -signal.SIGKILL)
     assert len(losses(tmp_path)) == 9
@@ -159,15 +163,22 @@ def test_eight_devices_give_the_same_losses(config, whole, tmp_path):
     np.testing.assert_allclose(losses(tmp_path)[:10], losses(whole)[:10], rtol=1e-5)
 
 
-def test_two_processes_give_the_same_losses(config, whole, tmp_path):
+def start_two(config, out, *arguments):
+    """Two processes that train together."""
     with socket.socket() as free:
         free.bind(("localhost", 0))
         address = f"localhost:{free.getsockname()[1]}"
-    joined = [
-        start(config, tmp_path, "--distributed", "--coordinator", address, "--processes", "2",
-              "--process", str(number))
-        for number in range(2)
-    ]  # fmt: skip
-    for process in joined:
+    together = ("--distributed", "--coordinator", address, "--processes", "2", "--process")
+    return [start(config, out, *arguments, *together, str(number)) for number in range(2)]
+
+
+def test_two_processes_give_the_same_losses(config, whole, tmp_path):
+    for process in start_two(config, tmp_path):
         finish(process)
     np.testing.assert_allclose(losses(tmp_path)[:10], losses(whole)[:10], rtol=1e-5)
+
+
+def test_where_the_first_process_refuses_the_other_stops_too(config, tmp_path):
+    with locked(tmp_path, Console(quiet=True)):
+        for process in start_two(config, tmp_path):
+            assert f"jaxconv: {tmp_path} is in use: process {os.getpid()} on " in finish(process, 2)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import signal
 import sys
 from collections.abc import Callable, Sequence
 
@@ -29,8 +31,12 @@ COMMANDS: dict[str, Callable] = {
 }
 
 
+BROKEN = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EIO}
+"""Errors of the operating system that are the machine's failure: no other argument would avoid them."""
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Runs one command; a mistake of the caller is one line and exit status 2, a failure 1."""
+    """Runs one command; a mistake of the caller is one line and exit status 2, a failure 1, Ctrl-C 130."""
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     if arguments == ["--version"]:
         console.print(f"jaxconv {__version__}", highlight=False)
@@ -40,7 +46,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
             COMMANDS, prog="jaxconv", description=__doc__, args=arguments, sort_subcommands=False
         )
     except (GeometryError, TypeError, OSError, RuntimeError, FloatingPointError) as error:
-        found = isinstance(error, RuntimeError | FloatingPointError)  # of the work, not of the caller
-        message = f"jaxconv: {error}"
-        Console(stderr=True).print(message, style="red", highlight=False, markup=False, soft_wrap=True)
-        raise SystemExit(1 if found else 2) from None
+        failed = isinstance(error, RuntimeError | FloatingPointError) or getattr(error, "errno", 0) in BROKEN
+        raise SystemExit(_refusal(str(error), 1 if failed else 2)) from None
+    except KeyboardInterrupt:
+        raise SystemExit(_refusal("interrupted", 128 + signal.SIGINT)) from None
+
+
+def _refusal(message: str, status: int) -> int:
+    """Prints why a command ends, and returns its exit status."""
+    console = Console(stderr=True)
+    console.print(f"jaxconv: {message}", style="red", highlight=False, markup=False, soft_wrap=True)
+    return status

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import tyro
 
@@ -45,6 +45,7 @@ def train(
     out: Path | None = None,
     set: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = (),
     resume: bool = False,
+    checkpoint: Literal["best", "last"] = "last",
     dry_run: bool = False,
     overfit_one_batch: bool = False,
     processes: Annotated[Processes, tyro.conf.arg(name="")] = Processes(),
@@ -57,7 +58,8 @@ def train(
       data: Folder of the data, for data sets of files.
       out: Folder of the run; runs/NAME by default, runs/NAME-one-batch with --overfit-one-batch.
       set: A change, such as --set training.steps=100; may be given several times.
-      resume: Go on from the last checkpoint in the folder of the run.
+      resume: Go on from the last checkpoint in the folder of the run; begin where nothing is saved yet.
+      checkpoint: With --resume: the checkpoint to go on from. After the best, all is done again.
       dry_run: Two steps and one evaluation into a folder that is thrown away.
       overfit_one_batch: Learn the first batch by heart, to see whether the network can learn at all.
       processes: For training in several processes.
@@ -71,6 +73,8 @@ def train(
 
     if dry_run and processes.distributed:
         raise TypeError("--dry-run is for one process: its folder is its own and thrown away.")
+    if checkpoint != "last" and not resume:
+        raise TypeError(f"--checkpoint {checkpoint} is of a run to go on with: give --resume too.")
     path = config_file(config)
     if config.is_dir():
         out = out or config
@@ -86,6 +90,7 @@ def train(
             thrown_away if dry_run else out or Path("runs") / name,
             data=data,
             resume=resume,
+            checkpoint=checkpoint,
             one_batch=overfit_one_batch,
             dry_run=dry_run,
             console=console,
@@ -97,9 +102,22 @@ def config_file(named: Path) -> Path:
     from jaxconv.training.shipped import shipped_config
 
     if named.is_dir():
-        return named / "config.toml"
+        return run_config(named)
     if named.exists():
         return named
     if named.parent in (Path("."), Path("configs")) and named.suffix in ("", ".toml"):
         return shipped_config(named.stem)
     raise FileNotFoundError(f"there is no configuration {named}.")
+
+
+def run_config(run: Path) -> Path:
+    """The configuration in the folder of a run."""
+    from jaxconv.training.options import ConfigError
+    from jaxconv.training.record import RunError
+
+    path = run / "config.toml"
+    if not path.exists():
+        if (run / "checkpoints").is_dir():
+            raise RunError(f"{path} is missing; name the configuration: train CONFIG --out {run} --resume.")
+        raise ConfigError(f"{run} is not the folder of a run: there is no `config.toml` in it.")
+    return path

@@ -4,37 +4,60 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import time
 from pathlib import Path
 from typing import Any
 
 import jax
 
-from jaxconv.training.record import plain, read_log, write_whole
+from jaxconv.training.record import RunError, plain, read_log, write_whole, writing
+
+
+def lines_until(path: Path, step: int) -> list[dict[str, Any]]:
+    """The lines of a log that a checkpoint knows of.
+
+    Args:
+      path: The file.
+      step: Of the checkpoint; 0 where the training begins.
+
+    Raises:
+      RunError: The file is missing or damaged, or steps are missing in it.
+    """
+    if not step:
+        return []
+    lines = [line for line in read_log(path) if line["step"] <= step]
+    found = [line["step"] for line in lines if line["kind"] == "step"]
+    if found != list(range(1, step + 1)):
+        raise RunError(
+            f"{path} must hold the steps from 1 to {step}, that of the checkpoint, one by one; it holds "
+            f"{len(found)} that do not match; restore it from a copy."
+        )
+    return lines
 
 
 class History:
     """The lines of ``log.jsonl``, one a step and one an evaluation, and what follows from them.
 
-    A training that goes on after an interruption first drops the lines that its checkpoint does not
-    know of, so that the file reads as if nothing had happened.
+    A training that goes on after an interruption begins with the lines that its checkpoint knows of and
+    drops the others, so that the file reads as if nothing had happened.
 
     Args:
       path: The file; only the first of several processes writes it.
-      begun: The step of the checkpoint that the training goes on from.
+      lines: Those to begin with, as `lines_until` returns them.
       batch_size: Examples of a step.
       score: The key of an evaluation that says how good it is.
     """
 
-    def __init__(self, path: Path, begun: int, batch_size: int, score: str):
-        lines = [line for line in read_log(path) if line["step"] <= begun] if begun else []
+    def __init__(self, path: Path, lines: list[dict[str, Any]], batch_size: int, score: str):
         self.evaluations = [line for line in lines if line["kind"] == "evaluation"]
         self.score, self._batch_size = score, batch_size
         self._losses = [line["loss"] for line in lines if line["kind"] == "step"]
-        self._file = None
+        self._path, self._file = path, None
         if jax.process_index() == 0:
             write_whole(path, "".join(json.dumps(line) + "\n" for line in lines))
-            self._file = path.open("a", encoding="utf-8", buffering=1)
+            with writing(path):
+                self._file = path.open("a", encoding="utf-8", buffering=1)
         self._began = time.perf_counter() - (lines[-1]["seconds"] if lines else 0.0)
         self.start_clock(0.0)
 
@@ -105,9 +128,17 @@ class History:
 
     def _write(self, line: dict[str, Any]) -> None:
         if self._file:
-            self._file.write(json.dumps(plain(line)) + "\n")
+            with writing(self._path):
+                self._file.write(json.dumps(plain(line)) + "\n")
+
+    def sync(self) -> None:
+        """Waits until all lines are on the disk: those that a checkpoint knows of are not to be lost."""
+        if self._file:
+            with writing(self._path):
+                os.fsync(self._file.fileno())
 
     def close(self) -> None:
         """Closes the file."""
         if self._file:
-            self._file.close()
+            with writing(self._path):
+                self._file.close()

@@ -6,6 +6,7 @@ import signal
 import threading
 
 import jax
+from orbax.checkpoint import multihost
 
 
 class Interruption:
@@ -32,6 +33,10 @@ class Interruption:
     def __exit__(self, *_) -> None:
         for number, handler in self._before.items():
             signal.signal(number, handler)  # type: ignore[arg-type]
+
+    def came(self, step: int) -> bool:
+        """Whether to stop after a step, on which all processes agree."""
+        return self.asked is not None if jax.process_count() == 1 else multihost.reached_preemption(step)
 
     def _ask(self, number: int, frame) -> None:
         if self.asked and number == signal.SIGINT:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
@@ -11,18 +11,20 @@ from jax.sharding import Mesh
 from rich.console import Console
 
 from jaxconv.segmentation import Batch, Dataset, Stream, prefetch
-from jaxconv.training.checkpoints import Checkpoints
+from jaxconv.training.agreement import all_succeed, first_decides
+from jaxconv.training.checkpoints import Checkpoints, Which
 from jaxconv.training.checks import check_data, warn_of_void
 from jaxconv.training.config import Config
 from jaxconv.training.devices import batch_mesh, part, put_batch, put_replicated, replicated
 from jaxconv.training.evaluation import evaluate
-from jaxconv.training.history import History
+from jaxconv.training.history import History, lines_until
 from jaxconv.training.interruption import Interruption
+from jaxconv.training.lock import locked
 from jaxconv.training.losses import build_loss
 from jaxconv.training.optimizers import build_optimizer
 from jaxconv.training.options import ConfigError
 from jaxconv.training.progress import TrainingProgress
-from jaxconv.training.record import environment, write_json, write_whole
+from jaxconv.training.record import RunError, environment, write_json, write_whole
 from jaxconv.training.results import said, write_results
 from jaxconv.training.runs import about, open_data
 from jaxconv.training.state import Graphs, State, Step, abstract_state, initial_state
@@ -38,6 +40,7 @@ def train(
     *,
     data: Path | None = None,
     resume: bool = False,
+    checkpoint: Which = "last",
     one_batch: bool = False,
     dry_run: bool = False,
     console: Console | None = None,
@@ -49,7 +52,9 @@ def train(
       out: The run's folder: ``config.toml``, ``environment.json``, ``log.jsonl``, ``checkpoints/``, and
         at the end ``metrics.json``, ``curves.png`` and ``overlays.png``.
       data: Folder of the data, for data sets of files.
-      resume: Go on from the last checkpoint in `out`: bit for bit as if nothing had happened.
+      resume: Go on from a checkpoint in `out`, bit for bit as if nothing had happened; where nothing
+        was saved yet, begin.
+      checkpoint: The one to go on from. From the best, all that came after it is dropped and done again.
       one_batch: Learn the first batch by heart: whether the network can learn at all.
       dry_run: Two steps and an evaluation: whether everything fits together.
       console: Where it is told; the terminal by default.
@@ -59,7 +64,9 @@ def train(
       its end, after a checkpoint.
 
     Raises:
-      ConfigError: The folder holds another run, or the configuration does not fit the data.
+      ConfigError: The folder holds another run, another process trains there, or the configuration does
+        not fit the data.
+      RunError: A file of the run is damaged or missing, or cannot be written.
       GeometryError: The data are damaged; the message names the files.
       FloatingPointError: The loss is no longer finite; the message names the step.
     """
@@ -69,16 +76,17 @@ def train(
     mesh = batch_mesh(config.training.batch_size)
     optimizer, schedule = build_optimizer(config)
     loss = build_loss(config, learned)
-    out.mkdir(parents=True, exist_ok=True)
-    with Checkpoints(out) as checkpoints:
-        saying = about(config, learned, one_batch=one_batch)
-        begun = _begun(out, checkpoints, saying, resume, console)
+    checkpoints, saying = Checkpoints(out), about(config, learned, one_batch=one_batch)
+    with ExitStack() as exits:
+        first_decides(lambda: exits.enter_context(locked(out, console)))
+        which = checkpoint if resume else None
+        begun = first_decides(lambda: _begun(out, checkpoints, saying, which, console))
         graphs, state = _state(config, optimizer, learned, mesh, checkpoints, begun)
+        lines = all_succeed(lambda: lines_until(out / "log.jsonl", begun))
+        checkpoints.drop_after(begun)
         step = Step(config, graphs, optimizer, schedule, loss, replicated(mesh))
         parameters = sum(leaf.size for leaf in jax.tree.leaves(state.parameters))
-        if jax.process_index() == 0:
-            write_whole(out / "config.toml", config.toml())
-            write_json(out / "environment.json", environment(data, parameters))
+        first_decides(lambda: _describe(out, config, data, parameters))
         _warn(config, console)
         console.print(
             f"{config.model.name}: {parameters:,} parameters; {len(learned):,} examples to learn from, "
@@ -87,28 +95,33 @@ def train(
             highlight=False,
         )
         score = SCORES[learned.task]
-        with closing(History(out / "log.jsonl", begun, config.training.batch_size, score)) as history:
-            stream = _stream(config, learned, one_batch)
-            warn_of_void(stream.batch(begun, part()), console)
-            steps = 2 if dry_run else config.training.steps
-            if _learn(step, state, stream, steps, judged, saying, mesh, checkpoints, history, console):
-                return write_results(out, history, checkpoints, judged, parameters, console)
+        history = History(out / "log.jsonl", lines, config.training.batch_size, score)
+        exits.enter_context(closing(history))
+        stream = _stream(config, learned, one_batch)
+        warn_of_void(stream.batch(begun, part()), console)
+        steps = 2 if dry_run else config.training.steps
+        if _learn(step, state, stream, steps, judged, saying, mesh, checkpoints, history, console):
+            return write_results(out, history, checkpoints, judged, parameters, console)
     return None
 
 
 def _begun(
-    out: Path, checkpoints: Checkpoints, saying: dict[str, Any], resume: bool, console: Console
+    out: Path, checkpoints: Checkpoints, saying: dict[str, Any], which: Which | None, console: Console
 ) -> int:
     """How many steps the folder's run has taken; what its checkpoint says must be what this one will."""
-    step = checkpoints.step()
-    if not resume:
-        if step is not None:
-            raise ConfigError(f"{out} holds a run already; go on with it by --resume, or name another --out.")
-        return 0
+    checkpoints.recover()
+    if checkpoints.lost:
+        raise RunError(
+            f"{out} has saved checkpoints, but {checkpoints.folder} holds none any more; restore that "
+            "folder from a copy, or begin anew in another --out."
+        )
+    step = checkpoints.step(which or "last")
     if step is None:
-        if not (out / "config.toml").exists():
-            raise ConfigError(f"{out} holds no run to resume; leave --resume out to begin one.")
-        return 0  # it ended before its first checkpoint
+        if which is not None:
+            console.print(f"nothing is saved in {out} yet: begins at the first step", highlight=False)
+        return 0
+    if which is None:
+        raise ConfigError(f"{out} holds a run already; go on with it by --resume, or name another --out.")
     saved = checkpoints.about(step)
     differences = Config.of(saying["config"]).differences(Config.of(saved["config"]))
     for key in sorted(saying.keys() - {"config", "devices"}):
@@ -123,6 +136,12 @@ def _begun(
             highlight=False,
         )
     return step
+
+
+def _describe(out: Path, config: Config, data: Path | None, parameters: int) -> None:
+    """Writes what the run is, and where it is made."""
+    write_whole(out / "config.toml", config.toml())
+    write_json(out / "environment.json", environment(data, parameters))
 
 
 def _warn(config: Config, console: Console) -> None:
@@ -195,13 +214,25 @@ def _learn(
             if due:
                 network = Trained.of(step.config, saying, step.graphs, state)
                 score = history.evaluation(done, evaluate(network, judged, batch_size=training.batch_size))
-                checkpoints.save(state, done, saying, score)
+                _save(checkpoints, history, state, done, saying, score)
                 progress.say(f"step {done}: {said(history.score, score)} on the validation split")
                 history.start_clock(batches.waited)
-            asked = interruption.asked or (jax.process_count() > 1 and checkpoints.reached_preemption(done))
-            if asked and done < steps:
+            if interruption.came(done) and done < steps:
                 if not due:
-                    checkpoints.save(state, done, saying, None)
+                    _save(checkpoints, history, state, done, saying, None)
                 progress.say(f"asked to stop: saved at step {done}; go on with --resume")
                 return False
     return True
+
+
+def _save(
+    checkpoints: Checkpoints,
+    history: History,
+    state: State,
+    done: int,
+    saying: dict[str, Any],
+    score: float | None,
+) -> None:
+    """Saves a checkpoint, after the lines of the log that it knows of."""
+    history.sync()
+    checkpoints.save(state, done, saying, score)

@@ -6,35 +6,72 @@ import json
 import math
 import os
 import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import jax
 
-from jaxconv.training.options import ConfigError
+from jaxconv.errors import GeometryError
 
 LIBRARIES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy", "pillow")
 
 
+class RunError(GeometryError, RuntimeError):
+    """A file of a run is damaged or missing, or cannot be written."""
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Within this context an error of the operating system is one of writing a file or folder of a run."""
+    try:
+        yield
+    except OSError as error:
+        raise RunError(
+            f"{path} cannot be written ({error.strerror or error}); make room or make it writable and go on "
+            "with --resume, or name another --out."
+        ) from None
+
+
 def read_log(path: Path) -> list[dict[str, Any]]:
-    """The lines of a log. A last line that was cut off by a crash is left out."""
-    lines = path.read_text(encoding="utf-8").splitlines()
+    """The lines of a log. A last line that was cut off by a crash is left out.
+
+    Raises:
+      RunError: The file is missing, or a line of it is damaged.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError as error:
+        raise RunError(f"{path} cannot be read ({error.strerror}); restore it from a copy.") from None
     found = []
     for number, line in enumerate(lines):
         try:
-            found.append(json.loads(line))
-        except json.JSONDecodeError:
+            found.append(_log_line(line))
+        except (ValueError, KeyError, TypeError):
             if number < len(lines) - 1:
-                raise ConfigError(f"{path}, line {number + 1}, is not JSON: {line[:80]!r}.") from None
+                raise RunError(
+                    f"{path} is damaged: line {number + 1} is not that of a step or an evaluation, "
+                    f"{line[:80]!r}; restore it from a copy."
+                ) from None
     return found
+
+
+def _log_line(text: str) -> dict[str, Any]:
+    line = json.loads(text)
+    numbers = ("step", "seconds", "loss") if line["kind"] == "step" else ("step", "seconds")
+    if not all(isinstance(line[name], int | float) for name in numbers):
+        raise TypeError
+    return line
 
 
 def write_whole(path: Path, text: str) -> None:
     """Writes a file that is never seen half written."""
     beside = path.with_name(path.name + ".new")
-    beside.write_text(text, encoding="utf-8")
-    beside.replace(path)
+    with writing(path):
+        beside.write_text(text, encoding="utf-8")
+        beside.replace(path)
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -13,7 +13,7 @@ from jaxconv.segmentation import Dataset
 from jaxconv.training.checkpoints import Checkpoints
 from jaxconv.training.history import History
 from jaxconv.training.pictures import draw_run
-from jaxconv.training.record import read_log, write_json
+from jaxconv.training.record import read_log, write_json, writing
 from jaxconv.training.runs import trained
 
 
@@ -51,7 +51,8 @@ def write_results(
     }
     if jax.process_index() == 0:
         write_json(out / "metrics.json", metrics)
-        draw_run(out, lines, network, judged)
+        with writing(out):
+            draw_run(out, lines, network, judged)
     console.print(
         f"best at step {best['step']}: {said(history.score, best[history.score])} on the validation split; "
         f"{metrics['seconds']:.0f} s, {100 * metrics['data_wait']:.1f}% of the steps' time waiting for data; "

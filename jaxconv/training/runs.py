@@ -10,12 +10,13 @@ from typing import Any
 import jax
 
 from jaxconv.segmentation import DATASETS, Dataset
+from jaxconv.training.agreement import first_decides
 from jaxconv.training.checkpoints import Checkpoints, Which
 from jaxconv.training.config import Config
 from jaxconv.training.devices import local_mesh, replicated
 from jaxconv.training.optimizers import build_optimizer
 from jaxconv.training.options import ConfigError
-from jaxconv.training.record import plain
+from jaxconv.training.record import RunError, plain
 from jaxconv.training.state import abstract_state
 from jaxconv.training.trained import Trained
 
@@ -37,11 +38,13 @@ def open_data(config: Config, split: str, folder: Path | None = None) -> Dataset
 def recorded_data(run: Path) -> Path | None:
     """The folder of data that a run was made with."""
     path = run / "environment.json"
+    if not path.exists():
+        return None
     try:
-        data = json.loads(path.read_text(encoding="utf-8")).get("data") if path.exists() else None
-    except json.JSONDecodeError as error:
-        raise ConfigError(f"{path} is not JSON: {error}.") from None
-    return None if data is None else Path(data)
+        data = json.loads(path.read_bytes())["data"]
+        return None if data is None else Path(data)
+    except (ValueError, KeyError, TypeError, OSError):
+        raise RunError(f"{path} is damaged; restore it from a copy, or name the data by --data.") from None
 
 
 def about(config: Config, dataset: Dataset, *, one_batch: bool = False) -> dict[str, Any]:
@@ -76,18 +79,18 @@ def load(run: Path | str, checkpoint: Which = "best") -> Trained:
 
     Raises:
       ConfigError: The folder holds no checkpoint.
+      RunError: The checkpoint is damaged; the message names the file, and the way out.
     """
     run = Path(run)
     if not (run / "checkpoints").is_dir():
         found = "it does not exist" if not run.exists() else "there is no `checkpoints` in it"
         raise ConfigError(f"{run} is not the folder of a run: {found}; `jaxconv train` writes one.")
-    with Checkpoints(run, read_only=True) as checkpoints:
-        return trained(checkpoints, checkpoint)
+    return trained(Checkpoints(run), checkpoint)
 
 
 def trained(checkpoints: Checkpoints, which: Which) -> Trained:
     """The network of a run's best or last checkpoint, on the devices of this process."""
-    step = checkpoints.step(which)
+    step = first_decides(lambda: checkpoints.step(which))
     if step is None:
         raise ConfigError(f"there is no checkpoint in {checkpoints.folder} yet.")
     saved = checkpoints.about(step)

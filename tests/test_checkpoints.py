@@ -1,0 +1,247 @@
+"""Checkpoints that are damaged, cut short or cannot be written: refused by name, never another network."""
+
+import gc
+import os
+import re
+import resource
+import shutil
+import sys
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxconv.training.checkpoints import Checkpoints
+from jaxconv.training.digests import NAME
+from jaxconv.training.record import RunError
+from jaxconv.training.state import State
+
+ABOUT = {"config": {"seed": 0}, "classes": ["a", "b"]}
+HERE = jax.sharding.SingleDeviceSharding(jax.devices()[0])
+
+
+def state(step, size=6):
+    numbers = np.random.default_rng(step).normal(size=(size, 5)).astype(np.float32)
+    return State(jnp.int32(step), {"kernel": jnp.asarray(numbers)}, {"key": jax.random.key(step)}, (), ())
+
+
+def saved(run, **scores):
+    """Checkpoints with a score each, such as ``at3=0.5``, after a save each."""
+    checkpoints = Checkpoints(run)
+    checkpoints.recover()
+    for name, score in scores.items():
+        step = int(name.removeprefix("at"))
+        checkpoints.save(state(step), step, ABOUT, score)
+    return checkpoints
+
+
+def assert_whole(checkpoints, step):
+    assert checkpoints.about(step) == ABOUT | {"score": checkpoints.about(step)["score"]}
+    found = checkpoints.state(step, jax.eval_shape(lambda: state(step)), HERE)
+    for a, b in zip(jax.tree.leaves(found), jax.tree.leaves(state(step)), strict=True):
+        a, b = (jax.random.key_data(x) if jnp.issubdtype(x.dtype, jax.dtypes.prng_key) else x for x in (a, b))
+        np.testing.assert_array_equal(a, b, strict=True)
+
+
+def files(folder):
+    return {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.fixture(scope="module")
+def two(tmp_path_factory):
+    """A run whose best checkpoint is that of step 3 and whose last is that of step 6."""
+    return saved(tmp_path_factory.mktemp("two"), at3=0.5, at6=0.25).folder.parent
+
+
+def test_the_last_and_the_best_stay(tmp_path):
+    checkpoints = saved(tmp_path, at3=None, at6=0.5, at9=0.5, at12=0.25)
+    assert checkpoints.steps == [6, 12]
+    assert (checkpoints.step("best"), checkpoints.step("last")) == (6, 12)
+    for step in checkpoints.steps:
+        assert_whole(checkpoints, step)
+    assert saved(tmp_path, at15=0.75).steps == [15]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["checkpoints", "saved"]
+
+
+@pytest.mark.parametrize(("which", "step", "other"), [("last", 6, "best"), ("best", 3, "last")])
+def test_a_flipped_bit_in_any_file_is_refused(two, tmp_path, which, step, other, rng):
+    shutil.copytree(two, tmp_path, dirs_exist_ok=True)
+    checkpoints = Checkpoints(tmp_path)
+    folder = checkpoints.folder / str(step)
+    assert len(files(folder)) > 10
+    for name, path in files(folder).items():
+        whole = path.read_bytes()
+        for place in {0, int(rng.integers(len(whole))), len(whole) - 1}:
+            bits = bytearray(whole)
+            bits[place] ^= 1 << int(rng.integers(8))
+            path.write_bytes(bits)
+            assert checkpoints.step(which) == step
+            with pytest.raises(RunError, match=rf"{re.escape(path.name)} is .*--checkpoint {other}"):
+                checkpoints.state(step, None, HERE)
+            if name in ("about.json", NAME):
+                with pytest.raises(RunError, match=rf"{re.escape(path.name)} is .*--checkpoint {other}"):
+                    checkpoints.about(step)
+        path.write_bytes(whole)
+    assert_whole(checkpoints, step)
+
+
+def test_files_are_neither_missing_nor_cut_nor_additional(two, tmp_path):
+    shutil.copytree(two, tmp_path, dirs_exist_ok=True)
+    checkpoints = Checkpoints(tmp_path)
+    for path in files(checkpoints.folder / "6").values():
+        whole = path.read_bytes()
+        path.unlink()
+        with pytest.raises(RunError, match=rf"checkpoints/6 is damaged: .*{re.escape(path.name)} is missing"):
+            checkpoints.state(6, None, HERE)
+        path.write_bytes(whole[:-1])
+        with pytest.raises(RunError, match=rf"{re.escape(path.name)} is (not what was written|damaged)"):
+            checkpoints.state(6, None, HERE)
+        path.write_bytes(whole)
+    (checkpoints.folder / "6" / "state" / "more").touch()
+    with pytest.raises(RunError, match=r"state/more is not one of its files"):
+        checkpoints.state(6, None, HERE)
+
+
+def test_one_without_digests_is_refused(two, tmp_path):
+    """As a version of the library that kept none would have left it."""
+    shutil.copytree(two, tmp_path, dirs_exist_ok=True)
+    for path in tmp_path.rglob(NAME):
+        path.unlink()
+    with pytest.raises(RunError, match=rf"{NAME} is missing; restore it from a copy"):
+        Checkpoints(tmp_path).about(6)
+
+
+def test_what_a_later_course_leaves_is_dropped(two, tmp_path):
+    shutil.copytree(two, tmp_path, dirs_exist_ok=True)
+    checkpoints = Checkpoints(tmp_path)
+    checkpoints.drop_after(3)
+    assert checkpoints.steps == [3]
+    assert checkpoints.step("best") == checkpoints.step("last") == 3
+
+
+# What a process that is killed at this moment would leave, seen at each of its calls of the system.
+AT_EACH_CALL = []
+
+
+def _hook(event, arguments):
+    if AT_EACH_CALL and event in ("open", "os.mkdir", "os.rename", "os.remove", "os.rmdir"):
+        AT_EACH_CALL[0]()
+
+
+@pytest.fixture(scope="module")
+def audited():
+    sys.addaudithook(_hook)  # there is no way to take it back
+
+
+@contextmanager
+def snapshots(folder, copies):
+    """Copies of a folder at each call of the operating system within this context."""
+
+    def copy():
+        at_each_call = AT_EACH_CALL.pop()
+        try:
+            shutil.copytree(folder, copies / str(len(list(copies.iterdir()))))
+        except (shutil.Error, OSError):  # a file that orbax's threads were about to rename
+            pass
+        AT_EACH_CALL.append(at_each_call)
+
+    copies.mkdir()
+    AT_EACH_CALL.append(copy)
+    try:
+        yield
+    finally:
+        AT_EACH_CALL.clear()
+
+
+def test_a_kill_within_a_save_leaves_what_can_be_used(tmp_path, audited):
+    """At every call: what is there then is whole, no folder is left that would be refused."""
+    run = tmp_path / "run"
+    checkpoints = saved(run)
+    found = set()
+    for step, score in ((3, 0.25), (6, 0.5), (9, 0.125)):
+        copies = tmp_path / f"copies{step}"
+        with snapshots(run, copies):
+            checkpoints.save(state(step), step, ABOUT, score)
+        for copy in copies.iterdir():
+            left = saved(copy)
+            found.add(tuple(left.steps))
+            assert not left.lost
+            assert {path.name for path in left.folder.iterdir()} == set(map(str, left.steps))
+            for one in left.steps:
+                left._check(one)
+    assert found == {(), (3,), (3, 6), (6,), (6, 9)}
+
+
+def test_a_whole_checkpoint_without_its_name_gets_it(tmp_path):
+    checkpoints = saved(tmp_path, at3=0.5)
+    (checkpoints.folder / "3").rename(checkpoints.folder / "3.new")
+    assert checkpoints.lost
+    assert saved(tmp_path).steps == [3]
+    assert_whole(checkpoints, 3)
+
+
+@contextmanager
+def no_file_above(size):
+    """Larger files cannot be written, as on a disk that is full; for root too."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_full_disk_is_one_error_and_loses_nothing(tmp_path, capfd, caplog):
+    checkpoints = saved(tmp_path)
+    for n, way_out in enumerate(("--resume begins anew", "goes on from step 1, which is saved")):
+        for size in (0, 100, 2000, 20_000):
+            message = rf"of step 7 in {checkpoints.folder} cannot be written \(File too large\).*{way_out}"
+            with no_file_above(size), pytest.raises(RunError, match=message):
+                checkpoints.save(state(7, size=10_000), 7, ABOUT, 0.5)
+            assert checkpoints.steps == [1][:n]
+            assert [path.name for path in checkpoints.folder.iterdir()] == ["1"][:n]
+            assert not checkpoints.lost
+        if not n:
+            checkpoints.save(state(1), 1, ABOUT, 0.25)
+    assert_whole(checkpoints, 1)
+    gc.collect()
+    assert capfd.readouterr() == ("", "")
+    assert not caplog.records
+    assert saved(tmp_path, at7=0.5).steps == [7]
+
+
+def test_a_folder_that_cannot_be_made_is_one_error(tmp_path):
+    """A file stands where the folder is to be: as good as read-only, for root too."""
+    (tmp_path / "checkpoints").write_text("")
+    with pytest.raises(RunError, match=r"checkpoints cannot be written \(File exists\)"):
+        Checkpoints(tmp_path).recover()
+
+
+@contextmanager
+def without_rights():
+    """Root, who may write everywhere, is nobody within this context."""
+    before = os.geteuid()
+    if before == 0:
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(before)
+
+
+def test_a_read_only_folder_is_one_error():
+    with tempfile.TemporaryDirectory() as parent:  # tmp_path is within folders that nobody may enter
+        os.chmod(parent, 0o755)
+        checkpoints = saved(Path(parent) / "run", at3=0.5)
+        checkpoints.folder.chmod(0o555)
+        with without_rights():
+            with pytest.raises(
+                RunError, match=r"cannot be written \(Permission denied\).*goes on from step 3"
+            ):
+                checkpoints.save(state(6), 6, ABOUT, 0.5)
+            assert_whole(checkpoints, 3)  # reading needs no right to write
+        checkpoints.folder.chmod(0o755)
