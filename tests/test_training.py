@@ -28,6 +28,7 @@ features = [4, 8]
 name = "shapes"
 canvas = [16, 24]
 examples = 20
+held_out_examples = 8
 [augmentation]
 flip = 0.5
 scale = [0.8, 1.2]
