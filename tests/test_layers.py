@@ -12,7 +12,7 @@ import jaxconv
 PACKAGE = Path(jaxconv.__file__).parent
 # A module imports only from rooms of a lower rank, or from its own.
 ROOMS = [
-    {"errors"},
+    {"errors", "limits"},
     {"arguments"},
     {"axis"},
     {"pattern"},

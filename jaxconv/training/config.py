@@ -117,9 +117,6 @@ class Config:
     training: Training = field(default_factory=Training)
 
     def __post_init__(self):
-        for name, seed in (("seed", self.seed), ("data.seed", self.data.options.get("seed", 0))):
-            if not 0 <= seed < 2**63 - 1:  # dropout takes the next one, and jax takes 64 bits
-                raise ConfigError(f"`{name}` must be an integer from 0 to 2**63 - 2, got {seed}.")
         self.augmentation.shrunken(self.training.shrink)
 
     @classmethod
