@@ -263,6 +263,8 @@ def test_options_that_some_map_takes_are_taken():
 
 
 def test_bad_initializers_are_refused_when_they_are_made():
+    for strides in (2, (2,), np.array([2])):
+        assert bilinear(strides)(None, (3, 1, 1)).ravel().tolist() == [0.5, 1.0, 0.5]
     with pytest.raises(GeometryError, match="`strides` must be at least 1"):
         bilinear(0)
     with pytest.raises(TypeError, match="`strides` holds integers"):

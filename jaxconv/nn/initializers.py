@@ -98,7 +98,7 @@ def bilinear(strides: Ints) -> Initializer:
     >>> bilinear(2)(jax.random.key(0), (3, 1, 1), jnp.float32).ravel().tolist()
     [0.5, 1.0, 0.5]
     """
-    per_axis("strides", strides, len(strides) if isinstance(strides, Sequence) else 1)
+    per_axis("strides", strides, len(strides) if hasattr(strides, "__len__") else 1)
 
     def initialise(key, shape, dtype=jnp.float32, out_sharding=None) -> jax.Array:
         del key, out_sharding
