@@ -60,7 +60,7 @@ def test_camvid_is_what_was_written(streets):
         np.testing.assert_array_equal(example.image, images[stem].astype(np.float32) / np.float32(255))
         np.testing.assert_array_equal(example.label, np.where(labels[stem] == 11, VOID, labels[stem]))
     assert dataset[-1].name == "b_2"
-    with pytest.raises(IndexError):
+    with pytest.raises(IndexError, match="example 2 of a data set of 2"):
         dataset[2]
     check(dataset)
 

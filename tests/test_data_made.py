@@ -35,7 +35,7 @@ def test_an_index_is_one_example(name):
         np.testing.assert_array_equal(first[index].label, again[index].label)
         assert first[index].name == again[index].name
     assert len({first[index].image.tobytes() for index in range(5)}) == 5
-    with pytest.raises(IndexError):
+    with pytest.raises(IndexError, match="of a data set of"):
         first[len(first)]
 
 

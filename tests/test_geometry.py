@@ -312,13 +312,22 @@ def test_one_cell_has_nothing_to_reflect(padding, input_dilation):
 
 
 @pytest.mark.parametrize(
-    "bad",
-    [{"size": 0}, {"kernel": 0}, {"stride": 0}, {"dilation": 0}, {"input_dilation": -1}, {"padding": 1},
-     {"padding": (1, 2, 3)}, {"padding_mode": "wrap"}, {"kernel": 9}],
+    ("bad", "message"),
+    [
+        *(
+            ({name: 0}, f"`{name}` must be at least 1, got 0")
+            for name in ("size", "kernel", "stride", "dilation")
+        ),
+        ({"input_dilation": -1}, "`input_dilation` must be at least 1, got -1"),
+        ({"padding": 1}, r"\(low, high\) pair of ints, got 1"),
+        ({"padding": (1, 2, 3)}, r"\(low, high\) pair of ints, got \(1, 2, 3\)"),
+        ({"padding_mode": "wrap"}, "'circular'.*got 'wrap'"),
+        ({"kernel": 9}, "spans 9 cells but the padded input has 5"),
+    ],
     ids=str,
-)  # fmt: skip
-def test_bad_axis(bad):
-    with pytest.raises(GeometryError):
+)
+def test_bad_axis(bad, message):
+    with pytest.raises(GeometryError, match=message):
         AxisGeometry(**{"size": 5, "kernel": 3, **bad})
 
 
@@ -477,7 +486,7 @@ def test_of_transposed_names_the_nearest_sizes(numbers, out, a):
         g = ConvGeometry.of_transposed((out,), (taps,), output_padding=a, **options)
         assert g.input_shape == (fits[0],)
         return
-    with pytest.raises(GeometryError) as error:
+    with pytest.raises(GeometryError, match="input sizes are") as error:
         ConvGeometry.of_transposed((out,), (taps,), output_padding=a, **options)
     named = [
         int(n) for n in re.findall(r"\d+", re.search(r"input sizes are ([\d and,]+)", str(error.value))[1])

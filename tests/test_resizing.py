@@ -569,13 +569,13 @@ def test_refusals_of_blocks_and_factors():
         depth_to_space(x, (2, 1))
     with pytest.raises(GeometryError, match="at least 5 axes"):
         space_to_depth(x, (1, 1, 1, 1))
-    for call, error in (
-        (lambda: bilinear_kernel(2, 1), TypeError),
-        (lambda: bilinear_kernel((0,), 1), GeometryError),
-        (lambda: bilinear_kernel((2,), 0), GeometryError),
+    for factor, features, error, message in (
+        (2, 1, TypeError, "`factor` needs a tuple"),
+        ((0,), 1, GeometryError, "`factor` must be at least 1"),
+        ((2,), 0, GeometryError, "`features` must be at least 1"),
     ):
-        with pytest.raises(error):
-            call()
+        with pytest.raises(error, match=message):
+            bilinear_kernel(factor, features)
 
 
 # Claims

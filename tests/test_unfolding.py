@@ -124,7 +124,7 @@ def test_what_the_matrix_stores_is_what_its_docstring_says():
     C = unfold_matrix((6, 5), (3, 2), features=2)
     assert C.values.size == 4 * 4 * (6 * 2) ** 2
     assert int(C.values.sum()) == 4 * 4 * 6 * 2
-    with pytest.raises(SizeError):
+    with pytest.raises(SizeError, match="not enough room for C of"):
         unfold_matrix((6, 5), (3, 2), features=2, max_bytes=C.nbytes - 1)
 
 

@@ -211,7 +211,7 @@ def test_wrong_contents_are_named(tmp_path, case):
 def test_a_refused_file_changes_nothing(tmp_path):
     model = ours()
     before = jax.tree.map(jnp.copy, nnx.state(model, nnx.Param))
-    with pytest.raises(GeometryError):
+    with pytest.raises(GeometryError, match=r"classifier\.6\.bias"):
         model.load(save(tmp_path / "a.npz", WRONG["classes"][0](peer().state_dict())))
     assert all(map(np.array_equal, jax.tree.leaves(before), jax.tree.leaves(nnx.state(model, nnx.Param))))
 
