@@ -161,6 +161,13 @@ def assert_rounds_to(got, expected, *, dtype=None, storage=None, c=4, what=""):
     assert (gap <= bound).all(), f"{what}: off by {np.max(gap / np.where(bound, bound, 1e-300)):.3g} bounds"
 
 
+def assert_is_product(got, C, x, what=""):
+    """``got`` is C x up to its rounding; any shape, raveled."""
+    C, x = np.asarray(C), np.asarray(x).ravel()
+    terms = np.full(len(C), C.shape[1])
+    assert_rounds_to(np.ravel(got), (C @ x, abs(C) @ abs(x), terms), what=what)
+
+
 def assert_fft_rounds_to(got, expected, size, *factors, dtype=None, storage=None, c=8, what=""):
     """``|got - expected| <= c eps log2(n) |k||x|`` in norms, n the cells that are transformed."""
     value = expected[0]
