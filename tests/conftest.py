@@ -19,11 +19,14 @@ hypothesis.settings.register_profile("small", max_examples=10, deadline=None, de
 hypothesis.settings.register_profile("full", max_examples=300, deadline=None, derandomize=True)
 hypothesis.settings.load_profile("small")
 
+FEW = 4  # cases of a test, which --fast all runs
+
 
 def pytest_addoption(parser):
     parser.addoption(
         "--full", action="store_true", help="run sweeps marked slow, and Hypothesis, at full size"
     )
+    parser.addoption("--fast", action="store_true", help="leave out what is slow, and two cases of three")
     parser.addoption(
         "--optimized",
         action="store_true",
@@ -53,16 +56,23 @@ def optimized(request):
 
 
 def pytest_collection_modifyitems(config, items):
-    """Of a sweep marked ``sampled(n)`` one case in n runs, always the same, unless --full is given."""
+    """Puts what is slow first, so that no process is left with it at the end, and leaves out cases of sweeps.
+
+    The same ones always: of a sweep marked ``sampled(n)`` one case in n runs unless --full is given. With
+    --fast nothing marked ``slow`` runs, and of all other tests with more than `FEW` cases one case in 3, of
+    sweeps one in 3 n.
+    """
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
     if config.getoption("--full"):
         return
+    fast = config.getoption("--fast")
     sweeps = {}
     for item in items:
-        if item.get_closest_marker("sampled"):
-            sweeps.setdefault((item.path, item.originalname), []).append(item)
-    left_out = set()
+        sweeps.setdefault((item.path, getattr(item, "originalname", item.name)), []).append(item)
+    left_out = {item for item in items if fast and item.get_closest_marker("slow")}
     for cases in sweeps.values():
-        (n,) = cases[0].get_closest_marker("sampled").args
+        marker = cases[0].get_closest_marker("sampled")
+        n = (marker.args[0] if marker else 1) * (3 if fast and len(cases) > FEW else 1)
         cases.sort(key=lambda item: zlib.crc32(item.name.encode()))  # no pattern of the parameters
         left_out.update(cases[-(-len(cases) // n) :])
     config.hook.pytest_deselected(items=[item for item in items if item in left_out])

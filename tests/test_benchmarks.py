@@ -23,6 +23,8 @@ from benchmarks.table import geometric_mean, ratio
 from benchmarks.timing import Timing, timings
 from benchmarks.ways import ARGUMENTS, jaxconv_ways, lax_ways, operands, terms
 
+pytestmark = pytest.mark.slow
+
 TINY = (
     case(
         "strided, grouped",

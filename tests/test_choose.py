@@ -152,6 +152,7 @@ def test_a_rewriting_ends():
 GATHERED = {"one to one, 10x10", "large", "groups that do not merge"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(CASES.keys() - GATHERED))
 def test_a_sharded_batch_is_never_gathered(name, optimized):
     """No formulation that a rule takes moves maps between devices; the kernel's gradient sums over them."""

@@ -24,12 +24,14 @@ def report():
     return verify(trials=3, seed=5)
 
 
+@pytest.mark.slow
 def test_every_claim_holds(report):
     assert report.ok, report.counterexamples()
     assert [row.name for row in report.rows] == list(CLAIMS)
     assert all(0 <= row.worst <= 1 and row.trials > 0 for row in report.rows)
 
 
+@pytest.mark.slow
 def test_rounding_is_seen_but_small(report):
     """Gaps are real numbers below the bound, not zeros by construction."""
     gaps = {row.name: row.worst for row in report.rows}
@@ -204,6 +206,7 @@ def test_wrong_dense_layers_and_fields_fail(monkeypatch, claim, topic, name, wro
     assert not verify([claim], trials=6).ok
 
 
+@pytest.mark.slow
 def test_the_report_as_json_and_table(report):
     data = json.loads(report.to_json())
     assert data["ok"] is True

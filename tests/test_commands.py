@@ -29,6 +29,8 @@ from jaxconv.training.optimizers import build_optimizer
 from jaxconv.training.record import environment, write_json
 from jaxconv.training.shipped import shipped_configs
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[1]
 
 

@@ -16,6 +16,8 @@ from jaxconv.training.config import build_model
 from jaxconv.training.runs import about
 from jaxconv.training.shipped import shipped_configs
 
+pytestmark = pytest.mark.slow
+
 NAMES = [
     "camvid_deconvnet", "camvid_fcn8s", "camvid_reseg", "camvid_reseg_released", "camvid_unet",
     "digits_fcn8s", "digits_renet", "digits_reseg", "digits_unet",

@@ -109,6 +109,7 @@ def test_family_is_the_matrix(g):
     check_family(g)
 
 
+@pytest.mark.slow
 @given(geometries(max_axes=2))
 def test_family_of_any_geometry(g):
     check_family(g)

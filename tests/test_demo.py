@@ -23,6 +23,7 @@ def is_picture(path):
     return min(pixels.shape[:2]) > 200 and pixels.std() > 5
 
 
+@pytest.mark.slow
 def test_a_short_run_leaves_everything(tmp_path, monkeypatch):
     few = lambda **options: jaxconv.claims.verify(["relationship-14"], seed=options["seed"])  # noqa: E731
     monkeypatch.setattr(demo, "verify", few)

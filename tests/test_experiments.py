@@ -12,6 +12,8 @@ from flax import nnx
 
 import jaxconv
 
+pytestmark = pytest.mark.slow
+
 FOLDER = Path(jaxconv.__file__).parents[1] / "experiments"
 
 

@@ -12,6 +12,8 @@ from jaxconv.training.history import History
 from jaxconv.training.loop import _begun
 from jaxconv.training.state import kept
 
+pytestmark = pytest.mark.slow
+
 SAYING = {
     "config": Config.of({"model": {"name": "unet"}, "data": {"name": "shapes"}}).tables(),
     "classes": {"names": ["a", "b"], "colors": [[0, 0, 0], [1, 1, 1]]},

@@ -30,6 +30,8 @@ from jaxconv.training.options import ConfigError
 from jaxconv.training.record import RunError, read_log
 from jaxconv.training.state import initial_state
 
+pytestmark = pytest.mark.slow
+
 QUIET = Console(quiet=True)
 # At a rate that moves nothing the first evaluation stays the best.
 CONFIG = Config.of(

@@ -58,6 +58,8 @@ history.History.step = until
 KILLED_IN_A_SAVE = """
 import threading
 from jaxconv.training import checkpoints
+
+pytestmark = pytest.mark.slow
 save = checkpoints.Checkpoints.save
 def until(self, state, number, *rest):
     if number == 9:
