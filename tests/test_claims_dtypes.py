@@ -84,6 +84,7 @@ def test_the_longest_name_and_gap_fit_into_80_columns():
     report = Reports(tuple(Report((row,) * 88, dtype, 0, "cpu", {"jax": "0"}) for dtype in ALL_DTYPES))
     lines = rendered(report, 80).splitlines()
     assert max(map(len, lines)) <= 80
+    assert ["claim", *ALL_DTYPES] in [line.split() for line in lines]
     assert [name, *["0.00012"] * 5] in [line.split() for line in lines]
     assert ["hold", *"88 of 88".split() * 5] in [line.split() for line in lines]
 

@@ -57,6 +57,7 @@ class Reports:
             f"exact: nothing rounds   -: complex numbers have no order\n{first.made_with}",
             box=SIMPLE_HEAD,
             pad_edge=False,
+            padding=(0, 1, 0, 0),
             show_footer=True,
         )
         table.add_column("claim", "hold\nworst gap", style="bold", no_wrap=True)
