@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -456,6 +457,8 @@ def test_an_impossible_switch():
             unpool(y, np.array(switches), (3,))
         x = jax.jit(unpool, static_argnums=2)(y, np.array(switches), (3,))
         assert jnp.isnan(x).sum() == 1
+        with pytest.raises(GeometryError, match="index the 3 cells"):  # known while the program is traced
+            jax.jit(partial(unpool, switches=jnp.asarray(switches), input_shape=(3,)))(y)
 
 
 @pytest.mark.parametrize("dtype", ["int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64"])

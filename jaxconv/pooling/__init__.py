@@ -204,7 +204,8 @@ def unpool(y: jax.Array, switches: jax.Array, input_shape: Sequence[int]) -> jax
     if y.shape != switches.shape:
         raise GeometryError(f"`y` and `switches` must have one shape, got {y.shape} and {switches.shape}.")
     if switches.size and not isinstance(switches, jax.core.Tracer):
-        low, high = int(switches.min()), int(switches.max())
+        with jax.ensure_compile_time_eval():  # known, although the program around them is being traced
+            low, high = int(switches.min()), int(switches.max())
         if low < 0 or high >= math.prod(shape):
             raise GeometryError(
                 f"`switches` index the {math.prod(shape)} cells of input_shape={shape}, got {low} to {high}; "
