@@ -13,9 +13,10 @@ PACKAGE = Path(jaxconv.__file__).parent
 # A module imports only from rooms of a lower rank, or from its own.
 ROOMS = [
     {"errors"},
+    {"lattice"},
     {"arguments"},
     {"axis"},
-    {"pattern"},
+    {"pattern", "counting"},
     {"geometry"},
     {"receptive_field"},
     {"kernels", "operands", "meshes"},
