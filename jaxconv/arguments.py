@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import operator
 from collections.abc import Sequence
+from numbers import Real
 from typing import Literal, TypeGuard, cast, get_args
 
 from jaxconv.errors import GeometryError
@@ -118,18 +119,31 @@ def ints(name: str, value) -> tuple[int, ...]:
 
 
 def _sequence(name: str, value) -> tuple:
-    if isinstance(value, str) or not hasattr(value, "__iter__"):
+    if isinstance(value, str) or not hasattr(value, "__iter__") or getattr(value, "ndim", 1) == 0:
         raise TypeError(f"`{name}` needs a tuple with one entry for each spatial axis, got {value!r}.")
     return tuple(value)
 
 
 def at_least_one(name: str, value) -> int:
     """One positive integer."""
+    number = integer(name, value)
+    if number < 1:
+        raise GeometryError(f"`{name}` must be at least 1, got {number}.")
+    return number
+
+
+def integer(name: str, value) -> int:
+    """One integer of any sign; a bool is none."""
     if not _is_int(value):
-        raise TypeError(f"`{name}` is an integer, got {value!r}.")
-    if value < 1:
-        raise GeometryError(f"`{name}` must be at least 1, got {value}.")
+        raise TypeError(f"`{name}` must be an integer, got {value!r}.")
     return int(value)
+
+
+def real(name: str, value) -> float:
+    """One real number that is known while a program is traced; a bool is none."""
+    if not isinstance(value, Real) or isinstance(value, bool):
+        raise TypeError(f"`{name}` must be a number known when the program is made, got {value!r}.")
+    return float(value)
 
 
 def _is_int(value) -> TypeGuard[int]:

@@ -6,7 +6,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from jaxconv.axis import AxisGeometry
+from jaxconv.axis import AxisGeometry, listed
 from jaxconv.elsewhere import calls, transposed_calls
 from jaxconv.geometry import ConvGeometry
 from jaxconv.relationships import followed_by
@@ -34,7 +34,6 @@ def _axes(g: ConvGeometry) -> Table:
 
 
 def _axis_lines(axis: AxisGeometry) -> dict[str, str]:
-    sizes = axis.input_sizes
     return {
         "input size i": _stretched(axis.size, axis.input_dilation, axis.stretched),
         "kernel k": f"{axis.kernel}"
@@ -44,9 +43,7 @@ def _axis_lines(axis: AxisGeometry) -> dict[str, str]:
         + ("" if axis.padding_mode == "zeros" else f", {axis.padding_mode}"),
         "output size o": f"{axis.out_size}   {_followed(axis, transposed=False)}",
         "output padding a": f"{axis.output_padding}",
-        "input sizes with this output": ", ".join(map(str, sizes))
-        if len(sizes) <= 8
-        else f"{sizes[0]} to {sizes[-1]}",
+        "input sizes with this output": listed(axis.input_sizes),
         "transposed: output size o'": f"{axis.size}   {_followed(axis, transposed=True)}",
         "equivalent direct convolution": _equivalent(axis),
     }

@@ -151,3 +151,12 @@ def sizes_from(stretched: int, stride: int, input_dilation: int, least: int = 1)
     first = -(-(stretched - 1) // input_dilation) + 1
     last = (stretched + stride - 2) // input_dilation + 1
     return range(max(first, least), max(last + 1, least))
+
+
+def listed(sizes: range) -> str:
+    """Consecutive sizes for a reader: a few of them one by one.
+
+    >>> listed(range(5, 7)), listed(range(1, 100))
+    ('5, 6', '1 to 99')
+    """
+    return ", ".join(map(str, sizes)) if len(sizes) <= 8 else f"{sizes[0]} to {sizes[-1]}"

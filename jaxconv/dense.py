@@ -153,7 +153,7 @@ def sliding_windows(
     corners = np.stack(np.meshgrid(*positions, indexing="ij"), -1).reshape(-1, len(shape))
 
     def at(corner):
-        start, size = (0, *corner, 0), (len(maps), *shape, x.shape[-1])
+        start, size = (0, *corner, 0), (maps.shape[0], *shape, x.shape[-1])
         return function(jax.lax.dynamic_slice(maps, start, size))
 
     found = jax.lax.map(at, jnp.asarray(corners), batch_size=at_least_one("batch_size", batch_size))

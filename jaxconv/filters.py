@@ -45,7 +45,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.typing import DTypeLike
 
-from jaxconv.arguments import Ints, Padding, at_least_one, shape_of
+from jaxconv.arguments import Ints, Padding, at_least_one, integer, real, shape_of
 from jaxconv.axis import PaddingMode
 from jaxconv.convolution import conv
 from jaxconv.errors import GeometryError
@@ -241,14 +241,13 @@ def gaussian_filter(
     """
     shape = shape_of("shape", shape)
     deviations = [sigma] if isinstance(sigma, Real) else sigma
-    if not isinstance(deviations, Sequence | np.ndarray) or not all(
-        isinstance(one, Real) for one in deviations
-    ):
-        raise TypeError(f"`sigma` is a number, or one for each axis, known beforehand; got {sigma!r}.")
+    if not isinstance(deviations, Sequence | np.ndarray) or isinstance(deviations, str):
+        raise TypeError(f"`sigma` must be a number, or one number per axis; got {sigma!r}.")
+    deviations = [real("sigma", one) for one in deviations]
     sigmas = np.broadcast_to(deviations, len(shape)) if len(deviations) == 1 else np.asarray(deviations)
     if sigmas.shape != (len(shape),) or not (sigmas > 0).all():
         raise GeometryError(
-            f"`sigma` is one positive number, or one for each of the {len(shape)} axes, got {sigma!r}."
+            f"`sigma` must be one positive number, or one for each of the {len(shape)} axes, got {sigma!r}."
         )
     rows = []
     for k, deviation in zip(shape, sigmas, strict=True):
@@ -311,6 +310,7 @@ def sobel_filter(axis: int, ndim: int = 2, dtype: DTypeLike = float) -> jax.Arra
 
     Raises:
       GeometryError: There is no such axis.
+      TypeError: `axis` or `ndim` is not an integer.
 
     >>> print(sobel_filter(axis=1).astype(int))
     [[-1  0  1]
@@ -318,8 +318,9 @@ def sobel_filter(axis: int, ndim: int = 2, dtype: DTypeLike = float) -> jax.Arra
      [-1  0  1]]
     """
     n = at_least_one("ndim", ndim)
+    axis = integer("axis", axis)
     if axis not in range(-n, n):
-        raise GeometryError(f"`axis` is one of the {n} spatial axes, in [{-n}, {n}), got {axis!r}.")
+        raise GeometryError(f"`axis` must be one of the {n} spatial axes, in [{-n}, {n}), got {axis}.")
     return _outer([[-1, 0, 1] if one == axis % n else [1, 2, 1] for one in range(n)], dtype)
 
 

@@ -16,9 +16,9 @@ from jaxconv.arguments import (
     resolve_padding,
     shape_of,
 )
-from jaxconv.axis import AxisGeometry, PaddingMode, least_size, sizes_from
+from jaxconv.axis import AxisGeometry, PaddingMode, least_size, listed, sizes_from
+from jaxconv.counting import entry_count, unused_count
 from jaxconv.errors import GeometryError
-from jaxconv.pattern import entry_count, unused_count
 
 
 @dataclass(frozen=True, init=False, repr=False)
@@ -276,7 +276,7 @@ class ConvGeometry:
         for axis, numbers in enumerate(zip(out, kernel, s, pads, d, f, strict=True)):
             sizes = _sizes_to(options.get("padding_mode", "zeros"), *numbers)
             if shape[axis] not in sizes:
-                which = f"one of {list(sizes)}" if sizes else "no size: input_dilation skips it"
+                which = f"an input of {listed(sizes)}" if sizes else "no size: input_dilation skips it"
                 raise GeometryError(
                     f"on axis {axis}, input_shape={shape} has {shape[axis]} cells, but what the forward "
                     f"convolution takes to output_shape={out} is {which}; change `input_shape`, or "

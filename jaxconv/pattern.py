@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from jaxconv.axis import AxisGeometry
+from jaxconv.lattice import first_multiple
 
 
 def _frozen(array) -> np.ndarray:
@@ -39,19 +40,6 @@ def shown_cell(axis: AxisGeometry, position: np.ndarray) -> np.ndarray:
     if axis.padding_mode == "reflect" and n > 1:
         return n - 1 - abs(cell % (2 * n - 2) - (n - 1))
     return np.where((cell >= 0) & (cell < n), cell, -1)
-
-
-def first_multiple(start: int, step: int, modulus: int) -> int | None:
-    """The least t >= 0 at which ``start + t step`` is a multiple of `modulus`; None if there is none.
-
-    >>> first_multiple(2, 3, 7), first_multiple(1, 2, 4)
-    (4, None)
-    """
-    common = math.gcd(step, modulus)
-    if start % common:
-        return None
-    modulus //= common
-    return -start // common * pow(step // common, -1, modulus) % modulus
 
 
 class Reads(NamedTuple):
@@ -142,48 +130,3 @@ def rows(axis: AxisGeometry) -> Rows:
     table = Rows(_frozen(cell), _frozen(np.where(filled, tap, 0)), filled)
     table.filled.flags.writeable = False
     return table
-
-
-def tap_outputs(axis: AxisGeometry, tap: int) -> range:
-    """The outputs whose `tap` meets an input cell rather than a zero; zero padding only.
-
-    >>> tap_outputs(AxisGeometry(5, 3, stride=2, padding=(1, 1)), 0)
-    range(1, 3)
-    """
-    offset = tap * axis.dilation - axis.padding[0]  # of output 0, in stretched cells
-    first = max(0, -(offset // axis.stride))
-    last = min(axis.out_size - 1, (axis.stretched - 1 - offset) // axis.stride)
-    step = axis.input_dilation // math.gcd(axis.input_dilation, axis.stride)
-    skipped = first_multiple(first * axis.stride + offset, axis.stride, axis.input_dilation)
-    return range(0) if skipped is None else range(first + skipped, last + 1, step)
-
-
-@lru_cache(maxsize=1024)
-def entry_count(axis: AxisGeometry) -> int:
-    """Distinct (output, input) pairs: the stored entries of one axis.
-
-    >>> entry_count(AxisGeometry(2, 3, padding=(1, 1), padding_mode="circular"))
-    4
-    """
-    if axis.padding_mode == "zeros":  # no cell is read twice: counted without listing the entries
-        return sum(len(tap_outputs(axis, tap)) for tap in range(axis.kernel))
-    out, _, cell = reads(axis)
-    return np.unique(out * axis.size + cell).size
-
-
-@lru_cache(maxsize=1024)
-def unused_count(axis: AxisGeometry) -> int:
-    """Input cells that no window reaches.
-
-    >>> unused_count(AxisGeometry(6, 3, stride=2))
-    1
-    """
-    if axis.padding_mode != "zeros":
-        return axis.size - np.unique(reads(axis).cell).size
-    if entry_count(axis) < axis.stretched:  # few entries on a long axis: listed, not marked
-        return axis.size - np.unique(reads(axis).cell).size
-    reached = np.zeros(axis.stretched, bool)
-    for tap in range(axis.kernel):
-        outputs = np.asarray(tap_outputs(axis, tap), np.int64)
-        reached[outputs * axis.stride + tap * axis.dilation - axis.padding[0]] = True
-    return axis.size - int(reached.sum())

@@ -22,7 +22,8 @@ from jaxconv.arguments import at_least_one, ints, shape_of
 from jaxconv.axis import AxisGeometry
 from jaxconv.errors import GeometryError
 from jaxconv.geometry import ConvGeometry
-from jaxconv.pattern import reads
+from jaxconv.lattice import first_multiple
+from jaxconv.pattern import shown_cell
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,10 @@ class ReceptiveField:
         >>> receptive_field([ConvGeometry((9, 6), (3, 2), strides=2, padding=1)]).interval((1, 2))
         (range(1, 4), range(3, 5))
         """
-        return tuple(_hull(cells) for cells in self.cells(output, clip=clip))
+        if clip:
+            return tuple(_hull(cells) for cells in self.cells(output, clip=True))
+        index = _index("output", output, self.stack[-1].output_shape)
+        return tuple(_interval(layers, o) for o, layers in zip(index, self._by_axis(), strict=True))
 
     def _by_axis(self) -> list[tuple[AxisGeometry, ...]]:
         """The layers' geometries along each axis."""
@@ -161,28 +165,65 @@ def _summary(layers: tuple[AxisGeometry, ...]) -> _Summary:
         center = center * scale + middle / axis.input_dilation
         jump *= scale
         period = math.lcm(period, jump.denominator)  # after so many outputs the pattern repeats
-    phases = range(min(period, layers[-1].out_size))
-    hulls = [_hull(reduce(_unfolded_cells, reversed(layers), np.array([o]))) for o in phases]
+    hulls = [_interval(layers, o) for o in range(min(period, layers[-1].out_size))]
     offset = next((hull.start for hull in hulls if hull), 0)
     return _Summary(max(map(len, hulls)), _plain(jump), offset, _plain(center))
 
 
+def _interval(layers: tuple[AxisGeometry, ...], output: int) -> range:
+    """From the first to the last cell that an output sees, on an axis that goes on beyond its ends.
+
+    Going down, only the first and the last of the cells with each remainder are kept. The remainder by what
+    all input dilations below multiply to says which taps meet a cell rather than an inserted zero; without
+    inserted zeros there is one.
+    """
+    modulus = math.prod(axis.input_dilation for axis in layers)
+    ends = {0: (output, output)}
+    for axis in reversed(layers):
+        below = modulus // axis.input_dilation
+        found: dict[int, tuple[int, int]] = {}
+        repeats = modulus // math.gcd(axis.dilation, modulus)  # taps after which remainders repeat
+        step = axis.input_dilation // math.gcd(axis.dilation, axis.input_dilation)
+        for ends_of_one in ends.values():
+            low, high = (cell * axis.stride - axis.padding[0] for cell in ends_of_one)
+            skipped = first_multiple(low, axis.dilation, axis.input_dilation)
+            if skipped is None:
+                continue
+            for tap in range(skipped, min(axis.kernel, repeats), step):
+                last_tap = tap + (axis.kernel - 1 - tap) // repeats * repeats
+                first = (low + tap * axis.dilation) // axis.input_dilation
+                last = (high + last_tap * axis.dilation) // axis.input_dilation
+                known = found.get(first % below, (first, last))
+                found[first % below] = min(first, known[0]), max(last, known[1])
+        ends, modulus = found, below
+    return range(ends[0][0], ends[0][1] + 1) if ends else range(0)
+
+
 def _unfolded_cells(outputs: np.ndarray, axis: AxisGeometry) -> np.ndarray:
     """The cells that some outputs of a layer see, sorted, on an axis that goes on beyond its ends."""
-    if not outputs.size:
-        return outputs
-    starts = outputs * axis.stride - axis.padding[0]
-    seen = np.zeros(int(starts[-1] - starts[0]) + axis.span, bool)
-    for tap in range(axis.kernel):
-        seen[starts - starts[0] + tap * axis.dilation] = True
-    stretched = np.flatnonzero(seen) + starts[0]
+    stretched = _positions(outputs, axis)
     return stretched[stretched % axis.input_dilation == 0] // axis.input_dilation
 
 
 def _shown_cells(outputs: np.ndarray, axis: AxisGeometry) -> np.ndarray:
     """The cells of the map itself that some outputs of a layer see, sorted."""
-    out, _, cell = reads(axis)
-    return np.unique(cell[np.isin(out, outputs)])
+    stretched = shown_cell(axis, _positions(outputs, axis) + axis.padding[0])
+    stretched = stretched[(stretched >= 0) & (stretched % axis.input_dilation == 0)]
+    return np.unique(stretched // axis.input_dilation)
+
+
+def _positions(outputs: np.ndarray, axis: AxisGeometry) -> np.ndarray:
+    """The stretched positions that the taps of some outputs read, sorted."""
+    if not outputs.size:
+        return outputs
+    starts = outputs * axis.stride - axis.padding[0]
+    extent = int(starts[-1] - starts[0]) + axis.span
+    if starts.size * axis.kernel < extent:  # few of many: listed, not marked
+        return np.unique(np.add.outer(starts, np.arange(axis.kernel) * axis.dilation))
+    seen = np.zeros(extent, bool)
+    for tap in range(axis.kernel):
+        seen[starts - starts[0] + tap * axis.dilation] = True
+    return np.flatnonzero(seen) + starts[0]
 
 
 def _hull(cells) -> range:

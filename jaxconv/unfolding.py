@@ -29,7 +29,7 @@ import jax
 import jax.numpy as jnp
 from jax.typing import DTypeLike
 
-from jaxconv.arguments import Ints, Padding, shape_of
+from jaxconv.arguments import Ints, Padding, at_least_one, shape_of
 from jaxconv.axis import PaddingMode
 from jaxconv.convolution.im2col import windows
 from jaxconv.convolution.padded import stretch_and_pad
@@ -186,7 +186,7 @@ def unfold_geometry(
     >>> unfold_geometry((5, 5), (3, 3), strides=2, features=2)
     ConvGeometry((5, 5), (3, 3), in_features=2, out_features=18, strides=(2, 2))
     """
-    window = shape_of("window", window)
+    window, features = shape_of("window", window), at_least_one("features", features)
     return ConvGeometry(
         input_shape,
         window,

@@ -42,6 +42,17 @@ def test_arithmetic_prints_sizes_relationships_and_calls(capsys, monkeypatch):
         assert part in text
 
 
+def test_arithmetic_of_huge_sizes(capsys, monkeypatch):
+    monkeypatch.setattr("jaxconv.cli.console.width", 140)
+    text = run(capsys, *"arithmetic --input 1000000000000 --kernel 100000000001 --strides 10".split())
+    for part in (
+        "90,000,000,000 x 1,000,000,000,000 with 9,000,000,000,090,000,000,000 entries",
+        "999999999991 to 1000000000000",
+        "unused input cells  9",
+    ):
+        assert part in text
+
+
 def test_padding_options(capsys, monkeypatch):
     monkeypatch.setattr("jaxconv.cli.console.width", 140)
     two = ["arithmetic", "--input", "6", "7", "--kernel", "3"]
@@ -50,6 +61,11 @@ def test_padding_options(capsys, monkeypatch):
     assert "padding=((1, 0), (2, 3))" in run(capsys, *two, "--padding", "1,0", "2,3")
     assert "--padding takes one of VALID" in refused(capsys, *two, "--padding", "SMAE")
     assert "for each of the 2 spatial axes" in refused(capsys, *two, "--padding", "1", "2", "3")
+    assert "for each of the 2 spatial axes, got 1,2." in refused(capsys, *two, "--padding", "1,2")
+    assert "for each of the 2 spatial axes" in refused(capsys, *two, "--padding", "1,2,3", "1")
+    one = ["arithmetic", "--input", "6", "--kernel", "3"]
+    assert "got 1 2. Type --padding 1,2 for low and high." in refused(capsys, *one, "--padding", "1", "2")
+    assert "padding=((1, 2),)" in run(capsys, *one, "--padding", "1,2")
     assert "spans 9 cells" in refused(capsys, "arithmetic", "--input", "6", "--kernel", "9")
 
 

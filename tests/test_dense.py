@@ -1,6 +1,7 @@
 """Dense layers as convolutions, and functions on every window, against loops and PyTorch."""
 
 import jax
+import jax.export
 import jax.numpy as jnp
 import numpy as np
 import oracles
@@ -153,6 +154,19 @@ def test_sliding_windows_of_any_batch(batch, rng):
         sliding_windows(lambda crops: crops.sum((1, 2)), one, (3, 2), 2) for one in x.reshape(-1, 5, 4, 2)
     ]
     assert (found == np.array(again).reshape(found.shape)).all()
+
+
+@pytest.mark.parametrize("shape", ["n, 5, 4, 1", "3, n, 5, 4, 1"])
+def test_sliding_windows_of_a_symbolic_batch(shape, rng):
+    def sums(x):
+        return sliding_windows(lambda crops: crops.sum((1, 2)), x, (3, 2), 2)
+
+    any_batch = jax.ShapeDtypeStruct(jax.export.symbolic_shape(shape), np.float32)
+    exported = jax.export.export(jax.jit(sums))(any_batch)
+    for n in (1, 2):
+        x = rng.normal(size=[int(size) if size != "n" else n for size in shape.split(", ")])
+        x = x.astype(np.float32)
+        np.testing.assert_array_equal(exported.call(x), sums(x))
 
 
 def test_sliding_windows_of_a_dense_layer_is_the_convolution(rng):

@@ -290,3 +290,31 @@ class TestMeshes:
             got = self.gradients(lambda x, w: (forward(x, w) ** 2).sum())(x, w)
         for a, b in zip(got, expected, strict=True):
             close(a, b)
+
+
+@EVERY_MEMBER
+def test_without_jit(draw, function, names):
+    a, b = operands(draw, names)
+    expected = function(a, b)
+    with jax.disable_jit():
+        close(function(a, b), expected)
+
+
+@EVERY_MEMBER
+@pytest.mark.parametrize("jitted", [True, False], ids=["jit", "no jit"])
+def test_results_are_where_the_operands_are(draw, function, names, jitted):
+    a, b = operands(draw, names)
+    device = jax.devices()[3]
+    with jax.disable_jit(not jitted):
+        assert function(jax.device_put(a, device), b).devices() == {device}
+        assert function(a, jax.device_put(b, device)).devices() == {device}
+        with jax.default_device(jax.devices()[5]):
+            assert function(jax.device_put(a, device), b).devices() == {device}
+
+
+def test_a_sharded_batch_stays_sharded_without_a_program_around_it(draw):
+    mesh = Mesh(np.array(jax.devices()[:2]), ("data",))
+    x, w = draw("x", 4), draw("w")
+    y = forward(jax.device_put(x, NamedSharding(mesh, P("data"))), w)
+    assert y.sharding.spec[0] == "data"
+    close(y, lax_forward(x, w))

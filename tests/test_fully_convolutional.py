@@ -13,7 +13,7 @@ from test_lowering import lower
 
 import jaxconv
 from jaxconv import GeometryError, fully_convolutional
-from jaxconv.nn import Conv, ConvTranspose
+from jaxconv.nn import AvgPool, Conv, ConvTranspose, MaxPool
 
 
 def flatten(x):
@@ -105,7 +105,17 @@ def convolutions_only(layers):
     return nnx.Sequential(*layers), (4, 4), (1, 1)
 
 
-CASES = [lenet, torch_order, all_kinds, one_axis, three_axes, dense_only, convolutions_only]
+def pooling_layers(layers):
+    """The library's own; the second pads nothing on this window, whatever its options say."""
+    return nnx.Sequential(
+        layers.conv(2, 3, (2, 3)), MaxPool((3, 2), strides=(2, 1)), nnx.relu,
+        AvgPool((1, 2), strides=2, padding="SAME", ceil_mode=True), flatten, layers.linear(3 * 3 * 3, 2),
+    ), (12, 9), (4, 2)  # fmt: skip
+
+
+CASES = [
+    lenet, torch_order, all_kinds, one_axis, three_axes, dense_only, convolutions_only, pooling_layers
+]  # fmt: skip
 
 
 def magnitudes(model):
@@ -209,6 +219,10 @@ def refusals(layers):
     yield r"layer 0 \(Conv\) pads its map by", layers.conv(1, 2, (3, 3), padding=1), *end
     yield "pads its map", conv, layers.flax_conv(2, 2, (3, 3)), *end  # flax's default is SAME
     yield "pads its map", conv, layers.flax_conv(2, 2, (3, 3), padding="CIRCULAR"), *end
+    pooled = (flatten, layers.linear(2 * 9, 3))
+    yield r"layer 1 \(MaxPool\) pads its map by .*ceil_mode=False", conv, MaxPool((2, 2), padding=1), *pooled
+    yield r"layer 1 \(AvgPool\) pads its map by", conv, AvgPool((4, 4), ceil_mode=True), *pooled
+    yield "returns switches", conv, MaxPool((2, 2), return_switches=True), *pooled
     yield "inserts zeros", layers.conv(1, 2, (3, 3), input_dilation=2), *end
     yield r"layer 1 \(Dropout\) drops at random; call model.eval\(\)", conv, layers.dropout(0.5), *end
     yield "normalises over positions and batch; call", conv, layers.norm(2), *end

@@ -12,10 +12,10 @@ import jaxconv
 PACKAGE = Path(jaxconv.__file__).parent
 # A module imports only from rooms of a lower rank, or from its own.
 ROOMS = [
-    {"errors", "limits"},
+    {"errors", "limits", "lattice"},
     {"arguments"},
     {"axis"},
-    {"pattern"},
+    {"pattern", "counting"},
     {"geometry"},
     {"receptive_field"},
     {"kernels", "operands", "meshes"},

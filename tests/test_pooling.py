@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -13,6 +14,7 @@ from jax import lax
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from jaxconv import GeometryError, avg_pool, lp_pool, max_pool, pool_geometry, pool_matrix, unpool
+from jaxconv.pooling.geometry import cell_counts
 
 # input shape, window, and the arguments of a pooling
 CASES = [
@@ -34,6 +36,8 @@ CASES = [
     ((3, 2, 3, 2), (2, 1, 2, 2), {"strides": 1}),
     ((5,), (2,), {"strides": 3, "padding": ((0, 1),), "ceil_mode": True}),  # one would begin in the padding
     ((2,), (3,), {"strides": 2, "ceil_mode": True}),  # no window fits; one hangs over
+    ((6,), (2,), {"padding": ((0, 2),), "ceil_mode": True}),  # one fits, in the padding
+    ((3,), (9,), {"strides": 2, "padding": ((5, 7),)}),  # the first taps, and the last, are always in padding
 ]
 IDS = [f"{shape}-{window}-{options}" for shape, window, options in CASES]
 each_case = pytest.mark.parametrize(("shape", "window", "options"), CASES, ids=IDS)
@@ -45,7 +49,9 @@ def axis_windows(size, taps, stride, low, high, dilation, ceil_mode):
     for start in range(0, low + size + high, stride):
         fits = start + span <= size + low + high
         started = start - stride + span < size + low + high  # the window before leaves cells over
-        if not fits and not (ceil_mode and started and start < size + low):
+        if not fits and not (ceil_mode and started):
+            break
+        if ceil_mode and start >= size + low:  # begins in the high padding
             break
         cells = range(start - low, start - low + span, dilation)
         windows.append([(c if 0 <= c < size else None, -low <= c < size + high) for c in cells])
@@ -119,6 +125,41 @@ def test_geometry(shape, window, options):
     seen, _ = windows(shape, window, **options)
     assert g.output_shape == seen.shape
     assert (g.in_features, g.out_features, g.feature_group_count) == (3, 3, 3)
+
+
+AXES = list(itertools.product(range(1, 8), range(1, 5), range(1, 4), range(3), range(4), range(1, 3)))
+
+
+def test_every_small_axis_by_loops():
+    """The outputs of both modes, and how many places of every window count; with none it is refused."""
+    for (size, taps, stride, low, high, dilation), ceil in itertools.product(AXES, (False, True)):
+        seen = axis_windows(size, taps, stride, low, high, dilation, ceil)
+        options = {"strides": stride, "padding": ((low, high),), "dilation": dilation, "ceil_mode": ceil}
+        if not seen:
+            with pytest.raises(GeometryError, match="the dilated kernel spans"):
+                pool_geometry((size,), (taps,), **options)
+            continue
+        g = pool_geometry((size,), (taps,), **options)
+        assert g.output_shape == (len(seen),), g
+        inside = [sum(cell is not None for cell, _ in window) for window in seen]
+        counted = [sum(counts for _, counts in window) for window in seen]
+        for padding, expected in (((0, 0), inside), ((low, high), counted)):
+            if min(expected) > 0:
+                assert cell_counts(g, (padding,)).tolist() == expected, g
+            else:
+                with pytest.raises(GeometryError, match=f"output {expected.index(0)} holds only padding"):
+                    cell_counts(g, (padding,))
+
+
+def test_ceil_mode_is_pytorchs():
+    """Which pads both sides alike, by half a window at most."""
+    torch = pytest.importorskip("torch", reason="PyTorch is an extra")
+    for size, taps, stride, low, high, dilation in AXES:
+        if low != high or 2 * low > taps or dilation * (taps - 1) + 1 > size + 2 * low:
+            continue
+        theirs = torch.nn.functional.max_pool1d(torch.zeros(1, 1, size), taps, stride, low, dilation, True)
+        options = {"strides": stride, "padding": low, "dilation": dilation, "ceil_mode": True}
+        assert pool_geometry((size,), (taps,), **options).output_shape == theirs.shape[2:]
 
 
 @pytest.mark.sampled(3)
@@ -458,6 +499,8 @@ def test_an_impossible_switch():
             unpool(y, np.array(switches), (3,))
         x = jax.jit(unpool, static_argnums=2)(y, np.array(switches), (3,))
         assert jnp.isnan(x).sum() == 1
+        with pytest.raises(GeometryError, match="index the 3 cells"):  # known while the program is traced
+            jax.jit(partial(unpool, switches=jnp.asarray(switches), input_shape=(3,)))(y)
 
 
 @pytest.mark.parametrize("dtype", ["int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64"])

@@ -90,6 +90,7 @@ def test_unfolded_cells_by_loops(stack):
         for g in reversed(stack):
             cells = unfolded_reads(g, cells)
         assert field.cells((output,)) == (tuple(sorted(cells)),)
+        assert field.interval((output,)) == (range(min(cells), max(cells) + 1) if cells else range(0),)
         found.append(cells)
     widths = [max(cells) - min(cells) + 1 if cells else 0 for cells in found]
     assert field.size == (max(widths),)

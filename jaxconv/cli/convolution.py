@@ -52,7 +52,7 @@ class GeometryOptions:
             in_features=self.in_features,
             out_features=self.out_features,
             strides=_one_or_many(self.strides),
-            padding=_padding(self.padding),
+            padding=_padding(self.padding, n),
             padding_mode=self.padding_mode,
             input_dilation=_one_or_many(self.input_dilation),
             kernel_dilation=_one_or_many(self.kernel_dilation),
@@ -67,18 +67,29 @@ def _one_or_many(values: tuple):
     return values[0] if len(values) == 1 else values
 
 
-def _padding(entries: Sequence[str]):
+def _padding(entries: Sequence[str], n: int):
+    """What `ConvGeometry` takes, for `n` spatial axes."""
     if len(entries) == 1 and entries[0].upper() in PADDING_WORDS:
         return entries[0].upper()
+    got = " ".join(entries)
     try:
         numbers = [tuple(int(number) for number in entry.split(",")) for entry in entries]
     except ValueError:
         raise GeometryError(
             f"--padding takes one of {', '.join(PADDING_WORDS)}, or for every axis a number or low,high; "
-            f"got {' '.join(entries)}."
+            f"got {got}."
         ) from None
-    values = tuple(_one_or_many(pair) for pair in numbers)
-    return values[0] if len(values) == 1 and isinstance(values[0], int) else values
+    lengths = [len(pair) for pair in numbers]
+    if lengths == [1]:
+        return numbers[0][0]
+    if len(entries) != n or max(lengths) > 2:
+        hint = (
+            f" Type --padding {','.join(entries)} for low and high." if n == 1 and lengths == [1, 1] else ""
+        )
+        raise GeometryError(
+            f"--padding takes a number or low,high for each of the {n} spatial axes, got {got}.{hint}"
+        )
+    return tuple(_one_or_many(pair) for pair in numbers)
 
 
 def arithmetic(geometry: Geometry) -> None:

@@ -57,7 +57,7 @@ def bind(member: Member, a, b, *, geometry: ConvGeometry, method="auto", precisi
 
 
 def _formulation(member: Member, choose: Callable[[ConvGeometry, int], str]):
-    """The jitted function that is the member's abstract evaluation and its lowering on a platform."""
+    """The jitted function that computes a member on a platform, in programs and called by itself."""
 
     def formulation(a, b, *, geometry, method, precision, dtype):
         if method == "auto":
@@ -72,6 +72,15 @@ def _formulation(member: Member, choose: Callable[[ConvGeometry, int], str]):
 
     formulation.__name__ = member.primitive.name  # what profiles and programs show
     return jax.jit(formulation, static_argnames=STATIC)
+
+
+def _platform(*operands) -> str:
+    """The platform that jit would run on: that of a committed operand, else the default device's."""
+    for operand in operands:
+        if getattr(operand, "committed", False):
+            return next(iter(operand.sharding.device_set)).platform
+    device = jax.config.jax_default_device  # type: ignore[attr-defined]
+    return jax.default_backend() if device is None else getattr(device, "platform", device)
 
 
 def _working_dtype(method: str, *dtypes):
@@ -178,7 +187,11 @@ def _register(member: Member) -> None:
     def abstract_eval(a, b, **static):
         return jax.make_jaxpr(partial(on_cpu, **static))(a, b).out_avals[0]
 
-    primitive.def_impl(jax.jit(primitive.bind, static_argnames=STATIC))
+    # Without jit a formulation runs operation by operation; the primitive in jit would be itself again.
+    def impl(a, b, **static):
+        return (on_cpu if _platform(a, b) == "cpu" else elsewhere)(a, b, **static)
+
+    primitive.def_impl(impl)
     primitive.def_abstract_eval(abstract_eval)
     ad.defbilinear(primitive, _transpose_rule(member, 0), _transpose_rule(member, 1))
     batching.primitive_batchers[primitive] = _batching_rule(member)

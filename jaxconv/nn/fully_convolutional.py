@@ -12,11 +12,13 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
-from jaxconv.arguments import PADDING_WORDS, per_axis, shape_of
+from jaxconv.arguments import PADDING_WORDS, at_least_one, per_axis, shape_of
 from jaxconv.dense import dense_to_conv, sliding_windows
 from jaxconv.errors import GeometryError
 from jaxconv.geometry import ConvGeometry
 from jaxconv.nn.conv import Conv
+from jaxconv.nn.pooling import AvgPool, MaxPool
+from jaxconv.pooling import pool_geometry
 from jaxconv.products import accumulator
 
 
@@ -43,9 +45,9 @@ def fully_convolutional(
     begins at ``(i, j) * strides``, for every window that the map holds. (One more output may follow
     at the end where the layers do not read the last cells of a window.)
 
-    It takes convolutions without padding, functions that do the same at every position (pointwise
-    ones, poolings without padding), one function that flattens, in any order, and dense layers with
-    pointwise functions between. Dropout and batch normalisation are taken as they are at evaluation.
+    It takes convolutions and poolings without padding, functions that do the same at every position, one
+    function that flattens, in any order, and dense layers with pointwise functions between. Dropout and
+    batch normalisation are taken as they are at evaluation.
     The result is compared with `model` on windows of random numbers before it is returned.
 
     Args:
@@ -96,6 +98,8 @@ def _flat(model: nnx.Sequential) -> Iterator[Callable]:
 def _window(layers: list[Callable], window: tuple[int, ...], in_features: int | None) -> jax.ShapeDtypeStruct:
     """What the first layer is given: one window."""
     first = next((layer for layer in layers if isinstance(layer, Conv | nnx.Conv | nnx.Linear)), None)
+    if in_features is not None:
+        in_features = at_least_one("in_features", in_features)
     if first is None:
         raise GeometryError("`model` has neither a convolution nor a dense layer: nothing to unroll.")
     cells = math.prod(window) if isinstance(first, nnx.Linear) else 1  # only a flattening comes before it
@@ -110,6 +114,9 @@ def _unrolled(layers: list[Callable], x: jax.ShapeDtypeStruct) -> Iterator[Calla
         name = f"layer {number} ({getattr(layer, '__name__', type(layer).__name__)})"
         if isinstance(layer, Conv | nnx.Conv):
             yield _without_padding(layer, x.shape[1:-1], name)
+        elif isinstance(layer, AvgPool | MaxPool):
+            _result(layer, x, name)
+            yield _pool_without_padding(layer, x.shape[1:-1], name)
         elif isinstance(layer, nnx.Linear) and x.ndim == 2:
             _result(layer, x, name)  # refuses a window of another shape
             yield _convolution(layer, shape, order, x.dtype)
@@ -148,16 +155,40 @@ def _without_padding(layer, shape: tuple[int, ...], name: str):
     strides = 1 if layer.strides is None else layer.strides
     kernel = layer.kernel.shape[: len(shape)]
     g = ConvGeometry(shape, kernel, strides=strides, padding=padding, kernel_dilation=dilation)
-    if any(pad != (0, 0) for pad in g.padding):
-        raise GeometryError(
-            f"{name} pads its map by {g.padding}: at a window's border it reads the padding, where a larger "
-            "map has cells. Use padding='VALID'."
-        )
+    _refuse_padding(g, name, "padding='VALID'")
     if max(per_axis("input_dilation", layer.input_dilation or 1, len(shape))) > 1:
         raise GeometryError(f"{name} inserts zeros between cells, which neighbouring windows cannot share.")
     copy = nnx.clone(layer)
     copy.padding = "VALID"
     return copy
+
+
+def _pool_without_padding(layer: AvgPool | MaxPool, shape: tuple[int, ...], name: str) -> AvgPool | MaxPool:
+    """A copy of a pooling that pads nothing on any map, if it pads nothing on this one."""
+    if isinstance(layer, MaxPool) and layer.return_switches:
+        raise GeometryError(
+            f"{name} returns switches, which number the cells of one window; use return_switches=False."
+        )
+    g = pool_geometry(
+        shape[-len(layer.window) :],
+        layer.window,
+        strides=layer.strides,
+        padding=layer.padding,
+        dilation=layer.dilation,
+        ceil_mode=layer.ceil_mode,
+    )
+    _refuse_padding(g, name, "padding='VALID' and ceil_mode=False")
+    copy = nnx.clone(layer)
+    copy.padding, copy.ceil_mode = "VALID", False
+    return copy
+
+
+def _refuse_padding(g: ConvGeometry, name: str, instead: str) -> None:
+    if any(pad != (0, 0) for pad in g.padding):
+        raise GeometryError(
+            f"{name} pads its map by {g.padding}: at a window's border it reads the padding, where a larger "
+            f"map has cells. Use {instead}."
+        )
 
 
 def _convolution(layer: nnx.Linear, shape: tuple[int, ...], order: np.ndarray, dtype) -> Conv:
@@ -204,8 +235,8 @@ def _pointwise(layer: nnx.Module, name: str, flattened: bool) -> nnx.Module:
         raise GeometryError(f"{name} normalises over positions: a larger map has another mean than a window.")
     elif not isinstance(layer, nnx.Linear):
         raise TypeError(
-            f"{name} is of no kind that is known to unroll: convolutions, dense layers, Dropout, BatchNorm "
-            "and functions that are no modules are."
+            f"{name} is of no kind that is known to unroll: convolutions, poolings, dense layers, Dropout, "
+            "BatchNorm and functions that are no modules are."
         )
     return nnx.clone(layer)
 

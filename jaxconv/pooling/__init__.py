@@ -9,18 +9,23 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from functools import partial
-from numbers import Real
 
 import jax
 import jax.core
 import jax.numpy as jnp
 import numpy as np
 
-from jaxconv.arguments import Ints, Padding, shape_of
+from jaxconv.arguments import Ints, Padding, real, shape_of
 from jaxconv.errors import GeometryError
 from jaxconv.geometry import ConvGeometry
 from jaxconv.operands import check_dtypes, split_map
-from jaxconv.pooling.geometry import cell_counts, counted_padding, pool_geometry
+from jaxconv.pooling.geometry import (
+    axis_counts,
+    counted_padding,
+    pool_geometry,
+    refuse_empty_windows,
+    trimmed,
+)
 from jaxconv.pooling.matrix import pool_matrix
 from jaxconv.pooling.selection import cell_numbers, put
 from jaxconv.pooling.sums import window_sums
@@ -79,10 +84,10 @@ def max_pool(
      [ 8 15]]
     """
     x, g = _pooled_map(x, window, strides, padding, dilation, ceil_mode)
-    cell_counts(g, ((0, 0),) * g.ndim)  # refuses windows that hold only padding
+    refuse_empty_windows(g, ((0, 0),) * g.ndim)
     if math.prod(g.input_shape) > np.iinfo(np.int32).max:
         raise GeometryError(f"switches are int32; they do not count the cells of a map of {g.input_shape}.")
-    return _max_pool(x, g, return_switches)
+    return _max_pool(x, trimmed(g), return_switches)
 
 
 def avg_pool(
@@ -165,11 +170,12 @@ def lp_pool(
     [5.0, 2.0]
     """
     x, g = _pooled_map(x, window, strides, padding, dilation, ceil_mode)
-    if not isinstance(p, Real):
-        raise TypeError(f"`p` is a number known when the program is made, got {p!r}.")
+    p = real("p", p)
     if not 0 < p < math.inf:
-        raise GeometryError(f"`p` is a positive number; for the largest magnitude pool abs(x). Got {p!r}.")
-    return _lp_pool(x, g, counted_padding(g, padding, True), float(p))
+        raise GeometryError(
+            f"`p` must be a positive number; for the largest magnitude pool abs(x). Got {p!r}."
+        )
+    return _lp_pool(x, g, counted_padding(g, padding, True), p)
 
 
 def unpool(y: jax.Array, switches: jax.Array, input_shape: Sequence[int]) -> jax.Array:
@@ -204,7 +210,8 @@ def unpool(y: jax.Array, switches: jax.Array, input_shape: Sequence[int]) -> jax
     if y.shape != switches.shape:
         raise GeometryError(f"`y` and `switches` must have one shape, got {y.shape} and {switches.shape}.")
     if switches.size and not isinstance(switches, jax.core.Tracer):
-        low, high = int(switches.min()), int(switches.max())
+        with jax.ensure_compile_time_eval():  # known, although the program around them is being traced
+            low, high = int(switches.min()), int(switches.max())
         if low < 0 or high >= math.prod(shape):
             raise GeometryError(
                 f"`switches` index the {math.prod(shape)} cells of input_shape={shape}, got {low} to {high}; "
@@ -227,7 +234,7 @@ def _avg_pool(x, g: ConvGeometry, counted):
 def _lp_pool(x, g: ConvGeometry, counted, p: float):
     x, dtype = x.astype(accumulator(x.dtype)), x.dtype
     powers = x * x if p == 2 else _power(jnp.where(x == 0, jnp.zeros((), x.dtype), abs(x)), p)
-    return _power(_means(powers, g, counted) * math.prod(g.kernel_shape), 1 / p).astype(dtype)
+    return _power(_means(powers, g, counted) * float(math.prod(g.kernel_shape)), 1 / p).astype(dtype)
 
 
 @partial(jax.jit, static_argnums=2)
@@ -236,12 +243,15 @@ def _unpool(y, switches, input_shape):
 
 
 def _means(x, g: ConvGeometry, counted):
-    counts = cell_counts(g, counted)
-    sums = window_sums(x, g)
-    if (counts == counts.flat[0]).all():
-        return sums / int(counts.flat[0])
-    counts = counts.reshape((1,) * (x.ndim - g.ndim - 1) + (*counts.shape, 1))
-    return sums / jnp.asarray(counts, jnp.finfo(x.dtype).dtype)
+    counts = axis_counts(g, counted)
+    sums = window_sums(x, trimmed(g))
+    if all(count.size == 1 for count in counts):
+        return sums / math.prod(float(count[0]) for count in counts)
+    cells = jnp.ones((1,) * x.ndim, jnp.finfo(x.dtype).dtype)
+    for dimension, count in enumerate(counts, start=x.ndim - g.ndim - 1):
+        along = (1,) * dimension + count.shape + (1,) * (x.ndim - dimension - 1)
+        cells = cells * jnp.asarray(count.reshape(along), cells.dtype)
+    return sums / cells
 
 
 def _power(x, p: float):

@@ -40,7 +40,7 @@ def _larger_of(a, b):
 
 @largest.defjvp
 def _largest_jvp(g, primals, tangents):
-    y, switches = _found(primals[0], g)
+    y, switches = largest_and_switches(primals[0], g)
     return y, select(tangents[0], switches, g)
 
 
@@ -55,14 +55,14 @@ def largest_and_switches(x: jax.Array, g: ConvGeometry) -> tuple[jax.Array, jax.
 
 @partial(jax.custom_jvp, nondiff_argnums=(3,))
 def _taken(x, y, switches, g: ConvGeometry):
-    """S x, which is y; its derivatives are those of S x."""
+    """S x, which is y; its derivatives, of any order, are those of S x."""
     return y
 
 
 @_taken.defjvp
 def _taken_jvp(g, primals, tangents):
-    _, y, switches = primals
-    return y, select(tangents[0], switches, g)
+    # Not y, which `stop_gradient` made a constant: the next derivative is of what is returned here.
+    return _taken(*primals, g), select(tangents[0], primals[2], g)
 
 
 def _found(x, g: ConvGeometry) -> tuple[jax.Array, jax.Array]:

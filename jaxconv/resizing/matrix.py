@@ -119,7 +119,7 @@ def _geometry(resizing: Resizing, features: int) -> ConvGeometry:
     features = at_least_one("features", features)
     return ConvGeometry(
         [axis.size for axis in resizing.axes],
-        [len(axis.kernel) for axis in resizing.axes],
+        [axis.taps[1] - axis.taps[0] + 1 for axis in resizing.axes],
         in_features=features,
         out_features=features,
         strides=[q for _, q in ratios],

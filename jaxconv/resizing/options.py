@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from numbers import Real
+from typing import cast
 
-from jaxconv.arguments import shape_of
+from jaxconv.arguments import real, shape_of
 from jaxconv.errors import GeometryError
 from jaxconv.operands import check_option
-from jaxconv.resizing.bands import EDGES, METHODS, AxisResizing
+from jaxconv.resizing.bands import EDGES, METHODS, AxisResizing, Edges, Method
 
 
 @dataclass(frozen=True)
@@ -50,14 +50,15 @@ def resizing(
                 f"method='nearest' copies one cell and takes no `{name}`, got {name}={value!r}; leave it "
                 "out, or take 'bilinear' or 'bicubic'."
             )
-    if not isinstance(cubic_a, Real):
-        raise TypeError(f"`cubic_a` is a number known when the program is made, got {cubic_a!r}.")
+    cubic_a = real("cubic_a", cubic_a)
     if not math.isfinite(cubic_a):
         raise GeometryError(f"`cubic_a` must be finite, got {cubic_a!r}.")
-    a = float(cubic_a) if method == "bicubic" else 0.0  # others do not read it, nor compile anew for it
+    a = cubic_a if method == "bicubic" else 0.0  # others do not read it, nor compile anew for it
     return Resizing(
         tuple(
-            AxisResizing(n, m, method, bool(align_corners), a, bool(antialias), edges)
+            AxisResizing(
+                n, m, cast(Method, method), bool(align_corners), a, bool(antialias), cast(Edges, edges)
+            )
             for n, m in zip(input_shape, shape, strict=True)
         )
     )
