@@ -165,9 +165,17 @@ def _summary(layers: tuple[AxisGeometry, ...]) -> _Summary:
         center = center * scale + middle / axis.input_dilation
         jump *= scale
         period = math.lcm(period, jump.denominator)  # after so many outputs the pattern repeats
-    hulls = [_interval(layers, o) for o in range(min(period, layers[-1].out_size))]
+    hulls = [_interval(layers, o) for o in _seeing(layers[-1], min(period, layers[-1].out_size))]
     offset = next((hull.start for hull in hulls if hull), 0)
-    return _Summary(max(map(len, hulls)), _plain(jump), offset, _plain(center))
+    return _Summary(max(map(len, hulls), default=0), _plain(jump), offset, _plain(center))
+
+
+def _seeing(axis: AxisGeometry, outputs: int) -> list[int]:
+    """The first outputs of a layer, without those whose taps all meet inserted zeros."""
+    f, turns = axis.input_dilation, axis.input_dilation // math.gcd(axis.input_dilation, axis.stride)
+    taps = range(min(axis.kernel, f // math.gcd(f, axis.dilation)))  # others meet what these do
+    firsts = {first_multiple(tap * axis.dilation - axis.padding[0], axis.stride, f) for tap in taps}
+    return sorted(o for first in firsts if first is not None for o in range(first, outputs, turns))
 
 
 def _interval(layers: tuple[AxisGeometry, ...], output: int) -> range:

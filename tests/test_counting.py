@@ -154,6 +154,8 @@ def test_huge_receptive_fields():
     assert field.interval((last - 1,)) == (range(6 * (last - 1) - 7, 6 * (last - 1) - 7 + field.size[0]),)
     up = ConvGeometry((10**11,), (10**10,), strides=4).transposed()
     assert receptive_field([up]).size == (10**10 // 4,)
+    sparse = receptive_field([ConvGeometry((HUGE,), (3,), strides=10**11).transposed()])
+    assert (sparse.size, sparse.jump, sparse.offset) == ((1,), (Fraction(1, 10**11),), (0,))
     wide = receptive_field([ConvGeometry((HUGE,), (3,), kernel_dilation=10**11)])
     assert wide.cells((5,), clip=True) == ((5, 5 + 10**11, 5 + 2 * 10**11),)
 
