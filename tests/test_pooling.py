@@ -151,6 +151,7 @@ def test_every_small_axis_by_loops():
                     cell_counts(g, (padding,))
 
 
+@pytest.mark.peers
 def test_ceil_mode_is_pytorchs():
     """Which pads both sides alike, by half a window at most."""
     torch = pytest.importorskip("torch", reason="PyTorch is an extra")
