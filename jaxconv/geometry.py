@@ -276,7 +276,7 @@ class ConvGeometry:
         for axis, numbers in enumerate(zip(out, kernel, s, pads, d, f, strict=True)):
             sizes = _sizes_to(options.get("padding_mode", "zeros"), *numbers)
             if shape[axis] not in sizes:
-                which = f"an input of {listed(sizes)}" if sizes else "no size: input_dilation skips it"
+                which = f"one of [{listed(sizes)}]" if sizes else "no size: input_dilation skips it"
                 raise GeometryError(
                     f"on axis {axis}, input_shape={shape} has {shape[axis]} cells, but what the forward "
                     f"convolution takes to output_shape={out} is {which}; change `input_shape`, or "

@@ -37,7 +37,7 @@ def windows(shape, window, strides, padding, dilation, ceil_mode) -> list[list[t
         for start in range(-low, size + high, stride):
             fits = start + d * (taps - 1) < size + high
             unfinished = start - stride + d * (taps - 1) < size + high - 1  # the window before leaves cells
-            if fits or (ceil_mode and unfinished and start < size):
+            if (fits or unfinished) and start < size if ceil_mode else fits:
                 starts.append(start)
         axes.append([[c for c in range(s, s + d * taps, d) if 0 <= c < size] for s in starts])
     return [list(itertools.product(*cells)) for cells in itertools.product(*axes)]
