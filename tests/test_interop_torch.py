@@ -11,10 +11,9 @@ from crossing import assert_same, layers, numbers, sweep
 
 from jaxconv import Convolution, GeometryError, from_torch, to_torch
 
-pytestmark = pytest.mark.peers
-
 torch = pytest.importorskip("torch", reason="PyTorch is not installed: pip install 'jaxconv[torch]'")
 pytestmark = [
+    pytest.mark.peers,
     pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel"),
     pytest.mark.filterwarnings("ignore:Complex modules are a new feature"),
 ]

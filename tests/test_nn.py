@@ -230,7 +230,7 @@ BAD = {  # what a layer refuses when it is made, before any map is there
     Normalization: [
         ({"kind": "layer"}, "normalised by one of"),
         ({"features": 0}, "`features` must be at least 1"),
-        ({"features": 2.0}, "`features` is an integer"),
+        ({"features": 2.0}, "`features` must be an integer"),
     ],
 }
 GOOD = {

@@ -327,7 +327,7 @@ def test_bad_sweeps_say_what_is_wrong():
         sweep(jnp.ones((4, 2, 15)), jnp.ones(15))
     with pytest.raises(GeometryError, match="`in_features` must be at least 1"):
         Sweep(0, 2, rngs=rngs)
-    with pytest.raises(TypeError, match="`in_features` is an integer"):
+    with pytest.raises(TypeError, match="`in_features` must be an integer"):
         ReNet(2.0, 3, rngs=rngs)
     with pytest.raises(TypeError, match="`param_dtype` must be floating"):
         Sweep(2, 3, param_dtype=jnp.int32, rngs=rngs)

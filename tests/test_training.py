@@ -18,6 +18,8 @@ from jaxconv.training.checkpoints import Checkpoints
 from jaxconv.training.lock import locked
 from jaxconv.training.record import read_log
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[1]
 CONFIG = """
 seed = 3
@@ -58,8 +60,6 @@ history.History.step = until
 KILLED_IN_A_SAVE = """
 import threading
 from jaxconv.training import checkpoints
-
-pytestmark = pytest.mark.slow
 save = checkpoints.Checkpoints.save
 def until(self, state, number, *rest):
     if number == 9:
