@@ -198,7 +198,7 @@ def no_file_above(size):
 def test_a_full_disk_is_one_error_and_loses_nothing(tmp_path, capfd, caplog):
     checkpoints = saved(tmp_path)
     for n, way_out in enumerate(("--resume begins anew", "goes on from step 1, which is saved")):
-        for size in (0, 100, 2000, 20_000):
+        for size in (0, 2000):  # bytes that still fit
             message = rf"of step 7 in {checkpoints.folder} cannot be written \(File too large\).*{way_out}"
             with no_file_above(size), pytest.raises(RunError, match=message):
                 checkpoints.save(state(7, size=10_000), 7, ABOUT, 0.5)
