@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from jaxconv.segmentation import Batch
+from jaxconv.data import Batch
 from jaxconv.training import Config
 from jaxconv.training.devices import batch_mesh, put_batch, put_replicated, replicated
 from jaxconv.training.losses import LOSSES

@@ -9,9 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from jaxconv.models.fcn import FCN8s
-from jaxconv.models.reseg import ReSeg
-from jaxconv.models.unet import UNet
+from jaxconv.models import FCN8s, ReSeg, UNet
 from jaxconv.nn import BidirectionalSweep, Conv, ConvTranspose, Sweep
 
 

@@ -16,7 +16,7 @@ from jax import lax
 
 from benchmarks.cases import Case
 from jaxconv import ConvGeometry, conv, conv_transpose
-from jaxconv.kernels import transposed_kernel
+from jaxconv.convolution import transposed_kernel
 
 Ways = dict[str, dict[str, Callable]]  # result, name of the way, function
 ARGUMENTS = {"y": ("x", "w"), "x": ("y", "w"), "w": ("x", "y")}

@@ -40,8 +40,8 @@ from rich.console import Console
 from rich.table import Table
 
 from jaxconv import avg_pool, conv, max_pool, sobel_filter
+from jaxconv.data.digit_mosaics import digit_mosaics
 from jaxconv.figures import canvas
-from jaxconv.segmentation.digits import digit_mosaics
 
 WINDOWS = (2, 3, 4)
 SIZE = 60  # cells of the map along each axis: a multiple of every window

@@ -1,8 +1,11 @@
 """Convolutions as explicit sparse matrices, and everything that follows from it, in JAX."""
 
-from importlib import import_module
+import importlib
+import sys
+from typing import TYPE_CHECKING
 
-from jaxconv.axis import AxisGeometry
+from jaxconv import claims, geometry, interop, matrix, operators
+from jaxconv.claims import verify
 from jaxconv.convolution import (
     CONV_KERNEL_VJP_METHODS,
     CONV_METHODS,
@@ -10,101 +13,180 @@ from jaxconv.convolution import (
     conv,
     conv_kernel_vjp,
     conv_transpose,
+    transposed_kernel,
 )
 from jaxconv.errors import GeometryError, SizeError
-from jaxconv.geometry import ConvGeometry
-from jaxconv.kernels import transposed_kernel
+from jaxconv.geometry import (
+    RELATIONSHIPS,
+    AxisGeometry,
+    ConvGeometry,
+    ReceptiveField,
+    receptive_field,
+    relationships,
+)
+from jaxconv.interop import (
+    Convolution,
+    from_equinox,
+    from_flax,
+    from_keras,
+    from_lax_conv,
+    from_lax_conv_transpose,
+    from_torch,
+    to_equinox,
+    to_flax,
+    to_keras,
+    to_lax_conv,
+    to_lax_conv_transpose,
+    to_torch,
+)
 from jaxconv.matrix import ConvMatrix, conv_matrix
+from jaxconv.matrix.symbols import symbols
+from jaxconv.operators import (
+    avg_pool,
+    bilinear_kernel,
+    binomial_filter,
+    box_filter,
+    conv_to_dense,
+    convolve,
+    correlate,
+    dense,
+    dense_to_conv,
+    depth_to_space,
+    edge_filter,
+    effective_receptive_field,
+    filter_kernel,
+    filters,
+    fold,
+    gaussian_filter,
+    lp_pool,
+    max_pool,
+    pool_geometry,
+    pool_matrix,
+    pooling,
+    resize,
+    resize_geometry,
+    resize_matrix,
+    resizing,
+    sharpen_filter,
+    sliding_windows,
+    sobel_filter,
+    space_to_depth,
+    unfold,
+    unfold_geometry,
+    unfold_matrix,
+    unfolding,
+    unpool,
+)
 
-# Not loaded later: the module has the name of its function, and would take its place.
-from jaxconv.receptive_field import ReceptiveField, effective_receptive_field, receptive_field
+if TYPE_CHECKING:  # what brings other libraries along is loaded when it is first used
+    from jaxconv import data, figures, models, nn, segmentation, training
+    from jaxconv.interop.lineax import ConvMatrixOperator, ConvOperator
+    from jaxconv.nn import fully_convolutional
 
 __version__ = "0.1.0"
-
-# Loaded when first used: they bring other libraries along.
-_LAZY = {
-    "ConvMatrixOperator": "jaxconv.operators",
-    "ConvOperator": "jaxconv.operators",
-    "Convolution": "jaxconv.interop",
-    "RELATIONSHIPS": "jaxconv.relationships",
-    "avg_pool": "jaxconv.pooling",
-    "bilinear_kernel": "jaxconv.resizing",
-    "binomial_filter": "jaxconv.filters",
-    "box_filter": "jaxconv.filters",
-    "conv_to_dense": "jaxconv.dense",
-    "convolve": "jaxconv.filters",
-    "correlate": "jaxconv.filters",
-    "dense_to_conv": "jaxconv.dense",
-    "depth_to_space": "jaxconv.resizing",
-    "edge_filter": "jaxconv.filters",
-    "filter_kernel": "jaxconv.filters",
-    "fold": "jaxconv.unfolding",
-    "from_equinox": "jaxconv.interop",
-    "from_flax": "jaxconv.interop",
-    "from_keras": "jaxconv.interop",
-    "from_lax_conv": "jaxconv.interop",
-    "from_lax_conv_transpose": "jaxconv.interop",
-    "from_torch": "jaxconv.interop",
-    "fully_convolutional": "jaxconv.nn",
-    "gaussian_filter": "jaxconv.filters",
-    "lp_pool": "jaxconv.pooling",
-    "max_pool": "jaxconv.pooling",
-    "pool_geometry": "jaxconv.pooling",
-    "pool_matrix": "jaxconv.pooling",
-    "resize": "jaxconv.resizing",
-    "resize_geometry": "jaxconv.resizing",
-    "resize_matrix": "jaxconv.resizing",
-    "sharpen_filter": "jaxconv.filters",
-    "sliding_windows": "jaxconv.dense",
-    "sobel_filter": "jaxconv.filters",
-    "space_to_depth": "jaxconv.resizing",
-    "symbols": "jaxconv.symbolic",
-    "to_equinox": "jaxconv.interop",
-    "to_flax": "jaxconv.interop",
-    "to_keras": "jaxconv.interop",
-    "to_lax_conv": "jaxconv.interop",
-    "to_lax_conv_transpose": "jaxconv.interop",
-    "to_torch": "jaxconv.interop",
-    "unfold": "jaxconv.unfolding",
-    "unfold_geometry": "jaxconv.unfolding",
-    "unfold_matrix": "jaxconv.unfolding",
-    "unpool": "jaxconv.pooling",
-    "verify": "jaxconv.claims",
-}
-
-_ROOMS = (
-    "claims", "dense", "figures", "filters", "interop", "models", "nn", "operators", "pooling",
-    "relationships", "resizing", "segmentation", "unfolding",
-)  # fmt: skip
 
 __all__ = [
     "CONV_KERNEL_VJP_METHODS",
     "CONV_METHODS",
     "CONV_TRANSPOSE_METHODS",
+    "RELATIONSHIPS",
     "AxisGeometry",
     "ConvGeometry",
     "ConvMatrix",
+    "ConvMatrixOperator",
+    "ConvOperator",
+    "Convolution",
     "GeometryError",
     "ReceptiveField",
     "SizeError",
+    "avg_pool",
+    "bilinear_kernel",
+    "binomial_filter",
+    "box_filter",
+    "claims",
     "conv",
     "conv_kernel_vjp",
     "conv_matrix",
+    "conv_to_dense",
     "conv_transpose",
+    "convolve",
+    "correlate",
+    "data",
+    "dense",
+    "dense_to_conv",
+    "depth_to_space",
+    "edge_filter",
     "effective_receptive_field",
+    "figures",
+    "filter_kernel",
+    "filters",
+    "fold",
+    "from_equinox",
+    "from_flax",
+    "from_keras",
+    "from_lax_conv",
+    "from_lax_conv_transpose",
+    "from_torch",
+    "fully_convolutional",
+    "gaussian_filter",
+    "geometry",
+    "interop",
+    "lp_pool",
+    "matrix",
+    "max_pool",
+    "models",
+    "nn",
+    "operators",
+    "pool_geometry",
+    "pool_matrix",
+    "pooling",
     "receptive_field",
+    "relationships",
+    "resize",
+    "resize_geometry",
+    "resize_matrix",
+    "resizing",
+    "segmentation",
+    "sharpen_filter",
+    "sliding_windows",
+    "sobel_filter",
+    "space_to_depth",
+    "symbols",
+    "to_equinox",
+    "to_flax",
+    "to_keras",
+    "to_lax_conv",
+    "to_lax_conv_transpose",
+    "to_torch",
+    "training",
     "transposed_kernel",
-    *_LAZY,
+    "unfold",
+    "unfold_geometry",
+    "unfold_matrix",
+    "unfolding",
+    "unpool",
+    "verify",
 ]
+
+# The operators have a room of their own; `import jaxconv.pooling` finds them there.
+for _module in (dense, filters, pooling, resizing, unfolding):
+    sys.modules[f"jaxconv.{_module.__name__.rpartition('.')[2]}"] = _module
+
+_LATER = {
+    "ConvMatrixOperator": "jaxconv.interop.lineax",
+    "ConvOperator": "jaxconv.interop.lineax",
+    "fully_convolutional": "jaxconv.nn",
+}
+_LATER_ROOMS = ("data", "figures", "models", "nn", "segmentation", "training")
 
 
 def __getattr__(name: str):
-    if name in _LAZY:
-        return getattr(import_module(_LAZY[name]), name)
-    if name in _ROOMS:
-        return import_module(f"jaxconv.{name}")
+    if name in _LATER:
+        return getattr(importlib.import_module(_LATER[name]), name)
+    if name in _LATER_ROOMS:
+        return importlib.import_module(f"jaxconv.{name}")
     raise AttributeError(f"module 'jaxconv' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted((*__all__, *_ROOMS))
+    return sorted((*globals(), *_LATER, *_LATER_ROOMS))

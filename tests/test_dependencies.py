@@ -19,7 +19,7 @@ MODULES = {  # of distributions that have another name
 OURS = {
     "jaxconv",
     "benchmarks",
-    *(path.stem for folder in ("tests", "experiments") for path in (ROOT / folder).glob("*.py")),
+    *(path.stem for folder in ("tests", "experiments") for path in (ROOT / folder).rglob("*.py")),
 }
 FILES = sorted(
     path
@@ -88,7 +88,7 @@ def asked_for(node):
 
 def test_tests_that_ask_for_peers_are_marked():
     """Continuous integration installs them after a run without, and then runs what has the mark."""
-    for path in (ROOT / "tests").glob("test_*.py"):
+    for path in (ROOT / "tests").rglob("test_*.py"):
         tree = ast.parse(path.read_text())
         whole_file = any(isinstance(node, ast.Assign) and "peers" in ast.dump(node) for node in tree.body)
         for node in tree.body:

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import nnx
-from test_pooling import CASES, IDS, windows
+from poolings import CASES, IDS, windows
 
 from jaxconv import (
     ConvGeometry,

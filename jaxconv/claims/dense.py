@@ -14,9 +14,9 @@ from jaxconv.claims import oracle
 from jaxconv.claims.cases import Case, Cases, gap
 from jaxconv.claims.claim import Trial, claim
 from jaxconv.convolution import conv
-from jaxconv.dense import conv_to_dense, dense_to_conv, sliding_windows
 from jaxconv.geometry import ConvGeometry
 from jaxconv.matrix import conv_matrix
+from jaxconv.operators import conv_to_dense, dense_to_conv, sliding_windows
 
 OUTPUTS = 3
 FCN = "lecture on convolution layers; arXiv:1411.4038, 3.1"

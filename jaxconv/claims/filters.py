@@ -11,14 +11,7 @@ import numpy as np
 
 from jaxconv.claims.cases import Cases, double, gap, normal
 from jaxconv.claims.claim import Trial, claim, exact
-from jaxconv.filters import (
-    binomial_filter,
-    box_filter,
-    convolve,
-    correlate,
-    edge_filter,
-    sharpen_filter,
-)
+from jaxconv.operators import binomial_filter, box_filter, convolve, correlate, edge_filter, sharpen_filter
 
 IMAGE_FILTERS = "lecture on convolutional networks, image filters"
 DEFINITION = "lecture on convolutional networks, what are convolutions"

@@ -7,13 +7,12 @@ from itertools import product
 
 import numpy as np
 
-from jaxconv.axis import AxisGeometry
 from jaxconv.claims.cases import Cases
 from jaxconv.claims.claim import Trial, claim, exact
 from jaxconv.errors import GeometryError
-from jaxconv.geometry import ConvGeometry
-from jaxconv.pattern import reads
-from jaxconv.symbolic import symbols
+from jaxconv.geometry import AxisGeometry, ConvGeometry
+from jaxconv.geometry.pattern import reads
+from jaxconv.matrix.symbols import symbols
 
 TRANSPOSED_LECTURE = "lecture on transposed convolutions"
 

@@ -14,7 +14,7 @@ import numpy as np
 from jaxconv.claims.cases import Cases, double, gap
 from jaxconv.claims.claim import Trial, claim, exact
 from jaxconv.errors import GeometryError
-from jaxconv.pooling import avg_pool, lp_pool, max_pool, pool_geometry, pool_matrix, unpool
+from jaxconv.operators import avg_pool, lp_pool, max_pool, pool_geometry, pool_matrix, unpool
 
 GUIDE = "relationship 7, extended"
 LECTURE = "lecture on convolution layers, pooling"

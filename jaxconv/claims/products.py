@@ -11,9 +11,9 @@ from jax import lax
 from jaxconv.claims.cases import Case, Cases, gap
 from jaxconv.claims.claim import Trial, by_method, claim, exact
 from jaxconv.convolution import CONV_METHODS, conv
-from jaxconv.convolution.direct import channels_last
+from jaxconv.convolution.formulations.direct import channels_last
+from jaxconv.geometry.pattern import reads
 from jaxconv.matrix import conv_matrix
-from jaxconv.pattern import reads
 
 
 @claim("matrix", "C is the convolution's definition written as a matrix", "guide 4.1")

@@ -9,8 +9,7 @@ import numpy as np
 from jaxconv.claims import oracle
 from jaxconv.claims.cases import Cases, draw
 from jaxconv.claims.claim import Trial, claim, exact
-from jaxconv.geometry import ConvGeometry
-from jaxconv.receptive_field import receptive_field
+from jaxconv.geometry import ConvGeometry, receptive_field
 
 LAYERS = 3
 

@@ -15,8 +15,8 @@ from jaxconv.claims.cases import Cases, double, gap, normal, run
 from jaxconv.claims.claim import Trial, claim, exact
 from jaxconv.convolution import conv, conv_transpose
 from jaxconv.geometry import ConvGeometry
-from jaxconv.resizing import bilinear_kernel, depth_to_space, resize, resize_matrix
-from jaxconv.resizing.bands import Method
+from jaxconv.operators import bilinear_kernel, depth_to_space, resize, resize_matrix
+from jaxconv.operators.resizing.weights import Method
 
 SHAPES = (((3,), (6,)), ((5,), (7,)), ((6, 1), (4, 3)))
 

@@ -10,11 +10,11 @@ from functools import lru_cache, partial
 
 import numpy as np
 
-from jaxconv.axis import AxisGeometry
 from jaxconv.claims.cases import Cases
 from jaxconv.claims.claim import Trial, claim, exact
 from jaxconv.errors import GeometryError
-from jaxconv.relationships import RELATIONSHIPS, Relationship
+from jaxconv.geometry import RELATIONSHIPS, AxisGeometry
+from jaxconv.geometry.relationships import Relationship
 
 # 24 x 6 x 5 x 7 x 7 x 4 = 141,120, less those whose kernel does not fit.
 LARGEST = {

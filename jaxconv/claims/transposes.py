@@ -16,8 +16,8 @@ from jaxconv.convolution import (
     conv,
     conv_kernel_vjp,
     conv_transpose,
+    transposed_kernel,
 )
-from jaxconv.kernels import transposed_kernel
 from jaxconv.matrix import conv_matrix
 
 

@@ -11,7 +11,7 @@ from jaxconv.claims import oracle
 from jaxconv.claims.cases import Case, Cases, gap, normal
 from jaxconv.claims.claim import Trial, claim, exact
 from jaxconv.geometry import ConvGeometry
-from jaxconv.unfolding import fold, unfold, unfold_matrix
+from jaxconv.operators import fold, unfold, unfold_matrix
 
 IM2COL = "lecture on convolution layers, im2col and GEMM"
 

@@ -10,10 +10,10 @@ from typing import Annotated, Literal
 
 import tyro
 
-from jaxconv.arguments import PADDING_WORDS
 from jaxconv.cli.screen import console
 from jaxconv.errors import GeometryError
 from jaxconv.geometry import ConvGeometry
+from jaxconv.geometry.arguments import PADDING_WORDS
 
 SMALL = 256  # places of a matrix that is printed although it is written to a file
 
@@ -94,7 +94,7 @@ def _padding(entries: Sequence[str], n: int):
 
 def arithmetic(geometry: Geometry) -> None:
     """Sizes of a convolution and its transpose, and how to write both elsewhere."""
-    from jaxconv.arithmetic import explain
+    from jaxconv.cli.arithmetic import explain
 
     console.print(explain(geometry.geometry()))
 
@@ -116,7 +116,7 @@ def matrix(
       transposed: C-transposed.
       order: How rows and columns number the cells of feature maps.
     """
-    from jaxconv.matrix_files import read_kernel, show, write
+    from jaxconv.cli.matrix_files import read_kernel, show, write
 
     g = geometry.geometry()
     kernel = None if kernel_file is None else read_kernel(kernel_file, g)

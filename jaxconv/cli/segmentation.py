@@ -40,8 +40,8 @@ def evaluate(
     """
     from rich.progress import Progress
 
+    from jaxconv.training import evaluate as scores_of
     from jaxconv.training import load, open_data
-    from jaxconv.training.evaluation import evaluate as scores_of
     from jaxconv.training.runs import recorded_data
 
     trained = load(run, checkpoint)
@@ -112,7 +112,7 @@ def predict(
     """
     from rich.progress import Progress
 
-    from jaxconv.arguments import at_least_one, per_axis
+    from jaxconv.geometry.arguments import at_least_one, per_axis
     from jaxconv.training import load
     from jaxconv.training.prediction import label_files, named_images
 
@@ -148,9 +148,10 @@ def class_weights(
     """
     from rich.table import Table
 
-    from jaxconv.segmentation import DATASETS, class_frequencies, median_frequency_weights
-    from jaxconv.training import Config, open_data
-    from jaxconv.training.options import ConfigError, nearest
+    from jaxconv.data import DATASETS
+    from jaxconv.segmentation import class_frequencies, median_frequency_weights
+    from jaxconv.training import Config, ConfigError, open_data
+    from jaxconv.training.options import nearest
 
     if config is not None:
         from jaxconv.cli.training import config_file

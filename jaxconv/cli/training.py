@@ -112,7 +112,7 @@ def config_file(named: Path) -> Path:
 
 def run_config(run: Path) -> Path:
     """The configuration in the folder of a run."""
-    from jaxconv.training.options import ConfigError
+    from jaxconv.training import ConfigError
     from jaxconv.training.record import RunError
 
     path = run / "config.toml"

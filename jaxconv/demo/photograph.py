@@ -61,7 +61,7 @@ def filter_photograph(photograph: np.ndarray) -> list[dict]:
       photograph: ``(rows, columns, 3)`` float32.
 
     Returns:
-      For each filter what `jaxconv.figures.demo.draw_photograph` draws, and ``numbers`` for the record.
+      For each filter what `jaxconv.demo.figure.draw_photograph` draws, and ``numbers`` for the record.
     """
     x = jnp.asarray(photograph)
     found = []
@@ -118,8 +118,8 @@ def _gap(by_matrix: jax.Array, by_function: jax.Array, bounds: ConvMatrix, data:
 
 def show_photograph(out: Path, shrink: int = 1) -> list[dict]:
     """Filters the photograph, draws ``photograph.png`` into `out` and returns the numbers."""
+    from jaxconv.demo.figure import draw_photograph
     from jaxconv.figures.canvas import by
-    from jaxconv.figures.demo import draw_photograph
 
     photograph = load_photograph(shrink)
     found = filter_photograph(photograph)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from jaxconv.segmentation import SPLITS, digits
+from jaxconv.data import SPLITS, digits
 from jaxconv.training import Config, Trained, evaluate, load, open_data, predict, train
 from jaxconv.training.shipped import shipped_config
 

@@ -9,11 +9,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from jaxconv.blocks import coordinates
 from jaxconv.errors import GeometryError
 from jaxconv.figures import canvas
 from jaxconv.geometry import ConvGeometry
 from jaxconv.matrix import ConvMatrix
+from jaxconv.matrix.coordinates import coordinates
 
 MOST_LINES = 64  # of one direction; more would hide the matrix
 MOST_NUMBERS = 400  # entries up to which the values are written into their cells

@@ -8,12 +8,7 @@ equivalent for is refused, with the reason. The other libraries are loaded when 
 from jaxconv.interop.equinox import from_equinox, to_equinox
 from jaxconv.interop.flax import from_flax, to_flax
 from jaxconv.interop.keras import from_keras, to_keras
-from jaxconv.interop.lax import (
-    from_lax_conv,
-    from_lax_conv_transpose,
-    to_lax_conv,
-    to_lax_conv_transpose,
-)
+from jaxconv.interop.lax import from_lax_conv, from_lax_conv_transpose, to_lax_conv, to_lax_conv_transpose
 from jaxconv.interop.layer import Convolution
 from jaxconv.interop.torch import from_torch, to_torch
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from jaxconv.convolution import transposed_kernel
 from jaxconv.errors import GeometryError
 from jaxconv.interop.layer import Convolution
-from jaxconv.kernels import transposed_kernel
 
 Pairs = Sequence[tuple[int, int]]
 

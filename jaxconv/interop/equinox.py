@@ -9,6 +9,7 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
+from jaxconv.convolution import transposed_kernel
 from jaxconv.errors import GeometryError
 from jaxconv.interop.call import Call, Name, said
 from jaxconv.interop.layer import Convolution
@@ -19,7 +20,6 @@ from jaxconv.interop.refusals import (
     dilates_input,
     refuse,
 )
-from jaxconv.kernels import transposed_kernel
 
 
 def from_equinox(layer) -> Convolution:

@@ -6,14 +6,14 @@ is the direct convolution's, unless ``transpose_kernel``.
 
 from __future__ import annotations
 
-from jaxconv.arguments import padding_per_axis
+from jaxconv.convolution import transposed_kernel
 from jaxconv.errors import GeometryError
+from jaxconv.geometry.arguments import padding_per_axis
 from jaxconv.interop.call import Call, Name, said
 from jaxconv.interop.direct import direct_padding, of_direct
 from jaxconv.interop.lax import refuse_transposed, transpose_padding
 from jaxconv.interop.layer import Convolution
 from jaxconv.interop.refusals import check_convolution, check_type, refuse
-from jaxconv.kernels import transposed_kernel
 
 _MODES = {"CIRCULAR": "circular", "REFLECT": "reflect"}
 

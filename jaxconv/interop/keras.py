@@ -11,13 +11,13 @@ from itertools import product
 
 import jax.numpy as jnp
 
+from jaxconv.convolution import transposed_kernel
 from jaxconv.errors import GeometryError
 from jaxconv.interop.call import Call, said
 from jaxconv.interop.direct import direct_padding, of_direct
 from jaxconv.interop.lax import refuse_transposed
 from jaxconv.interop.layer import Convolution
 from jaxconv.interop.refusals import check_convolution, check_type, dilates_input, refuse
-from jaxconv.kernels import transposed_kernel
 
 
 def from_keras(layer) -> Convolution:

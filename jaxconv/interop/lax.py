@@ -14,13 +14,13 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from jaxconv.arguments import padding_per_axis, per_axis
+from jaxconv.convolution import transposed_kernel
 from jaxconv.errors import GeometryError
+from jaxconv.geometry.arguments import padding_per_axis, per_axis
 from jaxconv.interop.call import said
 from jaxconv.interop.direct import direct_padding, of_direct
 from jaxconv.interop.layer import Convolution
 from jaxconv.interop.refusals import check_convolution, refuse
-from jaxconv.kernels import transposed_kernel
 
 _LETTERS = {1: "W", 2: "HW", 3: "DHW"}
 _TRANSPOSE_DEFAULTS = {

@@ -9,20 +9,17 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxconv.arguments import (
-    Ints,
-    Padding,
+from jaxconv.convolution import conv, conv_transpose
+from jaxconv.core.checks import check_dtype, check_dtypes, check_map, check_precision, check_single, split_map
+from jaxconv.errors import GeometryError
+from jaxconv.geometry import ConvGeometry, Ints, Padding, PaddingMode
+from jaxconv.geometry.arguments import (
     at_least_one,
     check_output_padding,
     padding_per_axis,
     per_axis,
     resolve_padding,
 )
-from jaxconv.axis import PaddingMode
-from jaxconv.convolution import conv, conv_transpose
-from jaxconv.errors import GeometryError
-from jaxconv.geometry import ConvGeometry
-from jaxconv.operands import check_dtype, check_dtypes, check_map, check_precision, check_single, split_map
 
 _SAME = ("SAME", "SAME_LOWER")
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import jax
 from flax import nnx
 
-from jaxconv.arguments import Padding
 from jaxconv.errors import GeometryError
+from jaxconv.geometry import Padding
 from jaxconv.nn import Conv, Norm, Normalization
 
 

@@ -12,7 +12,7 @@ from jaxconv.models.blocks import ConvBlock
 from jaxconv.models.vgg import VGG_BLOCKS, Blocks
 from jaxconv.models.vgg_weights import load_vgg
 from jaxconv.nn import Conv, ConvTranspose, Norm, Normalization
-from jaxconv.pooling import max_pool, unpool
+from jaxconv.operators import max_pool, unpool
 
 
 class DeconvNet(nnx.Module):

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
+from jaxconv.core.checks import split_map
 from jaxconv.errors import GeometryError
 from jaxconv.limits import Features, Fraction, Taps, Within
 from jaxconv.models.blocks import make_dropout
@@ -15,7 +16,6 @@ from jaxconv.nn import Conv, ReNet
 from jaxconv.nn.cells import CellName
 from jaxconv.nn.recurrent import Variant
 from jaxconv.nn.renet import Direction
-from jaxconv.operands import split_map
 
 
 class ReNetClassifier(nnx.Module):

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 import jax
 from flax import nnx
 
+from jaxconv.core.checks import check_option
 from jaxconv.errors import GeometryError
 from jaxconv.limits import Features, Layers, Taps, Within
 from jaxconv.models.blocks import ConvBlock
@@ -16,7 +17,6 @@ from jaxconv.nn import Conv, ConvTranspose, Norm, Normalization, ReNet
 from jaxconv.nn.cells import CellName
 from jaxconv.nn.recurrent import Variant
 from jaxconv.nn.renet import Direction
-from jaxconv.operands import check_option
 
 FrontEnd = Literal["vgg", "conv", "none"]
 # Unlike VGG's, a front end may have none.

@@ -14,7 +14,7 @@ from jaxconv.errors import GeometryError
 from jaxconv.limits import Features, Fraction, Layers, Within
 from jaxconv.models.blocks import ConvBlock, make_dropout
 from jaxconv.nn import Conv, ConvTranspose, Norm
-from jaxconv.pooling import max_pool
+from jaxconv.operators import max_pool
 
 
 class UNet(nnx.Module):

@@ -11,7 +11,7 @@ from flax import nnx
 from jaxconv.convolution import conv_transpose
 from jaxconv.errors import GeometryError
 from jaxconv.nn import ConvTranspose, bilinear
-from jaxconv.resizing import bilinear_kernel, resize
+from jaxconv.operators import bilinear_kernel, resize
 
 Upsampler = Literal["learned", "fixed", "nearest"]
 

@@ -12,7 +12,7 @@ from jaxconv.limits import Features, Fraction, Layers, Taps, Within
 from jaxconv.models.blocks import ConvBlock, make_dropout
 from jaxconv.models.vgg_weights import load_vgg
 from jaxconv.nn import Conv, Norm
-from jaxconv.pooling import max_pool
+from jaxconv.operators import max_pool
 
 Blocks = Annotated[tuple[tuple[Features, Layers], ...], Within(1, 12)]
 

@@ -9,10 +9,10 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from jaxconv.dense import dense_to_conv
 from jaxconv.errors import GeometryError
 from jaxconv.models.weights import read_arrays
 from jaxconv.nn import Conv
+from jaxconv.operators import dense_to_conv
 
 DENSE = ("classifier.0", "classifier.3", "classifier.6")  # between them: rectifiers and dropout
 NAMES_SHOWN = 6

@@ -10,14 +10,13 @@ import jax.numpy as jnp
 from flax import nnx
 from jax.nn.initializers import Initializer
 
-from jaxconv.arguments import Ints, Padding, padding_per_axis, per_axis
-from jaxconv.axis import PaddingMode
 from jaxconv.convolution import conv, conv_transpose
-from jaxconv.geometry import ConvGeometry
-from jaxconv.interop.layer import Convolution
+from jaxconv.core.checks import check_dtype
+from jaxconv.geometry import ConvGeometry, Ints, Padding, PaddingMode
+from jaxconv.geometry.arguments import padding_per_axis, per_axis
+from jaxconv.interop import Convolution
 from jaxconv.interop.refusals import check_type
 from jaxconv.nn.initializers import conv_lecun_normal, conv_transpose_lecun_normal
-from jaxconv.operands import check_dtype
 
 
 class _Layer(nnx.Module):

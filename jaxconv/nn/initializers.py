@@ -9,8 +9,9 @@ import jax
 import jax.numpy as jnp
 from jax.nn.initializers import Initializer, variance_scaling
 
-from jaxconv.arguments import Ints, at_least_one, per_axis, shape_of
 from jaxconv.errors import GeometryError
+from jaxconv.geometry import Ints
+from jaxconv.geometry.arguments import at_least_one, per_axis, shape_of
 
 
 def conv_lecun_normal(kernel_shape: Sequence[int], input_dilation: Ints = 1) -> Initializer:

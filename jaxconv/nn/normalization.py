@@ -8,8 +8,8 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from jaxconv.arguments import at_least_one
 from jaxconv.errors import GeometryError
+from jaxconv.geometry.arguments import at_least_one
 
 Norm = Literal["none", "batch", "group"]
 GROUPS = 8

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 import jax
 from flax import nnx
 
-from jaxconv.arguments import Ints, Padding, padding_per_axis, per_axis, shape_of
 from jaxconv.errors import GeometryError
-from jaxconv.pooling import avg_pool, max_pool, pool_geometry, unpool
+from jaxconv.geometry import Ints, Padding
+from jaxconv.geometry.arguments import padding_per_axis, per_axis, shape_of
+from jaxconv.operators import avg_pool, max_pool, pool_geometry, unpool
 
 
 class _Pool(nnx.Module):

@@ -15,11 +15,11 @@ from flax import nnx
 from jax import lax
 from jax.nn.initializers import Initializer
 
-from jaxconv.arguments import at_least_one
+from jaxconv.core.checks import check_dtype, check_dtypes, check_option
+from jaxconv.core.sharding import vary_alike
 from jaxconv.errors import GeometryError
-from jaxconv.meshes import vary_alike
+from jaxconv.geometry.arguments import at_least_one
 from jaxconv.nn.cells import CELLS, Arrays, CellName
-from jaxconv.operands import check_dtype, check_dtypes, check_option
 
 Variant = Literal["paper", "released"]
 

@@ -8,11 +8,11 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from jaxconv.arguments import per_axis
+from jaxconv.core.checks import check_option, split_map
+from jaxconv.geometry.arguments import per_axis
 from jaxconv.nn.cells import CellName
 from jaxconv.nn.recurrent import BidirectionalSweep, Variant
-from jaxconv.operands import check_option, split_map
-from jaxconv.resizing import space_to_depth
+from jaxconv.operators import space_to_depth
 
 Direction = Literal["vertical", "horizontal"]
 AXES: dict[str, int] = {"vertical": -3, "horizontal": -2}

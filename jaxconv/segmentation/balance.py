@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from jaxconv.data import Ahead, Dataset
 from jaxconv.errors import GeometryError
-from jaxconv.segmentation.ahead import Ahead
-from jaxconv.segmentation.datasets import Dataset
 
 
 def class_frequencies(dataset: Dataset, *, workers: int = 2) -> np.ndarray:

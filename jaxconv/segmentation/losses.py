@@ -9,9 +9,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxconv.arguments import ints
+from jaxconv.data import VOID
 from jaxconv.errors import GeometryError
-from jaxconv.segmentation.datasets import VOID
+from jaxconv.geometry.arguments import ints
 
 Reduction = Literal["mean", "sum"]
 Weights = jax.Array | Sequence[float] | None

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from jaxconv.arguments import at_least_one
 from jaxconv.errors import GeometryError
+from jaxconv.geometry.arguments import at_least_one
 
 
 def confusion_matrix(

@@ -6,8 +6,8 @@ import jax
 import numpy as np
 from rich.console import Console
 
+from jaxconv.data import VOID, Batch, Dataset, check
 from jaxconv.errors import GeometryError
-from jaxconv.segmentation import VOID, Batch, Dataset, check
 from jaxconv.training.config import Config
 from jaxconv.training.devices import local_mesh, replicated
 from jaxconv.training.losses import class_weights

@@ -11,10 +11,10 @@ from typing import Annotated, Any, Literal, get_type_hints
 
 import tomli_w
 
+from jaxconv.data import DATASETS, Augmentation
 from jaxconv.errors import GeometryError
 from jaxconv.limits import Seed, Within
 from jaxconv.models import MODELS
-from jaxconv.segmentation import DATASETS, Augmentation
 from jaxconv.training.losses import LOSSES
 from jaxconv.training.optimizers import OPTIMIZERS, SCHEDULES
 from jaxconv.training.options import ConfigError, checked, checked_options, nearest, options_of

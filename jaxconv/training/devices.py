@@ -7,8 +7,8 @@ import numpy as np
 from jax.sharding import Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 
+from jaxconv.data import Batch
 from jaxconv.errors import GeometryError
-from jaxconv.segmentation import Batch
 
 AXIS = "batch"
 

@@ -8,17 +8,10 @@ from typing import Any
 import jax
 import numpy as np
 
+from jaxconv.data import VOID, Batch, Dataset
+from jaxconv.data.batches import batches
 from jaxconv.errors import GeometryError
-from jaxconv.segmentation import (
-    VOID,
-    Batch,
-    Dataset,
-    batches,
-    confusion_matrix,
-    scores,
-    top_k_accuracy,
-    void_predictions,
-)
+from jaxconv.segmentation import confusion_matrix, scores, top_k_accuracy, void_predictions
 from jaxconv.training.record import plain
 from jaxconv.training.resolution import upsampled_labels
 

@@ -10,7 +10,8 @@ import jax
 from jax.sharding import Mesh
 from rich.console import Console
 
-from jaxconv.segmentation import Batch, Dataset, Stream, prefetch
+from jaxconv.data import Batch, Dataset, Stream
+from jaxconv.data.batches import prefetch
 from jaxconv.training.agreement import all_succeed, first_decides
 from jaxconv.training.checkpoints import Checkpoints, Which
 from jaxconv.training.checks import check_data, warn_of_void

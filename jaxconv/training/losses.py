@@ -8,9 +8,9 @@ from typing import Annotated, Literal
 
 import numpy as np
 
+from jaxconv.data import Dataset
 from jaxconv.limits import Within
 from jaxconv.segmentation import (
-    Dataset,
     class_frequencies,
     cross_entropy,
     dice_loss,

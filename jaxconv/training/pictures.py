@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from jaxconv.segmentation import Dataset
+from jaxconv.data import Dataset
 from jaxconv.training.tiling import predict
 
 

@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from jaxconv.data import read_image
+from jaxconv.data.image_files import IMAGE_SUFFIXES
 from jaxconv.errors import GeometryError
-from jaxconv.segmentation.files import IMAGE_SUFFIXES, read_image
 from jaxconv.training.tiling import predict
 
 

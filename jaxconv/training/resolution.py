@@ -9,8 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from jaxconv.pooling import avg_pool
-from jaxconv.resizing import resize
+from jaxconv.operators import avg_pool, resize
 
 
 @partial(jax.jit, static_argnames="shrink")

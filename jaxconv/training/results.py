@@ -9,7 +9,7 @@ from typing import Any
 import jax
 from rich.console import Console
 
-from jaxconv.segmentation import Dataset
+from jaxconv.data import Dataset
 from jaxconv.training.checkpoints import Checkpoints
 from jaxconv.training.history import History
 from jaxconv.training.pictures import draw_run

@@ -9,7 +9,7 @@ from typing import Any
 
 import jax
 
-from jaxconv.segmentation import DATASETS, Dataset
+from jaxconv.data import DATASETS, Dataset
 from jaxconv.training.agreement import first_decides
 from jaxconv.training.checkpoints import Checkpoints, Which
 from jaxconv.training.config import Config

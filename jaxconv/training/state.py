@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import optax
 from flax import nnx
 
-from jaxconv.segmentation import Batch
+from jaxconv.data import Batch
 from jaxconv.training.config import Config, build_model
 from jaxconv.training.optimizers import frozen_labels, is_frozen
 from jaxconv.training.options import ConfigError

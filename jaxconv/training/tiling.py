@@ -9,8 +9,8 @@ from typing import NamedTuple
 import numpy as np
 from jax import lax
 
-from jaxconv.arguments import at_least_one, per_axis
 from jaxconv.errors import GeometryError
+from jaxconv.geometry.arguments import at_least_one, per_axis
 from jaxconv.training.resolution import label, shrunken
 
 STEP = 32

@@ -10,8 +10,8 @@ import jax
 import numpy as np
 from flax import nnx
 
+from jaxconv.data import Classes
 from jaxconv.errors import GeometryError
-from jaxconv.segmentation import Classes
 from jaxconv.training.config import Config
 from jaxconv.training.devices import local_mesh, put_replicated, replicated, split
 from jaxconv.training.state import Graphs, State, use

@@ -1,0 +1,96 @@
+"""C for people who do not write JAX: kernels from files, C printed or written to one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxconv.core.checks import check_kernel
+from jaxconv.errors import GeometryError, SizeError
+from jaxconv.geometry import ConvGeometry
+from jaxconv.matrix import ConvMatrix, conv_matrix
+from jaxconv.matrix.symbols import LARGEST, symbols
+
+SUFFIXES = (".npz", ".mtx", ".png")
+
+
+def read_kernel(path: Path, geometry: ConvGeometry) -> np.ndarray:
+    """The kernel of a .npy file; integers become float64.
+
+    Args:
+      path: A file that `numpy.save` wrote, ``(*kernel_shape, in // groups, out)``, or
+        ``kernel_shape`` alone for one feature.
+      geometry: Which convolution it must fit.
+
+    Raises:
+      GeometryError: Not such a file, or another shape.
+      OSError: It cannot be read.
+    """
+    try:
+        kernel = np.load(path, allow_pickle=False)
+    except (ValueError, EOFError) as error:
+        raise GeometryError(f"{path} is no .npy file of numbers: {error}") from None
+    largest = {"i": 8, "u": 8, "f": 8, "c": 16}  # bytes that jax has numbers of
+    if not isinstance(kernel, np.ndarray) or kernel.dtype.itemsize > largest.get(kernel.dtype.kind, 0):
+        raise GeometryError(f"{path} must hold one array of numbers of 64 bits or less.")
+    if kernel.shape == geometry.kernel_shape:
+        kernel = kernel[..., None, None]
+    check_kernel(kernel.shape, geometry)
+    kernel = kernel.astype(kernel.dtype.newbyteorder("="))
+    return kernel if np.issubdtype(kernel.dtype, np.inexact) else kernel.astype(np.float64)
+
+
+def _matrix(geometry: ConvGeometry, kernel: np.ndarray | None, transposed: bool) -> ConvMatrix:
+    if kernel is None:
+        kernel = np.arange(1.0, geometry.parameters + 1).reshape(geometry.kernel_array_shape)
+    C = conv_matrix(jnp.asarray(kernel), geometry)
+    return C.T if transposed else C
+
+
+def show(geometry: ConvGeometry, kernel: np.ndarray | None, transposed: bool, order: str) -> str:
+    """C as text: in symbols, or in the kernel's numbers where there is one.
+
+    Raises:
+      SizeError: Too large to read.
+    """
+    rows, columns = geometry.matrix_shape
+    if rows * columns > LARGEST:
+        raise SizeError(
+            f"C is {rows:,} x {columns:,}, too large to print; write it with --out C.npz, C.mtx or C.png."
+        )
+    if kernel is None:
+        return symbols(geometry, transposed=transposed, order=order)
+    with jax.enable_x64(True):
+        dense = np.asarray(_matrix(geometry, kernel, transposed).todense(order))
+    texts = [[f"{value:.4g}" for value in row] for row in dense]
+    width = max(len(text) for row in texts for text in row)
+    return "\n".join(" ".join(text.rjust(width) for text in row) for row in texts)
+
+
+def write(geometry: ConvGeometry, kernel: np.ndarray | None, transposed: bool, order: str, path: Path) -> str:
+    """Writes C as its suffix says and tells what was written.
+
+    Raises:
+      GeometryError: Another suffix than .npz, .mtx or .png.
+      SizeError: C does not fit into memory.
+    """
+    import scipy.io
+    import scipy.sparse
+
+    if path.suffix not in SUFFIXES:
+        raise GeometryError(f"--out ends in one of {', '.join(SUFFIXES)}, got {path}.")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with jax.enable_x64(True):
+        C = _matrix(geometry, kernel, transposed)
+        if path.suffix == ".npz":
+            scipy.sparse.save_npz(path, C.to_scipy("csr", order))
+        elif path.suffix == ".mtx":
+            scipy.io.mmwrite(path, C.to_scipy("coo", order), comment=repr(geometry))
+        else:
+            from jaxconv.figures import draw_matrix
+
+            draw_matrix(C, path, order=order)
+    return f"{path}: {C.shape[0]:,} x {C.shape[1]:,}, {C.nnz:,} entries, {C.dtype}"

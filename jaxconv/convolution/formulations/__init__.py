@@ -1,0 +1,1 @@
+"""The formulations of a convolution, one per file, and what they share."""

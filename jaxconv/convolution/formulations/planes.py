@@ -1,0 +1,67 @@
+"""A convolution over many axes as one over the last two: its first axes become batch and features.
+
+The windows along a first axis are features, and its outputs are more maps of the batch: a volume
+is a batch of planes, each beside its neighbours. XLA's convolution of planes is several times
+faster than its own of volumes.
+"""
+
+import math
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from jaxconv.convolution.formulations.rewriting import Rewriting
+from jaxconv.convolution.formulations.windows import fold_windows
+from jaxconv.geometry import ConvGeometry
+
+KEPT = 2  # axes
+
+
+def geometry(g: ConvGeometry) -> ConvGeometry:
+    """The last two axes, with the taps of the others as features."""
+    first = _folded(g)
+    return ConvGeometry(
+        g.input_shape[first:],
+        g.kernel_shape[first:],
+        in_features=g.in_features * math.prod(g.kernel_shape[:first]),
+        out_features=g.out_features,
+        strides=g.strides[first:],
+        padding=g.padding[first:],
+        input_dilation=g.input_dilation[first:],
+        kernel_dilation=g.kernel_dilation[first:],
+        feature_group_count=g.feature_group_count,
+    )
+
+
+def enter(x: jax.Array, g: ConvGeometry) -> jax.Array:
+    """``(N, *input_shape, in)`` to ``(N * outputs of the first axes, *planes, taps * in)``."""
+    first = _folded(g)
+    config = [(*axis.padding, axis.input_dilation - 1) for axis in g.axes[:first]]
+    x = lax.pad(x, jnp.zeros((), x.dtype), [(0, 0, 0), *config, *[(0, 0, 0)] * (g.ndim - first + 1)])
+    for dimension, axis in reversed(list(enumerate(g.axes[:first], start=1))):
+        x = fold_windows(x, dimension, axis)
+    groups, taps = g.feature_group_count, math.prod(g.kernel_shape[:first])
+    x = x.reshape(*x.shape[:-1], taps, groups, g.in_features // groups).swapaxes(-3, -2)
+    return x.reshape(-1, *g.input_shape[first:], taps * g.in_features)
+
+
+def kernel_of_planes(kernel: jax.Array, g: ConvGeometry) -> jax.Array:
+    """The kernel, ``(*kernel of planes, taps * in // groups, out)``."""
+    first = _folded(g)
+    taps = math.prod(g.kernel_shape[:first])
+    kernel = kernel.reshape(taps, *kernel.shape[first:])
+    kernel = jnp.moveaxis(kernel, 0, -3)
+    return kernel.reshape(*kernel.shape[:-3], -1, g.out_features)
+
+
+def output_of_planes(y: jax.Array, g: ConvGeometry) -> jax.Array:
+    """``(N, *output_shape, out)`` to ``(N * outputs of the first axes, *planes, out)``."""
+    return y.reshape(-1, *y.shape[1 + _folded(g) :])
+
+
+def _folded(g: ConvGeometry) -> int:
+    return max(g.ndim - KEPT, 0)
+
+
+RULE = Rewriting(geometry, enter, kernel_of_planes, output_of_planes)

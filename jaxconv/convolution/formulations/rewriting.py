@@ -1,0 +1,59 @@
+r"""Rewriting a convolution as another one that is faster, and all that follows from it.
+
+A rewriting says how the map, the kernel and the output enter the other convolution, three linear
+functions: $B\,C(k)\,x = C'(K k)\,A x$, where $B$ only rearranges. The transpose and the kernel's
+gradient follow: they are the other's, between these functions and their transposes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+
+from jaxconv.core.linear_primitives import linear_transpose
+from jaxconv.geometry import ConvGeometry
+
+Enter = Callable[[jax.Array, ConvGeometry], jax.Array]
+
+
+class Rewriting(NamedTuple):
+    """Each part is given the outer geometry."""
+
+    geometry: Callable[[ConvGeometry], ConvGeometry]  # of the other convolution
+    x: Enter  # A
+    kernel: Enter  # K
+    y: Enter  # B
+
+
+def rewritten_conv(rule: Rewriting, inner: Callable) -> Callable:
+    """A formulation of ``conv`` from one of the convolution that a rewriting leads to."""
+
+    def conv(x, kernel, g, precision):
+        y = inner(rule.x(x, g), rule.kernel(kernel, g), rule.geometry(g), precision)
+        shape = (x.shape[0], *g.output_shape, g.out_features)
+        return linear_transpose(lambda y: rule.y(y, g), shape, y)  # B's transpose is its inverse
+
+    return conv
+
+
+def rewritten_conv_transpose(rule: Rewriting, inner: Callable) -> Callable:
+    """The same for ``conv_transpose``."""
+
+    def conv_transpose(y, kernel, g, precision):
+        x = inner(rule.y(y, g), rule.kernel(kernel, g), rule.geometry(g), precision)
+        shape = (y.shape[0], *g.input_shape, g.in_features)
+        return linear_transpose(lambda x: rule.x(x, g), shape, x)
+
+    return conv_transpose
+
+
+def rewritten_conv_kernel_vjp(rule: Rewriting, inner: Callable) -> Callable:
+    """The same for ``conv_kernel_vjp``."""
+
+    def conv_kernel_vjp(x, y, g, precision):
+        kernel = inner(rule.x(x, g), rule.y(y, g), rule.geometry(g), precision)
+        return linear_transpose(lambda kernel: rule.kernel(kernel, g), g.kernel_array_shape, kernel)
+
+    return conv_kernel_vjp

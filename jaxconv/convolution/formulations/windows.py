@@ -1,0 +1,65 @@
+"""The windows of a map as features: what im2col and its relatives multiply."""
+
+import math
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+from jaxconv.geometry import AxisGeometry
+
+CONCATENATED = 128  # slices; beyond, a gather keeps the program small
+
+
+def fold_windows(x: jax.Array, dimension: int, axis: AxisGeometry) -> jax.Array:
+    """The taps of one padded, stretched axis as features, slowest: ``f`` features become ``taps f``.
+
+    >>> axis = AxisGeometry(4, 2, stride=2)
+    >>> fold_windows(jnp.arange(4.0).reshape(1, 4, 1), 1, axis).tolist()
+    [[[0.0, 1.0], [2.0, 3.0]]]
+    """
+    features, run = x.shape[-1], run_length(axis)
+    x = _in_runs(x, dimension, axis, run)
+    runs = AxisGeometry(x.shape[dimension], axis.kernel // run, axis.stride // run, dilation=axis.dilation)
+    if runs.kernel > CONCATENATED:
+        x = _gathered(x, dimension, runs)
+    else:
+        x = jnp.concatenate(slices(x, dimension, runs), -2)
+    return x.reshape(*x.shape[:-2], axis.kernel * features)
+
+
+def run_length(axis: AxisGeometry) -> int:
+    """Neighbouring taps that stay together in every window: 1 where none do.
+
+    Where the stride and the taps have a common factor, windows are whole runs of so many cells, and
+    windows that do not overlap are one run each: made by a reshape.
+
+    >>> run_length(AxisGeometry(4096, 400, stride=160)), run_length(AxisGeometry(9, 3, stride=2))
+    (80, 1)
+    """
+    return math.gcd(axis.kernel, axis.stride) if axis.dilation == 1 else 1
+
+
+def slices(x: jax.Array, dimension: int, axis: AxisGeometry) -> list[jax.Array]:
+    """What each tap of one padded, stretched axis reads."""
+    length = (axis.out_size - 1) * axis.stride + 1
+    corners = range(0, axis.span, axis.dilation)
+    return [lax.slice_in_dim(x, t, t + length, axis.stride, dimension) for t in corners]
+
+
+def _in_runs(x: jax.Array, dimension: int, axis: AxisGeometry, run: int) -> jax.Array:
+    """An axis of cells as one of runs, its cells beside the features: ``(..., runs, ..., run, f)``."""
+    if run == 1:
+        return jnp.expand_dims(x, -2)
+    x = lax.slice_in_dim(x, 0, (axis.out_size - 1) * axis.stride + axis.kernel, axis=dimension)
+    x = x.reshape(*x.shape[:dimension], x.shape[dimension] // run, run, *x.shape[dimension + 1 :])
+    return jnp.moveaxis(x, dimension + 1, -2)
+
+
+def _gathered(x: jax.Array, dimension: int, axis: AxisGeometry) -> jax.Array:
+    start = np.arange(axis.out_size, dtype=np.int32)[:, None] * axis.stride
+    index = start + np.arange(axis.kernel, dtype=np.int32) * axis.dilation
+    x = x.at[(slice(None),) * dimension + (index,)].get(mode="promise_in_bounds")
+    x = jnp.moveaxis(x, dimension + 1, -3)
+    return x.reshape(*x.shape[:-3], axis.kernel * x.shape[-2], x.shape[-1])

@@ -1,0 +1,75 @@
+"""Stretching, padding and cropping a feature map before a convolution."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+from jaxconv.core.linear_primitives import linear_transpose
+from jaxconv.geometry import AxisGeometry, ConvGeometry
+from jaxconv.geometry.pattern import shown_cell
+
+
+def stretch_and_pad(x: jax.Array, g: ConvGeometry) -> jax.Array:
+    """``(N, *input_shape, in)`` to ``(N, *padded, in)``: zeros inserted, padded in `g`'s mode, cropped.
+
+    Linear; made of pads, slices and concatenations, so that its transpose adds shifted slices
+    and never scatters.
+    """
+    zero = jnp.zeros((), x.dtype)
+    if g.padding_mode == "zeros":
+        config = [(low, high, f - 1) for (low, high), f in zip(g.padding, g.input_dilation, strict=True)]
+        return lax.pad(x, zero, [(0, 0, 0), *config, (0, 0, 0)])
+    x = lax.pad(x, zero, [(0, 0, 0), *((0, 0, f - 1) for f in g.input_dilation), (0, 0, 0)])
+    for dimension, axis in enumerate(g.axes, start=1):
+        pieces = [_run(x, dimension, *run) for run in runs(axis)]
+        x = jnp.concatenate(pieces, dimension)
+    return x
+
+
+def inner_geometry(g: ConvGeometry) -> ConvGeometry:
+    """The zero-padded geometry that is left once `fill_border` has padded in another mode."""
+    return g if g.padding_mode == "zeros" else g.prepadded()
+
+
+def fill_border(x: jax.Array, g: ConvGeometry) -> jax.Array:
+    """A map padded in `g`'s mode; unchanged where that is zeros, which formulations do themselves."""
+    return x if g.padding_mode == "zeros" else stretch_and_pad(x, g)
+
+
+def fold_border(x: jax.Array, g: ConvGeometry) -> jax.Array:
+    """The transpose of `fill_border`: adds every padded cell to the cell that it showed."""
+    if g.padding_mode == "zeros":
+        return x
+    shape = (x.shape[0], *g.input_shape, g.in_features)
+    return linear_transpose(lambda x: stretch_and_pad(x, g), shape, x)
+
+
+def runs(axis: AxisGeometry) -> list[tuple[int, int, int]]:
+    """A padded axis as runs ``(first cell, length, step)`` of stretched cells, step 1, -1 or 0.
+
+    >>> runs(AxisGeometry(4, 1, padding=(2, 1), padding_mode="reflect"))
+    [(2, 3, -1), (1, 3, 1), (2, 1, 1)]
+    >>> runs(AxisGeometry(4, 1, padding=(3, 0), padding_mode="replicate"))
+    [(0, 4, 0), (1, 3, 1)]
+    """
+    cells = shown_cell(axis, np.arange(axis.padded)).tolist()
+    found, start = [], 0
+    while start < len(cells):
+        step = cells[start + 1] - cells[start] if start + 1 < len(cells) else 1
+        step = step if abs(step) <= 1 else 1
+        stop = start + 1
+        while stop < len(cells) and cells[stop] - cells[stop - 1] == step:
+            stop += 1
+        found.append((cells[start], stop - start, step))
+        start = stop
+    return found
+
+
+def _run(x: jax.Array, dimension: int, first: int, length: int, step: int) -> jax.Array:
+    if step == 0:
+        cell = lax.slice_in_dim(x, first, first + 1, axis=dimension)
+        return jnp.repeat(cell, length, axis=dimension)
+    if step == 1:
+        return lax.slice_in_dim(x, first, first + length, axis=dimension)
+    return lax.rev(lax.slice_in_dim(x, first - length + 1, first + 1, axis=dimension), (dimension,))

@@ -1,0 +1,123 @@
+"""The formulations by name: one function for each member of the family.
+
+All take zero-padded geometries only (`padded` turns the other padding modes into one) and operands
+of one dtype, ``x: (N, *input_shape, in)``, ``kernel: (*kernel_shape, in // groups, out)``,
+``y: (N, *output_shape, out)``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from jaxconv.convolution import auto as choose
+from jaxconv.convolution.formulations import (
+    direct,
+    fft,
+    im2col,
+    matrix,
+    planes,
+    space_to_depth,
+    split_im2col,
+    taps,
+    vjp,
+    zero_insertion,
+)
+from jaxconv.convolution.formulations.grouped import (
+    grouped_conv,
+    grouped_conv_kernel_vjp,
+    grouped_conv_transpose,
+)
+from jaxconv.convolution.formulations.rewriting import (
+    rewritten_conv,
+    rewritten_conv_kernel_vjp,
+    rewritten_conv_transpose,
+)
+from jaxconv.convolution.formulations.subpixel import by_phases
+from jaxconv.core.linear_primitives import linear_transpose
+
+
+def _transpose_in_x(conv: Callable) -> Callable:
+    """The transpose of a convolution that is linear in x, by jax's own rules for its steps."""
+
+    def conv_transpose(y, kernel, g, precision):
+        shape = (y.shape[0], *g.input_shape, g.in_features)
+        return linear_transpose(lambda x: conv(x, kernel, g, precision), shape, y)
+
+    return conv_transpose
+
+
+def _transpose_in_kernel(conv: Callable) -> Callable:
+    """The gradient in the kernel of a convolution that is linear in it."""
+
+    def conv_kernel_vjp(x, y, g, precision):
+        return linear_transpose(lambda kernel: conv(x, kernel, g, precision), g.kernel_array_shape, y)
+
+    return conv_kernel_vjp
+
+
+def _transposed_in_kernel(conv_transpose: Callable) -> Callable:
+    """The same gradient from a transposed convolution: x and y change roles."""
+
+    def conv_kernel_vjp(x, y, g, precision):
+        return linear_transpose(
+            lambda kernel: conv_transpose(y, kernel, g, precision), g.kernel_array_shape, x
+        )
+
+    return conv_kernel_vjp
+
+
+def batch_of(x) -> int:
+    """The maps of a batch; very many where the program is for any number of them."""
+    return x.shape[0] if isinstance(x.shape[0], int) else 2**31
+
+
+# What a rewriting leads to is computed by the formulation that is fastest for it on a CPU.
+
+
+def _best_conv(x, kernel, g, precision):
+    return CONV[choose.conv(g, batch_of(x))](x, kernel, g, precision)
+
+
+def _best_conv_transpose(y, kernel, g, precision):
+    return CONV_TRANSPOSE[choose.conv_transpose(g, batch_of(y))](y, kernel, g, precision)
+
+
+def _best_conv_kernel_vjp(x, y, g, precision):
+    return CONV_KERNEL_VJP[choose.conv_kernel_vjp(g, batch_of(x))](x, y, g, precision)
+
+
+CONV: dict[str, Callable] = {
+    "direct": direct.conv,
+    "matrix": matrix.conv,
+    "im2col": im2col.conv,
+    "taps": taps.conv,
+    "fft": fft.conv,
+    "grouped": grouped_conv(_best_conv),
+    "planes": rewritten_conv(planes.RULE, _best_conv),
+    "space_to_depth": rewritten_conv(space_to_depth.RULE, _best_conv),
+}
+CONV_TRANSPOSE: dict[str, Callable] = {
+    "direct": _transpose_in_x(direct.conv),
+    "matrix": matrix.conv_transpose,
+    "im2col": _transpose_in_x(im2col.conv),
+    "taps": by_phases(taps.conv),
+    "fft": _transpose_in_x(fft.conv),
+    "grouped": grouped_conv_transpose(_best_conv_transpose),
+    "planes": rewritten_conv_transpose(planes.RULE, _best_conv_transpose),
+    "space_to_depth": rewritten_conv_transpose(space_to_depth.RULE, _best_conv_transpose),
+    "subpixel": by_phases(direct.conv),
+    "vjp": vjp.conv_transpose,
+    "zero_insertion": zero_insertion.conv_transpose,
+}
+CONV_KERNEL_VJP: dict[str, Callable] = {
+    "direct": _transpose_in_kernel(direct.conv),
+    "matrix": _transpose_in_kernel(matrix.conv),
+    "im2col": im2col.conv_kernel_vjp,
+    "taps": taps.conv_kernel_vjp,
+    "fft": _transpose_in_kernel(fft.conv),
+    "grouped": grouped_conv_kernel_vjp(_best_conv_kernel_vjp),
+    "planes": rewritten_conv_kernel_vjp(planes.RULE, _best_conv_kernel_vjp),
+    "space_to_depth": rewritten_conv_kernel_vjp(space_to_depth.RULE, _best_conv_kernel_vjp),
+    "split_im2col": split_im2col.conv_kernel_vjp,
+    "zero_insertion": _transposed_in_kernel(zero_insertion.conv_transpose),
+}

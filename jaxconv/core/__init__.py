@@ -1,0 +1,1 @@
+"""What every operator does to arrays: checks, dtypes, linear primitives, sharding."""

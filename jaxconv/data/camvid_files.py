@@ -1,0 +1,57 @@
+"""CamVid: streets through a windscreen, eleven classes, in the folders of the SegNet tutorial."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from jaxconv.data.dataset import VOID, Classes, Split, one_of_splits
+from jaxconv.data.file_pairs import Pairs, contents, paired
+from jaxconv.data.image_files import LabelCode
+from jaxconv.errors import GeometryError
+
+CAMVID = Classes(
+    (
+        "sky", "building", "pole", "road", "sidewalk", "tree",
+        "sign symbol", "fence", "car", "pedestrian", "bicyclist",
+    ),
+    (
+        (128, 128, 128), (128, 0, 0), (192, 192, 128), (128, 64, 128), (60, 40, 222), (128, 128, 0),
+        (192, 128, 128), (64, 64, 128), (64, 0, 128), (64, 64, 0), (0, 128, 192),
+    ),
+)  # fmt: skip
+"""Classes and colours as in the SegNet tutorial."""
+CAMVID_VOID = 11
+
+
+def camvid(split: Split, folder: Path | None = None) -> Pairs:
+    """CamVid at 480x360 with eleven classes.
+
+    The folder has ``train``, ``val`` and ``test`` with images, PNG or JPEG, and ``trainannot``,
+    ``valannot`` and ``testannot`` with PNG labels of the same names; of these only the split that is
+    asked for need be there. Labels are 0 to 10, and 11 for void.
+
+    Args:
+      split: Which part. In the SegNet tutorial's, val is one clip out of the drive that train is
+        from, so that scores on val run higher than those on test.
+      folder: With those folders in it.
+
+    Returns:
+      The data set: 367 examples in train, 101 in val and 233 in test, where all are there.
+
+    Raises:
+      GeometryError: No folder, another layout, or an image without label.
+
+    References:
+      Brostow, Fauqueur & Cipolla, Semantic object classes in video, PRL 30, 2009.
+      Badrinarayanan, Kendall & Cipolla, arXiv:1511.00561.
+    """
+    split = one_of_splits(split)
+    layout = f"{split}/ with images and {split}annot/ with PNG labels of the same names"
+    if folder is None:
+        raise GeometryError(f"CamVid is read from a folder that holds {layout}; none was given.")
+    images, labels = folder / split, folder / f"{split}annot"
+    if not (images.is_dir() and labels.is_dir()):
+        raise GeometryError(f"CamVid's folder holds {layout}; {contents(folder)}.")
+    values = {**{c: c for c in range(len(CAMVID))}, CAMVID_VOID: VOID}
+    colors = {**dict(zip(CAMVID.colors, range(len(CAMVID)), strict=True)), (0, 0, 0): VOID}
+    return Pairs(CAMVID, LabelCode(values, colors), paired(images, labels))

@@ -1,0 +1,125 @@
+"""Real handwritten digits, and one of them an image to be classified.
+
+The digits are scikit-learn's 1797 of 8x8 pixels: the test part of the UCI set "Optical Recognition of
+Handwritten Digits", by 13 writers. Which of them wrote a digit is not recorded, so a split by digits
+puts the same hands on both sides.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from jaxconv.data.dataset import Classes, Example, Split, Task, example_index, no_folder, one_of_splits
+from jaxconv.errors import GeometryError
+
+DIGIT_COLORS = (
+    (31, 119, 180), (255, 127, 14), (44, 160, 44), (214, 39, 40), (148, 103, 189),
+    (140, 86, 75), (227, 119, 194), (127, 127, 127), (188, 189, 34), (23, 190, 207),
+)  # fmt: skip
+"""Of the ten digits: matplotlib's tab10."""
+DIGITS = Classes(tuple(map(str, range(10))), DIGIT_COLORS)
+HELD_OUT = 0.25
+
+
+class Samples(NamedTuple):
+    """Some of the digits.
+
+    Attributes:
+      digits: ``(n, 8, 8)`` float32, 0 to 1.
+      targets: ``(n,)`` int32, the digit that each is, 0 to 9.
+      samples: ``(n,)`` where each stands among scikit-learn's 1797.
+    """
+
+    digits: np.ndarray
+    targets: np.ndarray
+    samples: np.ndarray
+
+
+def two_sides(held_out: float = HELD_OUT) -> tuple[Samples, Samples]:
+    """The digits to learn from, and those held out.
+
+    The split is stratified (every class gives the same part), and depends on nothing but `held_out`.
+
+    Args:
+      held_out: Which part of each class is held out.
+
+    Raises:
+      GeometryError: `held_out` leaves one side without digits.
+    """
+    if not 0 < held_out < 1:
+        raise GeometryError(f"`held_out` is a part of the digits, between 0 and 1, got {held_out}.")
+    learned, held = _split(held_out)
+    if not (len(learned) and len(held)):
+        raise GeometryError(f"held_out={held_out} leaves one side without digits; move it towards 0.25.")
+    return _taken(np.sort(learned)), _taken(np.sort(held))
+
+
+def samples_of(split: Split) -> Samples:
+    """The digits of a split: 1347 in train, and 225 in each of val and test; none is in two of them."""
+    learned, held = _split(HELD_OUT)
+    # Held-out digits stand class by class: every second one keeps both halves stratified.
+    parts = {"train": learned, "val": held[0::2], "test": held[1::2]}
+    return _taken(np.sort(parts[one_of_splits(split)]))
+
+
+@dataclass(frozen=True)
+class DigitImages:
+    """Digits of 8x8 pixels, each an image of one class."""
+
+    samples: Samples
+    classes: Classes = DIGITS
+    in_features: int = 1
+    task: Task = "classification"
+
+    def __len__(self) -> int:
+        return len(self.samples.samples)
+
+    def __getitem__(self, index: int) -> Example:
+        index = example_index(index, len(self))
+        digits, targets, samples = self.samples
+        return Example(str(samples[index]), digits[index][..., None], np.array(targets[index]))
+
+
+def digit_images(split: Split, folder: Path | None = None) -> DigitImages:
+    """scikit-learn's digits, to be classified.
+
+    Args:
+      split: 1347 digits in train, 225 each in val and test, every class in the same parts.
+      folder: None: the digits come with scikit-learn.
+
+    Raises:
+      GeometryError: An unknown split, or a folder.
+
+    >>> len(digit_images("train")), digit_images("val")[0].image.shape
+    (1347, (8, 8, 1))
+    """
+    no_folder("digit_images", folder)
+    return DigitImages(samples_of(split))
+
+
+def _split(held_out: float) -> tuple[np.ndarray, np.ndarray]:
+    targets = _load()[1]
+    rng = np.random.default_rng(0)  # the split's own, whatever seed is used elsewhere
+    shuffled = [rng.permutation(np.flatnonzero(targets == c)) for c in range(10)]
+    cuts = [round(held_out * len(samples)) for samples in shuffled]
+    learned = [samples[cut:] for samples, cut in zip(shuffled, cuts, strict=True)]
+    held = [samples[:cut] for samples, cut in zip(shuffled, cuts, strict=True)]
+    return np.concatenate(learned), np.concatenate(held)
+
+
+def _taken(samples: np.ndarray) -> Samples:
+    digits, targets = _load()
+    return Samples(digits[samples], targets[samples], samples)
+
+
+@lru_cache(maxsize=1)
+def _load() -> tuple[np.ndarray, np.ndarray]:
+    from sklearn.datasets import load_digits
+
+    loaded = load_digits()
+    return (loaded.images / 16).astype(np.float32), loaded.target.astype(np.int32)

@@ -1,0 +1,18 @@
+"""A convolution in integers: sizes, patterns and relationships, without jax."""
+
+from jaxconv.geometry.arguments import Ints, Padding
+from jaxconv.geometry.axis import AxisGeometry, PaddingMode
+from jaxconv.geometry.conv_geometry import ConvGeometry
+from jaxconv.geometry.receptive_fields import ReceptiveField, receptive_field
+from jaxconv.geometry.relationships import RELATIONSHIPS
+
+__all__ = [
+    "RELATIONSHIPS",
+    "AxisGeometry",
+    "ConvGeometry",
+    "Ints",
+    "Padding",
+    "PaddingMode",
+    "ReceptiveField",
+    "receptive_field",
+]

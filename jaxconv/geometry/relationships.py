@@ -1,0 +1,376 @@
+r"""The guide's fifteen relationships, each a function of its letters, with what the guide leaves out.
+
+Letters are those of Dumoulin & Visin, arXiv:1603.07285, along one axis: $i$ input size, $k$ kernel,
+$s$ stride, $p$ padding on both sides, $d$ kernel dilation, $o$ output size; primes denote the
+equivalent direct convolution of the transpose, whose input size $i'$ is the forward $o$, and $a$ is
+$(i + 2p - k) \bmod s$. Integers or NumPy arrays of them go in and come out.
+
+Where the two sides are padded differently, $2p$ reads $p_l + p_h$ throughout.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+from jaxconv.geometry.axis import AxisGeometry
+from jaxconv.geometry.conv_geometry import ConvGeometry
+
+
+@dataclass(frozen=True)
+class Relationship:
+    """One relationship: when it applies and the size that it states.
+
+    Attributes:
+      number: As the guide counts.
+      section: Of the guide.
+      name: What it is about.
+      condition: In words; `applies` decides.
+      formula: In letters; `size` computes.
+      transposed: Whether it states the size of a transpose's output, $o'$.
+    """
+
+    number: int
+    section: str
+    name: str
+    condition: str
+    formula: str
+    transposed: bool
+    _applies: Callable
+    _size: Callable
+
+    def applies(self, letters: Mapping):
+        """Whether the letters meet the condition (elementwise for arrays)."""
+        return _call(self._applies, letters)
+
+    def size(self, letters: Mapping):
+        """The size: $o$, or $o'$ of a transpose."""
+        return _call(self._size, letters)
+
+
+RELATIONSHIPS: list[Relationship] = []
+
+
+def _call(function: Callable, letters: Mapping):
+    return function(**{name: letters[name] for name in inspect.signature(function).parameters})
+
+
+def _relationship(number, section, condition, formula, applies, transposed=False):
+    def register(function: Callable) -> Callable:
+        name = function.__name__.replace("_", " ")
+        RELATIONSHIPS.append(
+            Relationship(number, section, name, condition, formula, transposed, applies, function)
+        )
+        return function
+
+    return register
+
+
+def letters_of(axis: AxisGeometry) -> dict[str, int]:
+    """The guide's letters for one axis; `p2` is the total padding, the guide's $2p$.
+
+    >>> letters = letters_of(AxisGeometry(6, 3, stride=2, padding=(1, 1)))
+    >>> letters["i"], letters["o"], letters["a"]
+    (6, 3, 1)
+    """
+    return {
+        "i": axis.size,
+        "k": axis.kernel,
+        "s": axis.stride,
+        "d": axis.dilation,
+        "f": axis.input_dilation,
+        "p2": sum(axis.padding),
+        "same_sides": axis.padding[0] == axis.padding[1],
+        "o": axis.out_size,
+        "i_": axis.out_size,
+        "a": axis.output_padding,
+    }
+
+
+def followed_by(axis: AxisGeometry, transposed: bool = False) -> Relationship:
+    """The most special relationship that an axis follows; input dilation follows none by itself.
+
+    >>> followed_by(AxisGeometry(6, 3, stride=2, padding=(1, 1))).number
+    6
+    >>> followed_by(AxisGeometry(5, 3, padding=(1, 1)), transposed=True).number
+    10
+    """
+    letters = letters_of(axis)
+    general = 14 if transposed else 15
+    order: Iterable[int] = (10, 11, 8, 9, 12, 13, 14) if transposed else (3, 4, 1, 2, 5, 6, 15)
+    by_number = {relationship.number: relationship for relationship in RELATIONSHIPS}
+    return next((by_number[n] for n in order if by_number[n].applies(letters)), by_number[general])
+
+
+@_relationship(
+    1,
+    "2.1",
+    "s = 1, p = 0",
+    "o = (i - k) + 1",
+    lambda s, p2, d, same_sides: (s == 1) & (p2 == 0) & (d == 1) & same_sides,
+)
+def no_zero_padding_unit_strides(i, k):
+    """Relationship 1: $o = (i - k) + 1$ for $s = 1$ and $p = 0$ (one copy of the guide says any p).
+
+    >>> no_zero_padding_unit_strides(i=4, k=3)
+    2
+    """
+    return (i - k) + 1
+
+
+@_relationship(2, "2.2", "s = 1", "o = (i - k) + 2p + 1", lambda s, d: (s == 1) & (d == 1))
+def zero_padding_unit_strides(i, k, p2):
+    """Relationship 2: $o = (i - k) + 2p + 1$ for $s = 1$.
+
+    >>> zero_padding_unit_strides(i=5, k=4, p2=2 * 2)
+    6
+    """
+    return (i - k) + p2 + 1
+
+
+@_relationship(
+    3,
+    "2.2.1",
+    "s = 1, k odd, p = (k - 1) / 2",
+    "o = i",
+    lambda k, s, p2, d, same_sides: (s == 1) & (d == 1) & (k % 2 == 1) & (p2 == k - 1) & (k > 1) & same_sides,
+)
+def half_padding(i):
+    """Relationship 3: half (same) padding keeps the size, $o = i$.
+
+    >>> half_padding(i=5)
+    5
+    """
+    return i
+
+
+@_relationship(
+    4,
+    "2.2.2",
+    "s = 1, p = k - 1",
+    "o = i + (k - 1)",
+    lambda k, s, p2, d, same_sides: (s == 1) & (d == 1) & (p2 == 2 * (k - 1)) & (k > 1) & same_sides,
+)
+def full_padding(i, k):
+    """Relationship 4: full padding sees every overlap, $o = i + (k - 1)$.
+
+    >>> full_padding(i=5, k=3)
+    7
+    """
+    return i + (k - 1)
+
+
+@_relationship(
+    5,
+    "2.3",
+    "p = 0",
+    "o = floor((i - k) / s) + 1",
+    lambda p2, d, same_sides: (p2 == 0) & (d == 1) & same_sides,
+)
+def no_zero_padding_non_unit_strides(i, k, s):
+    r"""Relationship 5: $o = \lfloor (i - k) / s \rfloor + 1$ for $p = 0$.
+
+    >>> no_zero_padding_non_unit_strides(i=5, k=3, s=2)
+    2
+    """
+    return (i - k) // s + 1
+
+
+@_relationship(6, "2.4", "d = 1", "o = floor((i + 2p - k) / s) + 1", lambda d: d == 1)
+def zero_padding_non_unit_strides(i, k, s, p2):
+    r"""Relationship 6: $o = \lfloor (i + 2p - k) / s \rfloor + 1$.
+
+    >>> [zero_padding_non_unit_strides(i, k=3, s=2, p2=2 * 1) for i in (5, 6)]
+    [3, 3]
+    """
+    return (i + p2 - k) // s + 1
+
+
+@_relationship(
+    7,
+    "3",
+    "pooling, p = 0",
+    "o = floor((i - k) / s) + 1",
+    lambda p2, d, same_sides: (p2 == 0) & (d == 1) & same_sides,
+)
+def pooling(i, k, s):
+    r"""Relationship 7: $o = \lfloor (i - k) / s \rfloor + 1$ for a pooling window of size $k$, unpadded.
+
+    >>> pooling(i=5, k=3, s=1)
+    3
+    """
+    return (i - k) // s + 1
+
+
+@_relationship(
+    8,
+    "4.3",
+    "s = 1, p = 0",
+    "o' = i' + (k - 1)",
+    lambda s, p2, d, same_sides: (s == 1) & (p2 == 0) & (d == 1) & same_sides,
+    transposed=True,
+)
+def no_zero_padding_unit_strides_transposed(i_, k):
+    """Relationship 8: $o' = i' + (k - 1)$; equivalent to full padding, $p' = k - 1$, the kernel flipped.
+
+    >>> no_zero_padding_unit_strides_transposed(i_=2, k=3)
+    4
+    """
+    return i_ + (k - 1)
+
+
+@_relationship(9, "4.4", "s = 1", "o' = i' + (k - 1) - 2p", lambda s, d: (s == 1) & (d == 1), transposed=True)
+def zero_padding_unit_strides_transposed(i_, k, p2):
+    """Relationship 9: $o' = i' + (k - 1) - 2p$, $p' = k - p - 1$, the kernel flipped.
+
+    Where $p > k - 1$, which the guide does not mention, $p'$ is negative: the input is cropped.
+
+    >>> zero_padding_unit_strides_transposed(i_=6, k=4, p2=2 * 2)
+    5
+    """
+    return i_ + (k - 1) - p2
+
+
+@_relationship(
+    10,
+    "4.4.1",
+    "s = 1, k odd, p = (k - 1) / 2",
+    "o' = i'",
+    lambda k, s, p2, d, same_sides: (s == 1) & (d == 1) & (k % 2 == 1) & (p2 == k - 1) & (k > 1) & same_sides,
+    transposed=True,
+)
+def half_padding_transposed(i_):
+    """Relationship 10: $o' = i'$, $p' = p$, the kernel flipped.
+
+    >>> half_padding_transposed(i_=5)
+    5
+    """
+    return i_
+
+
+@_relationship(
+    11,
+    "4.4.2",
+    "s = 1, p = k - 1",
+    "o' = i' - (k - 1)",
+    lambda k, s, p2, d, same_sides: (s == 1) & (d == 1) & (p2 == 2 * (k - 1)) & (k > 1) & same_sides,
+    transposed=True,
+)
+def full_padding_transposed(i_, k):
+    """Relationship 11: $o' = i' - (k - 1)$, $p' = 0$, the kernel flipped.
+
+    >>> full_padding_transposed(i_=7, k=3)
+    5
+    """
+    return i_ - (k - 1)
+
+
+@_relationship(
+    12,
+    "4.5",
+    "p = 0, i - k a multiple of s",
+    "o' = s (i' - 1) + k",
+    lambda p2, d, a, same_sides: (p2 == 0) & (d == 1) & (a == 0) & same_sides,
+    transposed=True,
+)
+def no_zero_padding_non_unit_strides_transposed(i_, k, s):
+    r"""Relationship 12: $o' = s (i' - 1) + k$; the input stretched to $\tilde i' = s (i' - 1) + 1$.
+
+    The equivalent direct convolution has $s' = 1$, $p' = k - 1$ and the flipped kernel.
+
+    >>> no_zero_padding_non_unit_strides_transposed(i_=2, k=3, s=2)
+    5
+    """
+    return s * (i_ - 1) + k
+
+
+@_relationship(
+    13,
+    "4.6",
+    "i + 2p - k a multiple of s",
+    "o' = s (i' - 1) + k - 2p",
+    lambda d, a: (d == 1) & (a == 0),
+    transposed=True,
+)
+def zero_padding_non_unit_strides_transposed(i_, k, s, p2):
+    """Relationship 13: $o' = s (i' - 1) + k - 2p$, $p' = k - p - 1$, the kernel flipped.
+
+    >>> zero_padding_non_unit_strides_transposed(i_=3, k=3, s=2, p2=2 * 1)
+    5
+    """
+    return s * (i_ - 1) + k - p2
+
+
+@_relationship(
+    14,
+    "4.6",
+    "any; a = (i + 2p - span) mod s",
+    "o' = s (i' - 1) + a + span - 2p",
+    lambda d: d >= 1,
+    transposed=True,
+)
+def output_padding_transposed(i_, k, s, p2, a, d=1):
+    """Relationship 14: $o' = s (i' - 1) + a + k - 2p$, with $d (k - 1) + 1$ for $k$ under dilation.
+
+    $a$ picks one of the $s$ input sizes that share $i'$. Its cells are added to the bottom and
+    right (high) edges of the stretched input, not the top (as older copies say), and pad no output.
+
+    >>> [output_padding_transposed(i_=3, k=3, s=2, p2=2 * 1, a=a) for a in (0, 1)]
+    [5, 6]
+    """
+    return s * (i_ - 1) + a + d * (k - 1) + 1 - p2
+
+
+@_relationship(15, "5.1", "any dilation d", "o = floor((i + 2p - d (k - 1) - 1) / s) + 1", lambda d: d >= 1)
+def dilated(i, k, s, p2, d):
+    r"""Relationship 15: $o = \lfloor (i + 2p - k - (k - 1)(d - 1)) / s \rfloor + 1$.
+
+    >>> dilated(i=7, k=3, s=1, p2=0, d=2)
+    3
+    """
+    return (i + p2 - k - (k - 1) * (d - 1)) // s + 1
+
+
+def transposed_size(
+    size: int,
+    kernel: int,
+    *,
+    stride: int = 1,
+    padding: tuple[int, int] = (0, 0),
+    dilation: int = 1,
+    output_padding: int = 0,
+) -> int:
+    r"""Cells of the feature map that the transpose of a convolution returns: relationship 14.
+
+    $o' = s(i'-1) + d(k-1) + 1 - p_l - p_h + a$
+
+    Args:
+      size: $i'$, cells of the map being upsampled.
+      kernel: $k$, taps of the *forward* convolution, as are the next three.
+      stride: $s$.
+      padding: ``(low, high)``, in cells.
+      dilation: $d$.
+      output_padding: $a$; picks one of the $s$ input sizes that share $i'$.
+
+    Returns:
+      $o'$, in cells.
+
+    Raises:
+      GeometryError: ``output_padding`` lies outside ``[0, stride)``, or no input has this size.
+
+    References:
+      Dumoulin & Visin, arXiv:1603.07285, relationship 14.
+
+    >>> transposed_size(3, 3, stride=2, padding=(1, 1), output_padding=1)
+    6
+    """
+    geometry = ConvGeometry.of_transposed(
+        (size,),
+        (kernel,),
+        strides=stride,
+        padding=(padding,),
+        kernel_dilation=dilation,
+        output_padding=output_padding,
+    )
+    return geometry.input_shape[0]

@@ -1,0 +1,110 @@
+"""The same convolution in other libraries: the call that a reader would write there."""
+
+from __future__ import annotations
+
+import jax
+
+from jaxconv.errors import GeometryError
+from jaxconv.geometry import ConvGeometry
+from jaxconv.interop import equinox, flax, keras, lax, torch
+from jaxconv.interop.call import Call, Name
+from jaxconv.interop.layer import Convolution
+
+_NUMPY_MODES = {"circular": "wrap", "reflect": "reflect", "replicate": "edge"}
+
+
+def calls(g: ConvGeometry) -> dict[str, str]:
+    """Python for the convolution `g` in other libraries, on ``x`` and ``kernel``.
+
+    Where a library has no equivalent, a comment says what is missing.
+
+    >>> for library, code in calls(ConvGeometry((6,), (3,), strides=2, padding=1)).items():
+    ...     print(f"{library}: {code}")
+    lax: lax.conv_general_dilated(x, kernel, (2,), ((1, 1),), dimension_numbers=('NWC', 'WIO', 'NWC'))
+    flax: nnx.Conv(1, 1, (3,), (2,), padding=((1, 1),), use_bias=False, rngs=rngs)
+    torch: nn.Conv1d(1, 1, (3,), (2,), padding=(1,), bias=False)
+    keras: # Keras has no padding in cells: use layers.ZeroPadding first, then 'valid'
+    equinox: eqx.nn.Conv1d(1, 1, (3,), (2,), padding=((1, 1),), use_bias=False, key=key)
+    """
+    return {"lax": _lax(g), "flax": _flax(g)} | _layers(g, transposed=False)
+
+
+def transposed_calls(g: ConvGeometry) -> dict[str, str]:
+    """Python for the transpose of `g`, on ``y`` and the forward ``kernel``.
+
+    Equinox's kernel is the direct convolution's, as `jaxconv.to_equinox` makes it.
+
+    >>> code = transposed_calls(ConvGeometry((6,), (3,), strides=2, padding=1))
+    >>> print(code["flax"])
+    nnx.ConvTranspose(1, 1, (3,), (2,), padding=((1, 2),), transpose_kernel=True, use_bias=False, rngs=rngs)
+    >>> print(code["torch"])
+    nn.ConvTranspose1d(1, 1, (3,), (2,), padding=(1,), output_padding=(1,), bias=False)
+    >>> print(transposed_calls(ConvGeometry((6,), (3,), strides=2, padding="SAME"))["keras"])
+    layers.Conv1DTranspose(1, (3,), (2,), padding='same', use_bias=False)
+    """
+    layer = _layer(g, transposed=True)
+    return {"lax": _lax_transposed(g), "flax": _written(flax.call, layer)} | _layers(g, transposed=True)
+
+
+def _layer(g: ConvGeometry, transposed: bool = False) -> Convolution:
+    """The layer of a geometry, without numbers."""
+    kernel = jax.ShapeDtypeStruct(g.kernel_array_shape, "float32")
+    a = g.output_padding if transposed else None
+    return Convolution(kernel, transposed=transposed, output_padding=a, **g.arguments)
+
+
+def _layers(g: ConvGeometry, transposed: bool) -> dict[str, str]:
+    """Of the libraries that have layers only, whose padding modes may depend on the input's size."""
+    layer, libraries = _layer(g, transposed), {"torch": torch, "keras": keras, "equinox": equinox}
+    return {name: _written(library.call, layer, g.input_shape) for name, library in libraries.items()}
+
+
+def _padded(g: ConvGeometry) -> tuple[str, ConvGeometry]:
+    """What to convolve instead of x where the padding holds no zeros, and the geometry left to do."""
+    if g.padding_mode == "zeros":
+        return "x", g
+    x = "x"
+    if max(g.input_dilation) > 1:
+        config = ((0, 0, 0), *((0, 0, f - 1) for f in g.input_dilation), (0, 0, 0))
+        x = f"lax.pad({x}, jnp.zeros((), x.dtype), {config})"
+    width = ((0, 0), *((max(low, 0), max(high, 0)) for low, high in g.padding), (0, 0))
+    x = f"jnp.pad({x}, {width}, mode={_NUMPY_MODES[g.padding_mode]!r})"
+    if min(map(min, g.padding)) < 0:
+        ends = ((max(-low, 0), min(high, 0) or "") for low, high in g.padding)
+        x += f"[:, {', '.join(f'{low}:{high}' for low, high in ends)}]"
+    return x, g.prepadded()
+
+
+def _written(code, *arguments) -> str:
+    """What `code` writes, or a comment with the reason why it cannot."""
+    try:
+        return str(code(*arguments))
+    except GeometryError as error:
+        return f"# {error}"
+
+
+def _lax(g: ConvGeometry) -> str:
+    x, g = _padded(g)
+    return _lax_call("lax.conv_general_dilated", x, lax.conv_arguments(_layer(g)))
+
+
+def _lax_transposed(g: ConvGeometry) -> str:
+    try:
+        return _lax_call("lax.conv_transpose", "y", lax.conv_transpose_arguments(_layer(g, transposed=True)))
+    except GeometryError:  # the transpose of what it can write
+        shape = f"(N, {', '.join(map(str, g.input_shape))}, {g.in_features})"
+        return f"jax.linear_transpose(lambda x: {_lax(g)}, jax.ShapeDtypeStruct({shape}, y.dtype))(y)[0]"
+
+
+def _lax_call(name: str, x: str, arguments: dict) -> str:
+    strides, padding, *_ = arguments.values()
+    options = dict(list(arguments.items())[2:])
+    return str(Call(name, (Name(x), Name("kernel"), strides, padding), options))
+
+
+def _flax(g: ConvGeometry) -> str:
+    try:
+        return str(flax.call(_layer(g)))
+    except GeometryError:  # of the padding: nothing else is missing
+        x, g = _padded(g)
+        return f"{flax.call(_layer(g))}  # on x = {x}"

@@ -1,0 +1,14 @@
+"""Pooling of windows, its switches and its matrices."""
+
+from jaxconv.operators.pooling.functions import avg_pool, lp_pool, max_pool, unpool
+from jaxconv.operators.pooling.geometry import pool_geometry
+from jaxconv.operators.pooling.matrix import pool_matrix
+
+__all__ = [
+    "avg_pool",
+    "lp_pool",
+    "max_pool",
+    "pool_geometry",
+    "pool_matrix",
+    "unpool",
+]

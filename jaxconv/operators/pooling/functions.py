@@ -1,0 +1,283 @@
+r"""Pooling: the maximum, the mean or the norm of every window, and unpooling.
+
+With its switches fixed max pooling is linear, $y = S x$ with one entry in each row of S, and
+`unpool` is $S^\mathsf{T} y$; average pooling is linear as it is, a depthwise convolution.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from functools import partial
+
+import jax
+import jax.core
+import jax.numpy as jnp
+import numpy as np
+
+from jaxconv.core.checks import check_dtypes, split_map
+from jaxconv.core.dtypes import accumulator
+from jaxconv.errors import GeometryError
+from jaxconv.geometry import ConvGeometry, Ints, Padding
+from jaxconv.geometry.arguments import real, shape_of
+from jaxconv.operators.pooling.geometry import (
+    axis_counts,
+    counted_padding,
+    pool_geometry,
+    refuse_empty_windows,
+    trimmed,
+)
+from jaxconv.operators.pooling.matrix import pool_matrix
+from jaxconv.operators.pooling.switches import cell_numbers, put
+from jaxconv.operators.pooling.window_max import largest, largest_and_switches
+from jaxconv.operators.pooling.window_sums import window_sums
+
+__all__ = ["avg_pool", "lp_pool", "max_pool", "pool_geometry", "pool_matrix", "unpool"]
+
+
+def max_pool(
+    x: jax.Array,
+    window: Sequence[int],
+    *,
+    strides: Ints | None = None,
+    padding: Padding = "VALID",
+    dilation: Ints = 1,
+    ceil_mode: bool = False,
+    return_switches: bool = False,
+):
+    r"""The largest number of every window, each feature alone.
+
+    Its derivatives are those of $y = S x$ with the switches fixed: of equal numbers the first in
+    row-major order gets all of the gradient. A NaN wins its window. Padding never does: it holds
+    minus infinity.
+
+    Args:
+      x: ``(*batch, *spatial, features)``, real, any number of batch axes.
+      window: Spatial shape of the windows; its length is N.
+      strides: Cells between windows, an int or one an axis; the window by default.
+      padding: A word, an int, or an int or pair an axis; see `ConvGeometry`.
+      dilation: Cells between the cells of a window.
+      ceil_mode: Whether a last window that hangs over the edge counts; see `pool_geometry`.
+      return_switches: Whether to return, too, which cell each window took.
+
+    Returns:
+      ``(*batch, *output_shape, features)``, and with `return_switches` a pair of that and the
+      switches: int32, of the same shape, the row-major index of the cell in the unpadded spatial
+      input.
+
+    Raises:
+      GeometryError: Shapes or options contradict each other, or a window lies in the padding.
+      TypeError: `x` is not real floating.
+
+    References:
+      Dumoulin & Visin, arXiv:1603.07285, sections 1.2 and 3; lecture on convolution layers.
+
+    The lecture's slide:
+
+    >>> x = jnp.array([[1.0, 3, 2, 9], [7, 4, 1, 5], [8, 5, 2, 3], [4, 2, 1, 4]])
+    >>> y, switches = max_pool(x[..., None], (2, 2), return_switches=True)
+    >>> print(y[..., 0])
+    [[7. 9.]
+     [8. 4.]]
+    >>> print(switches[..., 0])
+    [[ 4  3]
+     [ 8 15]]
+    """
+    x, g = _pooled_map(x, window, strides, padding, dilation, ceil_mode)
+    refuse_empty_windows(g, ((0, 0),) * g.ndim)
+    if math.prod(g.input_shape) > np.iinfo(np.int32).max:
+        raise GeometryError(f"switches are int32; they do not count the cells of a map of {g.input_shape}.")
+    return _max_pool(x, trimmed(g), return_switches)
+
+
+def avg_pool(
+    x: jax.Array,
+    window: Sequence[int],
+    *,
+    strides: Ints | None = None,
+    padding: Padding = "VALID",
+    dilation: Ints = 1,
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
+) -> jax.Array:
+    r"""The mean of every window, each feature alone: a depthwise convolution, see `pool_matrix`.
+
+    Args:
+      x: ``(*batch, *spatial, features)``, real or complex, any number of batch axes.
+      window: Spatial shape of the windows; its length is N.
+      strides: Cells between windows, an int or one an axis; the window by default.
+      padding: A word, an int, or an int or pair an axis, of zeros; see `ConvGeometry`.
+      dilation: Cells between the cells of a window.
+      ceil_mode: Whether a last window that hangs over the edge counts; see `pool_geometry`. What hangs
+        over is never counted.
+      count_include_pad: Whether the padding's zeros count as cells.
+
+    Returns:
+      ``(*batch, *output_shape, features)``.
+
+    Raises:
+      GeometryError: Shapes or options contradict each other, or a window has no cell that counts.
+      TypeError: `x` is not floating or complex.
+
+    References:
+      Dumoulin & Visin, arXiv:1603.07285, sections 1.2 and 3; lecture on convolution layers.
+
+    >>> x = jnp.array([[1.0, 3, 2, 9], [7, 4, 1, 5], [8, 5, 2, 3], [4, 2, 1, 4]])
+    >>> print(avg_pool(x[..., None], (2, 2))[..., 0])
+    [[3.75 4.25]
+     [4.75 2.5 ]]
+    """
+    x, g = _pooled_map(x, window, strides, padding, dilation, ceil_mode, complex_too=True)
+    return _avg_pool(x, g, counted_padding(g, padding, count_include_pad))
+
+
+def lp_pool(
+    x: jax.Array,
+    window: Sequence[int],
+    *,
+    strides: Ints | None = None,
+    padding: Padding = "VALID",
+    dilation: Ints = 1,
+    ceil_mode: bool = False,
+    p: float = 2,
+) -> jax.Array:
+    r"""The norm $(\sum |x|^p)^{1/p}$ of every window, each feature alone; p = 2 is L2 pooling.
+
+    The gradient at 0 is 0. A window that ceil mode lets hang over the edge is scaled up by the cells
+    that it lacks, $(k/n)^{1/p}$, as PyTorch does. Where p is odd, PyTorch adds *signed* powers: with
+    p = 1 the plain sum. Powers are of the numbers as they are: the p-th must fit the dtype.
+
+    Args:
+      x: ``(*batch, *spatial, features)``, real, any number of batch axes.
+      window: Spatial shape of the windows; its length is N.
+      strides: Cells between windows, an int or one an axis; the window by default.
+      padding: A word, an int, or an int or pair an axis, of zeros; see `ConvGeometry`.
+      dilation: Cells between the cells of a window.
+      ceil_mode: Whether a last window that hangs over the edge counts; see `pool_geometry`.
+      p: A positive number; as it grows the norm becomes `max_pool` of the magnitudes.
+
+    Returns:
+      ``(*batch, *output_shape, features)``.
+
+    Raises:
+      GeometryError: Shapes or options contradict each other, or `p` is not positive and finite.
+      TypeError: `x` is not real floating, or `p` not a number.
+
+    References:
+      Lecture on convolution layers, L2-pooling.
+
+    >>> lp_pool(jnp.array([3.0, 4.0, 0.0, -2.0])[:, None], (2,)).ravel().tolist()
+    [5.0, 2.0]
+    """
+    x, g = _pooled_map(x, window, strides, padding, dilation, ceil_mode)
+    p = real("p", p)
+    if not 0 < p < math.inf:
+        raise GeometryError(
+            f"`p` must be a positive number; for the largest magnitude pool abs(x). Got {p!r}."
+        )
+    return _lp_pool(x, g, counted_padding(g, padding, True), p)
+
+
+def unpool(y: jax.Array, switches: jax.Array, input_shape: Sequence[int]) -> jax.Array:
+    r"""Every number of `y` put where its switch says, zeros elsewhere: $S^\mathsf{T} y$.
+
+    The transpose of max pooling with its switches fixed. Where windows share a cell the numbers add up.
+
+    Args:
+      y: ``(*batch, *spatial, features)``, real or complex.
+      switches: Of `y`'s shape, integers: row-major indices into `input_shape`.
+      input_shape: Spatial shape of the result, N axes.
+
+    Returns:
+      ``(*batch, *input_shape, features)``.
+
+    Raises:
+      GeometryError: The shapes differ, or a switch is outside of `input_shape`. Under `jax.jit`, where
+        values are not known, such a switch puts a NaN into cell 0 instead.
+      TypeError: `y` is not floating or complex, or `switches` are not integers.
+
+    References:
+      Noh et al., *Learning deconvolution network for semantic segmentation*, arXiv:1505.04366.
+
+    >>> y, switches = jnp.array([7.0, 9.0])[:, None], jnp.array([3, 1])[:, None]
+    >>> unpool(y, switches, (4,)).ravel().tolist()
+    [0.0, 9.0, 0.0, 7.0]
+    """
+    y, switches = jnp.asarray(y), jnp.asarray(switches)
+    check_dtypes(y=y)
+    shape = shape_of("input_shape", input_shape)
+    split_map("y", y.shape, len(shape), "`input_shape`")
+    if y.shape != switches.shape:
+        raise GeometryError(f"`y` and `switches` must have one shape, got {y.shape} and {switches.shape}.")
+    if switches.size and not isinstance(switches, jax.core.Tracer):
+        with jax.ensure_compile_time_eval():  # known, although the program around them is being traced
+            low, high = int(switches.min()), int(switches.max())
+        if low < 0 or high >= math.prod(shape):
+            raise GeometryError(
+                f"`switches` index the {math.prod(shape)} cells of input_shape={shape}, got {low} to {high}; "
+                "take the input's shape of the max_pool that returned them."
+            )
+    return _unpool(y, cell_numbers(switches, math.prod(shape)), shape)
+
+
+@partial(jax.jit, static_argnums=(1, 2))
+def _max_pool(x, g: ConvGeometry, return_switches: bool):
+    return largest_and_switches(x, g) if return_switches else largest(x, g)
+
+
+@partial(jax.jit, static_argnums=(1, 2))
+def _avg_pool(x, g: ConvGeometry, counted):
+    return _means(x.astype(accumulator(x.dtype)), g, counted).astype(x.dtype)
+
+
+@partial(jax.jit, static_argnums=(1, 2, 3))
+def _lp_pool(x, g: ConvGeometry, counted, p: float):
+    x, dtype = x.astype(accumulator(x.dtype)), x.dtype
+    powers = x * x if p == 2 else _power(jnp.where(x == 0, jnp.zeros((), x.dtype), abs(x)), p)
+    return _power(_means(powers, g, counted) * float(math.prod(g.kernel_shape)), 1 / p).astype(dtype)
+
+
+@partial(jax.jit, static_argnums=2)
+def _unpool(y, switches, input_shape):
+    return put(y.astype(accumulator(y.dtype)), switches, input_shape).astype(y.dtype)
+
+
+def _means(x, g: ConvGeometry, counted):
+    counts = axis_counts(g, counted)
+    sums = window_sums(x, trimmed(g))
+    if all(count.size == 1 for count in counts):
+        return sums / math.prod(float(count[0]) for count in counts)
+    cells = jnp.ones((1,) * x.ndim, jnp.finfo(x.dtype).dtype)
+    for dimension, count in enumerate(counts, start=x.ndim - g.ndim - 1):
+        along = (1,) * dimension + count.shape + (1,) * (x.ndim - dimension - 1)
+        cells = cells * jnp.asarray(count.reshape(along), cells.dtype)
+    return sums / cells
+
+
+def _power(x, p: float):
+    """Of numbers that are not negative, with derivatives that are 0 at 0."""
+    if p == 1:
+        return x
+    positive = x != 0  # a NaN too
+    safe = jnp.where(positive, x, jnp.ones((), x.dtype))
+    return jnp.where(positive, jnp.sqrt(safe) if p == 0.5 else safe**p, jnp.zeros((), x.dtype))
+
+
+def _pooled_map(x, window, strides, padding, dilation, ceil_mode, complex_too=False):
+    """The map as an array, and the geometry of its pooling."""
+    x = jnp.asarray(x)
+    check_dtypes(x=x)
+    if jnp.iscomplexobj(x) and not complex_too:
+        raise TypeError(f"`x` must be real: {x.dtype} numbers have no order and no power; pool abs(x).")
+    taps = shape_of("window", window)
+    _, spatial = split_map("x", x.shape, len(taps), "`window`")
+    g = pool_geometry(
+        spatial,
+        taps,
+        strides=strides,
+        padding=padding,
+        dilation=dilation,
+        ceil_mode=ceil_mode,
+        features=x.shape[-1],
+    )
+    return x, g

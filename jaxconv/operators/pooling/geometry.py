@@ -1,0 +1,210 @@
+"""The geometry of a pooling: a depthwise convolution's, with the windows that ceil mode adds."""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_left
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import reduce
+
+import jax
+import numpy as np
+from jax import lax
+
+from jaxconv.errors import GeometryError, SizeError
+from jaxconv.geometry import AxisGeometry, ConvGeometry, Ints, Padding
+from jaxconv.geometry.arguments import at_least_one, padding_per_axis, per_axis, resolve_padding, shape_of
+
+
+def pool_geometry(
+    input_shape: Sequence[int],
+    window: Sequence[int],
+    *,
+    strides: Ints | None = None,
+    padding: Padding = "VALID",
+    dilation: Ints = 1,
+    ceil_mode: bool = False,
+    features: int = 1,
+) -> ConvGeometry:
+    r"""The depthwise convolution whose windows a pooling has.
+
+    Relationship 7 has neither padding nor dilation; with them a pooling has relationship 15's size,
+    $o = \lfloor (i + p_l + p_h - d(k-1) - 1) / s \rfloor + 1$. Ceil mode rounds up instead, so that a last
+    window may hang over the high edge, and leaves out every window that begins where the input has ended,
+    in the high padding. The high padding of the geometry is what these windows need.
+
+    Args:
+      input_shape: Spatial shape of the input.
+      window: Spatial shape of the windows.
+      strides: Cells between windows, an int or one an axis; the window by default.
+      padding: As in `ConvGeometry`; what it holds belongs to the pooling.
+      dilation: Cells between the cells of a window, an int or one an axis.
+      ceil_mode: Whether a last window that does not fit counts.
+      features: Of the maps; each is pooled alone.
+
+    Raises:
+      GeometryError: No pooling has these numbers.
+      TypeError: A size is not an integer.
+
+    References:
+      Dumoulin & Visin, arXiv:1603.07285, relationship 7, extended.
+
+    >>> pool_geometry((6,), (3,), strides=2).output_shape
+    (2,)
+    >>> pool_geometry((6,), (3,), strides=2, ceil_mode=True)
+    ConvGeometry((6,), (3,), strides=(2,), padding=((0, 1),))
+    """
+    shape = shape_of("input_shape", input_shape)
+    n = len(shape)
+    taps, features = shape_of("window", window, n), at_least_one("features", features)
+    s = taps if strides is None else per_axis("strides", strides, n)
+    d = per_axis("dilation", dilation, n)
+    pads = [
+        resolve_padding(pad, i, d * (k - 1) + 1, s)
+        for pad, i, k, s, d in zip(padding_per_axis(padding, n), shape, taps, s, d, strict=True)
+    ]
+    if ceil_mode:
+        numbers = zip(shape, taps, s, d, pads, strict=True)
+        pads = [_with_last_window(*axis) for axis in numbers]
+    return ConvGeometry(
+        shape,
+        taps,
+        in_features=features,
+        out_features=features,
+        strides=s,
+        padding=pads,
+        kernel_dilation=d,
+        feature_group_count=features,
+    )
+
+
+def _with_last_window(size: int, taps: int, stride: int, dilation: int, padding: tuple[int, int]):
+    """The padding with which as many windows fit as ceil mode counts."""
+    low, high = padding
+    if min(padding) < 0:
+        raise GeometryError(f"ceil_mode and a padding that crops, {padding}, contradict: crop `x` first.")
+    slack = size + low + high - dilation * (taps - 1) - 1
+    outputs = min(-(-slack // stride), (size + low - 1) // stride) + 1
+    if outputs < 1 or outputs == slack // stride + 1:
+        return padding
+    return low, high + (outputs - 1) * stride - slack
+
+
+def counted_padding(g: ConvGeometry, padding: Padding, include: bool) -> tuple[tuple[int, int], ...]:
+    """The padding whose cells count in a mean: never what ceil mode added, the rest if asked for."""
+    if not include:
+        return ((0, 0),) * g.ndim
+    pads = zip(padding_per_axis(padding, g.ndim), g.axes, strict=True)
+    return tuple(resolve_padding(pad, axis.size, axis.span, axis.stride) for pad, axis in pads)
+
+
+def cell_counts(g: ConvGeometry, padding: tuple[tuple[int, int], ...]) -> np.ndarray:
+    """Cells of every window that lie in the input or in `padding` around it, ``output_shape``.
+
+    Raises:
+      GeometryError: A window has none.
+
+    >>> cell_counts(pool_geometry((6,), (3,), strides=2, padding=1), ((0, 0),)).tolist()
+    [2, 3, 3]
+    """
+    counts = reduce(np.multiply.outer, axis_counts(g, padding))
+    return np.broadcast_to(counts, g.output_shape)
+
+
+def axis_counts(g: ConvGeometry, padding: tuple[tuple[int, int], ...]) -> list[np.ndarray]:
+    """The same along every axis, ``(out_size,)``, or ``(1,)`` where all windows have as many.
+
+    Raises:
+      GeometryError: A window has none.
+    """
+    refuse_empty_windows(g, padding)
+    return [_axis_count(axis, *pad) for axis, pad in zip(g.axes, padding, strict=True)]
+
+
+def _axis_count(axis: AxisGeometry, low: int, high: int) -> np.ndarray:
+    beyond = axis.padding[0] - low  # cells of the first window, and of the last, that do not count
+    if beyond <= 0 and (axis.out_size - 1) * axis.stride + axis.span <= axis.size + axis.padding[0] + high:
+        return np.array([axis.kernel])
+    start = np.arange(axis.out_size) * axis.stride - axis.padding[0]
+    first = -((start + low) // axis.dilation)  # the first tap that counts, and the one after the last
+    end = (axis.size + high - 1 - start) // axis.dilation + 1
+    return end.clip(0, axis.kernel) - first.clip(0, axis.kernel)
+
+
+def refuse_empty_windows(g: ConvGeometry, padding: tuple[tuple[int, int], ...]) -> None:
+    """Every window must have a cell in the input or in `padding` around it.
+
+    Raises:
+      GeometryError: One has none.
+    """
+    for number, (axis, pad) in enumerate(zip(g.axes, padding, strict=True)):
+        output = _empty_window(axis, *pad)
+        if output is not None:
+            raise GeometryError(
+                f"on axis {number} the window of output {output} holds only padding, of which there is no "
+                f"maximum or mean; lower `padding`. Got {axis}."
+            )
+
+
+def _empty_window(axis: AxisGeometry, low: int, high: int) -> int | None:
+    """The first window that has no cell from ``-low`` to ``size + high - 1``."""
+    before, cells = axis.padding[0] - low, low + axis.size + high  # that count, and how far they are off
+    if axis.span <= before:
+        return 0
+    early = range(min(-(-before // axis.stride), axis.out_size))  # windows that begin before these cells
+    if axis.dilation > cells:  # and may jump over them; remainders repeat
+        period = axis.dilation // math.gcd(axis.dilation, axis.stride)
+        for output in early[:period]:
+            if (output * axis.stride - before) % axis.dilation >= cells:
+                return output
+    late = max((before + cells - 1) // axis.stride + 1, 0)
+    return late if late < axis.out_size else None
+
+
+def trimmed(g: ConvGeometry) -> ConvGeometry:
+    """The same windows without the taps that lie in the padding in all of them.
+
+    They add nothing to a sum and win no maximum, but a window may have any number of them.
+
+    Raises:
+      SizeError: The windows reach over more cells than arrays have on an axis.
+
+    >>> trimmed(pool_geometry((5,), (1000,), strides=2, padding=((500, 501),)))
+    ConvGeometry((5,), (11,), strides=(2,), padding=((6, 6),))
+    """
+    kernel_shape, padding = zip(*map(_trimmed, g.axes), strict=True)
+    smaller = replace(g, kernel_shape=kernel_shape, padding=padding)
+    for number, axis in enumerate(smaller.axes):
+        if axis.padded > np.iinfo(np.int32).max:
+            raise SizeError(
+                f"on axis {number} the windows reach over {axis.padded:,} cells, padding included, more than "
+                f"int32 counts; lower `padding` or `strides`. Got {g.axes[number]}."
+            )
+    return smaller
+
+
+def _trimmed(axis: AxisGeometry) -> tuple[int, tuple[int, int]]:
+    """Taps and padding of one axis."""
+    low, d = axis.padding[0], axis.dilation
+    last_start = (axis.out_size - 1) * axis.stride
+    skipped = max(-(-(low - last_start) // d), 0)  # by the last window, and so by all
+    end = min(-(-(axis.size + low) // d), axis.kernel)  # of the first window's taps in the input
+    if skipped == 0 and end == axis.kernel:
+        return axis.kernel, axis.padding
+    taps, low = end - skipped, low - skipped * d
+    return taps, (low, last_start + d * (taps - 1) + 1 - low - axis.size)
+
+
+def only_window(x: jax.Array, g: ConvGeometry) -> jax.Array:
+    """The cells of ``(*batch, *input_shape, features)`` in the first window, without its padding.
+
+    >>> g = pool_geometry((5,), (4,), padding=((1, 0),))
+    >>> only_window(jax.numpy.arange(5.0)[:, None], g).ravel().tolist()
+    [0.0, 1.0, 2.0]
+    """
+    for dimension, axis in enumerate(g.axes, start=x.ndim - g.ndim - 1):
+        taps = range(-axis.padding[0], axis.span - axis.padding[0], axis.dilation)
+        first, last = (bisect_left(taps, cell) for cell in (0, axis.size))
+        x = lax.slice_in_dim(x, taps[first], taps[last - 1] + 1, axis.dilation, dimension)
+    return x

@@ -1,0 +1,243 @@
+"""The selection matrix S of max pooling, and its transpose: which cell each output took.
+
+Switches say it: for every output the row-major index of a cell of the input, features apart. With
+the windows known S is a sum over taps of slices, and so is its transpose, which neither scatters nor
+sums in an order of the machine's choosing. With switches alone, and for windows of very many taps, a
+gather and a scatter of one number each.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from itertools import product
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+from jaxconv.core.dtypes import accumulator
+from jaxconv.core.linear_primitives import linear_pair
+from jaxconv.errors import SizeError
+from jaxconv.geometry import AxisGeometry, ConvGeometry
+
+SLICED = 64  # taps that get a slice each
+
+
+def select(x: jax.Array, switches: jax.Array, g: ConvGeometry) -> jax.Array:
+    """S x: ``(*batch, *input_shape, features)`` to the switches' ``(*batch, *output_shape, features)``.
+
+    Linear in `x`, both modes, by its own transpose.
+    """
+    if math.prod(g.kernel_shape) > SLICED and math.prod(g.output_shape) > 1:
+        return taken(x, switches, g.ndim)
+    return SELECT.bind(x, switches, geometry=g)
+
+
+def taken(x: jax.Array, switches: jax.Array, ndim: int) -> jax.Array:
+    """S x by a gather."""
+
+    def one(x, switches):
+        return (
+            x.ravel()
+            .at[_flat(switches, x.shape[:-1]).ravel()]
+            .get(mode="promise_in_bounds")
+            .reshape(switches.shape)
+        )
+
+    return _each(one, x.ndim - ndim - 1)(x, switches)
+
+
+def cell_numbers(switches: jax.Array, cells: int) -> jax.Array:
+    """Switches of any integer dtype as int32, -1 where they name none of the cells.
+
+    Raises:
+      SizeError: There are more cells than int32 counts.
+      TypeError: They are not integers.
+    """
+    if cells > np.iinfo(np.int32).max:
+        raise SizeError(f"switches are int32; they do not count the {cells:,} cells of the map.")
+    switches = jnp.asarray(switches)
+    if not jnp.issubdtype(switches.dtype, jnp.integer):
+        raise TypeError(
+            "`switches` are integers, as max_pool(..., return_switches=True) returns them, got "
+            f"{switches.dtype}."
+        )
+    if switches.dtype.itemsize < 4:
+        switches = switches.astype(jnp.int32)
+    last = jnp.asarray(cells - 1, switches.dtype)
+    possible = (switches >= 0) & (switches <= last)
+    return jnp.where(possible, switches.astype(jnp.int32), jnp.int32(-1))
+
+
+def put(y: jax.Array, switches: jax.Array, input_shape: tuple[int, ...]) -> jax.Array:
+    """S-transposed y by a scatter; a switch of -1 puts a NaN into cell 0."""
+    cells = math.prod(input_shape)
+    y = jnp.where(switches >= 0, y, jnp.full((), jnp.nan, y.dtype))
+    switches = jnp.maximum(switches, 0)
+
+    def one(y, switches):
+        x = jnp.zeros(cells * y.shape[-1], y.dtype)
+        x = x.at[_flat(switches, input_shape).ravel()].add(y.ravel(), mode="promise_in_bounds")
+        return x.reshape(*input_shape, y.shape[-1])
+
+    return _each(one, y.ndim - len(input_shape) - 1)(y, switches)
+
+
+def _each(function, batch_axes: int):
+    """Applies a function of one map to all of them, which stay on their devices."""
+    for _ in range(batch_axes):
+        function = jax.vmap(function)
+    return function
+
+
+def _flat(switches: jax.Array, input_shape: tuple[int, ...]) -> jax.Array:
+    """Indices of ``(cells, features)``, raveled."""
+    features = switches.shape[-1]
+    if math.prod(input_shape) * features > np.iinfo(np.int32).max:
+        raise SizeError(
+            f"a map of {(*input_shape, features)} has more numbers than int32 counts; pool fewer features."
+        )
+    return switches * features + lax.broadcasted_iota(jnp.int32, switches.shape, switches.ndim - 1)
+
+
+def first_cells(g: ConvGeometry) -> np.ndarray:
+    """Where every window begins, as an index of the input's cells: ``(*output_shape, 1)``, int32.
+
+    >>> first_cells(ConvGeometry((4, 5), (2, 2), strides=2)).ravel().tolist()
+    [0, 2, 10, 12]
+    """
+    first = np.zeros((), np.int64)
+    for axis in g.axes:
+        start = np.arange(axis.out_size) * axis.stride - axis.padding[0]
+        first = first[..., None] * axis.size + start
+    return first[..., None].astype(np.int32)
+
+
+def steps(g: ConvGeometry) -> list[int]:
+    """How far, in the input's cells, neighbouring taps of each axis are apart."""
+    rows = [math.prod(g.input_shape[axis + 1 :]) for axis in range(g.ndim)]
+    return [row * d for row, d in zip(rows, g.kernel_dilation, strict=True)]
+
+
+def padded(x: jax.Array, g: ConvGeometry, value) -> jax.Array:
+    """``(*batch, *input_shape, features)`` with its border."""
+    config = [(0, 0, 0)] * (x.ndim - g.ndim - 1) + [(low, high, 0) for low, high in g.padding] + [(0, 0, 0)]
+    return lax.pad(x, jnp.asarray(value, x.dtype), config)
+
+
+def tap(x: jax.Array, dimension: int, corner: int, axis: AxisGeometry) -> jax.Array:
+    """What one tap of a padded axis reads."""
+    return lax.slice_in_dim(x, corner, corner + (axis.out_size - 1) * axis.stride + 1, axis.stride, dimension)
+
+
+def _select(x, switches, geometry: ConvGeometry):
+    g, first = geometry, x.ndim - geometry.ndim - 1
+    if math.prod(g.output_shape) == 1:
+        took = jnp.where(_cells(g, x.ndim) == switches, x, jnp.zeros((), x.dtype))
+        return took.sum(tuple(range(first, x.ndim - 1)), keepdims=True)
+    x = padded(x, g, 0)
+    offset = switches - _rank(first_cells(g), switches.ndim)
+    total = None
+    for taps in np.ndindex(*g.kernel_shape):
+        read = x
+        for dimension, (t, axis) in enumerate(zip(taps, g.axes, strict=True), start=first):
+            read = tap(read, dimension, t * axis.dilation, axis)
+        here = offset == sum(t * step for t, step in zip(taps, steps(g), strict=True))
+        term = jnp.where(here, read, jnp.zeros((), x.dtype))
+        total = term if total is None else total + term
+    return total
+
+
+def _cells(g: ConvGeometry, ndim: int) -> jax.Array:
+    """The number of every cell of the input, ``(1, ..., *input_shape, 1)``."""
+    cells = jnp.arange(math.prod(g.input_shape), dtype=jnp.int32)
+    return cells.reshape((1,) * (ndim - g.ndim - 1) + (*g.input_shape, 1))
+
+
+class Phase:
+    """The cells of an axis with one remainder by the stride, and the outputs that read them.
+
+    Cell ``q stride + remainder`` is read by the outputs ``q + shift``, a shift a tap.
+    """
+
+    def __init__(self, axis: AxisGeometry, remainder: int):
+        """Finds the taps that meet these cells."""
+        starts = [remainder + axis.padding[0] - t * axis.dilation for t in range(axis.kernel)]
+        self.shifts = [start // axis.stride for start in starts if start % axis.stride == 0]
+        self.cells = np.arange(-(-axis.size // axis.stride)) * axis.stride + remainder
+
+
+def phases(axis: AxisGeometry) -> list[Phase]:
+    """One for every remainder."""
+    return [Phase(axis, remainder) for remainder in range(axis.stride)]
+
+
+def _unselect(y, switches, geometry: ConvGeometry):
+    g, first, dtype = geometry, y.ndim - geometry.ndim - 1, y.dtype
+    if math.prod(g.output_shape) == 1:
+        return jnp.where(_cells(g, y.ndim) == switches, y, jnp.zeros((), dtype))
+    by_axis = [phases(axis) for axis in g.axes]
+    y = _margin(y.astype(accumulator(dtype)), by_axis, g, 0)  # windows may share a cell
+    switches = _margin(switches, by_axis, g, -1)
+    parts = [_collected(y, switches, combined, g) for combined in product(*by_axis)]
+    for dimension in reversed(range(g.ndim)):
+        s = g.strides[dimension]
+        parts = [_interleaved(parts[i : i + s], first + dimension) for i in range(0, len(parts), s)]
+    (x,) = parts
+    for dimension, size in enumerate(g.input_shape, start=first):
+        x = lax.slice_in_dim(x, 0, size, axis=dimension)
+    return x.astype(dtype)
+
+
+def _interleaved(phases: list[jax.Array], dimension: int) -> jax.Array:
+    """One axis of the cells of all phases."""
+    if len(phases) == 1:
+        return phases[0]
+    x = jnp.stack(phases, dimension + 1)
+    cells = x.shape[dimension] * len(phases)
+    return x.reshape(*x.shape[:dimension], cells, *x.shape[dimension + 2 :])
+
+
+def _collected(y, switches, combined: tuple[Phase, ...], g: ConvGeometry):
+    """The sum, over the outputs that read cells of these phases, of those that took them."""
+    numbers = np.zeros((), np.int64)
+    for phase, axis in zip(combined, g.axes, strict=True):
+        numbers = numbers[..., None] * axis.size + phase.cells
+    cells = _rank(numbers[..., None].astype(np.int32), y.ndim)
+    shape = (*y.shape[: y.ndim - g.ndim - 1], *(len(phase.cells) for phase in combined), y.shape[-1])
+    total = jnp.zeros(shape, y.dtype)
+    for corner in product(*(_corners(phase, axis) for phase, axis in zip(combined, g.axes, strict=True))):
+        start = [0] * (y.ndim - g.ndim - 1) + list(corner) + [0]
+        stop = [a + b for a, b in zip(start, shape, strict=True)]
+        took = lax.slice(switches, start, stop) == cells
+        total = total + jnp.where(took, lax.slice(y, start, stop), jnp.zeros((), y.dtype))
+    return total
+
+
+def _corners(phase: Phase, axis: AxisGeometry) -> Iterator[int]:
+    """Where the outputs of each tap begin once `_margin` stands before them."""
+    low, _ = _reach(phases(axis), axis)
+    return (low + shift for shift in phase.shifts)
+
+
+def _reach(by_remainder: list[Phase], axis: AxisGeometry) -> tuple[int, int]:
+    """Outputs that are missing before the first and after the last."""
+    shifts = [shift for phase in by_remainder for shift in phase.shifts]
+    cells = len(by_remainder[0].cells)
+    return max(0, -min(shifts)), max(0, max(shifts) + cells - axis.out_size)
+
+
+def _margin(array, by_axis, g: ConvGeometry, value):
+    edges = [(*_reach(by_remainder, axis), 0) for by_remainder, axis in zip(by_axis, g.axes, strict=True)]
+    config = [(0, 0, 0)] * (array.ndim - g.ndim - 1) + edges + [(0, 0, 0)]
+    return lax.pad(array, jnp.asarray(value, array.dtype), config)
+
+
+def _rank(constant: np.ndarray, ndim: int) -> jax.Array:
+    """Leading axes of one, so that nothing broadcasts by rank."""
+    return jnp.asarray(constant.reshape((1,) * (ndim - constant.ndim) + constant.shape))
+
+
+SELECT, UNSELECT = linear_pair("jaxconv_select", _select, _unselect, lambda g: 0)

@@ -1,0 +1,158 @@
+"""The largest number of every window, and which cell holds it: the first in row-major order."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+from jaxconv.geometry import AxisGeometry, ConvGeometry
+from jaxconv.operators.pooling.geometry import only_window
+from jaxconv.operators.pooling.switches import first_cells, padded, select, steps, tap
+
+SLICED = 16  # taps of an axis that get a slice each; beyond, windows of twice the size are made of two
+FEW = 4  # taps of a window whose every comparison minds NaN; with more, one look at the input is cheaper
+
+
+@partial(jax.custom_jvp, nondiff_argnums=(1,))
+def largest(x: jax.Array, g: ConvGeometry) -> jax.Array:
+    """``(*batch, *input_shape, features)`` to ``(*batch, *output_shape, features)``."""
+    first = x.ndim - g.ndim - 1
+    if math.prod(g.output_shape) == 1:
+        return only_window(x, g).max(tuple(range(first, x.ndim - 1)), keepdims=True)
+    x = padded(x, g, -jnp.inf)
+    larger = _larger_of if math.prod(g.kernel_shape) <= FEW else jnp.maximum
+    for dimension, axis in enumerate(g.axes, start=first):
+        (x,) = _reduced((x,), dimension, axis, 0, lambda a, b: (larger(a[0], b[0]),))
+    return x
+
+
+def _larger_of(a, b):
+    """`jnp.maximum`: a 2x2 window takes 0.08 where that takes 0.16, 3x3 0.26 and 0.19 (4x96x128x16)."""
+    return jnp.where(_larger_or_nan(a, b), b, a)
+
+
+@largest.defjvp
+def _largest_jvp(g, primals, tangents):
+    y, switches = largest_and_switches(primals[0], g)
+    return y, select(tangents[0], switches, g)
+
+
+def largest_and_switches(x: jax.Array, g: ConvGeometry) -> tuple[jax.Array, jax.Array]:
+    """The same, with the cell that each window took, a row-major index of the unpadded input, int32.
+
+    A window that holds nothing but minus infinity took its first cell.
+    """
+    y, switches = _found(lax.stop_gradient(x), g)
+    return _taken(x, y, switches, g), switches
+
+
+@partial(jax.custom_jvp, nondiff_argnums=(3,))
+def _taken(x, y, switches, g: ConvGeometry):
+    """S x, which is y; its derivatives, of any order, are those of S x."""
+    return y
+
+
+@_taken.defjvp
+def _taken_jvp(g, primals, tangents):
+    # Not y, which `stop_gradient` made a constant: the next derivative is of what is returned here.
+    return _taken(*primals, g), select(tangents[0], primals[2], g)
+
+
+def _found(x, g: ConvGeometry) -> tuple[jax.Array, jax.Array]:
+    if math.prod(g.output_shape) == 1:
+        y = largest(x, g)
+        return y, _switch_of_only_window(x, y, g)
+    if math.prod(g.kernel_shape) <= FEW:
+        y, offset = _winners(x, g, _larger_or_nan)
+    else:
+        some_nan = jnp.isnan(x.reshape(-1, x.shape[-1]).sum(0)).any()
+        y, offset = lax.cond(
+            some_nan, lambda x: _winners(x, g, _larger_or_nan), lambda x: _winners(x, g, _larger), x
+        )
+    lead = (1,) * (y.ndim - g.ndim - 1)
+    switches = offset + jnp.asarray(first_cells(g).reshape(*lead, *g.output_shape, 1))
+    if any(low > 0 for low, _ in g.padding):  # only then may a window begin outside of the input
+        inside = jnp.asarray(_first_inside(g).reshape(*lead, *g.output_shape, 1))
+        switches = jnp.where(y == -jnp.inf, inside, switches)
+    return y, switches
+
+
+def _larger(a, b):
+    """Whether a later number wins."""
+    return b > a
+
+
+def _larger_or_nan(a, b):
+    """The first NaN wins and stays."""
+    return ~(a >= b) & (a == a)
+
+
+def _winners(x, g: ConvGeometry, later_wins: Callable) -> tuple[jax.Array, jax.Array]:
+    """The largest numbers, and how many cells of the input they stand beyond their windows' beginnings.
+
+    Axes are reduced one after the other, the last first: of equal numbers the first row wins, and in
+    it the first cell.
+    """
+    x = padded(x, g, -jnp.inf)
+    found: tuple = x, jnp.zeros_like(x, jnp.int32)
+
+    def winner(a, b):
+        later = later_wins(a[0], b[0])
+        return jnp.where(later, b[0], a[0]), jnp.where(later, b[1], a[1])
+
+    for axis in reversed(range(g.ndim)):
+        dimension = x.ndim - g.ndim - 1 + axis
+        found = _reduced(found, dimension, g.axes[axis], steps(g)[axis], winner)
+    return found
+
+
+def _reduced(found: tuple, dimension: int, axis: AxisGeometry, step: int, combine: Callable) -> tuple:
+    """Combines what the taps of an axis read, the first with the second and so on.
+
+    `found` is a tuple: numbers and, where they are asked for, how far they stand beyond the window's
+    beginning, `step` a tap.
+    """
+
+    def read(found, number: int, axis: AxisGeometry):
+        parts = [tap(part, dimension, number * axis.dilation, axis) for part in found]
+        return (parts[0], *(offset + jnp.int32(number * step) for offset in parts[1:]))
+
+    if axis.kernel <= SLICED:
+        result = read(found, 0, axis)
+        for number in range(1, axis.kernel):
+            result = combine(result, read(found, number, axis))
+        return result
+    width = 1
+    while 2 * width <= axis.kernel:
+        pair = AxisGeometry(found[0].shape[dimension], width + 1, dilation=axis.dilation)
+        found = combine(read(found, 0, pair), read(found, width, pair))
+        width *= 2
+    rest = axis.kernel - width  # two windows of `width` that overlap cover the last ones
+    cover = AxisGeometry(found[0].shape[dimension], rest + 1, axis.stride, dilation=axis.dilation)
+    return combine(read(found, 0, cover), read(found, rest, cover))
+
+
+def _switch_of_only_window(x, y, g: ConvGeometry):
+    """Of the cells of the only window that hold its largest number, the first."""
+    spatial = tuple(range(x.ndim - g.ndim - 1, x.ndim - 1))
+    cells = jnp.arange(math.prod(g.input_shape), dtype=jnp.int32)
+    cells = cells.reshape((1,) * spatial[0] + (*g.input_shape, 1))
+    x, cells = only_window(x, g), only_window(cells, g)
+    last = jnp.int32(np.iinfo(np.int32).max)
+    return jnp.where((x == y) | (x != x), cells, last).min(spatial, keepdims=True)
+
+
+def _first_inside(g: ConvGeometry) -> np.ndarray:
+    """The first cell of every window that lies in the input, ``output_shape``."""
+    cells = np.zeros((), np.int64)
+    for axis in g.axes:
+        start = np.arange(axis.out_size) * axis.stride - axis.padding[0]
+        start += -(np.minimum(start, 0) // axis.dilation) * axis.dilation
+        cells = cells[..., None] * axis.size + start
+    return cells.astype(np.int32)

@@ -1,0 +1,56 @@
+"""Bilinear upsampling as a transposed convolution with a fixed kernel."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import reduce
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxconv.core.checks import check_dtype
+from jaxconv.geometry.arguments import at_least_one, shape_of
+from jaxconv.operators.resizing.weights import AxisResizing
+
+
+def bilinear_kernel(factor: Sequence[int], features: int, dtype=float) -> jax.Array:
+    r"""The kernel with which a transposed convolution upsamples bilinearly: how FCN initialises its own.
+
+    An axis of factor f has k = 2 f - f % 2 taps, a triangle. With y of n cells an axis,
+
+        conv_transpose(y, bilinear_kernel(factor, features), strides=factor,
+                       padding=[(k - f) // 2, ...], input_shape=[f * n, ...],
+                       feature_group_count=features)
+
+    is ``resize(y, [f * n, ...], "bilinear")`` but for the first and the last ``f // 2`` cells of each
+    axis. There one of the two cells lies outside, and is 0 where `resize` reads the edge's again: the
+    map darkens towards its border.
+
+    Args:
+      factor: Of every axis; its length is N.
+      features: Of the map, none of which meets another.
+      dtype: Of the kernel: that of y. ``float`` is jax's default.
+
+    Returns:
+      ``(*k, 1, features)``, for ``feature_group_count=features``.
+
+    Raises:
+      GeometryError: A factor or `features` is below one.
+      TypeError: They are not integers, or `dtype` is not floating or complex.
+
+    References:
+      Long, Shelhamer & Darrell, arXiv:1411.4038, section 3.3; `surgery.py` of its code.
+
+    >>> bilinear_kernel((2,), 1).ravel().tolist()
+    [0.25, 0.75, 0.75, 0.25]
+    >>> from jaxconv import conv_transpose
+    >>> y = jnp.array([0.0, 4.0, 8.0]).reshape(3, 1)
+    >>> kernel = bilinear_kernel((2,), 1, y.dtype)
+    >>> up = conv_transpose(y, kernel, strides=2, padding=1, input_shape=(6,))
+    >>> up.ravel().tolist()
+    [0.0, 1.0, 3.0, 5.0, 7.0, 6.0]
+    """
+    factors, features = shape_of("factor", factor), at_least_one("features", features)
+    kernel = reduce(np.multiply.outer, [AxisResizing(1, f, "bilinear").kernel for f in factors])
+    return jnp.asarray(np.repeat(kernel[..., None, None], features, -1), check_dtype(dtype))

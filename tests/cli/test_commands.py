@@ -1,0 +1,157 @@
+"""Every documented command runs as printed: a training down to its first step, others on a stand-in network.
+
+A training is traced at its written size, which compiles nothing: a network that contradicts its data, a crop
+that exceeds them or a schedule that cannot be shows there. `test_configs` takes the steps, at small sizes.
+"""
+
+import re
+import shlex
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import jax
+import networks
+import numpy as np
+import pytest
+from PIL import Image
+from rich.console import Console
+
+import jaxconv.claims
+import jaxconv.training
+from jaxconv.cli import main
+from jaxconv.data import CAMVID, Stream
+from jaxconv.data.camvid_files import CAMVID_VOID
+from jaxconv.training import Config, open_data
+from jaxconv.training.checks import check_data, check_model, warn_of_void
+from jaxconv.training.losses import build_loss
+from jaxconv.training.optimizers import build_optimizer
+from jaxconv.training.record import environment, write_json
+from jaxconv.training.shipped import shipped_configs
+
+pytestmark = pytest.mark.slow
+
+ROOT = Path(__file__).parents[2]
+
+
+def commands(text):
+    """The indented ones and those in backticks, in order, without their comments."""
+    found = re.findall(r"^    (jaxconv [^\n#]+)|`(jaxconv [^`]+)`", text, re.M)
+    # `jaxconv train` without anything is the command's name
+    return [one.strip() for pair in found for one in pair if one and one != "jaxconv train"]
+
+
+def of_a_head(text):
+    """The command of a configuration's head, and that of a recorded result which changes something."""
+    head = text.split("\n[")[0]
+    (command,) = re.findall(r"^#   run +(jaxconv .+)$", head, re.M)
+    changes = re.findall(r"--set \S+", head.split("#   result")[1])
+    return [command, *([f"{command} {' '.join(changes)}"] if changes else [])]
+
+
+DOCUMENTS = {
+    "README.md": commands((ROOT / "README.md").read_text()),
+    "docs/training.md": commands((ROOT / "docs" / "training.md").read_text()),
+    **{f"configs/{name}": of_a_head(path.read_text()) for name, path in shipped_configs().items()},
+}
+PLACEHOLDERS = {
+    "DIR": "camvid", "DIR_OF_CAMVID": "camvid", "CONFIG": "digits_unet", "RUN": "runs/one",
+    "HOST:PORT": "localhost:1234", "SHARED_FOLDER": "runs/shared",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def camvid(tmp_path_factory):
+    """One random image a split at CamVid's size, with a label."""
+    folder, rng = tmp_path_factory.mktemp("camvid"), np.random.default_rng(0)
+    for split in ("train", "val", "test"):
+        for kind, shape, top in (("", (360, 480, 3), 256), ("annot", (360, 480), CAMVID_VOID)):
+            (folder / (split + kind)).mkdir()
+            pixels = rng.integers(top, size=shape, dtype=np.uint8)
+            Image.fromarray(pixels).save(folder / (split + kind) / "0001.png", compress_level=1)
+    return folder
+
+
+def to_the_first_step(config, out, *, data, resume, console, **_):
+    """In the place of `jaxconv.training.train`: all of it but what compiles."""
+    learned, judged = (open_data(config, split, data) for split in ("train", "val"))
+    check_data(config, learned, judged, files=False)
+    seen = config.model, config.data, config.augmentation.crop, replace(config.training, steps=1)
+    if seen not in TRACED:
+        check_model(config, learned)
+        TRACED.add(seen)
+    _, schedule = build_optimizer(config)
+    assert 0 < float(schedule(0)) <= config.schedule.options["learning_rate"]
+    build_loss(config, learned)
+    stream = Stream(
+        learned, 2, augmentation=config.augmentation, seed=config.seed, shrink=config.training.shrink
+    )
+    told = Console(record=True, quiet=False, file=Path("/dev/null").open("w"))
+    with told.file:
+        warn_of_void(stream.batch(0), told)
+        assert told.export_text() == ""
+    assert not resume or (Path(out) / "config.toml").exists()
+    Path(out).mkdir(parents=True, exist_ok=True)
+    (Path(out) / "config.toml").write_text(config.toml())
+    write_json(Path(out) / "environment.json", environment(data, 1))
+
+
+TRACED = set()
+"""What the networks that were traced depend on: several commands have one."""
+
+
+@dataclass(frozen=True)
+class Run(networks.Network):
+    """A stand-in for the network of a run on CamVid."""
+
+    config: Any = None
+    size: tuple[int, int] = (320, 448)
+
+
+def stand_in(run, checkpoint):
+    config = Config.read(Path(run) / "config.toml")
+    assert config.data.name == "camvid"
+    network = networks.convolutional(np.random.default_rng(0), shrink=2)
+    kernels = {**network.parameters}
+    rng = np.random.default_rng(1)
+    kernels["up"] = rng.normal(size=(3, 3, len(CAMVID), 3)).astype(np.float32)
+    kernels["near"] = rng.normal(size=(3, 3, 3, len(CAMVID))).astype(np.float32)
+    return Run(network.function, kernels, CAMVID, shrink=2, config=config)
+
+
+@pytest.fixture
+def place(tmp_path, camvid, monkeypatch):
+    """A folder where the documents' files are, and nothing that trains."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "camvid").symlink_to(camvid)
+    (tmp_path / "folder").mkdir()
+    for name in ("photo.jpg", "folder/other.png"):
+        Image.new("RGB", (22, 14), (90, 120, 30)).save(name)
+    np.save("w.npy", np.ones((3, 3, 1, 1)))
+    monkeypatch.setattr(jaxconv.training, "train", to_the_first_step)
+    monkeypatch.setattr(jaxconv.training, "load", stand_in)
+    monkeypatch.setattr("jaxconv.training.cpu.prepare_cpu", lambda batch_size: None)
+    monkeypatch.setattr(jax.distributed, "initialize", lambda *where: None)
+    verify = jaxconv.claims.verify
+    monkeypatch.setattr(
+        jaxconv.claims, "verify", lambda names, **rest: verify("counts", **{**rest, "trials": 1})
+    )
+    return tmp_path
+
+
+def test_the_documents_have_commands():
+    assert len(DOCUMENTS["README.md"]) >= 9
+    assert len(DOCUMENTS["docs/training.md"]) >= 8
+    assert len(DOCUMENTS["configs/camvid_unet"]) == 2
+    words = " ".join(" ".join(found) for found in DOCUMENTS.values()).split()
+    assert set(jaxconv.cli.COMMANDS) - set(words) == {"demo"}  # which `make demo` calls
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_every_command_of(document, place, capsys):
+    for command in DOCUMENTS[document]:
+        words = [PLACEHOLDERS.get(word, word) for word in shlex.split(command)[1:]]
+        try:
+            main(words)
+        except SystemExit:
+            pytest.fail(f"{command}\n{capsys.readouterr().err}")
