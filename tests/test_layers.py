@@ -1,6 +1,7 @@
 """The rooms of the package: who may import whom, and how light `import jaxconv` stays."""
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -69,6 +70,12 @@ def test_imports_come_from_lower_rooms(name):
             assert room(name) in ("demo", "cli", "__main__"), f"{name} imports the package that imports it"
         elif room(other) != room(name):
             assert RANK[room(other)] < allowed, f"{name} imports {other}, which stands above it"
+
+
+def test_geometry_is_integers():
+    for name, path in MODULES.items():
+        if name.startswith("jaxconv.geometry"):
+            assert not re.search(r"^\s*(import|from) jax\b", path.read_text(), re.MULTILINE), name
 
 
 def test_no_module_hides_what_its_package_exports():
