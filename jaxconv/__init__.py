@@ -4,7 +4,12 @@ import importlib
 import sys
 from typing import TYPE_CHECKING
 
-from jaxconv import claims, geometry, interop, matrix, operators
+# Rooms that are there with `import jaxconv`, though the list of names below leaves them out.
+from jaxconv import claims as claims
+from jaxconv import geometry as geometry
+from jaxconv import interop as interop
+from jaxconv import matrix as matrix
+from jaxconv import operators as operators
 from jaxconv.claims import verify
 from jaxconv.convolution import (
     CONV_KERNEL_VJP_METHODS,
@@ -22,8 +27,8 @@ from jaxconv.geometry import (
     ConvGeometry,
     ReceptiveField,
     receptive_field,
-    relationships,
 )
+from jaxconv.geometry import relationships as relationships
 from jaxconv.interop import (
     Convolution,
     from_equinox,
@@ -49,24 +54,20 @@ from jaxconv.operators import (
     conv_to_dense,
     convolve,
     correlate,
-    dense,
     dense_to_conv,
     depth_to_space,
     edge_filter,
     effective_receptive_field,
     filter_kernel,
-    filters,
     fold,
     gaussian_filter,
     lp_pool,
     max_pool,
     pool_geometry,
     pool_matrix,
-    pooling,
     resize,
     resize_geometry,
     resize_matrix,
-    resizing,
     sharpen_filter,
     sliding_windows,
     sobel_filter,
@@ -74,12 +75,21 @@ from jaxconv.operators import (
     unfold,
     unfold_geometry,
     unfold_matrix,
-    unfolding,
     unpool,
 )
+from jaxconv.operators import dense as dense
+from jaxconv.operators import filters as filters
+from jaxconv.operators import pooling as pooling
+from jaxconv.operators import resizing as resizing
+from jaxconv.operators import unfolding as unfolding
 
 if TYPE_CHECKING:  # what brings other libraries along is loaded when it is first used
-    from jaxconv import data, figures, models, nn, segmentation, training
+    from jaxconv import data as data
+    from jaxconv import figures as figures
+    from jaxconv import models as models
+    from jaxconv import nn as nn
+    from jaxconv import segmentation as segmentation
+    from jaxconv import training as training
     from jaxconv.interop.lineax import ConvMatrixOperator, ConvOperator
     from jaxconv.nn import fully_convolutional
 
@@ -103,7 +113,6 @@ __all__ = [
     "bilinear_kernel",
     "binomial_filter",
     "box_filter",
-    "claims",
     "conv",
     "conv_kernel_vjp",
     "conv_matrix",
@@ -111,15 +120,11 @@ __all__ = [
     "conv_transpose",
     "convolve",
     "correlate",
-    "data",
-    "dense",
     "dense_to_conv",
     "depth_to_space",
     "edge_filter",
     "effective_receptive_field",
-    "figures",
     "filter_kernel",
-    "filters",
     "fold",
     "from_equinox",
     "from_flax",
@@ -129,24 +134,14 @@ __all__ = [
     "from_torch",
     "fully_convolutional",
     "gaussian_filter",
-    "geometry",
-    "interop",
     "lp_pool",
-    "matrix",
     "max_pool",
-    "models",
-    "nn",
-    "operators",
     "pool_geometry",
     "pool_matrix",
-    "pooling",
     "receptive_field",
-    "relationships",
     "resize",
     "resize_geometry",
     "resize_matrix",
-    "resizing",
-    "segmentation",
     "sharpen_filter",
     "sliding_windows",
     "sobel_filter",
@@ -158,12 +153,10 @@ __all__ = [
     "to_lax_conv",
     "to_lax_conv_transpose",
     "to_torch",
-    "training",
     "transposed_kernel",
     "unfold",
     "unfold_geometry",
     "unfold_matrix",
-    "unfolding",
     "unpool",
     "verify",
 ]

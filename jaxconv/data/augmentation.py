@@ -98,7 +98,7 @@ def augment(example: Example, augmentation: Augmentation, rng: np.random.Generat
     Raises:
       GeometryError: `saturation` for images without three features.
 
-    >>> from jaxconv.segmentation import shapes
+    >>> from jaxconv.data import shapes
     >>> example = shapes("train")[0]
     >>> changed = augment(example, Augmentation(flip=0.5, crop=(48, 80)), np.random.default_rng(0))
     >>> changed.image.shape, changed.label.shape

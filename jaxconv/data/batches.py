@@ -50,7 +50,7 @@ class Stream:
     Raises:
       GeometryError: No examples, a number below its smallest, or a crop that `shrink` does not divide.
 
-    >>> from jaxconv.segmentation import digits
+    >>> from jaxconv.data import digits
     >>> batch = Stream(digits("train"), 4, seed=1).batch(step=0)
     >>> batch.images.shape, batch.labels.dtype.name
     ((4, 48, 48, 1), 'int32')
@@ -135,7 +135,7 @@ def prefetch(
     Returns:
       An iterator over ``(step, Batch)``; its `waited` counts the seconds that were spent waiting.
 
-    >>> from jaxconv.segmentation import digits
+    >>> from jaxconv.data import digits
     >>> with prefetch(Stream(digits("train"), 4), 10, 12) as batches:
     ...     print([step for step, _ in batches])
     [10, 11]
@@ -164,7 +164,7 @@ def batches(dataset: Dataset, size: int, *, shrink: int = 1, workers: int = 2) -
     Raises:
       GeometryError: `size` below 1.
 
-    >>> from jaxconv.segmentation import digit_images
+    >>> from jaxconv.data import digit_images
     >>> [count for _, count in batches(digit_images("val"), 100)]
     [100, 100, 25]
     """

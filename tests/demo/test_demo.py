@@ -11,8 +11,7 @@ import pytest
 from PIL import Image
 
 import jaxconv
-from jaxconv import demo
-from jaxconv.demo import photograph, segmentation
+from jaxconv.demo import main_job, photograph, segmentation
 from jaxconv.errors import GeometryError
 from jaxconv.figures import draw_matrix, matrix_figure
 
@@ -26,12 +25,12 @@ def is_picture(path):
 @pytest.mark.slow
 def test_a_short_run_leaves_everything(tmp_path, monkeypatch):
     few = lambda **options: jaxconv.claims.verify(["relationship-14"], seed=options["seed"])  # noqa: E731
-    monkeypatch.setattr(demo, "verify", few)
-    monkeypatch.setattr(demo, "show_photograph", lambda out: photograph.show_photograph(out, shrink=8))
+    monkeypatch.setattr(main_job, "verify", few)
+    monkeypatch.setattr(main_job, "show_photograph", lambda out: photograph.show_photograph(out, shrink=8))
     small = ["data.canvas=[24, 28]", "data.held_out_examples=5", "model.blocks=[[4, 1], [4, 1], [4, 1]]"]
     small += ["training.evaluate_every=3", "model.dense=4"]
-    monkeypatch.setattr(demo, "train_and_test", partial(segmentation.train_and_test, changes=small))
-    metrics = demo.run(tmp_path / "new" / "demo", steps=3)
+    monkeypatch.setattr(main_job, "train_and_test", partial(segmentation.train_and_test, changes=small))
+    metrics = main_job.run(tmp_path / "new" / "demo", steps=3)
     out = tmp_path / "new" / "demo"
     for name in ("matrix", "photograph", "predictions", "curves"):
         assert is_picture(out / f"{name}.png"), name
@@ -49,9 +48,9 @@ def test_a_failed_claim_stops_the_demo(tmp_path, monkeypatch):
     report = jaxconv.claims.verify(["relationship-14"])
     broken = type(report.rows[0])(**{**vars(report.rows[0]), "ok": False})
     failed = type(report)(**{**vars(report), "rows": (broken,)})
-    monkeypatch.setattr(demo, "verify", lambda **options: failed)
+    monkeypatch.setattr(main_job, "verify", lambda **options: failed)
     with pytest.raises(RuntimeError, match="relationship-14"):
-        demo.run(tmp_path)
+        main_job.run(tmp_path)
     assert not list(tmp_path.iterdir())
 
 
