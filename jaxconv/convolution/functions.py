@@ -194,7 +194,7 @@ def conv_transpose(
             spatial, kernel.shape[:-2], output_padding=output_padding, **options
         )
     else:
-        geometry = ConvGeometry.between(input_shape, spatial, kernel.shape[:-2], **options)
+        geometry = ConvGeometry.from_shapes(input_shape, spatial, kernel.shape[:-2], **options)
         _check_output_padding(geometry, output_padding)
     check_kernel(kernel.shape, geometry)
     check_option("method", method, ("auto", *CONV_TRANSPOSE_METHODS))

@@ -50,7 +50,7 @@ def _layer(g: ConvGeometry, transposed: bool = False) -> Convolution:
     """The layer of a geometry, without numbers."""
     kernel = jax.ShapeDtypeStruct(g.kernel_array_shape, "float32")
     a = g.output_padding if transposed else None
-    return Convolution(kernel, transposed=transposed, output_padding=a, **g.arguments)
+    return Convolution(kernel, transposed=transposed, output_padding=a, **g.options)
 
 
 def _layers(g: ConvGeometry, transposed: bool) -> dict[str, str]:

@@ -94,10 +94,10 @@ def test_rules_and_their_exactness(g, forward, transposed, kernel):
     x, w, y = operands(g, batch=(2,))
     value, x_gradient, w_gradient = jax.jit(lax_family, static_argnums=0)(g, x, w, y)
     size = math.prod(axis.padded for axis in g.axes)  # the fft's error follows norms: its bound holds for all
-    assert_fft_rounds_to(conv(x, w, **g.arguments), (value,), size, x, w)
-    back = conv_transpose(y, w, input_shape=g.input_shape, **g.arguments)
+    assert_fft_rounds_to(conv(x, w, **g.options), (value,), size, x, w)
+    back = conv_transpose(y, w, input_shape=g.input_shape, **g.options)
     assert_fft_rounds_to(back, (x_gradient,), size, y, w)
-    assert_fft_rounds_to(conv_kernel_vjp(x, y, w.shape, **g.arguments), (w_gradient,), size, x, y)
+    assert_fft_rounds_to(conv_kernel_vjp(x, y, w.shape, **g.options), (w_gradient,), size, x, y)
 
 
 def test_every_formulation_that_a_rule_names_is_taken_somewhere():
@@ -129,7 +129,7 @@ def test_other_platforms_keep_the_platform_s_own():
     kernel = jax.ShapeDtypeStruct(g.kernel_array_shape, np.float32)
 
     def text(*platforms):
-        function = jax.jit(lambda x, kernel: conv(x, kernel, **g.arguments))
+        function = jax.jit(lambda x, kernel: conv(x, kernel, **g.options))
         return jax.export.export(function, platforms=platforms)(x, kernel).mlir_module()
 
     assert "stablehlo.convolution" not in text("cpu")
@@ -167,9 +167,9 @@ def test_a_sharded_batch_is_never_gathered(name, optimized):
     @jax.jit
     def members(x, w, y):
         return (
-            conv(x, w, **g.arguments),
-            conv_transpose(y, w, input_shape=g.input_shape, **g.arguments),
-            conv_kernel_vjp(x, y, w.shape, **g.arguments),
+            conv(x, w, **g.options),
+            conv_transpose(y, w, input_shape=g.input_shape, **g.options),
+            conv_kernel_vjp(x, y, w.shape, **g.options),
         )
 
     program = members.lower(x, w, y).compile().as_text()
@@ -199,13 +199,13 @@ def test_programs_stay_small(g):
     )
     w = jax.ShapeDtypeStruct(g.kernel_array_shape, np.float32)
     members = {
-        "conv": (lambda x, w: conv(x, w, **g.arguments), x, w),
+        "conv": (lambda x, w: conv(x, w, **g.options), x, w),
         "conv_transpose": (
-            lambda y, w: conv_transpose(y, w, input_shape=g.input_shape, **g.arguments),
+            lambda y, w: conv_transpose(y, w, input_shape=g.input_shape, **g.options),
             y,
             w,
         ),
-        "conv_kernel_vjp": (lambda x, y: conv_kernel_vjp(x, y, w.shape, **g.arguments), x, y),
+        "conv_kernel_vjp": (lambda x, y: conv_kernel_vjp(x, y, w.shape, **g.options), x, y),
     }
     for name, (function, *arguments) in members.items():
         program = jax.jit(function).lower(*arguments).as_text()

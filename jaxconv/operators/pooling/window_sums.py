@@ -43,7 +43,7 @@ def window_sums(x: jax.Array, g: ConvGeometry) -> jax.Array:
 def _convolved(x, g: ConvGeometry):
     """By `conv`: its derivatives stay in its family."""
     kernel = jnp.ones((*g.kernel_shape, 1, x.shape[-1]), x.dtype)
-    return conv(x, kernel, **g.arguments)
+    return conv(x, kernel, **g.options)
 
 
 def _only(g: ConvGeometry, dimension: int, input_shape: tuple[int, ...]) -> ConvGeometry:
