@@ -3,7 +3,7 @@
 A choice follows from the geometry, and from the batch where columns would be made of all of it.
 Milliseconds are medians, each pair of one run, on a 2-core CPU (AMD EPYC, AVX-512), float32, jax 0.10.2,
 November 2026, of the cases in benchmarks/cases.py: XLA's own convolution, ``direct``, which a rule
-has to beat, then what the rule takes. Other platforms, where nothing was measured, have `elsewhere`.
+has to beat, then what the rule takes. Other platforms, where nothing was measured, have `method_off_cpu`.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ LARGE = 2048
 TEMPORARY = 2**22
 
 
-def conv(g: ConvGeometry, batch: int = 1) -> str:
+def method_for_conv(g: ConvGeometry, batch: int = 1) -> str:
     """For ``conv`` on a CPU."""
     # 3x3 over 4x56x56x64: 17.6, 0.35; 5x5 stride 2: 4.8, 0.36; 3x3x3: 65, 0.38; 11x11 1 to 1: 11, 0.47.
     if _depthwise(g) and _taps(g) <= UNROLLED:
@@ -75,7 +75,7 @@ def conv(g: ConvGeometry, batch: int = 1) -> str:
     return "direct"
 
 
-def conv_transpose(g: ConvGeometry, batch: int = 1) -> str:
+def method_for_conv_transpose(g: ConvGeometry, batch: int = 1) -> str:
     """For ``conv_transpose`` on a CPU."""
     # 3x3 over 4x56x56x64: 17.8, 0.39; 5x5 stride 2: 38, 0.31; 3x3x3: 65, 0.42; 11x11 1 to 1: 7.4, 0.46.
     # One output a group back to several inputs is a first layer of `conv`, and depthwise in blocks is that
@@ -104,7 +104,7 @@ def conv_transpose(g: ConvGeometry, batch: int = 1) -> str:
     return "direct"
 
 
-def conv_kernel_vjp(g: ConvGeometry, batch: int = 1) -> str:
+def method_for_conv_kernel_vjp(g: ConvGeometry, batch: int = 1) -> str:
     """For ``conv_kernel_vjp`` on a CPU."""
     # 11x11 1 to 1 on 256x256: 11, 0.50; 31x31: 35, 0.15; 31x31 depthwise: 35, 1.6; 300x300: 3.2.
     if (_wide(g, FFT_KERNEL_TAPS) and _depthwise(g)) or _wide(g):
@@ -135,7 +135,7 @@ def conv_kernel_vjp(g: ConvGeometry, batch: int = 1) -> str:
     return "zero_insertion" if _unit(g) and g.in_features >= g.out_features else "direct"
 
 
-def elsewhere(g: ConvGeometry, batch: int = 1) -> str:
+def method_off_cpu(g: ConvGeometry, batch: int = 1) -> str:
     """For all three where nothing was measured: only what saves work by orders of magnitude."""
     return "fft" if _wide(g) else "direct"
 

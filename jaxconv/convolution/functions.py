@@ -12,8 +12,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxconv.convolution import primitives as family
-from jaxconv.convolution.padding import fill_border, fold_border, inner_geometry
+from jaxconv.convolution import primitives
+from jaxconv.convolution.padding import geometry_after_padding, pad_in_mode, pad_in_mode_transpose
 from jaxconv.convolution.registry import CONV, CONV_KERNEL_VJP, CONV_TRANSPOSE
 from jaxconv.core.checks import (
     check_dtypes,
@@ -110,11 +110,11 @@ def conv(
     check_option("method", method, ("auto", *CONV_METHODS))
     precision = check_precision(precision)
     dtype = check_result_dtype(preferred_element_type, x.dtype)
-    y = family.bind(
-        family.CONV_MEMBER,
-        fill_border(_merged(x, batch), geometry),
+    y = primitives.bind(
+        primitives.CONV_PRIMITIVE,
+        pad_in_mode(_merged(x, batch), geometry),
         kernel,
-        geometry=inner_geometry(geometry),
+        geometry=geometry_after_padding(geometry),
         method=method,
         precision=precision,
         dtype=dtype,
@@ -201,16 +201,16 @@ def conv_transpose(
     precision = check_precision(precision)
     dtype = check_result_dtype(preferred_element_type, y.dtype)
     folds = geometry.padding_mode != "zeros"  # adds to the product: 16-bit floats are rounded after that
-    x = family.bind(
-        family.TRANSPOSE_MEMBER,
+    x = primitives.bind(
+        primitives.CONV_TRANSPOSE_PRIMITIVE,
         _merged(y, batch),
         kernel,
-        geometry=inner_geometry(geometry),
+        geometry=geometry_after_padding(geometry),
         method=method,
         precision=precision,
         dtype=jnp.float32 if folds and dtype.itemsize == 2 else dtype,
     )
-    x = fold_border(x, geometry).astype(dtype)
+    x = pad_in_mode_transpose(x, geometry).astype(dtype)
     return x.reshape(*batch, *x.shape[1:])
 
 
@@ -277,11 +277,11 @@ def conv_kernel_vjp(
     check_option("method", method, ("auto", *CONV_KERNEL_VJP_METHODS))
     precision = check_precision(precision)
     dtype = check_result_dtype(preferred_element_type, x.dtype)
-    return family.bind(
-        family.KERNEL_MEMBER,
-        fill_border(_merged(x, batch), geometry),
+    return primitives.bind(
+        primitives.CONV_KERNEL_VJP_PRIMITIVE,
+        pad_in_mode(_merged(x, batch), geometry),
         _merged(y, batch),
-        geometry=inner_geometry(geometry),
+        geometry=geometry_after_padding(geometry),
         method=method,
         precision=precision,
         dtype=dtype,

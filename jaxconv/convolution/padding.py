@@ -27,18 +27,18 @@ def stretch_and_pad(x: jax.Array, g: ConvGeometry) -> jax.Array:
     return x
 
 
-def inner_geometry(g: ConvGeometry) -> ConvGeometry:
-    """The zero-padded geometry that is left once `fill_border` has padded in another mode."""
+def geometry_after_padding(g: ConvGeometry) -> ConvGeometry:
+    """The zero-padded geometry that is left once `pad_in_mode` has padded in another mode."""
     return g if g.padding_mode == "zeros" else g.prepadded()
 
 
-def fill_border(x: jax.Array, g: ConvGeometry) -> jax.Array:
+def pad_in_mode(x: jax.Array, g: ConvGeometry) -> jax.Array:
     """A map padded in `g`'s mode; unchanged where that is zeros, which formulations do themselves."""
     return x if g.padding_mode == "zeros" else stretch_and_pad(x, g)
 
 
-def fold_border(x: jax.Array, g: ConvGeometry) -> jax.Array:
-    """The transpose of `fill_border`: adds every padded cell to the cell that it showed."""
+def pad_in_mode_transpose(x: jax.Array, g: ConvGeometry) -> jax.Array:
+    """The transpose of `pad_in_mode`: adds every padded cell to the cell that it showed."""
     if g.padding_mode == "zeros":
         return x
     shape = (x.shape[0], *g.input_shape, g.in_features)

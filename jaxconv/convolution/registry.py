@@ -1,4 +1,4 @@
-"""The formulations by name: one function for each member of the family.
+"""The formulations by method: one function for each of the three bilinear primitives.
 
 All take zero-padded geometries only (`padded` turns the other padding modes into one) and operands
 of one dtype, ``x: (N, *input_shape, in)``, ``kernel: (*kernel_shape, in // groups, out)``,
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from jaxconv.convolution import auto as choose
+from jaxconv.convolution import auto
 from jaxconv.convolution.formulations import (
     direct,
     fft,
@@ -75,15 +75,15 @@ def batch_of(x) -> int:
 
 
 def _best_conv(x, kernel, g, precision):
-    return CONV[choose.conv(g, batch_of(x))](x, kernel, g, precision)
+    return CONV[auto.method_for_conv(g, batch_of(x))](x, kernel, g, precision)
 
 
 def _best_conv_transpose(y, kernel, g, precision):
-    return CONV_TRANSPOSE[choose.conv_transpose(g, batch_of(y))](y, kernel, g, precision)
+    return CONV_TRANSPOSE[auto.method_for_conv_transpose(g, batch_of(y))](y, kernel, g, precision)
 
 
 def _best_conv_kernel_vjp(x, y, g, precision):
-    return CONV_KERNEL_VJP[choose.conv_kernel_vjp(g, batch_of(x))](x, y, g, precision)
+    return CONV_KERNEL_VJP[auto.method_for_conv_kernel_vjp(g, batch_of(x))](x, y, g, precision)
 
 
 CONV: dict[str, Callable] = {

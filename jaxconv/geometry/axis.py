@@ -14,6 +14,7 @@ from jaxconv.geometry.arguments import at_least_one, pair_of_ints
 
 PaddingMode = Literal["zeros", "circular", "reflect", "replicate"]
 PADDING_MODES: tuple[str, ...] = get_args(PaddingMode)
+NUMPY_PAD_MODES = {"zeros": "constant", "circular": "wrap", "reflect": "reflect", "replicate": "edge"}
 
 
 @dataclass(frozen=True, slots=True)

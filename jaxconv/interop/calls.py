@@ -6,11 +6,10 @@ import jax
 
 from jaxconv.errors import GeometryError
 from jaxconv.geometry import ConvGeometry
+from jaxconv.geometry.axis import NUMPY_PAD_MODES
 from jaxconv.interop import equinox, flax, keras, lax, torch
 from jaxconv.interop.call import Call, Name
 from jaxconv.interop.layer import Convolution
-
-_NUMPY_MODES = {"circular": "wrap", "reflect": "reflect", "replicate": "edge"}
 
 
 def calls(g: ConvGeometry) -> dict[str, str]:
@@ -68,7 +67,7 @@ def _padded(g: ConvGeometry) -> tuple[str, ConvGeometry]:
         config = ((0, 0, 0), *((0, 0, f - 1) for f in g.input_dilation), (0, 0, 0))
         x = f"lax.pad({x}, jnp.zeros((), x.dtype), {config})"
     width = ((0, 0), *((max(low, 0), max(high, 0)) for low, high in g.padding), (0, 0))
-    x = f"jnp.pad({x}, {width}, mode={_NUMPY_MODES[g.padding_mode]!r})"
+    x = f"jnp.pad({x}, {width}, mode={NUMPY_PAD_MODES[g.padding_mode]!r})"
     if min(map(min, g.padding)) < 0:
         ends = ((max(-low, 0), min(high, 0) or "") for low, high in g.padding)
         x += f"[:, {', '.join(f'{low}:{high}' for low, high in ends)}]"

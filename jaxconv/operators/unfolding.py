@@ -35,7 +35,7 @@ from jaxconv.convolution.formulations.windows import run_length
 from jaxconv.convolution.padding import stretch_and_pad
 from jaxconv.core.checks import check_dtype, check_map, split_map
 from jaxconv.core.dtypes import accumulator
-from jaxconv.core.linear_primitives import linear_pair, linear_transpose
+from jaxconv.core.linear_primitives import linear_transpose, linear_with_transpose
 from jaxconv.errors import GeometryError
 from jaxconv.geometry import ConvGeometry, Ints, Padding, PaddingMode
 from jaxconv.geometry.arguments import at_least_one, shape_of
@@ -302,6 +302,6 @@ def _for_any_batch(function: Callable) -> Callable:
 
 # Each is the other's derivative. By jax's own rules the gradient of taking axis by axis would be adding
 # axis by axis, whatever is faster, and in 16 bits.
-_UNFOLD, _FOLD = linear_pair(
+_UNFOLD, _FOLD = linear_with_transpose(
     "jaxconv_unfold", _for_any_batch(_taken), _for_any_batch(_added), lambda geometry: 0
 )

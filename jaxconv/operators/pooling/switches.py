@@ -18,7 +18,7 @@ import numpy as np
 from jax import lax
 
 from jaxconv.core.dtypes import accumulator
-from jaxconv.core.linear_primitives import linear_pair
+from jaxconv.core.linear_primitives import linear_with_transpose
 from jaxconv.errors import SizeError
 from jaxconv.geometry import AxisGeometry, ConvGeometry
 
@@ -240,4 +240,4 @@ def _rank(constant: np.ndarray, ndim: int) -> jax.Array:
     return jnp.asarray(constant.reshape((1,) * (ndim - constant.ndim) + constant.shape))
 
 
-SELECT, UNSELECT = linear_pair("jaxconv_select", _select, _unselect, lambda g: 0)
+SELECT, UNSELECT = linear_with_transpose("jaxconv_select", _select, _unselect, lambda g: 0)

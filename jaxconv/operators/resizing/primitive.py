@@ -11,7 +11,7 @@ import numpy as np
 from jax import lax
 
 from jaxconv.core.dtypes import accumulator
-from jaxconv.core.linear_primitives import linear_pair
+from jaxconv.core.linear_primitives import linear_with_transpose
 from jaxconv.operators.resizing.options import Resizing
 from jaxconv.operators.resizing.weights import Band, band, dense, transposed_band
 
@@ -30,7 +30,9 @@ def _resize_back(y, geometry: Resizing):
     return _through(y, [transposed_band(axis) for axis in geometry.axes])
 
 
-RESIZE, RESIZE_BACK = linear_pair("jaxconv_resize", _resize, _resize_back, lambda geometry: 1 + geometry.ndim)
+RESIZE, RESIZE_BACK = linear_with_transpose(
+    "jaxconv_resize", _resize, _resize_back, lambda geometry: 1 + geometry.ndim
+)
 
 
 def _through(x, bands: list[Band]):

@@ -10,7 +10,7 @@ from jax.sharding import PartitionSpec as P
 from oracles import assert_fft_rounds_to, operands
 
 from jaxconv import ConvGeometry, conv, conv_kernel_vjp, conv_transpose
-from jaxconv.convolution import auto as choose
+from jaxconv.convolution import auto
 from jaxconv.convolution.formulations import planes, space_to_depth
 from jaxconv.convolution.formulations.grouped import dense_geometry
 
@@ -89,7 +89,11 @@ def lax_family(g, x, w, y):
 
 @pytest.mark.parametrize(("g", "forward", "transposed", "kernel"), CASES.values(), ids=CASES)
 def test_rules_and_their_exactness(g, forward, transposed, kernel):
-    chosen = choose.conv(g, 2), choose.conv_transpose(g, 2), choose.conv_kernel_vjp(g, 2)
+    chosen = (
+        auto.method_for_conv(g, 2),
+        auto.method_for_conv_transpose(g, 2),
+        auto.method_for_conv_kernel_vjp(g, 2),
+    )
     assert chosen == (forward, transposed, kernel)
     x, w, y = operands(g, batch=(2,))
     value, x_gradient, w_gradient = jax.jit(lax_family, static_argnums=0)(g, x, w, y)
@@ -110,16 +114,16 @@ def test_every_formulation_that_a_rule_names_is_taken_somewhere():
 
 def test_a_spectrum_too_large_is_not_taken():
     g = ConvGeometry((64, 64), (31, 31), in_features=64, out_features=128)
-    assert choose.conv(g) == "direct"
+    assert auto.method_for_conv(g) == "direct"
 
 
 def test_columns_too_large_are_not_made():
     """Of the whole batch, since they are made of all of it."""
     g = ConvGeometry((96, 128), (3, 3), in_features=16, out_features=16, padding="SAME")
-    assert choose.conv_kernel_vjp(g, 2) == "split_im2col"
-    assert choose.conv_kernel_vjp(g, 64) == "zero_insertion"
+    assert auto.method_for_conv_kernel_vjp(g, 2) == "split_im2col"
+    assert auto.method_for_conv_kernel_vjp(g, 64) == "zero_insertion"
     narrow = ConvGeometry((96, 128), (3, 3), in_features=3, out_features=16, padding="SAME")
-    assert (choose.conv(narrow, 4), choose.conv(narrow, 64)) == ("im2col", "direct")
+    assert (auto.method_for_conv(narrow, 4), auto.method_for_conv(narrow, 64)) == ("im2col", "direct")
 
 
 def test_other_platforms_keep_the_platform_s_own():
@@ -137,7 +141,7 @@ def test_other_platforms_keep_the_platform_s_own():
     assert "stablehlo.convolution" in text("tpu")
     assert "stablehlo.convolution" in text("cpu", "cuda")
     assert "stablehlo.case" in text("cpu", "cuda")
-    assert choose.elsewhere(CASES["large"][0]) == "fft"
+    assert auto.method_off_cpu(CASES["large"][0]) == "fft"
 
 
 def test_a_rewriting_ends():
