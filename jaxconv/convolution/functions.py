@@ -93,7 +93,7 @@ def conv(
     """
     x, kernel = jnp.asarray(x), jnp.asarray(kernel)
     check_dtypes(x=x, kernel=kernel)
-    batch, spatial = _split("x", x.shape, kernel.ndim - 2)
+    batch, spatial = _split_batch("x", x.shape, kernel.ndim - 2)
     geometry = ConvGeometry(
         spatial,
         kernel.shape[:-2],
@@ -112,7 +112,7 @@ def conv(
     dtype = check_result_dtype(preferred_element_type, x.dtype)
     y = primitives.bind(
         primitives.CONV_PRIMITIVE,
-        pad_in_mode(_merged(x, batch), geometry),
+        pad_in_mode(_merge_batch(x, batch), geometry),
         kernel,
         geometry=geometry_after_padding(geometry),
         method=method,
@@ -178,7 +178,7 @@ def conv_transpose(
     """
     y, kernel = jnp.asarray(y), jnp.asarray(kernel)
     check_dtypes(y=y, kernel=kernel)
-    batch, spatial = _split("y", y.shape, kernel.ndim - 2)
+    batch, spatial = _split_batch("y", y.shape, kernel.ndim - 2)
     options: dict[str, Any] = {
         "in_features": kernel.shape[-2] * at_least_one("feature_group_count", feature_group_count),
         "out_features": y.shape[-1],
@@ -203,7 +203,7 @@ def conv_transpose(
     folds = geometry.padding_mode != "zeros"  # adds to the product: 16-bit floats are rounded after that
     x = primitives.bind(
         primitives.CONV_TRANSPOSE_PRIMITIVE,
-        _merged(y, batch),
+        _merge_batch(y, batch),
         kernel,
         geometry=geometry_after_padding(geometry),
         method=method,
@@ -259,7 +259,7 @@ def conv_kernel_vjp(
     x, y = jnp.asarray(x), jnp.asarray(y)
     check_dtypes(x=x, y=y)
     kernel_shape = shape_of("kernel_shape", kernel_shape)
-    batch, spatial = _split("x", x.shape, len(kernel_shape) - 2)
+    batch, spatial = _split_batch("x", x.shape, len(kernel_shape) - 2)
     geometry = ConvGeometry(
         spatial,
         kernel_shape[:-2],
@@ -279,8 +279,8 @@ def conv_kernel_vjp(
     dtype = check_result_dtype(preferred_element_type, x.dtype)
     return primitives.bind(
         primitives.CONV_KERNEL_VJP_PRIMITIVE,
-        pad_in_mode(_merged(x, batch), geometry),
-        _merged(y, batch),
+        pad_in_mode(_merge_batch(x, batch), geometry),
+        _merge_batch(y, batch),
         geometry=geometry_after_padding(geometry),
         method=method,
         precision=precision,
@@ -288,7 +288,7 @@ def conv_kernel_vjp(
     )
 
 
-def _split(name: str, shape: tuple[int, ...], n: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
+def _split_batch(name: str, shape: tuple[int, ...], n: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """The batch and the spatial part of a feature map's shape."""
     if n < 1:
         raise GeometryError(
@@ -298,7 +298,7 @@ def _split(name: str, shape: tuple[int, ...], n: int) -> tuple[tuple[int, ...], 
     return split_map(name, shape, n, "the kernel")
 
 
-def _merged(x: jax.Array, batch: tuple[int, ...]) -> jax.Array:
+def _merge_batch(x: jax.Array, batch: tuple[int, ...]) -> jax.Array:
     """All batch axes as one."""
     return x.reshape(math.prod(batch), *x.shape[len(batch) :])
 

@@ -22,7 +22,7 @@ def stretch_and_pad(x: jax.Array, g: ConvGeometry) -> jax.Array:
         return lax.pad(x, zero, [(0, 0, 0), *config, (0, 0, 0)])
     x = lax.pad(x, zero, [(0, 0, 0), *((0, 0, f - 1) for f in g.input_dilation), (0, 0, 0)])
     for dimension, axis in enumerate(g.axes, start=1):
-        pieces = [_run(x, dimension, *run) for run in runs(axis)]
+        pieces = [_read_run(x, dimension, *run) for run in runs(axis)]
         x = jnp.concatenate(pieces, dimension)
     return x
 
@@ -66,7 +66,7 @@ def runs(axis: AxisGeometry) -> list[tuple[int, int, int]]:
     return found
 
 
-def _run(x: jax.Array, dimension: int, first: int, length: int, step: int) -> jax.Array:
+def _read_run(x: jax.Array, dimension: int, first: int, length: int, step: int) -> jax.Array:
     if step == 0:
         cell = lax.slice_in_dim(x, first, first + 1, axis=dimension)
         return jnp.repeat(cell, length, axis=dimension)

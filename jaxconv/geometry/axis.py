@@ -154,10 +154,10 @@ def sizes_from(stretched: int, stride: int, input_dilation: int, least: int = 1)
     return range(max(first, least), max(last + 1, least))
 
 
-def listed(sizes: range) -> str:
+def format_sizes(sizes: range) -> str:
     """Consecutive sizes for a reader: a few of them one by one.
 
-    >>> listed(range(5, 7)), listed(range(1, 100))
+    >>> format_sizes(range(5, 7)), format_sizes(range(1, 100))
     ('5, 6', '1 to 99')
     """
     return ", ".join(map(str, sizes)) if len(sizes) <= 8 else f"{sizes[0]} to {sizes[-1]}"

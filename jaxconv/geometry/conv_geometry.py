@@ -17,7 +17,7 @@ from jaxconv.geometry.arguments import (
     resolve_padding,
     shape_of,
 )
-from jaxconv.geometry.axis import AxisGeometry, PaddingMode, least_size, listed, sizes_from
+from jaxconv.geometry.axis import AxisGeometry, PaddingMode, format_sizes, least_size, sizes_from
 from jaxconv.geometry.counting import entry_count, unused_count
 
 
@@ -280,7 +280,7 @@ class ConvGeometry:
         for axis, numbers in enumerate(zip(out, kernel, s, pads, d, f, strict=True)):
             sizes = _sizes_to(options.get("padding_mode", "zeros"), *numbers)
             if shape[axis] not in sizes:
-                which = f"one of [{listed(sizes)}]" if sizes else "no size: input_dilation skips it"
+                which = f"one of [{format_sizes(sizes)}]" if sizes else "no size: input_dilation skips it"
                 raise GeometryError(
                     f"on axis {axis}, input_shape={shape} has {shape[axis]} cells, but what the forward "
                     f"convolution takes to output_shape={out} is {which}; change `input_shape`, or "

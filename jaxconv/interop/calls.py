@@ -42,7 +42,7 @@ def transposed_calls(g: ConvGeometry) -> dict[str, str]:
     layers.Conv1DTranspose(1, (3,), (2,), padding='same', use_bias=False)
     """
     layer = _layer(g, transposed=True)
-    return {"lax": _lax_transposed(g), "flax": _written(flax.call, layer)} | _layers(g, transposed=True)
+    return {"lax": _lax_transposed(g), "flax": _write_call(flax.call, layer)} | _layers(g, transposed=True)
 
 
 def _layer(g: ConvGeometry, transposed: bool = False) -> Convolution:
@@ -55,10 +55,10 @@ def _layer(g: ConvGeometry, transposed: bool = False) -> Convolution:
 def _layers(g: ConvGeometry, transposed: bool) -> dict[str, str]:
     """Of the libraries that have layers only, whose padding modes may depend on the input's size."""
     layer, libraries = _layer(g, transposed), {"torch": torch, "keras": keras, "equinox": equinox}
-    return {name: _written(library.call, layer, g.input_shape) for name, library in libraries.items()}
+    return {name: _write_call(library.call, layer, g.input_shape) for name, library in libraries.items()}
 
 
-def _padded(g: ConvGeometry) -> tuple[str, ConvGeometry]:
+def _pad_call(g: ConvGeometry) -> tuple[str, ConvGeometry]:
     """What to convolve instead of x where the padding holds no zeros, and the geometry left to do."""
     if g.padding_mode == "zeros":
         return "x", g
@@ -74,7 +74,7 @@ def _padded(g: ConvGeometry) -> tuple[str, ConvGeometry]:
     return x, g.prepadded()
 
 
-def _written(code, *arguments) -> str:
+def _write_call(code, *arguments) -> str:
     """What `code` writes, or a comment with the reason why it cannot."""
     try:
         return str(code(*arguments))
@@ -83,7 +83,7 @@ def _written(code, *arguments) -> str:
 
 
 def _lax(g: ConvGeometry) -> str:
-    x, g = _padded(g)
+    x, g = _pad_call(g)
     return _lax_call("lax.conv_general_dilated", x, lax.conv_arguments(_layer(g)))
 
 
@@ -105,5 +105,5 @@ def _flax(g: ConvGeometry) -> str:
     try:
         return str(flax.call(_layer(g)))
     except GeometryError:  # of the padding: nothing else is missing
-        x, g = _padded(g)
+        x, g = _pad_call(g)
         return f"{flax.call(_layer(g))}  # on x = {x}"
