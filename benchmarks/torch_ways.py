@@ -102,7 +102,7 @@ def _symmetric(g: ConvGeometry) -> ConvGeometry:
         g.kernel_shape,
         in_features=g.in_features,
         out_features=g.out_features,
-        **g.arguments | {"padding": tuple((low, low) for low, _ in g.padding)},
+        **g.options | {"padding": tuple((low, low) for low, _ in g.padding)},
     )
 
 

@@ -47,8 +47,8 @@ def terms(case: Case) -> dict[str, int]:
 def jaxconv_ways(case: Case) -> Ways:
     """The public functions and their derivatives: two ways to each result, six in all."""
     g = case.geometry
-    transpose = partial(conv_transpose, input_shape=g.input_shape, **g.arguments)
-    return _with_derivatives(case, {"conv": partial(conv, **g.arguments)}, {"conv_transpose": transpose})
+    transpose = partial(conv_transpose, input_shape=g.input_shape, **g.options)
+    return _with_derivatives(case, {"conv": partial(conv, **g.options)}, {"conv_transpose": transpose})
 
 
 def lax_ways(case: Case) -> Ways:
@@ -108,7 +108,7 @@ def lax_conv(g: ConvGeometry, x: jax.Array, w: jax.Array) -> jax.Array:
 
 def lax_transpose(g: ConvGeometry, y: jax.Array, w: jax.Array) -> jax.Array:
     """The equivalent direct convolution: y stretched by zeros, the kernel flipped, features swapped."""
-    return lax_conv(g.transposed(), y, transposed_kernel(w, g.feature_group_count))
+    return lax_conv(g.equivalent_direct(), y, transposed_kernel(w, g.feature_group_count))
 
 
 def _roles_swapped(g: ConvGeometry, x: jax.Array, y: jax.Array) -> jax.Array:

@@ -218,7 +218,7 @@ def transpose_and_bound(y, kernel, **arguments) -> tuple[np.ndarray, np.ndarray]
 def expected(case: Case) -> tuple[np.ndarray, np.ndarray]:
     """The right answer to a case, and its bound."""
     g = case.geometry
-    return transpose_and_bound(*operands(case.kernel), input_shape=g.input_shape, **g.arguments)
+    return transpose_and_bound(*operands(case.kernel), input_shape=g.input_shape, **g.options)
 
 
 @cache

@@ -56,7 +56,7 @@ def agree(function, oracle, x, rng, orders=ORDERS):
 # One axis, (6,) to (3,): entry (o, t, i) is 1 where output o reads cell i with tap t.
 GEOMETRY = ConvGeometry((6,), (3,), strides=2, padding=1)
 READS = jnp.asarray([[[float(o * 2 + t - 1 == i) for i in range(6)] for t in range(3)] for o in range(3)])
-ARGUMENTS = GEOMETRY.arguments
+ARGUMENTS = GEOMETRY.options
 
 
 def column(x):

@@ -76,7 +76,7 @@ def test_how_often_numbers(how_often):
     y, kernel = jnp.array([1.0, 10.0, 100.0])[None, :, None], jnp.array([1.0, 2.0, 3.0])[:, None, None]
     case = how_often.Case(6, 3, 2, 1, (1, 1))
     g = case.geometry
-    x, _ = how_often.transpose_and_bound(y, kernel, input_shape=g.input_shape, **g.arguments)
+    x, _ = how_often.transpose_and_bound(y, kernel, input_shape=g.input_shape, **g.options)
     assert x.tolist() == [2, 13, 20, 130, 200, 300]
     assert np.ravel(how_often.OPTIONS["lax, both"](y, kernel, case)).tolist() == [2, 13, 20, 130, 200]
 

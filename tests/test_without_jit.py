@@ -11,7 +11,7 @@ import jaxconv
 from jaxconv import ConvGeometry, models, nn
 
 GEOMETRY = ConvGeometry((5,), (3,), strides=2, padding=1, in_features=2, out_features=2)
-ARGUMENTS = GEOMETRY.arguments
+ARGUMENTS = GEOMETRY.options
 SWITCHES = jnp.array([[1, 0], [4, 3]])
 
 

@@ -90,7 +90,7 @@ def unrolled(cases: Cases) -> Iterator[Trial]:
 
         def both(x, kernel, weights, g=g):
             def rectified(x):
-                return jax.nn.relu(conv(x, kernel, **g.arguments))
+                return jax.nn.relu(conv(x, kernel, **g.options))
 
             def classifier(crops):
                 return jnp.dot(rectified(crops).reshape(crops.shape[0], -1), weights)

@@ -64,7 +64,7 @@ def _check(figure: Figure):
         case = Case(g, cases.dtype, np.random.default_rng((cases.seed, 3)))
         sizes = g.output_shape == (figure.o, figure.o)
         if figure.padding is None:
-            got = case.run(lambda x, k: conv(x, k, **g.arguments), case.x, case.kernel)
+            got = case.run(lambda x, k: conv(x, k, **g.options), case.x, case.kernel)
             distance = case.gap(got, case.forward)
         else:
             axis = g.axes[0].transposed()
@@ -72,7 +72,7 @@ def _check(figure: Figure):
             sizes &= axis.out_size == figure.i
             got = case.run(
                 lambda y, k: conv_transpose(
-                    y, k, input_shape=g.input_shape, method="zero_insertion", **g.arguments
+                    y, k, input_shape=g.input_shape, method="zero_insertion", **g.options
                 ),
                 case.y,
                 case.kernel,

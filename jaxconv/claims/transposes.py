@@ -30,7 +30,7 @@ def formulations(cases: Cases) -> Iterator[Trial]:
         g = case.geometry
 
         def every(y, kernel, g=g):
-            arguments = {"input_shape": g.input_shape, **g.arguments}
+            arguments = {"input_shape": g.input_shape, **g.options}
             methods = (*CONV_TRANSPOSE_METHODS, "auto")
             return {m: conv_transpose(y, kernel, method=m, **arguments) for m in methods}
 
@@ -45,7 +45,7 @@ def vjp(cases: Cases) -> Iterator[Trial]:
         def pullbacks(x, kernel, y, g=case.geometry):
             return [
                 jax.vjp(function, x)[1](y)[0]
-                for function in (lambda x: conv(x, kernel, **g.arguments), conv_matrix(kernel, g))
+                for function in (lambda x: conv(x, kernel, **g.options), conv_matrix(kernel, g))
             ]
 
         results = case.run(pullbacks, case.x, case.kernel, case.y)
@@ -85,10 +85,10 @@ def equivalent_direct(cases: Cases) -> Iterator[Trial]:
     """The geometry of `ConvGeometry.transposed` and the kernel of `transposed_kernel`, by lax."""
     for case in cases.zero_padded():
         g = case.geometry
-        equivalent = g.transposed()
+        equivalent = g.equivalent_direct()
         got = case.run(
             lambda y, k, g=g, e=equivalent: conv(
-                y, transposed_kernel(k, g.feature_group_count), method="direct", **e.arguments
+                y, transposed_kernel(k, g.feature_group_count), method="direct", **e.options
             ),
             case.y,
             case.kernel,
@@ -103,8 +103,8 @@ def dot_test(cases: Cases) -> Iterator[Trial]:
         g = case.geometry
 
         def sides(x, kernel, y, g=g):
-            forward = conv(x, kernel, **g.arguments)
-            backward = conv_transpose(y, kernel, input_shape=g.input_shape, **g.arguments)
+            forward = conv(x, kernel, **g.options)
+            backward = conv_transpose(y, kernel, input_shape=g.input_shape, **g.options)
             return jnp.stack([(forward * y).sum(), (x * backward).sum()])
 
         left, right = case.run(sides, case.x, case.kernel, case.y)
@@ -132,7 +132,7 @@ def backward_of_transpose(cases: Cases) -> Iterator[Trial]:
 
         def pullback(y, kernel, x, g=g):
             def transpose(y):
-                return conv_transpose(y, kernel, input_shape=g.input_shape, **g.arguments)
+                return conv_transpose(y, kernel, input_shape=g.input_shape, **g.options)
 
             return jax.vjp(transpose, y)[1](x)[0]
 
@@ -152,8 +152,8 @@ def kernel_gradient(cases: Cases) -> Iterator[Trial]:
         def every(x, kernel, y, g=case.geometry):
             methods = (*CONV_KERNEL_VJP_METHODS, "auto")
             shape = g.kernel_array_shape
-            gradients = {m: conv_kernel_vjp(x, y, shape, method=m, **g.arguments) for m in methods}
-            gradients["vjp of conv"] = jax.vjp(lambda k: conv(x, k, **g.arguments), kernel)[1](y)[0]
+            gradients = {m: conv_kernel_vjp(x, y, shape, method=m, **g.options) for m in methods}
+            gradients["vjp of conv"] = jax.vjp(lambda k: conv(x, k, **g.options), kernel)[1](y)[0]
             gradients["vjp of C(x)"] = jax.vjp(lambda k: conv_matrix(k, g)(x), kernel)[1](y)[0]
             return gradients
 

@@ -7,7 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from jaxconv.geometry import AxisGeometry, ConvGeometry
-from jaxconv.geometry.axis import listed
+from jaxconv.geometry.axis import format_sizes
 from jaxconv.geometry.relationships import followed_by
 from jaxconv.interop.calls import calls, transposed_calls
 
@@ -43,7 +43,7 @@ def _axis_lines(axis: AxisGeometry) -> dict[str, str]:
         + ("" if axis.padding_mode == "zeros" else f", {axis.padding_mode}"),
         "output size o": f"{axis.out_size}   {_followed(axis, transposed=False)}",
         "output padding a": f"{axis.output_padding}",
-        "input sizes with this output": listed(axis.input_sizes),
+        "input sizes with this output": format_sizes(axis.input_sizes),
         "transposed: output size o'": f"{axis.size}   {_followed(axis, transposed=True)}",
         "equivalent direct convolution": _equivalent(axis),
     }

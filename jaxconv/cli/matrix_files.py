@@ -12,7 +12,7 @@ from jaxconv.core.checks import check_kernel
 from jaxconv.errors import GeometryError, SizeError
 from jaxconv.geometry import ConvGeometry
 from jaxconv.matrix import ConvMatrix, conv_matrix
-from jaxconv.matrix.symbols import LARGEST, symbols
+from jaxconv.matrix.symbols import MAX_PRINTED_ENTRIES, symbols
 
 SUFFIXES = (".npz", ".mtx", ".png")
 
@@ -57,7 +57,7 @@ def show(geometry: ConvGeometry, kernel: np.ndarray | None, transposed: bool, or
       SizeError: Too large to read.
     """
     rows, columns = geometry.matrix_shape
-    if rows * columns > LARGEST:
+    if rows * columns > MAX_PRINTED_ENTRIES:
         raise SizeError(
             f"C is {rows:,} x {columns:,}, too large to print; write it with --out C.npz, C.mtx or C.png."
         )

@@ -12,8 +12,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxconv.convolution import primitives as family
-from jaxconv.convolution.padding import fill_border, fold_border, inner_geometry
+from jaxconv.convolution import primitives
+from jaxconv.convolution.padding import geometry_after_padding, pad_in_mode, pad_in_mode_transpose
 from jaxconv.convolution.registry import CONV, CONV_KERNEL_VJP, CONV_TRANSPOSE
 from jaxconv.core.checks import (
     check_dtypes,
@@ -93,7 +93,7 @@ def conv(
     """
     x, kernel = jnp.asarray(x), jnp.asarray(kernel)
     check_dtypes(x=x, kernel=kernel)
-    batch, spatial = _split("x", x.shape, kernel.ndim - 2)
+    batch, spatial = _split_batch("x", x.shape, kernel.ndim - 2)
     geometry = ConvGeometry(
         spatial,
         kernel.shape[:-2],
@@ -110,11 +110,11 @@ def conv(
     check_option("method", method, ("auto", *CONV_METHODS))
     precision = check_precision(precision)
     dtype = check_result_dtype(preferred_element_type, x.dtype)
-    y = family.bind(
-        family.CONV_MEMBER,
-        fill_border(_merged(x, batch), geometry),
+    y = primitives.bind(
+        primitives.CONV_PRIMITIVE,
+        pad_in_mode(_merge_batch(x, batch), geometry),
         kernel,
-        geometry=inner_geometry(geometry),
+        geometry=geometry_after_padding(geometry),
         method=method,
         precision=precision,
         dtype=dtype,
@@ -178,7 +178,7 @@ def conv_transpose(
     """
     y, kernel = jnp.asarray(y), jnp.asarray(kernel)
     check_dtypes(y=y, kernel=kernel)
-    batch, spatial = _split("y", y.shape, kernel.ndim - 2)
+    batch, spatial = _split_batch("y", y.shape, kernel.ndim - 2)
     options: dict[str, Any] = {
         "in_features": kernel.shape[-2] * at_least_one("feature_group_count", feature_group_count),
         "out_features": y.shape[-1],
@@ -194,23 +194,23 @@ def conv_transpose(
             spatial, kernel.shape[:-2], output_padding=output_padding, **options
         )
     else:
-        geometry = ConvGeometry.between(input_shape, spatial, kernel.shape[:-2], **options)
+        geometry = ConvGeometry.from_shapes(input_shape, spatial, kernel.shape[:-2], **options)
         _check_output_padding(geometry, output_padding)
     check_kernel(kernel.shape, geometry)
     check_option("method", method, ("auto", *CONV_TRANSPOSE_METHODS))
     precision = check_precision(precision)
     dtype = check_result_dtype(preferred_element_type, y.dtype)
     folds = geometry.padding_mode != "zeros"  # adds to the product: 16-bit floats are rounded after that
-    x = family.bind(
-        family.TRANSPOSE_MEMBER,
-        _merged(y, batch),
+    x = primitives.bind(
+        primitives.CONV_TRANSPOSE_PRIMITIVE,
+        _merge_batch(y, batch),
         kernel,
-        geometry=inner_geometry(geometry),
+        geometry=geometry_after_padding(geometry),
         method=method,
         precision=precision,
         dtype=jnp.float32 if folds and dtype.itemsize == 2 else dtype,
     )
-    x = fold_border(x, geometry).astype(dtype)
+    x = pad_in_mode_transpose(x, geometry).astype(dtype)
     return x.reshape(*batch, *x.shape[1:])
 
 
@@ -259,7 +259,7 @@ def conv_kernel_vjp(
     x, y = jnp.asarray(x), jnp.asarray(y)
     check_dtypes(x=x, y=y)
     kernel_shape = shape_of("kernel_shape", kernel_shape)
-    batch, spatial = _split("x", x.shape, len(kernel_shape) - 2)
+    batch, spatial = _split_batch("x", x.shape, len(kernel_shape) - 2)
     geometry = ConvGeometry(
         spatial,
         kernel_shape[:-2],
@@ -277,18 +277,18 @@ def conv_kernel_vjp(
     check_option("method", method, ("auto", *CONV_KERNEL_VJP_METHODS))
     precision = check_precision(precision)
     dtype = check_result_dtype(preferred_element_type, x.dtype)
-    return family.bind(
-        family.KERNEL_MEMBER,
-        fill_border(_merged(x, batch), geometry),
-        _merged(y, batch),
-        geometry=inner_geometry(geometry),
+    return primitives.bind(
+        primitives.CONV_KERNEL_VJP_PRIMITIVE,
+        pad_in_mode(_merge_batch(x, batch), geometry),
+        _merge_batch(y, batch),
+        geometry=geometry_after_padding(geometry),
         method=method,
         precision=precision,
         dtype=dtype,
     )
 
 
-def _split(name: str, shape: tuple[int, ...], n: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
+def _split_batch(name: str, shape: tuple[int, ...], n: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """The batch and the spatial part of a feature map's shape."""
     if n < 1:
         raise GeometryError(
@@ -298,7 +298,7 @@ def _split(name: str, shape: tuple[int, ...], n: int) -> tuple[tuple[int, ...], 
     return split_map(name, shape, n, "the kernel")
 
 
-def _merged(x: jax.Array, batch: tuple[int, ...]) -> jax.Array:
+def _merge_batch(x: jax.Array, batch: tuple[int, ...]) -> jax.Array:
     """All batch axes as one."""
     return x.reshape(math.prod(batch), *x.shape[len(batch) :])
 

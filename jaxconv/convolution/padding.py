@@ -22,23 +22,23 @@ def stretch_and_pad(x: jax.Array, g: ConvGeometry) -> jax.Array:
         return lax.pad(x, zero, [(0, 0, 0), *config, (0, 0, 0)])
     x = lax.pad(x, zero, [(0, 0, 0), *((0, 0, f - 1) for f in g.input_dilation), (0, 0, 0)])
     for dimension, axis in enumerate(g.axes, start=1):
-        pieces = [_run(x, dimension, *run) for run in runs(axis)]
+        pieces = [_read_run(x, dimension, *run) for run in runs(axis)]
         x = jnp.concatenate(pieces, dimension)
     return x
 
 
-def inner_geometry(g: ConvGeometry) -> ConvGeometry:
-    """The zero-padded geometry that is left once `fill_border` has padded in another mode."""
+def geometry_after_padding(g: ConvGeometry) -> ConvGeometry:
+    """The zero-padded geometry that is left once `pad_in_mode` has padded in another mode."""
     return g if g.padding_mode == "zeros" else g.prepadded()
 
 
-def fill_border(x: jax.Array, g: ConvGeometry) -> jax.Array:
+def pad_in_mode(x: jax.Array, g: ConvGeometry) -> jax.Array:
     """A map padded in `g`'s mode; unchanged where that is zeros, which formulations do themselves."""
     return x if g.padding_mode == "zeros" else stretch_and_pad(x, g)
 
 
-def fold_border(x: jax.Array, g: ConvGeometry) -> jax.Array:
-    """The transpose of `fill_border`: adds every padded cell to the cell that it showed."""
+def pad_in_mode_transpose(x: jax.Array, g: ConvGeometry) -> jax.Array:
+    """The transpose of `pad_in_mode`: adds every padded cell to the cell that it showed."""
     if g.padding_mode == "zeros":
         return x
     shape = (x.shape[0], *g.input_shape, g.in_features)
@@ -66,7 +66,7 @@ def runs(axis: AxisGeometry) -> list[tuple[int, int, int]]:
     return found
 
 
-def _run(x: jax.Array, dimension: int, first: int, length: int, step: int) -> jax.Array:
+def _read_run(x: jax.Array, dimension: int, first: int, length: int, step: int) -> jax.Array:
     if step == 0:
         cell = lax.slice_in_dim(x, first, first + 1, axis=dimension)
         return jnp.repeat(cell, length, axis=dimension)

@@ -20,7 +20,7 @@ from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir
 from jax.sharding import PartitionSpec
 
-from jaxconv.convolution import auto as choose
+from jaxconv.convolution import auto
 from jaxconv.convolution.registry import CONV, CONV_KERNEL_VJP, CONV_TRANSPOSE, batch_of
 from jaxconv.core.sharding import batch_spec, partitioned_automatically, reshard_like, vary_alike
 from jaxconv.geometry import ConvGeometry
@@ -28,27 +28,31 @@ from jaxconv.geometry import ConvGeometry
 STATIC = ("geometry", "method", "precision", "dtype")
 
 
-class Member(NamedTuple):
+class BilinearPrimitive(NamedTuple):
     """One of the three, with all that the rules below need to know about it."""
 
     primitive: Primitive
     formulations: dict[str, Callable]
-    choose: Callable[[ConvGeometry, int], str]
+    method_for: Callable[[ConvGeometry, int], str]
     operands: str  # two of x, w, y
     result: str  # the third
 
 
-CONV_MEMBER = Member(Primitive("jaxconv_conv"), CONV, choose.conv, "xw", "y")
-TRANSPOSE_MEMBER = Member(
-    Primitive("jaxconv_conv_transpose"), CONV_TRANSPOSE, choose.conv_transpose, "yw", "x"
+CONV_PRIMITIVE = BilinearPrimitive(Primitive("jaxconv_conv"), CONV, auto.method_for_conv, "xw", "y")
+CONV_TRANSPOSE_PRIMITIVE = BilinearPrimitive(
+    Primitive("jaxconv_conv_transpose"), CONV_TRANSPOSE, auto.method_for_conv_transpose, "yw", "x"
 )
-KERNEL_MEMBER = Member(
-    Primitive("jaxconv_conv_kernel_vjp"), CONV_KERNEL_VJP, choose.conv_kernel_vjp, "xy", "w"
+CONV_KERNEL_VJP_PRIMITIVE = BilinearPrimitive(
+    Primitive("jaxconv_conv_kernel_vjp"), CONV_KERNEL_VJP, auto.method_for_conv_kernel_vjp, "xy", "w"
 )
-BY_RESULT = {member.result: member for member in (CONV_MEMBER, TRANSPOSE_MEMBER, KERNEL_MEMBER)}
+BY_RESULT = {
+    member.result: member for member in (CONV_PRIMITIVE, CONV_TRANSPOSE_PRIMITIVE, CONV_KERNEL_VJP_PRIMITIVE)
+}
 
 
-def bind(member: Member, a, b, *, geometry: ConvGeometry, method="auto", precision=None, dtype=None):
+def bind(
+    member: BilinearPrimitive, a, b, *, geometry: ConvGeometry, method="auto", precision=None, dtype=None
+):
     """Applies a member; ``method="auto"`` stays open until the platform is known."""
     a, b = vary_alike(a, b)
     return member.primitive.bind(
@@ -56,12 +60,12 @@ def bind(member: Member, a, b, *, geometry: ConvGeometry, method="auto", precisi
     )
 
 
-def _formulation(member: Member, choose: Callable[[ConvGeometry, int], str]):
+def _formulation(member: BilinearPrimitive, method_for: Callable[[ConvGeometry, int], str]):
     """The jitted function that computes a member on a platform, in programs and called by itself."""
 
     def formulation(a, b, *, geometry, method, precision, dtype):
         if method == "auto":
-            method = choose(geometry, batch_of(a))
+            method = method_for(geometry, batch_of(a))
         work = _working_dtype(method, a.dtype, b.dtype, dtype)
         multiply = partial(member.formulations[method], g=geometry, precision=precision)
         spec = PartitionSpec() if member.result == "w" else batch_spec(a)
@@ -92,7 +96,7 @@ def _working_dtype(method: str, *dtypes):
     return work
 
 
-def _transpose_rule(member: Member, linear: int):
+def _transpose_rule(member: BilinearPrimitive, linear: int):
     """The transpose in operand `linear`: the member that returns what that operand is."""
     target = member.operands[linear]
     other = BY_RESULT[target]
@@ -109,7 +113,7 @@ def _transpose_rule(member: Member, linear: int):
     return rule
 
 
-def _batching_rule(member: Member):
+def _batching_rule(member: BilinearPrimitive):
     """Keeps vmap in the family: the mapped axis is folded into N, I, O or the groups.
 
     An axis that two of x (N, I), w (I, O) and y (N, O) share goes where both have room; one that
@@ -169,7 +173,7 @@ def _unfold(name: str, where: str, array, size: int, g: ConvGeometry):
     return array.reshape(*array.shape[: axis + 1], split * rest, *array.shape[axis + 3 :])
 
 
-def _empty(member: Member, operands, dims, g: ConvGeometry, dtype):
+def _empty(member: BilinearPrimitive, operands, dims, g: ConvGeometry, dtype):
     """The result of a vmap over no elements."""
     n = operands[0].shape[1 if dims[0] == 0 else 0]  # the first operand is always a feature map
     shape = {
@@ -180,22 +184,22 @@ def _empty(member: Member, operands, dims, g: ConvGeometry, dtype):
     return jnp.zeros((0, *shape), dtype)
 
 
-def _register(member: Member) -> None:
+def _register(member: BilinearPrimitive) -> None:
     primitive = member.primitive
-    on_cpu, elsewhere = _formulation(member, member.choose), _formulation(member, choose.elsewhere)
+    on_cpu, off_cpu = _formulation(member, member.method_for), _formulation(member, auto.method_off_cpu)
 
     def abstract_eval(a, b, **static):
         return jax.make_jaxpr(partial(on_cpu, **static))(a, b).out_avals[0]
 
     # Without jit a formulation runs operation by operation; the primitive in jit would be itself again.
     def impl(a, b, **static):
-        return (on_cpu if _platform(a, b) == "cpu" else elsewhere)(a, b, **static)
+        return (on_cpu if _platform(a, b) == "cpu" else off_cpu)(a, b, **static)
 
     primitive.def_impl(impl)
     primitive.def_abstract_eval(abstract_eval)
     ad.defbilinear(primitive, _transpose_rule(member, 0), _transpose_rule(member, 1))
     batching.primitive_batchers[primitive] = _batching_rule(member)
-    mlir.register_lowering(primitive, mlir.lower_fun(elsewhere, multiple_results=False))
+    mlir.register_lowering(primitive, mlir.lower_fun(off_cpu, multiple_results=False))
     mlir.register_lowering(primitive, mlir.lower_fun(on_cpu, multiple_results=False), platform="cpu")
 
 

@@ -1,4 +1,4 @@
-"""The formulations by name: one function for each member of the family.
+"""The formulations by method: one function for each of the three bilinear primitives.
 
 All take zero-padded geometries only (`padded` turns the other padding modes into one) and operands
 of one dtype, ``x: (N, *input_shape, in)``, ``kernel: (*kernel_shape, in // groups, out)``,
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from jaxconv.convolution import auto as choose
+from jaxconv.convolution import auto
 from jaxconv.convolution.formulations import (
     direct,
     fft,
@@ -36,7 +36,7 @@ from jaxconv.convolution.formulations.subpixel import by_phases
 from jaxconv.core.linear_primitives import linear_transpose
 
 
-def _transpose_in_x(conv: Callable) -> Callable:
+def _transpose_of_conv(conv: Callable) -> Callable:
     """The transpose of a convolution that is linear in x, by jax's own rules for its steps."""
 
     def conv_transpose(y, kernel, g, precision):
@@ -46,7 +46,7 @@ def _transpose_in_x(conv: Callable) -> Callable:
     return conv_transpose
 
 
-def _transpose_in_kernel(conv: Callable) -> Callable:
+def _kernel_vjp_of_conv(conv: Callable) -> Callable:
     """The gradient in the kernel of a convolution that is linear in it."""
 
     def conv_kernel_vjp(x, y, g, precision):
@@ -55,7 +55,7 @@ def _transpose_in_kernel(conv: Callable) -> Callable:
     return conv_kernel_vjp
 
 
-def _transposed_in_kernel(conv_transpose: Callable) -> Callable:
+def _kernel_vjp_of_transpose(conv_transpose: Callable) -> Callable:
     """The same gradient from a transposed convolution: x and y change roles."""
 
     def conv_kernel_vjp(x, y, g, precision):
@@ -75,15 +75,15 @@ def batch_of(x) -> int:
 
 
 def _best_conv(x, kernel, g, precision):
-    return CONV[choose.conv(g, batch_of(x))](x, kernel, g, precision)
+    return CONV[auto.method_for_conv(g, batch_of(x))](x, kernel, g, precision)
 
 
 def _best_conv_transpose(y, kernel, g, precision):
-    return CONV_TRANSPOSE[choose.conv_transpose(g, batch_of(y))](y, kernel, g, precision)
+    return CONV_TRANSPOSE[auto.method_for_conv_transpose(g, batch_of(y))](y, kernel, g, precision)
 
 
 def _best_conv_kernel_vjp(x, y, g, precision):
-    return CONV_KERNEL_VJP[choose.conv_kernel_vjp(g, batch_of(x))](x, y, g, precision)
+    return CONV_KERNEL_VJP[auto.method_for_conv_kernel_vjp(g, batch_of(x))](x, y, g, precision)
 
 
 CONV: dict[str, Callable] = {
@@ -97,11 +97,11 @@ CONV: dict[str, Callable] = {
     "space_to_depth": rewritten_conv(space_to_depth.RULE, _best_conv),
 }
 CONV_TRANSPOSE: dict[str, Callable] = {
-    "direct": _transpose_in_x(direct.conv),
+    "direct": _transpose_of_conv(direct.conv),
     "matrix": matrix.conv_transpose,
-    "im2col": _transpose_in_x(im2col.conv),
+    "im2col": _transpose_of_conv(im2col.conv),
     "taps": by_phases(taps.conv),
-    "fft": _transpose_in_x(fft.conv),
+    "fft": _transpose_of_conv(fft.conv),
     "grouped": grouped_conv_transpose(_best_conv_transpose),
     "planes": rewritten_conv_transpose(planes.RULE, _best_conv_transpose),
     "space_to_depth": rewritten_conv_transpose(space_to_depth.RULE, _best_conv_transpose),
@@ -110,14 +110,14 @@ CONV_TRANSPOSE: dict[str, Callable] = {
     "zero_insertion": zero_insertion.conv_transpose,
 }
 CONV_KERNEL_VJP: dict[str, Callable] = {
-    "direct": _transpose_in_kernel(direct.conv),
-    "matrix": _transpose_in_kernel(matrix.conv),
+    "direct": _kernel_vjp_of_conv(direct.conv),
+    "matrix": _kernel_vjp_of_conv(matrix.conv),
     "im2col": im2col.conv_kernel_vjp,
     "taps": taps.conv_kernel_vjp,
-    "fft": _transpose_in_kernel(fft.conv),
+    "fft": _kernel_vjp_of_conv(fft.conv),
     "grouped": grouped_conv_kernel_vjp(_best_conv_kernel_vjp),
     "planes": rewritten_conv_kernel_vjp(planes.RULE, _best_conv_kernel_vjp),
     "space_to_depth": rewritten_conv_kernel_vjp(space_to_depth.RULE, _best_conv_kernel_vjp),
     "split_im2col": split_im2col.conv_kernel_vjp,
-    "zero_insertion": _transposed_in_kernel(zero_insertion.conv_transpose),
+    "zero_insertion": _kernel_vjp_of_transpose(zero_insertion.conv_transpose),
 }

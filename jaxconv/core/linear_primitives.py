@@ -25,7 +25,7 @@ def linear_transpose(function: Callable, shape: tuple[int, ...], y: jax.Array) -
     return result
 
 
-def linear_pair(
+def linear_with_transpose(
     name: str, function: Callable, transpose: Callable, batch_axis: Callable[[Any], int]
 ) -> tuple[Primitive, Primitive]:
     """A linear function and its transpose, both written out, as primitives that derive to each other.

@@ -14,6 +14,7 @@ from jaxconv.geometry.arguments import at_least_one, pair_of_ints
 
 PaddingMode = Literal["zeros", "circular", "reflect", "replicate"]
 PADDING_MODES: tuple[str, ...] = get_args(PaddingMode)
+NUMPY_PAD_MODES = {"zeros": "constant", "circular": "wrap", "reflect": "reflect", "replicate": "edge"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,10 +154,10 @@ def sizes_from(stretched: int, stride: int, input_dilation: int, least: int = 1)
     return range(max(first, least), max(last + 1, least))
 
 
-def listed(sizes: range) -> str:
+def format_sizes(sizes: range) -> str:
     """Consecutive sizes for a reader: a few of them one by one.
 
-    >>> listed(range(5, 7)), listed(range(1, 100))
+    >>> format_sizes(range(5, 7)), format_sizes(range(1, 100))
     ('5, 6', '1 to 99')
     """
     return ", ".join(map(str, sizes)) if len(sizes) <= 8 else f"{sizes[0]} to {sizes[-1]}"

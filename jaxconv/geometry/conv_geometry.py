@@ -17,7 +17,7 @@ from jaxconv.geometry.arguments import (
     resolve_padding,
     shape_of,
 )
-from jaxconv.geometry.axis import AxisGeometry, PaddingMode, least_size, listed, sizes_from
+from jaxconv.geometry.axis import AxisGeometry, PaddingMode, format_sizes, least_size, sizes_from
 from jaxconv.geometry.counting import entry_count, unused_count
 
 
@@ -156,7 +156,7 @@ class ConvGeometry:
         return (*self.kernel_shape, self.in_features // self.feature_group_count, self.out_features)
 
     @property
-    def arguments(self) -> dict:
+    def options(self) -> dict:
         """What `conv`, `conv_transpose` and `conv_kernel_vjp` take by keyword, resolved."""
         return {
             "strides": self.strides,
@@ -192,7 +192,11 @@ class ConvGeometry:
         return math.prod(self.output_shape) * self.parameters
 
     def transposed(self) -> ConvGeometry:
-        """The equivalent direct convolution of the transpose; takes `transposed_kernel`.
+        """Returns `equivalent_direct`: the geometry of the transpose, as a convolution of its own."""
+        return self.equivalent_direct()
+
+    def equivalent_direct(self) -> ConvGeometry:
+        """Returns the convolution that computes the transpose; its kernel is `transposed_kernel`'s.
 
         Raises:
           GeometryError: `padding_mode` is not ``"zeros"``.
@@ -200,7 +204,7 @@ class ConvGeometry:
         References:
           Dumoulin & Visin, arXiv:1603.07285, relationships 8 to 14, extended to both dilations.
 
-        >>> ConvGeometry((6,), (3,), strides=2, padding=1).transposed()
+        >>> ConvGeometry((6,), (3,), strides=2, padding=1).equivalent_direct()
         ConvGeometry((3,), (3,), padding=((1, 2),), input_dilation=(2,))
         """
         axes = [axis.transposed() for axis in self.axes]
@@ -235,7 +239,7 @@ class ConvGeometry:
         )
 
     @classmethod
-    def between(
+    def from_shapes(
         cls,
         input_shape: Sequence[int],
         output_shape: Sequence[int],
@@ -262,7 +266,7 @@ class ConvGeometry:
         Raises:
           GeometryError: It takes `input_shape` elsewhere; the message names the sizes that do.
 
-        >>> ConvGeometry.between((6,), (3,), (3,), strides=2, padding=1).output_padding
+        >>> ConvGeometry.from_shapes((6,), (3,), (3,), strides=2, padding=1).output_padding
         (1,)
         """
         out = shape_of("output_shape", output_shape)
@@ -276,7 +280,7 @@ class ConvGeometry:
         for axis, numbers in enumerate(zip(out, kernel, s, pads, d, f, strict=True)):
             sizes = _sizes_to(options.get("padding_mode", "zeros"), *numbers)
             if shape[axis] not in sizes:
-                which = f"one of [{listed(sizes)}]" if sizes else "no size: input_dilation skips it"
+                which = f"one of [{format_sizes(sizes)}]" if sizes else "no size: input_dilation skips it"
                 raise GeometryError(
                     f"on axis {axis}, input_shape={shape} has {shape[axis]} cells, but what the forward "
                     f"convolution takes to output_shape={out} is {which}; change `input_shape`, or "

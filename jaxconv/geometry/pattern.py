@@ -58,9 +58,9 @@ def reads(axis: AxisGeometry) -> Reads:
     >>> list(zip(*(index.tolist() for index in entries)))
     [(0, 1, 0), (0, 2, 1), (1, 0, 1), (1, 1, 2)]
     """
-    held = rows(axis)
-    out, slot = np.nonzero(held.filled)
-    return Reads(_frozen(out), _frozen(held.tap[out, slot]), _frozen(held.cell[out, slot]))
+    layout = rows(axis)
+    out, slot = np.nonzero(layout.filled)
+    return Reads(_frozen(out), _frozen(layout.tap[out, slot]), _frozen(layout.cell[out, slot]))
 
 
 class Slots(NamedTuple):
@@ -121,9 +121,9 @@ def rows(axis: AxisGeometry) -> Rows:
     >>> rows(AxisGeometry(3, 2, stride=2, padding=(1, 1))).cell.tolist()
     [[3, 0], [1, 2]]
     """
-    held, position = slots(axis), np.arange(axis.out_size)
-    first = np.array(held.taps)[position % len(held.taps)]
-    tap = first[:, None] + np.arange(held.width) * held.tap_step
+    layout, position = slots(axis), np.arange(axis.out_size)
+    first = np.array(layout.taps)[position % len(layout.taps)]
+    tap = first[:, None] + np.arange(layout.width) * layout.tap_step
     stretched = shown_cell(axis, position[:, None] * axis.stride + tap * axis.dilation)
     filled = (tap < axis.kernel) & (stretched >= 0) & (stretched % axis.input_dilation == 0)
     cell = np.where(filled, stretched // axis.input_dilation, axis.size)

@@ -92,7 +92,7 @@ def receptive_field(stack: Sequence[ConvGeometry]) -> ReceptiveField:
     r"""Which input cells one output of a stack of layers sees.
 
     A pooling enters by the geometry of its windows (`jaxconv.pool_geometry`); a transposed
-    convolution by its equivalent direct one, ``g.transposed()``, whose zeros between the cells make
+    convolution by its equivalent direct one, ``g.equivalent_direct()``, whose zeros between the cells make
     the jump a fraction. The field is found by following taps down from the output, in integers;
     without inserted zeros it is
 
@@ -122,7 +122,7 @@ def receptive_field(stack: Sequence[ConvGeometry]) -> ReceptiveField:
 
     The transpose of a strided convolution, whose outputs take turns to see one or two cells:
 
-    >>> up = ConvGeometry((7,), (3,), strides=2).transposed()
+    >>> up = ConvGeometry((7,), (3,), strides=2).equivalent_direct()
     >>> field = receptive_field([up])
     >>> field.jump, [field.cells((o,))[0] for o in range(4)]
     ((Fraction(1, 2),), [(-1, 0), (0,), (0, 1), (1,)])

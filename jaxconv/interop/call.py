@@ -33,15 +33,15 @@ class Call:
         options = (f"{name}={value!r}" for name, value in self.options.items())
         return f"{self.name}({', '.join((*map(repr, self.positional), *options))})"
 
-    def made(self, module, **options):
+    def call_in(self, module, **options):
         """Calls it in a module; `options` take the place of what was only named."""
         return getattr(module, self.name.rpartition(".")[2])(*self.positional, **self.options | options)
 
 
-def said(**options) -> dict[str, Any]:
+def without_defaults(**options) -> dict[str, Any]:
     """Options without those that say nothing: None, and 1 on every axis.
 
-    >>> said(strides=(2, 1), dilation=(1, 1), groups=1, use_bias=None)
+    >>> without_defaults(strides=(2, 1), dilation=(1, 1), groups=1, use_bias=None)
     {'strides': (2, 1)}
     """
     return {name: value for name, value in options.items() if value is not None and not _all_one(value)}

@@ -6,11 +6,10 @@ import jax
 
 from jaxconv.errors import GeometryError
 from jaxconv.geometry import ConvGeometry
+from jaxconv.geometry.axis import NUMPY_PAD_MODES
 from jaxconv.interop import equinox, flax, keras, lax, torch
 from jaxconv.interop.call import Call, Name
 from jaxconv.interop.layer import Convolution
-
-_NUMPY_MODES = {"circular": "wrap", "reflect": "reflect", "replicate": "edge"}
 
 
 def calls(g: ConvGeometry) -> dict[str, str]:
@@ -43,23 +42,23 @@ def transposed_calls(g: ConvGeometry) -> dict[str, str]:
     layers.Conv1DTranspose(1, (3,), (2,), padding='same', use_bias=False)
     """
     layer = _layer(g, transposed=True)
-    return {"lax": _lax_transposed(g), "flax": _written(flax.call, layer)} | _layers(g, transposed=True)
+    return {"lax": _lax_transposed(g), "flax": _write_call(flax.call, layer)} | _layers(g, transposed=True)
 
 
 def _layer(g: ConvGeometry, transposed: bool = False) -> Convolution:
     """The layer of a geometry, without numbers."""
     kernel = jax.ShapeDtypeStruct(g.kernel_array_shape, "float32")
     a = g.output_padding if transposed else None
-    return Convolution(kernel, transposed=transposed, output_padding=a, **g.arguments)
+    return Convolution(kernel, transposed=transposed, output_padding=a, **g.options)
 
 
 def _layers(g: ConvGeometry, transposed: bool) -> dict[str, str]:
     """Of the libraries that have layers only, whose padding modes may depend on the input's size."""
     layer, libraries = _layer(g, transposed), {"torch": torch, "keras": keras, "equinox": equinox}
-    return {name: _written(library.call, layer, g.input_shape) for name, library in libraries.items()}
+    return {name: _write_call(library.call, layer, g.input_shape) for name, library in libraries.items()}
 
 
-def _padded(g: ConvGeometry) -> tuple[str, ConvGeometry]:
+def _pad_call(g: ConvGeometry) -> tuple[str, ConvGeometry]:
     """What to convolve instead of x where the padding holds no zeros, and the geometry left to do."""
     if g.padding_mode == "zeros":
         return "x", g
@@ -68,14 +67,14 @@ def _padded(g: ConvGeometry) -> tuple[str, ConvGeometry]:
         config = ((0, 0, 0), *((0, 0, f - 1) for f in g.input_dilation), (0, 0, 0))
         x = f"lax.pad({x}, jnp.zeros((), x.dtype), {config})"
     width = ((0, 0), *((max(low, 0), max(high, 0)) for low, high in g.padding), (0, 0))
-    x = f"jnp.pad({x}, {width}, mode={_NUMPY_MODES[g.padding_mode]!r})"
+    x = f"jnp.pad({x}, {width}, mode={NUMPY_PAD_MODES[g.padding_mode]!r})"
     if min(map(min, g.padding)) < 0:
         ends = ((max(-low, 0), min(high, 0) or "") for low, high in g.padding)
         x += f"[:, {', '.join(f'{low}:{high}' for low, high in ends)}]"
     return x, g.prepadded()
 
 
-def _written(code, *arguments) -> str:
+def _write_call(code, *arguments) -> str:
     """What `code` writes, or a comment with the reason why it cannot."""
     try:
         return str(code(*arguments))
@@ -84,7 +83,7 @@ def _written(code, *arguments) -> str:
 
 
 def _lax(g: ConvGeometry) -> str:
-    x, g = _padded(g)
+    x, g = _pad_call(g)
     return _lax_call("lax.conv_general_dilated", x, lax.conv_arguments(_layer(g)))
 
 
@@ -106,5 +105,5 @@ def _flax(g: ConvGeometry) -> str:
     try:
         return str(flax.call(_layer(g)))
     except GeometryError:  # of the padding: nothing else is missing
-        x, g = _padded(g)
+        x, g = _pad_call(g)
         return f"{flax.call(_layer(g))}  # on x = {x}"

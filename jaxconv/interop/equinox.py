@@ -11,7 +11,7 @@ import jax.numpy as jnp
 
 from jaxconv.convolution import transposed_kernel
 from jaxconv.errors import GeometryError
-from jaxconv.interop.call import Call, Name, said
+from jaxconv.interop.call import Call, Name, without_defaults
 from jaxconv.interop.layer import Convolution
 from jaxconv.interop.refusals import (
     check_computes_in_its_dtype,
@@ -95,7 +95,7 @@ def to_equinox(layer: Convolution):
     kernel, bias = layer.kernel, layer.bias
     if layer.transposed:
         kernel = transposed_kernel(kernel, layer.feature_group_count)
-    made = call(layer).made(eqx.nn, key=jax.random.key(0), dtype=kernel.dtype)
+    made = call(layer).call_in(eqx.nn, key=jax.random.key(0), dtype=kernel.dtype)
     made = eqx.tree_at(lambda made: made.weight, made, jnp.moveaxis(kernel, (-1, -2), (0, 1)))
     if bias is None:
         return made
@@ -109,10 +109,10 @@ def call(layer: Convolution, input_shape: tuple[int, ...] | None = None) -> Call
       GeometryError: There is none.
     """
     refuse("equinox", dilates_input(layer))
-    options = _transposed(layer) if layer.transposed else _forward(layer)
+    options = _transpose_options(layer) if layer.transposed else _forward_options(layer)
     kind = "ConvTranspose" if layer.transposed else "Conv"
     features = layer.in_features, layer.out_features, layer.kernel_shape, layer.strides
-    options |= said(
+    options |= without_defaults(
         dilation=layer.kernel_dilation,
         groups=layer.feature_group_count,
         padding_mode=None if layer.padding_mode == "zeros" else layer.padding_mode.upper(),
@@ -124,14 +124,14 @@ def call(layer: Convolution, input_shape: tuple[int, ...] | None = None) -> Call
     return Call(f"eqx.nn.{kind}{layer.ndim}d", features, options)
 
 
-def _forward(layer: Convolution) -> dict:
+def _forward_options(layer: Convolution) -> dict:
     cropped = not layer.depends_on_size and min(map(min, layer.padding)) < 0
     if cropped and layer.padding_mode != "zeros":
         raise GeometryError(f"equinox crops no {layer.padding_mode} border: crop first")
     return {"padding": layer.padding}
 
 
-def _transposed(layer: Convolution) -> dict:
+def _transpose_options(layer: Convolution) -> dict:
     a = layer.output_padding or (0,) * layer.ndim
     if layer.padding_mode == "zeros":
         return {"padding": layer.padding, **({"output_padding": a} if any(a) else {})}

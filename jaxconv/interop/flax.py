@@ -9,7 +9,7 @@ from __future__ import annotations
 from jaxconv.convolution import transposed_kernel
 from jaxconv.errors import GeometryError
 from jaxconv.geometry.arguments import padding_per_axis
-from jaxconv.interop.call import Call, Name, said
+from jaxconv.interop.call import Call, Name, without_defaults
 from jaxconv.interop.direct import direct_padding, of_direct
 from jaxconv.interop.lax import refuse_transposed, transpose_padding
 from jaxconv.interop.layer import Convolution
@@ -99,7 +99,7 @@ def _read_transposed(layer, kernel, bias, strides, d, numbers) -> Convolution:
         kernel = transposed_kernel(kernel)  # the direct convolution's
     spans, padding = _spans(layer.kernel_size, d), layer.padding
     if padding == "CIRCULAR":
-        padding, a = _folded(spans, strides, layer.transpose_kernel)
+        padding, a = _fold_spans(spans, strides, layer.transpose_kernel)
         return Convolution(
             transposed_kernel(kernel),
             bias,
@@ -119,7 +119,7 @@ def _read_transposed(layer, kernel, bias, strides, d, numbers) -> Convolution:
     return of_direct(kernel, bias, strides, pads, d, **numbers)
 
 
-def _folded(spans, strides, transpose_kernel: bool):
+def _fold_spans(spans, strides, transpose_kernel: bool):
     """Padding and output padding of the forward convolution whose transpose 'CIRCULAR' is.
 
     nnx.ConvTranspose folds what exceeds strides x size, an odd cell on the low side of a forward kernel.
@@ -154,7 +154,7 @@ def to_flax(layer: Convolution):
     made = call(layer)
     if made.name == "nnx.ConvTranspose" and "transpose_kernel" not in made.options:
         kernel = transposed_kernel(kernel)
-    return made.made(
+    return made.call_in(
         nnx,
         kernel_init=lambda *_: kernel,
         bias_init=lambda *_: bias,
@@ -172,12 +172,12 @@ def call(layer: Convolution, input_shape: tuple[int, ...] | None = None) -> Call
       GeometryError: There is none.
     """
     positional = (layer.in_features, layer.out_features, layer.kernel_shape, layer.strides)
-    options = _transposed(layer) if layer.transposed else _forward(layer)
-    options |= said(use_bias=False if layer.bias is None else None) | {"rngs": Name("rngs")}
+    options = _transpose_options(layer) if layer.transposed else _forward_options(layer)
+    options |= without_defaults(use_bias=False if layer.bias is None else None) | {"rngs": Name("rngs")}
     return Call("nnx.ConvTranspose" if layer.transposed else "nnx.Conv", positional, options)
 
 
-def _forward(layer: Convolution) -> dict:
+def _forward_options(layer: Convolution) -> dict:
     padding = layer.padding
     if layer.depends_on_size and (layer.padding_mode != "zeros" or max(layer.input_dilation) > 1):
         raise GeometryError(
@@ -195,7 +195,7 @@ def _forward(layer: Convolution) -> dict:
             )
     return {
         "padding": padding,
-        **said(
+        **without_defaults(
             input_dilation=layer.input_dilation,
             kernel_dilation=layer.kernel_dilation,
             feature_group_count=layer.feature_group_count,
@@ -203,8 +203,8 @@ def _forward(layer: Convolution) -> dict:
     }
 
 
-def _transposed(layer: Convolution) -> dict:
-    dilation, flip = said(kernel_dilation=layer.kernel_dilation), {"transpose_kernel": True}
+def _transpose_options(layer: Convolution) -> dict:
+    dilation, flip = without_defaults(kernel_dilation=layer.kernel_dilation), {"transpose_kernel": True}
     for transpose_kernel in (True, False):
         if _folds(layer, transpose_kernel):
             return {"padding": "CIRCULAR", **dilation, **(flip if transpose_kernel else {})}
@@ -217,7 +217,7 @@ def _folds(layer: Convolution, transpose_kernel: bool) -> bool:
     return (
         layer.padding_mode == "circular"
         and layer.feature_group_count == max(layer.input_dilation) == 1
-        and (layer.padding, layer.output_padding) == _folded(layer.spans, layer.strides, transpose_kernel)
+        and (layer.padding, layer.output_padding) == _fold_spans(layer.spans, layer.strides, transpose_kernel)
     )
 
 

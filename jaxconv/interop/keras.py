@@ -13,7 +13,7 @@ import jax.numpy as jnp
 
 from jaxconv.convolution import transposed_kernel
 from jaxconv.errors import GeometryError
-from jaxconv.interop.call import Call, said
+from jaxconv.interop.call import Call, without_defaults
 from jaxconv.interop.direct import direct_padding, of_direct
 from jaxconv.interop.lax import refuse_transposed
 from jaxconv.interop.layer import Convolution
@@ -106,7 +106,7 @@ def to_keras(layer: Convolution, data_format: str = "channels_last"):
     from keras import layers
 
     check_convolution(layer)
-    made = call(layer).made(layers, data_format=data_format, dtype=_policy(layer))
+    made = call(layer).call_in(layers, data_format=data_format, dtype=_policy(layer))
     unknown = (None,) * layer.ndim
     features = (layer.in_features,)
     made.build((None, *unknown, *features) if data_format == "channels_last" else (None, *features, *unknown))
@@ -136,15 +136,17 @@ def call(layer: Convolution, input_shape: tuple[int, ...] | None = None) -> Call
     if max(layer.strides) > 1 and max(layer.kernel_dilation) > 1:
         raise GeometryError("Keras refuses strides beside a dilation_rate")
     if layer.transposed:
-        options, kind = _transposed(layer), f"Conv{layer.ndim}DTranspose"
+        options, kind = _transpose_options(layer), f"Conv{layer.ndim}DTranspose"
     else:
-        options, kind = _forward(layer, input_shape), f"Conv{layer.ndim}D"
+        options, kind = _forward_options(layer, input_shape), f"Conv{layer.ndim}D"
     positional = (layer.out_features, layer.kernel_shape, layer.strides)
-    options |= said(dilation_rate=layer.kernel_dilation, use_bias=False if layer.bias is None else None)
+    options |= without_defaults(
+        dilation_rate=layer.kernel_dilation, use_bias=False if layer.bias is None else None
+    )
     return Call(f"layers.{kind}", positional, options)
 
 
-def _forward(layer: Convolution, input_shape) -> dict:
+def _forward_options(layer: Convolution, input_shape) -> dict:
     refuse(
         "Keras",
         (f"{layer.padding_mode} padding: pad first", layer.padding_mode != "zeros"),
@@ -159,10 +161,10 @@ def _forward(layer: Convolution, input_shape) -> dict:
         word = "causal"
     else:
         raise GeometryError("Keras has no padding in cells: use layers.ZeroPadding first, then 'valid'")
-    return {"padding": word, **said(groups=layer.feature_group_count)}
+    return {"padding": word, **without_defaults(groups=layer.feature_group_count)}
 
 
-def _transposed(layer: Convolution) -> dict:
+def _transpose_options(layer: Convolution) -> dict:
     refuse_transposed(layer, "Keras's transposed convolution")
     wanted = direct_padding(layer)
     for word, given in product(("valid", "same"), (False, True)):

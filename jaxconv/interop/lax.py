@@ -17,7 +17,7 @@ from jax import lax
 from jaxconv.convolution import transposed_kernel
 from jaxconv.errors import GeometryError
 from jaxconv.geometry.arguments import padding_per_axis, per_axis
-from jaxconv.interop.call import said
+from jaxconv.interop.call import without_defaults
 from jaxconv.interop.direct import direct_padding, of_direct
 from jaxconv.interop.layer import Convolution
 from jaxconv.interop.refusals import check_convolution, refuse
@@ -187,7 +187,9 @@ def to_lax_conv(layer: Convolution) -> tuple[jax.Array, dict[str, Any]]:
     return transposed_kernel(layer.kernel, groups), {
         "window_strides": layer.input_dilation,
         "padding": direct_padding(layer),
-        **said(lhs_dilation=layer.strides, rhs_dilation=layer.kernel_dilation, feature_group_count=groups),
+        **without_defaults(
+            lhs_dilation=layer.strides, rhs_dilation=layer.kernel_dilation, feature_group_count=groups
+        ),
         "dimension_numbers": dimension_numbers(layer.ndim),
     }
 
@@ -229,7 +231,7 @@ def conv_arguments(layer: Convolution) -> dict[str, Any]:
     return {
         "window_strides": layer.strides,
         "padding": layer.padding,
-        **said(
+        **without_defaults(
             lhs_dilation=layer.input_dilation,
             rhs_dilation=layer.kernel_dilation,
             feature_group_count=layer.feature_group_count,
@@ -248,7 +250,7 @@ def conv_transpose_arguments(layer: Convolution) -> dict[str, Any]:
     return {
         "strides": layer.strides,
         "padding": direct_padding(layer),
-        **said(rhs_dilation=layer.kernel_dilation),
+        **without_defaults(rhs_dilation=layer.kernel_dilation),
         "dimension_numbers": dimension_numbers(layer.ndim),
         "transpose_kernel": True,
     }

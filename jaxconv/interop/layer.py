@@ -122,7 +122,7 @@ class Convolution:
             raise GeometryError(f"the bias must be (out_features,) = {features[1:]}, got {bias.shape}.")
         in_cells = _transposed_in_cells if transposed else _in_cells
         padding, output_padding = in_cells(g, padding, output_padding)
-        static = {**g.arguments, "padding": padding, "output_padding": output_padding}
+        static = {**g.options, "padding": padding, "output_padding": output_padding}
         static |= {"transposed": bool(transposed), "precision": check_precision(precision)}
         static["dtype"] = None if dtype is None else check_dtype(dtype)
         for name, value in {"kernel": kernel, "bias": bias, **static}.items():

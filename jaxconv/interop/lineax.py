@@ -57,8 +57,8 @@ class ConvOperator(lx.AbstractLinearOperator):
         _check_vector(self, vector)
         if self.transposed:
             y = vector.reshape(*g.output_shape, g.out_features)
-            return conv_transpose(y, self.kernel, input_shape=g.input_shape, **g.arguments).ravel()
-        return conv(vector.reshape(*g.input_shape, g.in_features), self.kernel, **g.arguments).ravel()
+            return conv_transpose(y, self.kernel, input_shape=g.input_shape, **g.options).ravel()
+        return conv(vector.reshape(*g.input_shape, g.in_features), self.kernel, **g.options).ravel()
 
     def as_matrix(self):
         """Dense."""

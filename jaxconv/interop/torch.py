@@ -11,7 +11,7 @@ import ml_dtypes
 import numpy as np
 
 from jaxconv.errors import GeometryError
-from jaxconv.interop.call import Call, said
+from jaxconv.interop.call import Call, without_defaults
 from jaxconv.interop.layer import Convolution
 from jaxconv.interop.refusals import (
     check_computes_in_its_dtype,
@@ -84,7 +84,7 @@ def to_torch(layer: Convolution):
     check_convolution(layer)
     check_computes_in_its_dtype(layer, "torch.nn")
     kernel = _tensor(layer.kernel)
-    made = call(layer).made(torch.nn, dtype=kernel.dtype)
+    made = call(layer).call_in(torch.nn, dtype=kernel.dtype)
     with torch.no_grad():
         made.weight.copy_(kernel.permute(-1, -2, *range(layer.ndim)))
         if layer.bias is not None:
@@ -106,10 +106,10 @@ def call(layer: Convolution, input_shape: tuple[int, ...] | None = None) -> Call
             f"torch's padding is the same for every input, that of {layer.padding!r} with strides is not: "
             "settle it by `.at(input_shape)`"
         )
-    return (_transposed if layer.transposed else _forward)(layer, input_shape)
+    return (_transpose_call if layer.transposed else _forward_call)(layer, input_shape)
 
 
-def _forward(layer: Convolution, input_shape) -> Call:
+def _forward_call(layer: Convolution, input_shape) -> Call:
     padding: str | tuple[int, ...] = tuple(low for low, _ in layer.padding)
     if any(low != high for low, high in layer.padding):
         if not layer.pads_same():
@@ -126,7 +126,7 @@ def _forward(layer: Convolution, input_shape) -> Call:
     return _call(layer, "Conv", padding, **mode)
 
 
-def _transposed(layer: Convolution, _) -> Call:
+def _transpose_call(layer: Convolution, _) -> Call:
     if layer.padding_mode != "zeros":
         raise GeometryError("nn.ConvTranspose has zero padding only")
     # Cells of the high side may count as output padding: the same layer.
@@ -143,7 +143,7 @@ def _transposed(layer: Convolution, _) -> Call:
 
 def _call(layer: Convolution, kind: str, padding, **options) -> Call:
     positional = (layer.in_features, layer.out_features, layer.kernel_shape, layer.strides)
-    shared = said(
+    shared = without_defaults(
         dilation=layer.kernel_dilation,
         groups=layer.feature_group_count,
         bias=False if layer.bias is None else None,

@@ -21,7 +21,7 @@ from jaxconv.core.checks import check_dtypes, check_kernel, check_map, check_sin
 from jaxconv.core.dtypes import accumulator
 from jaxconv.errors import GeometryError, SizeError
 from jaxconv.geometry import ConvGeometry
-from jaxconv.matrix import stored_taps as slots
+from jaxconv.matrix import stored_taps
 from jaxconv.matrix.coordinates import coordinates
 from jaxconv.matrix.products import BACK, FORWARD, bind
 
@@ -73,7 +73,7 @@ def _values(kernel: jax.Array, geometry: ConvGeometry) -> jax.Array:
     g, dtype = geometry, kernel.dtype
     kernel = kernel.astype(accumulator(dtype))  # its gradient is a long sum
     kernel = kernel.reshape(*kernel.shape[:-1], g.feature_group_count, -1)
-    values = slots.held_taps(jnp.moveaxis(kernel, -3, -1), g)  # (..., groups, out, in)
+    values = stored_taps.spread_kernel(jnp.moveaxis(kernel, -3, -1), g)  # (..., groups, out, in)
     return values.astype(dtype)
 
 
@@ -371,7 +371,7 @@ def check_size(geometry: ConvGeometry, itemsize: int, max_bytes: int | None):
 def _stored(geometry: ConvGeometry) -> int:
     """Values of one matrix."""
     features = geometry.out_features * (geometry.in_features // geometry.feature_group_count)
-    return slots.count(geometry) * math.prod(geometry.output_shape) * features
+    return stored_taps.slot_count(geometry) * math.prod(geometry.output_shape) * features
 
 
 def _check_bytes(what: str, needed: int, max_bytes: int | None):

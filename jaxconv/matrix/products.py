@@ -20,21 +20,26 @@ from jax.interpreters import ad, batching, mlir
 from jaxconv.core.dtypes import accumulator
 from jaxconv.core.sharding import vary_alike
 from jaxconv.geometry import ConvGeometry
-from jaxconv.matrix import stored_taps as slots
+from jaxconv.matrix import stored_taps
 
-UNROLLED = 128  # terms of a sum in one program; beyond, a loop over slots keeps compilation short
+MAX_UNROLLED_TERMS = 128  # terms of a sum in one program; beyond, a loop over slots keeps compilation short
 # Sums over so many features are written out, one fused loop; longer ones are matrix products.
-ROW = 16  # of values that lie side by side
-BLOCK = 64  # of others
+MAX_WRITTEN_OUT_ADJACENT = 16  # of values that lie side by side
+MAX_WRITTEN_OUT = 64  # of others
 
 
 def _forward(values, x, g: ConvGeometry, precision):
     """C x."""
-    bordered = slots.border(x, g)
+    bordered = stored_taps.border(x, g)
 
     def term(total, values, slot):
         return total + _contract(
-            values.astype(x.dtype), slots.read(bordered, slot, g), -1, -2, precision, ROW
+            values.astype(x.dtype),
+            stored_taps.read(bordered, slot, g),
+            -1,
+            -2,
+            precision,
+            MAX_WRITTEN_OUT_ADJACENT,
         )
 
     y = jnp.zeros((*g.output_shape, *values.shape[-3:-1], x.shape[-1]), x.dtype)
@@ -45,41 +50,41 @@ def _back(values, y, g: ConvGeometry, precision):
     """C-transposed y."""
     columns = y.shape[-1] if isinstance(y.shape[-1], int) else 2**31  # exported for any number of them
     of_a_cell = values.shape[-3] * values.shape[-1] * columns
-    if of_a_cell > 1 == values.shape[-2] and len(values) <= UNROLLED and slots.in_step(g):
+    if of_a_cell > 1 == values.shape[-2] and len(values) <= MAX_UNROLLED_TERMS and stored_taps.in_step(g):
         # One loop that writes x once. A sum over more features would write out the padded values, and
         # with one number a cell the running sum below is faster: 11x11 on 64x64, 0.17 ms against 0.37.
-        terms = (part.astype(y.dtype).mT * there for part, there in slots.by_cell(values, y, g))
-        return slots.without_border(reduce(jnp.add, terms), g)
+        terms = (part.astype(y.dtype).mT * there for part, there in stored_taps.by_cell(values, y, g))
+        return stored_taps.without_border(reduce(jnp.add, terms), g)
 
     def term(total, part, slot):
-        return slots.add(total, part if made else cells(part, y), slot, g)
+        return stored_taps.add(total, part if made else cells(part, y), slot, g)
 
     def cells(values, y):
         return _contract(values.astype(y.dtype), y, -2, -2, precision)
 
     # All products at once where they take less room than the values: one loop that reads those in step.
-    made = columns < values.shape[-2] <= BLOCK
-    zeros = slots.bordered_zeros((*values.shape[-3::2], y.shape[-1]), y.dtype, g)
+    made = columns < values.shape[-2] <= MAX_WRITTEN_OUT
+    zeros = stored_taps.bordered_zeros((*values.shape[-3::2], y.shape[-1]), y.dtype, g)
     parts = cells(values, y[None]) if made else values
-    width = 1 if values.shape[-2] <= BLOCK else values.shape[-2]
-    return slots.without_border(_over_slots(term, zeros, parts, g, width), g)
+    width = 1 if values.shape[-2] <= MAX_WRITTEN_OUT else values.shape[-2]
+    return stored_taps.without_border(_over_slots(term, zeros, parts, g, width), g)
 
 
 def _outer(x, y, g: ConvGeometry, precision):
     """What the values collect in the gradient of the product: every y times the cells that it reads."""
-    bordered = slots.border(x, g)
+    bordered = stored_taps.border(x, g)
 
     def block(slot):
-        return _contract(y, slots.read(bordered, slot, g), -1, -1, precision)
+        return _contract(y, stored_taps.read(bordered, slot, g), -1, -1, precision)
 
-    return lax.map(block, slots.numbers(g))
+    return lax.map(block, stored_taps.slot_numbers(g))
 
 
 def _over_slots(term, total, parts, g: ConvGeometry, width: int):
     """Adds the term of every slot, itself a sum of `width`."""
     total, parts = vary_alike(total, parts)
-    each = slots.numbers(g)
-    if len(each) * width <= UNROLLED:
+    each = stored_taps.slot_numbers(g)
+    if len(each) * width <= MAX_UNROLLED_TERMS:
         for part, slot in zip(parts, each.tolist(), strict=True):
             total = term(total, part, slot)
         return total
@@ -87,7 +92,7 @@ def _over_slots(term, total, parts, g: ConvGeometry, width: int):
     return total
 
 
-def _contract(a, b, axis: int, other: int, precision, limit=BLOCK):
+def _contract(a, b, axis: int, other: int, precision, limit=MAX_WRITTEN_OUT):
     """The sum over `axis` of the last two of `a` and `other` of `b`: (..., rows, columns)."""
     size = a.shape[axis]
     if 0 < size <= limit:

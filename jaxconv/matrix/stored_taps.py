@@ -15,21 +15,20 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from jaxconv.core.linear_primitives import linear_pair, linear_transpose
+from jaxconv.core.linear_primitives import linear_transpose, linear_with_transpose
 from jaxconv.geometry import ConvGeometry, pattern
+from jaxconv.geometry.axis import NUMPY_PAD_MODES
 
 # Phases of an axis that are read by a slice each; more are gathered, which keeps programs small.
-PHASES = 4
-
-JNP_PAD = {"circular": "wrap", "reflect": "reflect", "replicate": "edge"}
+MAX_SLICED_PHASES = 4
 
 
-def count(g: ConvGeometry) -> int:
+def slot_count(g: ConvGeometry) -> int:
     """Slots of a position: over all axes, every combination."""
     return int(np.prod([pattern.slots(axis).width for axis in g.axes]))
 
 
-def numbers(g: ConvGeometry) -> np.ndarray:
+def slot_numbers(g: ConvGeometry) -> np.ndarray:
     """The slot of every axis, ``(slots, N)``, row-major."""
     counts = [pattern.slots(axis).width for axis in g.axes]
     return np.indices(counts, np.int32).reshape(g.ndim, -1).T
@@ -43,7 +42,7 @@ def border(x: jax.Array, g: ConvGeometry) -> jax.Array:
         return lax.pad(x, zero, [(*_margins(axis), 0) for axis in g.axes] + rest)
     x = lax.pad(x, zero, [(0, 0, f - 1) for f in g.input_dilation] + rest)
     wide = [(max(low, 0), max(high, 0)) for low, high in g.padding] + [(0, 0)] * 3
-    x = jnp.pad(x, wide, mode=JNP_PAD[g.padding_mode])
+    x = jnp.pad(x, wide, mode=NUMPY_PAD_MODES[g.padding_mode])
     return lax.pad(x, zero, [(min(low, 0), min(high, 0), 0) for low, high in g.padding] + rest)
 
 
@@ -67,11 +66,11 @@ def read(bordered: jax.Array, slot, g: ConvGeometry) -> jax.Array:
 
 def add(bordered: jax.Array, y: jax.Array, slot, g: ConvGeometry) -> jax.Array:
     """`bordered` plus the transpose of `read`: every position of `y` added to the cell that it reads."""
-    held = [pattern.slots(axis) for axis in g.axes]
-    if any(len(axis.cells) > 1 for axis in held):
+    layout = [pattern.slots(axis) for axis in g.axes]
+    if any(len(axis.cells) > 1 for axis in layout):
         return bordered + linear_transpose(lambda x: read(x, slot, g), bordered.shape, y)
     # One block of cells, which XLA updates in place.
-    y = lax.pad(y, jnp.zeros((), y.dtype), [(0, 0, axis.row_step - 1) for axis in held] + [(0, 0, 0)] * 3)
+    y = lax.pad(y, jnp.zeros((), y.dtype), [(0, 0, axis.row_step - 1) for axis in layout] + [(0, 0, 0)] * 3)
     start = [jnp.int32(_first(axis, 0, j)) for axis, j in zip(g.axes, slot, strict=True)]
     start += [jnp.int32(0)] * 3
     block = lax.dynamic_slice(bordered, start, y.shape)
@@ -84,9 +83,9 @@ def by_cell(values: jax.Array, y: jax.Array, g: ConvGeometry) -> Iterator[tuple[
     What `add` would add is the product of the two. Only for slots `in_step`.
     """
     zero, rest = jnp.zeros((), values.dtype), [(0, 0, 0)] * 3
-    ends = [(held.width - 1) * held.cell_step for held in map(pattern.slots, g.axes)]
+    ends = [(layout.width - 1) * layout.cell_step for layout in map(pattern.slots, g.axes)]
     wide = lax.pad(y, jnp.zeros((), y.dtype), [(end, end, 0) for end in ends] + rest)
-    for part, slot in zip(values, numbers(g).tolist(), strict=True):
+    for part, slot in zip(values, slot_numbers(g).tolist(), strict=True):
         starts = [_first(axis, 0, j) for axis, j in zip(g.axes, slot, strict=True)]
         remain = [end - start for start, end in zip(starts, ends, strict=True)]
         part = lax.pad(part, zero, [(*edge, 0) for edge in zip(starts, remain, strict=True)] + rest)
@@ -95,17 +94,17 @@ def by_cell(values: jax.Array, y: jax.Array, g: ConvGeometry) -> Iterator[tuple[
 
 def in_step(g: ConvGeometry) -> bool:
     """Whether neighbouring positions read neighbouring cells."""
-    held = [pattern.slots(axis) for axis in g.axes]
-    return all(len(axis.cells) == axis.row_step == 1 for axis in held)
+    layout = [pattern.slots(axis) for axis in g.axes]
+    return all(len(axis.cells) == axis.row_step == 1 for axis in layout)
 
 
-def held_taps(kernel: jax.Array, g: ConvGeometry) -> jax.Array:
+def spread_kernel(kernel: jax.Array, g: ConvGeometry) -> jax.Array:
     """The kernel at every position: ``(*kernel_shape, ...)`` to ``(slots, *output_shape, ...)``."""
     n = g.ndim
     for dimension, axis in enumerate(g.axes):  # (..., taps, ...) -> (..., slots, phases, ...)
         kernel = _taps_by_phase(kernel, 2 * dimension, axis)
     kernel = kernel.transpose(*range(0, 2 * n, 2), *range(1, 2 * n, 2), *range(2 * n, kernel.ndim))
-    return SPREAD.bind(kernel.reshape(count(g), *kernel.shape[n:]), geometry=g)
+    return SPREAD.bind(kernel.reshape(slot_count(g), *kernel.shape[n:]), geometry=g)
 
 
 def _spread(taps, geometry: ConvGeometry):
@@ -125,7 +124,7 @@ def _collect(values, geometry: ConvGeometry):
     return lax.map(collect_slot, (values, _filled(geometry)))
 
 
-SPREAD, COLLECT = linear_pair("jaxconv_matrix_spread", _spread, _collect, lambda g: 1 + g.ndim)
+SPREAD, COLLECT = linear_with_transpose("jaxconv_matrix_spread", _spread, _collect, lambda g: 1 + g.ndim)
 
 
 def _spread_slot(taps, filled, g: ConvGeometry):
@@ -140,49 +139,49 @@ def _spread_slot(taps, filled, g: ConvGeometry):
 
 def _filled(g: ConvGeometry) -> list[np.ndarray]:
     """For every axis, the positions at which each slot connects a tap and a cell: (slots, positions)."""
-    return [pattern.rows(axis).filled.T[slot] for axis, slot in zip(g.axes, numbers(g).T, strict=True)]
+    return [pattern.rows(axis).filled.T[slot] for axis, slot in zip(g.axes, slot_numbers(g).T, strict=True)]
 
 
 def _margins(axis) -> tuple[int, int]:
     """Cells that slots read before and after a zero-padded axis; negative where they begin inside."""
-    held = pattern.slots(axis)
-    reach = (held.width - 1) * held.cell_step + _length(axis)
-    return -min(held.cells), max(held.cells) + reach - axis.size
+    layout = pattern.slots(axis)
+    reach = (layout.width - 1) * layout.cell_step + _length(axis)
+    return -min(layout.cells), max(layout.cells) + reach - axis.size
 
 
 def _length(axis) -> int:
     """Cells from the first that a slot reads in one phase to the last."""
-    held = pattern.slots(axis)
-    return (-(-axis.out_size // len(held.cells)) - 1) * held.row_step + 1
+    layout = pattern.slots(axis)
+    return (-(-axis.out_size // len(layout.cells)) - 1) * layout.row_step + 1
 
 
 def _first(axis, phase: int, slot):
     """The first cell of the bordered axis that `slot` reads in `phase`."""
-    held = pattern.slots(axis)
-    return held.cells[phase] - min(held.cells) + slot * held.cell_step
+    layout = pattern.slots(axis)
+    return layout.cells[phase] - min(layout.cells) + slot * layout.cell_step
 
 
 def _read_axis(x, dimension, slot, axis):
-    held, length = pattern.slots(axis), _length(axis)
-    phases = len(held.cells)
-    if phases > PHASES:
+    layout, length = pattern.slots(axis), _length(axis)
+    phases = len(layout.cells)
+    if phases > MAX_SLICED_PHASES:
         position = np.arange(axis.out_size)
-        cells = np.array(held.cells)[position % phases] + position // phases * held.row_step
-        x = _take(x, dimension, cells - min(held.cells), slot * held.cell_step)
+        cells = np.array(layout.cells)[position % phases] + position // phases * layout.row_step
+        x = _take(x, dimension, cells - min(layout.cells), slot * layout.cell_step)
     else:
         runs = []
         for phase in range(phases):
             first = _first(axis, phase, slot)
             run = lax.dynamic_slice_in_dim(x, first, length, dimension)
-            runs.append(lax.slice_in_dim(run, 0, length, held.row_step, dimension))
+            runs.append(lax.slice_in_dim(run, 0, length, layout.row_step, dimension))
         if phases == 1:
             return runs[0]
         x = jnp.stack(runs, dimension + 1)
         x = x.reshape(*x.shape[:dimension], -1, *x.shape[dimension + 2 :])
         x = lax.slice_in_dim(x, 0, axis.out_size, axis=dimension)
     # The last slot of a phase with fewer taps reads a cell too; it must not count, not even a NaN.
-    first_tap = np.resize(np.array(held.taps, np.int32), axis.out_size)
-    holds = first_tap + slot * held.tap_step < axis.kernel
+    first_tap = np.resize(np.array(layout.taps, np.int32), axis.out_size)
+    holds = first_tap + slot * layout.tap_step < axis.kernel
     return jnp.where(lax.broadcast_in_dim(holds, x.shape, (dimension,)), x, jnp.zeros((), x.dtype))
 
 
@@ -194,14 +193,14 @@ def _take(x, dimension, index: np.ndarray, offset=0):
 
 def _taps_by_phase(kernel, dimension, axis):
     """(..., taps, ...) -> (..., slots, phases, ...)."""
-    held = pattern.slots(axis)
+    layout = pattern.slots(axis)
     edges = [(0, 0, 0)] * kernel.ndim
-    edges[dimension] = (0, max(held.taps) + held.width * held.tap_step - axis.kernel, 0)
+    edges[dimension] = (0, max(layout.taps) + layout.width * layout.tap_step - axis.kernel, 0)
     kernel = lax.pad(kernel, jnp.zeros((), kernel.dtype), edges)
-    stop = held.width * held.tap_step
-    if len(held.taps) > PHASES:
-        return _take(kernel, dimension, np.add.outer(np.arange(0, stop, held.tap_step), held.taps))
-    columns = [lax.slice_in_dim(kernel, tap, tap + stop, held.tap_step, dimension) for tap in held.taps]
+    stop = layout.width * layout.tap_step
+    if len(layout.taps) > MAX_SLICED_PHASES:
+        return _take(kernel, dimension, np.add.outer(np.arange(0, stop, layout.tap_step), layout.taps))
+    columns = [lax.slice_in_dim(kernel, tap, tap + stop, layout.tap_step, dimension) for tap in layout.taps]
     return jnp.stack(columns, dimension + 1)
 
 

@@ -12,7 +12,7 @@ from jaxconv.errors import GeometryError, SizeError
 from jaxconv.geometry import ConvGeometry
 from jaxconv.matrix.coordinates import block_rows
 
-LARGEST = 4096  # entries, zeros too: beyond, nobody reads it
+MAX_PRINTED_ENTRIES = 4096  # entries, zeros too: beyond, nobody reads it
 
 
 def symbols(
@@ -82,9 +82,10 @@ def symbols(
     """
     check_option("order", order, ("channels_last", "channels_first"))
     rows, columns = geometry.matrix_shape
-    if rows * columns > LARGEST:
+    if rows * columns > MAX_PRINTED_ENTRIES:
         raise SizeError(
-            f"a matrix of shape {(rows, columns)} is too large to print ({LARGEST} places); draw it instead."
+            f"a matrix of shape {(rows, columns)} is too large to print "
+            f"({MAX_PRINTED_ENTRIES} places); draw it instead."
         )
     table = np.full((rows, columns), "0", dtype=object)
     for row, column, name in _entries(geometry, _names(geometry, names)):

@@ -35,7 +35,7 @@ from jaxconv.convolution.formulations.windows import run_length
 from jaxconv.convolution.padding import stretch_and_pad
 from jaxconv.core.checks import check_dtype, check_map, split_map
 from jaxconv.core.dtypes import accumulator
-from jaxconv.core.linear_primitives import linear_pair, linear_transpose
+from jaxconv.core.linear_primitives import linear_transpose, linear_with_transpose
 from jaxconv.errors import GeometryError
 from jaxconv.geometry import ConvGeometry, Ints, Padding, PaddingMode
 from jaxconv.geometry.arguments import at_least_one, shape_of
@@ -45,8 +45,8 @@ from jaxconv.matrix import ConvMatrix, conv_matrix
 # 2-core CPU, November 2026, one loop first. Adding: 3x3 over 4x56x56x16 0.25, 0.40; 5x5 dilated 1.5, 2.3;
 # 9x9 over 2x32x32x16 0.71, 0.34. Where windows are whole runs of cells (see `run_length`): 2x2 stride 2 over
 # 4x112x112x16: adding 0.30, 0.08, taking 0.12, 0.41; taking from 3 features over 128x128: 0.05, 0.03.
-AT_ONCE = 32
-WIDE = 16  # features, for which XLA's parallel loop beats its serial transpose of runs
+MAX_TAPS_AT_ONCE = 32
+MIN_PARALLEL_FEATURES = 16  # features, for which XLA's parallel loop beats its serial transpose of runs
 
 
 def unfold(
@@ -253,36 +253,36 @@ def unfold_matrix(
     return conv_matrix(one_hot, geometry, max_bytes=max_bytes)
 
 
-def _taken(x: jax.Array, g: ConvGeometry) -> jax.Array:
+def _gather_windows(x: jax.Array, g: ConvGeometry) -> jax.Array:
     """``(N, *input_shape, features)`` to ``(N, *output_shape, taps * features)``."""
-    if g.in_features >= WIDE and _few_taps(g) and _in_runs(g):
-        return _at_once(x, g)
-    return _axis_by_axis(x, g)
+    if g.in_features >= MIN_PARALLEL_FEATURES and _has_few_taps(g) and _has_runs(g):
+        return _read_at_once(x, g)
+    return _read_axis_by_axis(x, g)
 
 
-def _added(patches: jax.Array, g: ConvGeometry) -> jax.Array:
+def _add_windows(patches: jax.Array, g: ConvGeometry) -> jax.Array:
     """``(N, *output_shape, taps * features)`` to ``(N, *input_shape, features)``, rounded once."""
-    unfolded = _at_once if _few_taps(g) and not _in_runs(g) else _axis_by_axis
+    unfolded = _read_at_once if _has_few_taps(g) and not _has_runs(g) else _read_axis_by_axis
     dtype = patches.dtype
     work = accumulator(dtype) if jnp.issubdtype(dtype, jnp.inexact) else dtype
     shape = (patches.shape[0], *g.input_shape, g.in_features)
     return linear_transpose(lambda x: unfolded(x, g), shape, patches.astype(work)).astype(dtype)
 
 
-def _axis_by_axis(x: jax.Array, g: ConvGeometry) -> jax.Array:
+def _read_axis_by_axis(x: jax.Array, g: ConvGeometry) -> jax.Array:
     return windows(x, g).reshape(x.shape[0], *g.output_shape, g.out_features)
 
 
-def _at_once(x: jax.Array, g: ConvGeometry) -> jax.Array:
+def _read_at_once(x: jax.Array, g: ConvGeometry) -> jax.Array:
     x = stretch_and_pad(x, g)
     return jnp.concatenate([tap_cells(x, corner, g) for corner in tap_corners(g).tolist()], -1)
 
 
-def _few_taps(g: ConvGeometry) -> bool:
-    return math.prod(g.kernel_shape) <= AT_ONCE
+def _has_few_taps(g: ConvGeometry) -> bool:
+    return math.prod(g.kernel_shape) <= MAX_TAPS_AT_ONCE
 
 
-def _in_runs(g: ConvGeometry) -> bool:
+def _has_runs(g: ConvGeometry) -> bool:
     return any(run_length(axis) > 1 for axis in g.axes)
 
 
@@ -302,6 +302,6 @@ def _for_any_batch(function: Callable) -> Callable:
 
 # Each is the other's derivative. By jax's own rules the gradient of taking axis by axis would be adding
 # axis by axis, whatever is faster, and in 16 bits.
-_UNFOLD, _FOLD = linear_pair(
-    "jaxconv_unfold", _for_any_batch(_taken), _for_any_batch(_added), lambda geometry: 0
+_UNFOLD, _FOLD = linear_with_transpose(
+    "jaxconv_unfold", _for_any_batch(_gather_windows), _for_any_batch(_add_windows), lambda geometry: 0
 )

@@ -141,7 +141,7 @@ def test_huge_geometries():
     assert [len(sizes) for sizes in g.input_sizes] == [30, 10**10]
     assert g.transposed().nnz == g.nnz
     with pytest.raises(GeometryError, match=r"is one of \[1\d* to 1\d*\]; change `input_shape`"):
-        ConvGeometry.between((1, 1), g.output_shape, g.kernel_shape, **g.arguments)
+        ConvGeometry.from_shapes((1, 1), g.output_shape, g.kernel_shape, **g.options)
 
 
 def test_huge_receptive_fields():

@@ -382,6 +382,7 @@ def test_repr_makes_the_same_geometry(g):
 @given(geometries(modes=["zeros"], max_axes=2))
 def test_transposed_is_the_transpose_s_matrix(g):
     kernel, t = numbers(kernel_shape(g)), g.transposed()
+    assert t == g.equivalent_direct()
     assert (t.input_shape, t.output_shape) == (g.output_shape, g.input_shape)
     assert (t.in_features, t.out_features) == (g.out_features, g.in_features)
     np.testing.assert_array_equal(dense(t, flipped(g, kernel)), dense(g, kernel).T)
@@ -412,7 +413,7 @@ def test_transposed_follows_the_guide():
 @pytest.mark.parametrize("mode", ["circular", "reflect", "replicate"])
 def test_only_zero_padding_has_an_equivalent_direct_convolution(mode):
     with pytest.raises(GeometryError, match="zero padding"):
-        ConvGeometry((5,), (3,), padding=1, padding_mode=mode).transposed()
+        ConvGeometry((5,), (3,), padding=1, padding_mode=mode).equivalent_direct()
 
 
 # From the small side

@@ -24,8 +24,8 @@ from jaxconv import (
     verify,
 )
 from jaxconv.geometry.pattern import reads
-from jaxconv.matrix import stored_taps as slots
-from jaxconv.operators.resizing import weights as bands
+from jaxconv.matrix import stored_taps
+from jaxconv.operators.resizing import weights
 from jaxconv.operators.resizing.options import resizing
 
 EPS = np.finfo(float).eps
@@ -106,7 +106,7 @@ def axis_weights(n, m, method, align_corners=False, cubic_a=-0.75, antialias=Fal
     return rows
 
 
-def weights(input_shape, shape, edges=None, **options):
+def weight_matrix(input_shape, shape, edges=None, **options):
     """The matrix of all axes in float64, no features."""
     edges = edges or ("renormalize" if options.get("antialias") else "clamp")
     W = np.ones((1, 1))
@@ -137,13 +137,13 @@ def rounding(W, x, shape):
 def test_weights_are_the_fractions(options):
     """Every weight of one axis; the convolution's pattern has an entry wherever there is one."""
     for n, m in PAIRS:
-        exact = weights((n,), (m,), **options)
+        exact = weight_matrix((n,), (m,), **options)
         axis = resizing((n,), (m,), **OPTIONS | options).axes[0]
-        found = bands.dense(bands.band(axis))
+        found = weights.dense(weights.band(axis))
         assert found.shape == exact.shape
         assert (abs(found - exact) <= 64 * EPS).all(), (n, m)
         np.testing.assert_allclose(found.sum(1), 1, rtol=0, atol=8 * EPS)  # constants stay
-        np.testing.assert_array_equal(bands.dense(bands.transposed_band(axis)), found.T)
+        np.testing.assert_array_equal(weights.dense(weights.transposed_band(axis)), found.T)
         g = resize_geometry((n,), (m,), **options)
         entries = np.zeros(g.matrix_shape)
         out, _, cell = reads(g.axes[0])
@@ -161,7 +161,7 @@ def test_weights_are_the_fractions(options):
     ids=lambda value: name(value) if isinstance(value, dict) else str(value),
 )
 def test_resize_is_the_matrix(options, input_shape, shape):
-    W = weights(input_shape, shape, **options)
+    W = weight_matrix(input_shape, shape, **options)
     x, y = numbers((2, *input_shape, 3)), numbers((2, *shape, 3))
 
     @jax.jit
@@ -183,7 +183,7 @@ def test_resize_is_the_matrix(options, input_shape, shape):
 @pytest.mark.parametrize("options", FEW, ids=name)
 def test_long_axes(options, n, m):
     """Many phases, and rows too wide to be gathered."""
-    W, x, y = weights((n,), (m,), **options), numbers((n, 2)), numbers((m, 2))
+    W, x, y = weight_matrix((n,), (m,), **options), numbers((n, 2)), numbers((m, 2))
     assert_rounds_to(resize(x, (m,), **options), rounding(W, x, (m,)))
     pullback = jax.vjp(lambda x: resize(x, (m,), **options), x)[1]
     assert_rounds_to(pullback(y)[0], rounding(W.T, y, (n,)))
@@ -287,7 +287,7 @@ def test_pillow(method):
     for (n, m), (k, j) in zip(PAIRS, PAIRS[::-1], strict=True):
         x = numbers((n, k), np.float32)
         theirs = np.asarray(image.fromarray(x).resize((j, m), getattr(image.Resampling, method.upper())))
-        W = weights((n, k), (m, j), method=method, antialias=True, cubic_a=-0.5)
+        W = weight_matrix((n, k), (m, j), method=method, antialias=True, cubic_a=-0.5)
         expected = rounding(W, x[..., None].astype(float), (m, j))
         assert_rounds_to(theirs[..., None], expected, dtype=np.float32)
         assert_rounds_to(
@@ -306,7 +306,7 @@ def test_the_geometry_is_the_matrix_s(options):
         assert (g.output_shape, g.in_features, g.feature_group_count) == ((m, n), 2, 2)
         C = resize_matrix((n, m), (m, n), features=2, **options)
         assert C.geometry == g
-        assert C.values.shape == (slots.count(g), m, n, 2, 1, 1)
+        assert C.values.shape == (stored_taps.slot_count(g), m, n, 2, 1, 1)
 
 
 @pytest.mark.sampled(2)
@@ -357,7 +357,7 @@ def test_bilinear_kernel(factor, features):
         input_shape=big,
         feature_group_count=features,
     )
-    expected = rounding(weights(shape, big, method="bilinear"), y, big)
+    expected = rounding(weight_matrix(shape, big, method="bilinear"), y, big)
     inside = (slice(None), *(slice(f // 2, size - f // 2) for f, size in zip(factor, big, strict=True)))
     assert_rounds_to(up[inside], [part[inside] for part in expected])
     # Zeros outside: the same map with a ring of zeros around, cropped.
@@ -372,7 +372,7 @@ def test_bilinear_kernel(factor, features):
 def test_many_phases_of_a_convolution_matrix():
     """conv_matrix with many phases, which gathers, is the loops."""
     g = resize_geometry((9, 5), (8, 7), "bicubic")
-    assert min(g.input_dilation) > slots.PHASES
+    assert min(g.input_dilation) > stored_taps.MAX_SLICED_PHASES
     kernel, x, y = numbers((*g.kernel_shape, 1, 1)), numbers((9, 5, 1)), numbers((8, 7, 1))
     C, expected, magnitude = conv_matrix(kernel, g), dense(g, kernel), dense(g, abs(kernel))
     np.testing.assert_array_equal(C.todense(), expected)
@@ -382,7 +382,7 @@ def test_many_phases_of_a_convolution_matrix():
     ):
         assert_rounds_to(got, (M @ z.ravel(), size @ abs(z).ravel(), np.full(len(M), 16)))
     gradient = jax.grad(lambda kernel: (conv_matrix(kernel, g) @ x.ravel()) @ y.ravel())(kernel)
-    wanted = jax.grad(lambda kernel: (conv(x, kernel, method="direct", **g.arguments) * y).sum())(kernel)
+    wanted = jax.grad(lambda kernel: (conv(x, kernel, method="direct", **g.options) * y).sum())(kernel)
     np.testing.assert_allclose(gradient, wanted, rtol=0, atol=64 * EPS * abs(x).max() * abs(y).sum())
 
 
@@ -412,7 +412,7 @@ def test_dtypes(options, dtype):
     x = numbers((2, 5, 6, 2), wide).astype(dtype)
     y = numbers((2, 9, 4, 2), wide).astype(dtype)
     found, pullback = jax.vjp(lambda x: resize(x, (9, 4), **options), x)
-    W = weights((5, 6), (9, 4), **options)
+    W = weight_matrix((5, 6), (9, 4), **options)
     how = {"dtype": np.float32 if half else dtype, "storage": jnp.finfo(dtype).eps if half else None}
     for got, M, z, shape in ((found, W, x, (9, 4)), (pullback(y)[0], W.T, y, (5, 6))):
         assert got.dtype == dtype
@@ -439,7 +439,7 @@ def test_transformations(options):
         jax.linear_transpose(lambda y: jax.vjp(f, x)[1](y)[0], y)(x)[0], whole, **close
     )
     one = x[0, 0, :, :, :1]
-    W = weights((4, 5), (7, 3), **options)
+    W = weight_matrix((4, 5), (7, 3), **options)
     for jacobian in (jax.jacfwd, jax.jacrev):
         np.testing.assert_allclose(jacobian(f)(one).reshape(W.shape), W, rtol=0, atol=64 * EPS)
     loss = lambda x: (f(x) ** 2).sum() / 2  # noqa: E731
@@ -597,8 +597,8 @@ def fresh(monkeypatch):
     monkeypatch.setattr("jaxconv.claims.resizing.SHAPES", (((3,), (6,)),))
 
     def clear():
-        bands.band.cache_clear()
-        bands.transposed_band.cache_clear()
+        weights.band.cache_clear()
+        weights.transposed_band.cache_clear()
 
     clear()
     with jax.disable_jit():
@@ -607,14 +607,14 @@ def fresh(monkeypatch):
 
 
 def test_claims_fail_with_a_wrong_parameter(monkeypatch, fresh):
-    right = bands._cubic
-    monkeypatch.setattr(bands, "_cubic", lambda x, a: right(x, -0.5))
+    right = weights._cubic
+    monkeypatch.setattr(weights, "_cubic", lambda x, a: right(x, -0.5))
     assert not verify(["bicubic"]).ok
 
 
 def test_claims_fail_where_a_pixel_is_no_cell(monkeypatch, fresh):
     """Output 0 at the first cell's centre, as without half-pixel centres."""
-    monkeypatch.setattr(bands.AxisResizing, "_offset", 0)
+    monkeypatch.setattr(weights.AxisResizing, "_offset", 0)
     rows = verify(["bilinear"]).rows
     assert not rows[0].ok
     assert "resize_matrix(" in rows[0].counterexample

@@ -1,6 +1,6 @@
 """A grouped convolution as several dense ones, over neighbouring groups made one.
 
-Few features a group are slow: so many groups are taken together that a block has `WIDE` input
+Few features a group are slow: so many groups are taken together that a block has `MIN_BLOCK_FEATURES` input
 features, their kernel's blocks on the diagonal of a dense one. Products with the zeros beside it
 cost less than small products would; a number that is not finite spreads through them to the
 neighbouring groups.
@@ -16,18 +16,19 @@ import numpy as np
 
 from jaxconv.geometry import ConvGeometry
 
-WIDE = 16  # features; 32 groups of 4: 1.4 ms with 16, 2.1 with 8, 1.8 with 32
-BLOCKS = 32  # one convolution each in a program: more compile for too long
+MIN_BLOCK_FEATURES = 16  # features; 32 groups of 4: 1.4 ms with 16, 2.1 with 8, 1.8 with 32
+MAX_BLOCKS = 32  # one convolution each in a program: more compile for too long
 
 
-def merged_groups(g: ConvGeometry) -> int:
+def groups_per_block(g: ConvGeometry) -> int:
     """How many neighbouring groups are made one.
 
-    >>> merged_groups(ConvGeometry((9,), (3,), in_features=24, out_features=12, feature_group_count=12))
+    >>> groups_per_block(ConvGeometry((9,), (3,), in_features=24, out_features=12, feature_group_count=12))
     12
     """
     groups, inputs = g.feature_group_count, g.in_features // g.feature_group_count
-    return next(m for m in range(1, groups + 1) if groups % m == 0 and (m * inputs >= WIDE or m == groups))
+    counts = (m for m in range(1, groups + 1) if groups % m == 0)
+    return next(m for m in counts if m * inputs >= MIN_BLOCK_FEATURES or m == groups)
 
 
 def few_blocks(g: ConvGeometry) -> bool:
@@ -37,14 +38,14 @@ def few_blocks(g: ConvGeometry) -> bool:
     ...  for n in (64, 997, 998, 4096)]
     [True, False, False, False]
     """
-    groups, m = g.feature_group_count, merged_groups(g)
-    wide_enough = m == 1 or g.in_features // groups * m <= 2 * WIDE
-    return wide_enough and groups // m <= BLOCKS
+    groups, m = g.feature_group_count, groups_per_block(g)
+    wide_enough = m == 1 or g.in_features // groups * m <= 2 * MIN_BLOCK_FEATURES
+    return wide_enough and groups // m <= MAX_BLOCKS
 
 
 def dense_geometry(g: ConvGeometry) -> ConvGeometry:
     """The ungrouped geometry of one block."""
-    blocks = g.feature_group_count // merged_groups(g)
+    blocks = g.feature_group_count // groups_per_block(g)
     return g.with_features(g.in_features // blocks, g.out_features // blocks, 1)
 
 
@@ -73,7 +74,7 @@ def grouped_conv_kernel_vjp(dense: Callable) -> Callable:
     """The same for ``conv_kernel_vjp``; off the diagonal the dense gradient is nobody's."""
 
     def conv_kernel_vjp(x, y, g, precision):
-        inner, m = dense_geometry(g), merged_groups(g)
+        inner, m = dense_geometry(g), groups_per_block(g)
         parts = zip(_blocks(x, inner.in_features), _blocks(y, inner.out_features), strict=True)
         dense_kernels = jnp.stack([dense(x, y, inner, precision) for x, y in parts], -3)
         *taps, blocks, inputs, outputs = dense_kernels.shape
@@ -90,7 +91,7 @@ def _blocks(x: jax.Array, features: int) -> list[jax.Array]:
 
 def _dense_kernels(kernel: jax.Array, g: ConvGeometry) -> list[jax.Array]:
     """One dense kernel a block, ``(*taps, in, out)`` of the block."""
-    m, inner = merged_groups(g), dense_geometry(g)
+    m, inner = groups_per_block(g), dense_geometry(g)
     of_output = np.arange(inner.out_features) // (inner.out_features // m)
     own = (np.arange(m)[:, None] == of_output).reshape((1,) * g.ndim + (m, 1, inner.out_features))
     zero = jnp.zeros((), kernel.dtype)

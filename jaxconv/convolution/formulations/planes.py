@@ -15,12 +15,12 @@ from jaxconv.convolution.formulations.rewriting import Rewriting
 from jaxconv.convolution.formulations.windows import fold_windows
 from jaxconv.geometry import ConvGeometry
 
-KEPT = 2  # axes
+PLANE_AXES = 2  # axes
 
 
 def geometry(g: ConvGeometry) -> ConvGeometry:
     """The last two axes, with the taps of the others as features."""
-    first = _folded(g)
+    first = _folded_axes(g)
     return ConvGeometry(
         g.input_shape[first:],
         g.kernel_shape[first:],
@@ -36,7 +36,7 @@ def geometry(g: ConvGeometry) -> ConvGeometry:
 
 def enter(x: jax.Array, g: ConvGeometry) -> jax.Array:
     """``(N, *input_shape, in)`` to ``(N * outputs of the first axes, *planes, taps * in)``."""
-    first = _folded(g)
+    first = _folded_axes(g)
     config = [(*axis.padding, axis.input_dilation - 1) for axis in g.axes[:first]]
     x = lax.pad(x, jnp.zeros((), x.dtype), [(0, 0, 0), *config, *[(0, 0, 0)] * (g.ndim - first + 1)])
     for dimension, axis in reversed(list(enumerate(g.axes[:first], start=1))):
@@ -48,7 +48,7 @@ def enter(x: jax.Array, g: ConvGeometry) -> jax.Array:
 
 def kernel_of_planes(kernel: jax.Array, g: ConvGeometry) -> jax.Array:
     """The kernel, ``(*kernel of planes, taps * in // groups, out)``."""
-    first = _folded(g)
+    first = _folded_axes(g)
     taps = math.prod(g.kernel_shape[:first])
     kernel = kernel.reshape(taps, *kernel.shape[first:])
     kernel = jnp.moveaxis(kernel, 0, -3)
@@ -57,11 +57,11 @@ def kernel_of_planes(kernel: jax.Array, g: ConvGeometry) -> jax.Array:
 
 def output_of_planes(y: jax.Array, g: ConvGeometry) -> jax.Array:
     """``(N, *output_shape, out)`` to ``(N * outputs of the first axes, *planes, out)``."""
-    return y.reshape(-1, *y.shape[1 + _folded(g) :])
+    return y.reshape(-1, *y.shape[1 + _folded_axes(g) :])
 
 
-def _folded(g: ConvGeometry) -> int:
-    return max(g.ndim - KEPT, 0)
+def _folded_axes(g: ConvGeometry) -> int:
+    return max(g.ndim - PLANE_AXES, 0)
 
 
 RULE = Rewriting(geometry, enter, kernel_of_planes, output_of_planes)

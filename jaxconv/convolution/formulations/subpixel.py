@@ -71,7 +71,7 @@ def by_phases(conv: Callable) -> Callable:
             return conv(y, taps, _phase_geometry(g, phase), precision)
 
         parts = [part(phase) for phase in itertools.product(*by_axis)]
-        return _interleaved(parts, g, [len(found) for found in by_axis])
+        return _interleave(parts, g, [len(found) for found in by_axis])
 
     return conv_transpose
 
@@ -89,7 +89,7 @@ def _phase_geometry(g: ConvGeometry, phase: tuple[Phase, ...]) -> ConvGeometry:
     )
 
 
-def _interleaved(parts: list[jax.Array], g: ConvGeometry, periods: list[int]) -> jax.Array:
+def _interleave(parts: list[jax.Array], g: ConvGeometry, periods: list[int]) -> jax.Array:
     """The phases' ``(N, *counts, in)`` in turn, cropped to ``(N, *input_shape, in)``."""
     if len(parts) == 1:
         return parts[0]

@@ -9,9 +9,9 @@ from jaxconv.convolution.formulations.contractions import over_features, over_po
 from jaxconv.convolution.padding import stretch_and_pad
 from jaxconv.geometry import ConvGeometry
 
-UNROLLED = 128  # taps; beyond, a loop keeps the program and its compilation small
-ADDED_ROWS = 16  # products added elementwise before the rest is summed
-ADDED = 800  # such products over all taps: more compile for too long
+MAX_UNROLLED_TAPS = 128  # taps; beyond, a loop keeps the program and its compilation small
+MAX_ADDED_ROWS = 16  # products added elementwise before the rest is summed
+MAX_ADDED_PRODUCTS = 800  # such products over all taps: more compile for too long
 
 
 def conv(x: jax.Array, kernel: jax.Array, g: ConvGeometry, precision) -> jax.Array:
@@ -24,7 +24,7 @@ def conv(x: jax.Array, kernel: jax.Array, g: ConvGeometry, precision) -> jax.Arr
         return over_features(tap_cells(x, corner, g), weights, precision)
 
     y = term(corners[0].tolist(), kernel[0])
-    if len(corners) <= UNROLLED:
+    if len(corners) <= MAX_UNROLLED_TAPS:
         for t, corner in enumerate(corners[1:].tolist(), start=1):
             y = y + term(corner, kernel[t])
     else:
@@ -38,20 +38,20 @@ def conv_kernel_vjp(x: jax.Array, y: jax.Array, g: ConvGeometry, precision) -> j
     depthwise = x.shape[-1] == y.shape[-1] == 1
     corners = tap_corners(g)
 
-    rows = max(min(ADDED_ROWS, ADDED // len(corners)), 1)
+    rows = max(min(MAX_ADDED_ROWS, MAX_ADDED_PRODUCTS // len(corners)), 1)
 
     def entries(corner):
         read = tap_cells(x, corner, g)
-        return _summed_product(read, y, rows)[None] if depthwise else over_positions(read, y, precision)
+        return _sum_products(read, y, rows)[None] if depthwise else over_positions(read, y, precision)
 
-    if len(corners) <= UNROLLED:
+    if len(corners) <= MAX_UNROLLED_TAPS:
         kernel = jnp.stack([entries(corner) for corner in corners.tolist()])
     else:
         kernel = lax.map(entries, corners)
     return kernel.reshape(g.kernel_array_shape)
 
 
-def _summed_product(x: jax.Array, y: jax.Array, most_rows: int) -> jax.Array:
+def _sum_products(x: jax.Array, y: jax.Array, most_rows: int) -> jax.Array:
     """``(N, first, ..., groups, 1)`` times the same, summed over all but groups: ``(groups, 1)``.
 
     Rows of the first axis are multiplied and added in one fused loop, and a product with ones sums the

@@ -9,7 +9,7 @@ from jax import lax
 
 from jaxconv.geometry import AxisGeometry
 
-CONCATENATED = 128  # slices; beyond, a gather keeps the program small
+MAX_CONCATENATED_SLICES = 128  # slices; beyond, a gather keeps the program small
 
 
 def fold_windows(x: jax.Array, dimension: int, axis: AxisGeometry) -> jax.Array:
@@ -20,10 +20,10 @@ def fold_windows(x: jax.Array, dimension: int, axis: AxisGeometry) -> jax.Array:
     [[[0.0, 1.0], [2.0, 3.0]]]
     """
     features, run = x.shape[-1], run_length(axis)
-    x = _in_runs(x, dimension, axis, run)
+    x = _split_into_runs(x, dimension, axis, run)
     runs = AxisGeometry(x.shape[dimension], axis.kernel // run, axis.stride // run, dilation=axis.dilation)
-    if runs.kernel > CONCATENATED:
-        x = _gathered(x, dimension, runs)
+    if runs.kernel > MAX_CONCATENATED_SLICES:
+        x = _gather_windows(x, dimension, runs)
     else:
         x = jnp.concatenate(slices(x, dimension, runs), -2)
     return x.reshape(*x.shape[:-2], axis.kernel * features)
@@ -48,7 +48,7 @@ def slices(x: jax.Array, dimension: int, axis: AxisGeometry) -> list[jax.Array]:
     return [lax.slice_in_dim(x, t, t + length, axis.stride, dimension) for t in corners]
 
 
-def _in_runs(x: jax.Array, dimension: int, axis: AxisGeometry, run: int) -> jax.Array:
+def _split_into_runs(x: jax.Array, dimension: int, axis: AxisGeometry, run: int) -> jax.Array:
     """An axis of cells as one of runs, its cells beside the features: ``(..., runs, ..., run, f)``."""
     if run == 1:
         return jnp.expand_dims(x, -2)
@@ -57,7 +57,7 @@ def _in_runs(x: jax.Array, dimension: int, axis: AxisGeometry, run: int) -> jax.
     return jnp.moveaxis(x, dimension + 1, -2)
 
 
-def _gathered(x: jax.Array, dimension: int, axis: AxisGeometry) -> jax.Array:
+def _gather_windows(x: jax.Array, dimension: int, axis: AxisGeometry) -> jax.Array:
     start = np.arange(axis.out_size, dtype=np.int32)[:, None] * axis.stride
     index = start + np.arange(axis.kernel, dtype=np.int32) * axis.dilation
     x = x.at[(slice(None),) * dimension + (index,)].get(mode="promise_in_bounds")

@@ -13,6 +13,6 @@ def conv_transpose(y: jax.Array, kernel: jax.Array, g: ConvGeometry, precision) 
     References:
       Dumoulin & Visin, arXiv:1603.07285, relationships 8 to 14.
     """
-    equivalent = g.transposed()
+    equivalent = g.equivalent_direct()
     kernel = transposed_kernel(kernel, g.feature_group_count)
     return direct.conv(y, kernel, equivalent, precision)

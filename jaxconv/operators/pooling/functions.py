@@ -25,11 +25,11 @@ from jaxconv.operators.pooling.geometry import (
     counted_padding,
     pool_geometry,
     refuse_empty_windows,
-    trimmed,
+    without_padding_taps,
 )
 from jaxconv.operators.pooling.matrix import pool_matrix
-from jaxconv.operators.pooling.switches import cell_numbers, put
-from jaxconv.operators.pooling.window_max import largest, largest_and_switches
+from jaxconv.operators.pooling.switches import cell_numbers, scatter_to_cells
+from jaxconv.operators.pooling.window_max import max_and_switches, window_max
 from jaxconv.operators.pooling.window_sums import window_sums
 
 __all__ = ["avg_pool", "lp_pool", "max_pool", "pool_geometry", "pool_matrix", "unpool"]
@@ -87,7 +87,7 @@ def max_pool(
     refuse_empty_windows(g, ((0, 0),) * g.ndim)
     if math.prod(g.input_shape) > np.iinfo(np.int32).max:
         raise GeometryError(f"switches are int32; they do not count the cells of a map of {g.input_shape}.")
-    return _max_pool(x, trimmed(g), return_switches)
+    return _max_pool(x, without_padding_taps(g), return_switches)
 
 
 def avg_pool(
@@ -222,7 +222,7 @@ def unpool(y: jax.Array, switches: jax.Array, input_shape: Sequence[int]) -> jax
 
 @partial(jax.jit, static_argnums=(1, 2))
 def _max_pool(x, g: ConvGeometry, return_switches: bool):
-    return largest_and_switches(x, g) if return_switches else largest(x, g)
+    return max_and_switches(x, g) if return_switches else window_max(x, g)
 
 
 @partial(jax.jit, static_argnums=(1, 2))
@@ -239,12 +239,12 @@ def _lp_pool(x, g: ConvGeometry, counted, p: float):
 
 @partial(jax.jit, static_argnums=2)
 def _unpool(y, switches, input_shape):
-    return put(y.astype(accumulator(y.dtype)), switches, input_shape).astype(y.dtype)
+    return scatter_to_cells(y.astype(accumulator(y.dtype)), switches, input_shape).astype(y.dtype)
 
 
 def _means(x, g: ConvGeometry, counted):
     counts = axis_counts(g, counted)
-    sums = window_sums(x, trimmed(g))
+    sums = window_sums(x, without_padding_taps(g))
     if all(count.size == 1 for count in counts):
         return sums / math.prod(float(count[0]) for count in counts)
     cells = jnp.ones((1,) * x.ndim, jnp.finfo(x.dtype).dtype)

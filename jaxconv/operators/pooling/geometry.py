@@ -162,7 +162,7 @@ def _empty_window(axis: AxisGeometry, low: int, high: int) -> int | None:
     return late if late < axis.out_size else None
 
 
-def trimmed(g: ConvGeometry) -> ConvGeometry:
+def without_padding_taps(g: ConvGeometry) -> ConvGeometry:
     """The same windows without the taps that lie in the padding in all of them.
 
     They add nothing to a sum and win no maximum, but a window may have any number of them.
@@ -170,10 +170,10 @@ def trimmed(g: ConvGeometry) -> ConvGeometry:
     Raises:
       SizeError: The windows reach over more cells than arrays have on an axis.
 
-    >>> trimmed(pool_geometry((5,), (1000,), strides=2, padding=((500, 501),)))
+    >>> without_padding_taps(pool_geometry((5,), (1000,), strides=2, padding=((500, 501),)))
     ConvGeometry((5,), (11,), strides=(2,), padding=((6, 6),))
     """
-    kernel_shape, padding = zip(*map(_trimmed, g.axes), strict=True)
+    kernel_shape, padding = zip(*map(_without_padding_taps, g.axes), strict=True)
     smaller = replace(g, kernel_shape=kernel_shape, padding=padding)
     for number, axis in enumerate(smaller.axes):
         if axis.padded > np.iinfo(np.int32).max:
@@ -184,7 +184,7 @@ def trimmed(g: ConvGeometry) -> ConvGeometry:
     return smaller
 
 
-def _trimmed(axis: AxisGeometry) -> tuple[int, tuple[int, int]]:
+def _without_padding_taps(axis: AxisGeometry) -> tuple[int, tuple[int, int]]:
     """Taps and padding of one axis."""
     low, d = axis.padding[0], axis.dilation
     last_start = (axis.out_size - 1) * axis.stride

@@ -18,11 +18,11 @@ import numpy as np
 from jax import lax
 
 from jaxconv.core.dtypes import accumulator
-from jaxconv.core.linear_primitives import linear_pair
+from jaxconv.core.linear_primitives import linear_with_transpose
 from jaxconv.errors import SizeError
 from jaxconv.geometry import AxisGeometry, ConvGeometry
 
-SLICED = 64  # taps that get a slice each
+MAX_SLICED_TAPS = 64  # taps that get a slice each
 
 
 def select(x: jax.Array, switches: jax.Array, g: ConvGeometry) -> jax.Array:
@@ -30,23 +30,23 @@ def select(x: jax.Array, switches: jax.Array, g: ConvGeometry) -> jax.Array:
 
     Linear in `x`, both modes, by its own transpose.
     """
-    if math.prod(g.kernel_shape) > SLICED and math.prod(g.output_shape) > 1:
-        return taken(x, switches, g.ndim)
+    if math.prod(g.kernel_shape) > MAX_SLICED_TAPS and math.prod(g.output_shape) > 1:
+        return gather_cells(x, switches, g.ndim)
     return SELECT.bind(x, switches, geometry=g)
 
 
-def taken(x: jax.Array, switches: jax.Array, ndim: int) -> jax.Array:
+def gather_cells(x: jax.Array, switches: jax.Array, ndim: int) -> jax.Array:
     """S x by a gather."""
 
     def one(x, switches):
         return (
             x.ravel()
-            .at[_flat(switches, x.shape[:-1]).ravel()]
+            .at[_flat_indices(switches, x.shape[:-1]).ravel()]
             .get(mode="promise_in_bounds")
             .reshape(switches.shape)
         )
 
-    return _each(one, x.ndim - ndim - 1)(x, switches)
+    return _vmap_batch(one, x.ndim - ndim - 1)(x, switches)
 
 
 def cell_numbers(switches: jax.Array, cells: int) -> jax.Array:
@@ -71,7 +71,7 @@ def cell_numbers(switches: jax.Array, cells: int) -> jax.Array:
     return jnp.where(possible, switches.astype(jnp.int32), jnp.int32(-1))
 
 
-def put(y: jax.Array, switches: jax.Array, input_shape: tuple[int, ...]) -> jax.Array:
+def scatter_to_cells(y: jax.Array, switches: jax.Array, input_shape: tuple[int, ...]) -> jax.Array:
     """S-transposed y by a scatter; a switch of -1 puts a NaN into cell 0."""
     cells = math.prod(input_shape)
     y = jnp.where(switches >= 0, y, jnp.full((), jnp.nan, y.dtype))
@@ -79,20 +79,20 @@ def put(y: jax.Array, switches: jax.Array, input_shape: tuple[int, ...]) -> jax.
 
     def one(y, switches):
         x = jnp.zeros(cells * y.shape[-1], y.dtype)
-        x = x.at[_flat(switches, input_shape).ravel()].add(y.ravel(), mode="promise_in_bounds")
+        x = x.at[_flat_indices(switches, input_shape).ravel()].add(y.ravel(), mode="promise_in_bounds")
         return x.reshape(*input_shape, y.shape[-1])
 
-    return _each(one, y.ndim - len(input_shape) - 1)(y, switches)
+    return _vmap_batch(one, y.ndim - len(input_shape) - 1)(y, switches)
 
 
-def _each(function, batch_axes: int):
+def _vmap_batch(function, batch_axes: int):
     """Applies a function of one map to all of them, which stay on their devices."""
     for _ in range(batch_axes):
         function = jax.vmap(function)
     return function
 
 
-def _flat(switches: jax.Array, input_shape: tuple[int, ...]) -> jax.Array:
+def _flat_indices(switches: jax.Array, input_shape: tuple[int, ...]) -> jax.Array:
     """Indices of ``(cells, features)``, raveled."""
     features = switches.shape[-1]
     if math.prod(input_shape) * features > np.iinfo(np.int32).max:
@@ -115,19 +115,19 @@ def first_cells(g: ConvGeometry) -> np.ndarray:
     return first[..., None].astype(np.int32)
 
 
-def steps(g: ConvGeometry) -> list[int]:
+def tap_steps(g: ConvGeometry) -> list[int]:
     """How far, in the input's cells, neighbouring taps of each axis are apart."""
     rows = [math.prod(g.input_shape[axis + 1 :]) for axis in range(g.ndim)]
     return [row * d for row, d in zip(rows, g.kernel_dilation, strict=True)]
 
 
-def padded(x: jax.Array, g: ConvGeometry, value) -> jax.Array:
+def pad(x: jax.Array, g: ConvGeometry, value) -> jax.Array:
     """``(*batch, *input_shape, features)`` with its border."""
     config = [(0, 0, 0)] * (x.ndim - g.ndim - 1) + [(low, high, 0) for low, high in g.padding] + [(0, 0, 0)]
     return lax.pad(x, jnp.asarray(value, x.dtype), config)
 
 
-def tap(x: jax.Array, dimension: int, corner: int, axis: AxisGeometry) -> jax.Array:
+def read_tap(x: jax.Array, dimension: int, corner: int, axis: AxisGeometry) -> jax.Array:
     """What one tap of a padded axis reads."""
     return lax.slice_in_dim(x, corner, corner + (axis.out_size - 1) * axis.stride + 1, axis.stride, dimension)
 
@@ -135,16 +135,16 @@ def tap(x: jax.Array, dimension: int, corner: int, axis: AxisGeometry) -> jax.Ar
 def _select(x, switches, geometry: ConvGeometry):
     g, first = geometry, x.ndim - geometry.ndim - 1
     if math.prod(g.output_shape) == 1:
-        took = jnp.where(_cells(g, x.ndim) == switches, x, jnp.zeros((), x.dtype))
-        return took.sum(tuple(range(first, x.ndim - 1)), keepdims=True)
-    x = padded(x, g, 0)
-    offset = switches - _rank(first_cells(g), switches.ndim)
+        chosen = jnp.where(_cells(g, x.ndim) == switches, x, jnp.zeros((), x.dtype))
+        return chosen.sum(tuple(range(first, x.ndim - 1)), keepdims=True)
+    x = pad(x, g, 0)
+    offset = switches - _add_leading_axes(first_cells(g), switches.ndim)
     total = None
     for taps in np.ndindex(*g.kernel_shape):
         read = x
         for dimension, (t, axis) in enumerate(zip(taps, g.axes, strict=True), start=first):
-            read = tap(read, dimension, t * axis.dilation, axis)
-        here = offset == sum(t * step for t, step in zip(taps, steps(g), strict=True))
+            read = read_tap(read, dimension, t * axis.dilation, axis)
+        here = offset == sum(t * step for t, step in zip(taps, tap_steps(g), strict=True))
         term = jnp.where(here, read, jnp.zeros((), x.dtype))
         total = term if total is None else total + term
     return total
@@ -179,19 +179,19 @@ def _unselect(y, switches, geometry: ConvGeometry):
     if math.prod(g.output_shape) == 1:
         return jnp.where(_cells(g, y.ndim) == switches, y, jnp.zeros((), dtype))
     by_axis = [phases(axis) for axis in g.axes]
-    y = _margin(y.astype(accumulator(dtype)), by_axis, g, 0)  # windows may share a cell
-    switches = _margin(switches, by_axis, g, -1)
-    parts = [_collected(y, switches, combined, g) for combined in product(*by_axis)]
+    y = _pad_outputs(y.astype(accumulator(dtype)), by_axis, g, 0)  # windows may share a cell
+    switches = _pad_outputs(switches, by_axis, g, -1)
+    parts = [_collect(y, switches, combined, g) for combined in product(*by_axis)]
     for dimension in reversed(range(g.ndim)):
         s = g.strides[dimension]
-        parts = [_interleaved(parts[i : i + s], first + dimension) for i in range(0, len(parts), s)]
+        parts = [_interleave(parts[i : i + s], first + dimension) for i in range(0, len(parts), s)]
     (x,) = parts
     for dimension, size in enumerate(g.input_shape, start=first):
         x = lax.slice_in_dim(x, 0, size, axis=dimension)
     return x.astype(dtype)
 
 
-def _interleaved(phases: list[jax.Array], dimension: int) -> jax.Array:
+def _interleave(phases: list[jax.Array], dimension: int) -> jax.Array:
     """One axis of the cells of all phases."""
     if len(phases) == 1:
         return phases[0]
@@ -200,24 +200,24 @@ def _interleaved(phases: list[jax.Array], dimension: int) -> jax.Array:
     return x.reshape(*x.shape[:dimension], cells, *x.shape[dimension + 2 :])
 
 
-def _collected(y, switches, combined: tuple[Phase, ...], g: ConvGeometry):
+def _collect(y, switches, combined: tuple[Phase, ...], g: ConvGeometry):
     """The sum, over the outputs that read cells of these phases, of those that took them."""
     numbers = np.zeros((), np.int64)
     for phase, axis in zip(combined, g.axes, strict=True):
         numbers = numbers[..., None] * axis.size + phase.cells
-    cells = _rank(numbers[..., None].astype(np.int32), y.ndim)
+    cells = _add_leading_axes(numbers[..., None].astype(np.int32), y.ndim)
     shape = (*y.shape[: y.ndim - g.ndim - 1], *(len(phase.cells) for phase in combined), y.shape[-1])
     total = jnp.zeros(shape, y.dtype)
     for corner in product(*(_corners(phase, axis) for phase, axis in zip(combined, g.axes, strict=True))):
         start = [0] * (y.ndim - g.ndim - 1) + list(corner) + [0]
         stop = [a + b for a, b in zip(start, shape, strict=True)]
-        took = lax.slice(switches, start, stop) == cells
-        total = total + jnp.where(took, lax.slice(y, start, stop), jnp.zeros((), y.dtype))
+        is_chosen = lax.slice(switches, start, stop) == cells
+        total = total + jnp.where(is_chosen, lax.slice(y, start, stop), jnp.zeros((), y.dtype))
     return total
 
 
 def _corners(phase: Phase, axis: AxisGeometry) -> Iterator[int]:
-    """Where the outputs of each tap begin once `_margin` stands before them."""
+    """Where the outputs of each tap begin once `_pad_outputs` stands before them."""
     low, _ = _reach(phases(axis), axis)
     return (low + shift for shift in phase.shifts)
 
@@ -229,15 +229,15 @@ def _reach(by_remainder: list[Phase], axis: AxisGeometry) -> tuple[int, int]:
     return max(0, -min(shifts)), max(0, max(shifts) + cells - axis.out_size)
 
 
-def _margin(array, by_axis, g: ConvGeometry, value):
+def _pad_outputs(array, by_axis, g: ConvGeometry, value):
     edges = [(*_reach(by_remainder, axis), 0) for by_remainder, axis in zip(by_axis, g.axes, strict=True)]
     config = [(0, 0, 0)] * (array.ndim - g.ndim - 1) + edges + [(0, 0, 0)]
     return lax.pad(array, jnp.asarray(value, array.dtype), config)
 
 
-def _rank(constant: np.ndarray, ndim: int) -> jax.Array:
+def _add_leading_axes(constant: np.ndarray, ndim: int) -> jax.Array:
     """Leading axes of one, so that nothing broadcasts by rank."""
     return jnp.asarray(constant.reshape((1,) * (ndim - constant.ndim) + constant.shape))
 
 
-SELECT, UNSELECT = linear_pair("jaxconv_select", _select, _unselect, lambda g: 0)
+SELECT, UNSELECT = linear_with_transpose("jaxconv_select", _select, _unselect, lambda g: 0)

@@ -13,67 +13,72 @@ from jax import lax
 
 from jaxconv.geometry import AxisGeometry, ConvGeometry
 from jaxconv.operators.pooling.geometry import only_window
-from jaxconv.operators.pooling.switches import first_cells, padded, select, steps, tap
+from jaxconv.operators.pooling.switches import first_cells, pad, read_tap, select, tap_steps
 
-SLICED = 16  # taps of an axis that get a slice each; beyond, windows of twice the size are made of two
-FEW = 4  # taps of a window whose every comparison minds NaN; with more, one look at the input is cheaper
+# Taps of an axis that get a slice each; beyond, windows of twice the size are made of two.
+MAX_SLICED_TAPS = 16
+# Taps of a window whose every comparison minds NaN; with more, one look at the input is cheaper.
+MAX_TAPS_MINDING_NAN = 4
 
 
 @partial(jax.custom_jvp, nondiff_argnums=(1,))
-def largest(x: jax.Array, g: ConvGeometry) -> jax.Array:
+def window_max(x: jax.Array, g: ConvGeometry) -> jax.Array:
     """``(*batch, *input_shape, features)`` to ``(*batch, *output_shape, features)``."""
     first = x.ndim - g.ndim - 1
     if math.prod(g.output_shape) == 1:
         return only_window(x, g).max(tuple(range(first, x.ndim - 1)), keepdims=True)
-    x = padded(x, g, -jnp.inf)
-    larger = _larger_of if math.prod(g.kernel_shape) <= FEW else jnp.maximum
+    x = pad(x, g, -jnp.inf)
+    larger = _maximum if math.prod(g.kernel_shape) <= MAX_TAPS_MINDING_NAN else jnp.maximum
     for dimension, axis in enumerate(g.axes, start=first):
-        (x,) = _reduced((x,), dimension, axis, 0, lambda a, b: (larger(a[0], b[0]),))
+        (x,) = _reduce_axis((x,), dimension, axis, 0, lambda a, b: (larger(a[0], b[0]),))
     return x
 
 
-def _larger_of(a, b):
+def _maximum(a, b):
     """`jnp.maximum`: a 2x2 window takes 0.08 where that takes 0.16, 3x3 0.26 and 0.19 (4x96x128x16)."""
     return jnp.where(_larger_or_nan(a, b), b, a)
 
 
-@largest.defjvp
-def _largest_jvp(g, primals, tangents):
-    y, switches = largest_and_switches(primals[0], g)
+@window_max.defjvp
+def _window_max_jvp(g, primals, tangents):
+    y, switches = max_and_switches(primals[0], g)
     return y, select(tangents[0], switches, g)
 
 
-def largest_and_switches(x: jax.Array, g: ConvGeometry) -> tuple[jax.Array, jax.Array]:
+def max_and_switches(x: jax.Array, g: ConvGeometry) -> tuple[jax.Array, jax.Array]:
     """The same, with the cell that each window took, a row-major index of the unpadded input, int32.
 
     A window that holds nothing but minus infinity took its first cell.
     """
-    y, switches = _found(lax.stop_gradient(x), g)
-    return _taken(x, y, switches, g), switches
+    y, switches = _max_and_switches(lax.stop_gradient(x), g)
+    return _value_of_selection(x, y, switches, g), switches
 
 
 @partial(jax.custom_jvp, nondiff_argnums=(3,))
-def _taken(x, y, switches, g: ConvGeometry):
+def _value_of_selection(x, y, switches, g: ConvGeometry):
     """S x, which is y; its derivatives, of any order, are those of S x."""
     return y
 
 
-@_taken.defjvp
-def _taken_jvp(g, primals, tangents):
+@_value_of_selection.defjvp
+def _value_of_selection_jvp(g, primals, tangents):
     # Not y, which `stop_gradient` made a constant: the next derivative is of what is returned here.
-    return _taken(*primals, g), select(tangents[0], primals[2], g)
+    return _value_of_selection(*primals, g), select(tangents[0], primals[2], g)
 
 
-def _found(x, g: ConvGeometry) -> tuple[jax.Array, jax.Array]:
+def _max_and_switches(x, g: ConvGeometry) -> tuple[jax.Array, jax.Array]:
     if math.prod(g.output_shape) == 1:
-        y = largest(x, g)
+        y = window_max(x, g)
         return y, _switch_of_only_window(x, y, g)
-    if math.prod(g.kernel_shape) <= FEW:
-        y, offset = _winners(x, g, _larger_or_nan)
+    if math.prod(g.kernel_shape) <= MAX_TAPS_MINDING_NAN:
+        y, offset = _max_and_offsets(x, g, _larger_or_nan)
     else:
         some_nan = jnp.isnan(x.reshape(-1, x.shape[-1]).sum(0)).any()
         y, offset = lax.cond(
-            some_nan, lambda x: _winners(x, g, _larger_or_nan), lambda x: _winners(x, g, _larger), x
+            some_nan,
+            lambda x: _max_and_offsets(x, g, _larger_or_nan),
+            lambda x: _max_and_offsets(x, g, _larger),
+            x,
         )
     lead = (1,) * (y.ndim - g.ndim - 1)
     switches = offset + jnp.asarray(first_cells(g).reshape(*lead, *g.output_shape, 1))
@@ -93,13 +98,13 @@ def _larger_or_nan(a, b):
     return ~(a >= b) & (a == a)
 
 
-def _winners(x, g: ConvGeometry, later_wins: Callable) -> tuple[jax.Array, jax.Array]:
+def _max_and_offsets(x, g: ConvGeometry, later_wins: Callable) -> tuple[jax.Array, jax.Array]:
     """The largest numbers, and how many cells of the input they stand beyond their windows' beginnings.
 
     Axes are reduced one after the other, the last first: of equal numbers the first row wins, and in
     it the first cell.
     """
-    x = padded(x, g, -jnp.inf)
+    x = pad(x, g, -jnp.inf)
     found: tuple = x, jnp.zeros_like(x, jnp.int32)
 
     def winner(a, b):
@@ -108,11 +113,11 @@ def _winners(x, g: ConvGeometry, later_wins: Callable) -> tuple[jax.Array, jax.A
 
     for axis in reversed(range(g.ndim)):
         dimension = x.ndim - g.ndim - 1 + axis
-        found = _reduced(found, dimension, g.axes[axis], steps(g)[axis], winner)
+        found = _reduce_axis(found, dimension, g.axes[axis], tap_steps(g)[axis], winner)
     return found
 
 
-def _reduced(found: tuple, dimension: int, axis: AxisGeometry, step: int, combine: Callable) -> tuple:
+def _reduce_axis(found: tuple, dimension: int, axis: AxisGeometry, step: int, combine: Callable) -> tuple:
     """Combines what the taps of an axis read, the first with the second and so on.
 
     `found` is a tuple: numbers and, where they are asked for, how far they stand beyond the window's
@@ -120,10 +125,10 @@ def _reduced(found: tuple, dimension: int, axis: AxisGeometry, step: int, combin
     """
 
     def read(found, number: int, axis: AxisGeometry):
-        parts = [tap(part, dimension, number * axis.dilation, axis) for part in found]
+        parts = [read_tap(part, dimension, number * axis.dilation, axis) for part in found]
         return (parts[0], *(offset + jnp.int32(number * step) for offset in parts[1:]))
 
-    if axis.kernel <= SLICED:
+    if axis.kernel <= MAX_SLICED_TAPS:
         result = read(found, 0, axis)
         for number in range(1, axis.kernel):
             result = combine(result, read(found, number, axis))

@@ -10,16 +10,16 @@ import jax.numpy as jnp
 from jax import lax
 
 from jaxconv.convolution import conv
-from jaxconv.convolution.formulations.taps import UNROLLED
+from jaxconv.convolution.formulations.taps import MAX_UNROLLED_TAPS
 from jaxconv.geometry import AxisGeometry, ConvGeometry
 from jaxconv.operators.pooling.geometry import only_window
 
 # Taps of a window that is summed at once; larger ones are summed along one axis after the other. Milliseconds
 # on two cores, November 2026, 4x48x64x16, the former first: 5x5 0.15, 0.14 and its gradient 0.17, 0.37;
 # 7x7 0.24, 0.19 and 0.29, 0.49; 16x16 on 4x128x128x8 15, 0.48 and 23, 0.95.
-TOGETHER = 49
+MAX_TAPS_AT_ONCE = 49
 # Taps of an axis that get a slice each; beyond, sums of twice the width are made of two.
-SLICED = UNROLLED
+MAX_SLICED_TAPS = MAX_UNROLLED_TAPS
 
 
 def window_sums(x: jax.Array, g: ConvGeometry) -> jax.Array:
@@ -31,22 +31,24 @@ def window_sums(x: jax.Array, g: ConvGeometry) -> jax.Array:
     """
     if math.prod(g.output_shape) == 1:
         return only_window(x, g).sum(tuple(range(x.ndim - g.ndim - 1, x.ndim - 1)), keepdims=True)
-    if math.prod(g.kernel_shape) <= TOGETHER:
-        return _convolved(x, g)
+    if math.prod(g.kernel_shape) <= MAX_TAPS_AT_ONCE:
+        return _sum_by_conv(x, g)
     for dimension in reversed(range(g.ndim)):
         axis = g.axes[dimension]
-        along = _only(g, dimension, (*g.input_shape[: dimension + 1], *g.output_shape[dimension + 1 :]))
-        x = _convolved(x, along) if axis.kernel <= SLICED else _doubled(x, along, dimension)
+        shape = (*g.input_shape[: dimension + 1], *g.output_shape[dimension + 1 :])
+        along = _windows_along(g, dimension, shape)
+        by_conv = axis.kernel <= MAX_SLICED_TAPS
+        x = _sum_by_conv(x, along) if by_conv else _sum_by_doubling(x, along, dimension)
     return x
 
 
-def _convolved(x, g: ConvGeometry):
+def _sum_by_conv(x, g: ConvGeometry):
     """By `conv`: its derivatives stay in its family."""
     kernel = jnp.ones((*g.kernel_shape, 1, x.shape[-1]), x.dtype)
-    return conv(x, kernel, **g.arguments)
+    return conv(x, kernel, **g.options)
 
 
-def _only(g: ConvGeometry, dimension: int, input_shape: tuple[int, ...]) -> ConvGeometry:
+def _windows_along(g: ConvGeometry, dimension: int, input_shape: tuple[int, ...]) -> ConvGeometry:
     """The same windows along one axis, of one cell along the others."""
 
     def there(values, elsewhere):
@@ -62,7 +64,7 @@ def _only(g: ConvGeometry, dimension: int, input_shape: tuple[int, ...]) -> Conv
     )
 
 
-def _doubled(x, g: ConvGeometry, dimension: int):
+def _sum_by_doubling(x, g: ConvGeometry, dimension: int):
     """The binary digits of the window's size say which sums of 1, 2, 4, ... cells it is made of."""
     axis, at = g.axes[dimension], x.ndim - g.ndim - 1 + dimension
     config = [(0, 0, 0)] * x.ndim
@@ -71,7 +73,7 @@ def _doubled(x, g: ConvGeometry, dimension: int):
     total, done, width = None, 0, 1
     while True:
         if axis.kernel & width:
-            part = _read(x, at, done * axis.dilation, axis)
+            part = _read_cells(x, at, done * axis.dilation, axis)
             total = part if total is None else total + part
             done += width
         if done == axis.kernel:
@@ -81,6 +83,6 @@ def _doubled(x, g: ConvGeometry, dimension: int):
         width *= 2
 
 
-def _read(x, dimension: int, corner: int, axis: AxisGeometry):
+def _read_cells(x, dimension: int, corner: int, axis: AxisGeometry):
     stop = corner + (axis.out_size - 1) * axis.stride + 1
     return lax.slice_in_dim(x, corner, stop, axis.stride, dimension)

@@ -82,11 +82,11 @@ def resize(
     check_dtypes(x=x)
     _, spatial = split_map("x", x.shape, len(shape_of("shape", shape)), "`shape`")
     spatial = shape_of("x.shape", spatial)
-    return _resized(x, resizing(spatial, shape, method, align_corners, cubic_a, antialias, edges))
+    return _resize_map(x, resizing(spatial, shape, method, align_corners, cubic_a, antialias, edges))
 
 
 @partial(jax.jit, static_argnames="geometry")
-def _resized(x: jax.Array, geometry: Resizing) -> jax.Array:
+def _resize_map(x: jax.Array, geometry: Resizing) -> jax.Array:
     """All batch axes as one, and back."""
     batch, features = x.shape[: -geometry.ndim - 1], x.shape[-1]
     x = x.reshape(math.prod(batch), *x.shape[len(batch) :])

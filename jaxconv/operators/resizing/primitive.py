@@ -11,34 +11,36 @@ import numpy as np
 from jax import lax
 
 from jaxconv.core.dtypes import accumulator
-from jaxconv.core.linear_primitives import linear_pair
+from jaxconv.core.linear_primitives import linear_with_transpose
 from jaxconv.operators.resizing.options import Resizing
 from jaxconv.operators.resizing.weights import Band, band, dense, transposed_band
 
 # Cells of a row that are gathered; wider rows are a dense product, which keeps the program small. On a
 # 2-core CPU, float32, a gather of 128 took 11 ms where the product took 31 (4x2048x2048x1 to 32x32).
-GATHERED = 128
+MAX_GATHERED_WIDTH = 128
 
 
 def _resize(x, geometry: Resizing):
     """``(batch, *input_shape, ...)`` to ``(batch, *shape, ...)``."""
-    return _through(x, [band(axis) for axis in geometry.axes])
+    return _apply_bands(x, [band(axis) for axis in geometry.axes])
 
 
 def _resize_back(y, geometry: Resizing):
     """``(batch, *shape, ...)`` to ``(batch, *input_shape, ...)``."""
-    return _through(y, [transposed_band(axis) for axis in geometry.axes])
+    return _apply_bands(y, [transposed_band(axis) for axis in geometry.axes])
 
 
-RESIZE, RESIZE_BACK = linear_pair("jaxconv_resize", _resize, _resize_back, lambda geometry: 1 + geometry.ndim)
+RESIZE, RESIZE_BACK = linear_with_transpose(
+    "jaxconv_resize", _resize, _resize_back, lambda geometry: 1 + geometry.ndim
+)
 
 
-def _through(x, bands: list[Band]):
+def _apply_bands(x, bands: list[Band]):
     """All axes, that first which leaves the least to the others; 16-bit floats are rounded once."""
     dtype = x.dtype
     x = x.astype(accumulator(dtype))
     for axis in sorted(range(len(bands)), key=lambda axis: _growth(bands[axis])):
-        x = _along(x, axis + 1, bands[axis])
+        x = _apply_band(x, axis + 1, bands[axis])
     return x.astype(dtype)
 
 
@@ -48,20 +50,20 @@ def _growth(band: Band) -> float:
     return (1 - band.columns / rows) / width
 
 
-def _along(x, axis: int, band: Band):
+def _apply_band(x, axis: int, band: Band):
     """``(..., columns, ...)`` to ``(..., rows, ...)``."""
-    if band.weights.shape[1] > GATHERED:
+    if band.weights.shape[1] > MAX_GATHERED_WIDTH:
         weights = jnp.asarray(dense(band), x.dtype)
         y = jnp.tensordot(weights, x, ((1,), (axis,)), precision=lax.Precision.HIGHEST)
         return jnp.moveaxis(y, 0, axis)
     return sum(
-        _weighted(x, axis, band.first + slot, weights)
+        _weigh_cells(x, axis, band.first + slot, weights)
         for slot, weights in enumerate(band.weights.T)
         if weights.any()
     )
 
 
-def _weighted(x, axis: int, cells: np.ndarray, weights: np.ndarray):
+def _weigh_cells(x, axis: int, cells: np.ndarray, weights: np.ndarray):
     index = cells.clip(0, x.shape[axis] - 1).astype(np.int32)  # the weight of others is 0
     x = x.at[(slice(None),) * axis + (index,)].get(mode="promise_in_bounds", indices_are_sorted=True)
     if (weights == 1).all():

@@ -26,7 +26,7 @@ GEOMETRY = ConvGeometry(
     input_dilation=(2, 1),
     feature_group_count=2,
 )
-ARGUMENTS = GEOMETRY.arguments
+ARGUMENTS = GEOMETRY.options
 SHAPES = {
     "x": (*GEOMETRY.input_shape, 4),
     "w": GEOMETRY.kernel_array_shape,
@@ -204,7 +204,7 @@ def test_equal_geometries_are_traced_once(draw):
     @partial(jax.jit, static_argnums=0)
     @chex.assert_max_traces(n=1)
     def apply(g, x, w):
-        return conv(x, w, **g.arguments)
+        return conv(x, w, **g.options)
 
     close(apply(GEOMETRY, x, w), apply(again, x, w))
     with jax.checking_leaks():

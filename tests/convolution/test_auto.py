@@ -10,7 +10,7 @@ from jax.sharding import PartitionSpec as P
 from oracles import assert_fft_rounds_to, operands
 
 from jaxconv import ConvGeometry, conv, conv_kernel_vjp, conv_transpose
-from jaxconv.convolution import auto as choose
+from jaxconv.convolution import auto
 from jaxconv.convolution.formulations import planes, space_to_depth
 from jaxconv.convolution.formulations.grouped import dense_geometry
 
@@ -89,15 +89,19 @@ def lax_family(g, x, w, y):
 
 @pytest.mark.parametrize(("g", "forward", "transposed", "kernel"), CASES.values(), ids=CASES)
 def test_rules_and_their_exactness(g, forward, transposed, kernel):
-    chosen = choose.conv(g, 2), choose.conv_transpose(g, 2), choose.conv_kernel_vjp(g, 2)
+    chosen = (
+        auto.method_for_conv(g, 2),
+        auto.method_for_conv_transpose(g, 2),
+        auto.method_for_conv_kernel_vjp(g, 2),
+    )
     assert chosen == (forward, transposed, kernel)
     x, w, y = operands(g, batch=(2,))
     value, x_gradient, w_gradient = jax.jit(lax_family, static_argnums=0)(g, x, w, y)
     size = math.prod(axis.padded for axis in g.axes)  # the fft's error follows norms: its bound holds for all
-    assert_fft_rounds_to(conv(x, w, **g.arguments), (value,), size, x, w)
-    back = conv_transpose(y, w, input_shape=g.input_shape, **g.arguments)
+    assert_fft_rounds_to(conv(x, w, **g.options), (value,), size, x, w)
+    back = conv_transpose(y, w, input_shape=g.input_shape, **g.options)
     assert_fft_rounds_to(back, (x_gradient,), size, y, w)
-    assert_fft_rounds_to(conv_kernel_vjp(x, y, w.shape, **g.arguments), (w_gradient,), size, x, y)
+    assert_fft_rounds_to(conv_kernel_vjp(x, y, w.shape, **g.options), (w_gradient,), size, x, y)
 
 
 def test_every_formulation_that_a_rule_names_is_taken_somewhere():
@@ -110,16 +114,16 @@ def test_every_formulation_that_a_rule_names_is_taken_somewhere():
 
 def test_a_spectrum_too_large_is_not_taken():
     g = ConvGeometry((64, 64), (31, 31), in_features=64, out_features=128)
-    assert choose.conv(g) == "direct"
+    assert auto.method_for_conv(g) == "direct"
 
 
 def test_columns_too_large_are_not_made():
     """Of the whole batch, since they are made of all of it."""
     g = ConvGeometry((96, 128), (3, 3), in_features=16, out_features=16, padding="SAME")
-    assert choose.conv_kernel_vjp(g, 2) == "split_im2col"
-    assert choose.conv_kernel_vjp(g, 64) == "zero_insertion"
+    assert auto.method_for_conv_kernel_vjp(g, 2) == "split_im2col"
+    assert auto.method_for_conv_kernel_vjp(g, 64) == "zero_insertion"
     narrow = ConvGeometry((96, 128), (3, 3), in_features=3, out_features=16, padding="SAME")
-    assert (choose.conv(narrow, 4), choose.conv(narrow, 64)) == ("im2col", "direct")
+    assert (auto.method_for_conv(narrow, 4), auto.method_for_conv(narrow, 64)) == ("im2col", "direct")
 
 
 def test_other_platforms_keep_the_platform_s_own():
@@ -129,7 +133,7 @@ def test_other_platforms_keep_the_platform_s_own():
     kernel = jax.ShapeDtypeStruct(g.kernel_array_shape, np.float32)
 
     def text(*platforms):
-        function = jax.jit(lambda x, kernel: conv(x, kernel, **g.arguments))
+        function = jax.jit(lambda x, kernel: conv(x, kernel, **g.options))
         return jax.export.export(function, platforms=platforms)(x, kernel).mlir_module()
 
     assert "stablehlo.convolution" not in text("cpu")
@@ -137,7 +141,7 @@ def test_other_platforms_keep_the_platform_s_own():
     assert "stablehlo.convolution" in text("tpu")
     assert "stablehlo.convolution" in text("cpu", "cuda")
     assert "stablehlo.case" in text("cpu", "cuda")
-    assert choose.elsewhere(CASES["large"][0]) == "fft"
+    assert auto.method_off_cpu(CASES["large"][0]) == "fft"
 
 
 def test_a_rewriting_ends():
@@ -167,9 +171,9 @@ def test_a_sharded_batch_is_never_gathered(name, optimized):
     @jax.jit
     def members(x, w, y):
         return (
-            conv(x, w, **g.arguments),
-            conv_transpose(y, w, input_shape=g.input_shape, **g.arguments),
-            conv_kernel_vjp(x, y, w.shape, **g.arguments),
+            conv(x, w, **g.options),
+            conv_transpose(y, w, input_shape=g.input_shape, **g.options),
+            conv_kernel_vjp(x, y, w.shape, **g.options),
         )
 
     program = members.lower(x, w, y).compile().as_text()
@@ -199,13 +203,13 @@ def test_programs_stay_small(g):
     )
     w = jax.ShapeDtypeStruct(g.kernel_array_shape, np.float32)
     members = {
-        "conv": (lambda x, w: conv(x, w, **g.arguments), x, w),
+        "conv": (lambda x, w: conv(x, w, **g.options), x, w),
         "conv_transpose": (
-            lambda y, w: conv_transpose(y, w, input_shape=g.input_shape, **g.arguments),
+            lambda y, w: conv_transpose(y, w, input_shape=g.input_shape, **g.options),
             y,
             w,
         ),
-        "conv_kernel_vjp": (lambda x, y: conv_kernel_vjp(x, y, w.shape, **g.arguments), x, y),
+        "conv_kernel_vjp": (lambda x, y: conv_kernel_vjp(x, y, w.shape, **g.options), x, y),
     }
     for name, (function, *arguments) in members.items():
         program = jax.jit(function).lower(*arguments).as_text()
