@@ -151,7 +151,7 @@ def class_weights(
     from jaxconv.data import DATASETS
     from jaxconv.segmentation import class_frequencies, median_frequency_weights
     from jaxconv.training import Config, ConfigError, open_data
-    from jaxconv.training.options import nearest
+    from jaxconv.training.options import suggestion
 
     if config is not None:
         from jaxconv.cli.training import config_file
@@ -162,7 +162,7 @@ def class_weights(
     elif dataset in DATASETS:
         examples = DATASETS[dataset](split, data)
     else:
-        raise ConfigError(f"there is no data set {dataset!r}; {nearest(dataset, DATASETS)}")
+        raise ConfigError(f"there is no data set {dataset!r}{suggestion(dataset, DATASETS)}")
     with console.status(f"counting the labels of {len(examples)} examples"):
         frequencies = class_frequencies(examples)
         weights = median_frequency_weights(frequencies)

@@ -61,13 +61,13 @@ class Augmentation:
                 f"Got scale={self.scale}."
             )
 
-    def shrunken(self, shrink: int) -> Augmentation:
+    def downsample(self, shrink: int) -> Augmentation:
         """The same changes of examples that were averaged over `shrink` pixels per axis: a smaller crop.
 
         Raises:
           GeometryError: `shrink` does not divide the crop.
 
-        >>> Augmentation(crop=(336, 432)).shrunken(3).crop
+        >>> Augmentation(crop=(336, 432)).downsample(3).crop
         (112, 144)
         """
         if self.crop is None or shrink == 1:
@@ -98,7 +98,7 @@ def augment(example: Example, augmentation: Augmentation, rng: np.random.Generat
     Raises:
       GeometryError: `saturation` for images without three features.
 
-    >>> from jaxconv.segmentation import shapes
+    >>> from jaxconv.data import shapes
     >>> example = shapes("train")[0]
     >>> changed = augment(example, Augmentation(flip=0.5, crop=(48, 80)), np.random.default_rng(0))
     >>> changed.image.shape, changed.label.shape

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from jaxconv.data.dataset import VOID, Classes, Split, one_of_splits
+from jaxconv.data.dataset import VOID, Classes, Split, check_split
 from jaxconv.data.file_pairs import Pairs, contents, paired
 from jaxconv.data.image_files import LabelCode
 from jaxconv.errors import GeometryError
@@ -45,7 +45,7 @@ def camvid(split: Split, folder: Path | None = None) -> Pairs:
       Brostow, Fauqueur & Cipolla, Semantic object classes in video, PRL 30, 2009.
       Badrinarayanan, Kendall & Cipolla, arXiv:1511.00561.
     """
-    split = one_of_splits(split)
+    split = check_split(split)
     layout = f"{split}/ with images and {split}annot/ with PNG labels of the same names"
     if folder is None:
         raise GeometryError(f"CamVid is read from a folder that holds {layout}; none was given.")

@@ -14,9 +14,9 @@ from jaxconv.data.dataset import (
     Example,
     Split,
     Task,
+    check_split,
     example_index,
-    no_folder,
-    one_of_splits,
+    refuse_folder,
 )
 from jaxconv.errors import GeometryError
 from jaxconv.limits import Examples, Pixels, Seed, Within
@@ -144,7 +144,7 @@ def shapes(
     >>> example.image.shape, example.label.shape
     ((64, 64, 3), (64, 64))
     """
-    no_folder("shapes", folder)
-    pictures = examples if one_of_splits(split) == "train" else held_out_examples
+    refuse_folder("shapes", folder)
+    pictures = examples if check_split(split) == "train" else held_out_examples
     own_seed = len(SPLITS) * seed + SPLITS.index(split)
     return Shapes(canvas, count, radii, clutter, own_seed, pictures)

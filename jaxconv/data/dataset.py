@@ -103,7 +103,7 @@ def example_index(index: int, size: int) -> int:
     return index % size
 
 
-def one_of_splits(split: str) -> Split:
+def check_split(split: str) -> Split:
     """The split, if there is one of that name."""
     for known in SPLITS:
         if split == known:
@@ -111,7 +111,7 @@ def one_of_splits(split: str) -> Split:
     raise GeometryError(f"`split` is one of {', '.join(SPLITS)}, got {split!r}.")
 
 
-def no_folder(name: str, folder: Path | None) -> None:
+def refuse_folder(name: str, folder: Path | None) -> None:
     """Refuses a folder where examples are made and not read."""
     if folder is not None:
         raise GeometryError(f"the data set {name!r} reads no files; leave the folder out, got {folder}.")

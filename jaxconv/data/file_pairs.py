@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from jaxconv.data.dataset import Classes, Example, Task, example_index
-from jaxconv.data.image_files import IMAGE_SUFFIXES, LABEL_SUFFIXES, LabelCode, images_in, read_image
+from jaxconv.data.image_files import IMAGE_SUFFIXES, LABEL_SUFFIXES, LabelCode, list_images, read_image
 from jaxconv.errors import GeometryError
 
 
@@ -54,7 +54,7 @@ def paired(images: Path, labels: Path) -> tuple[tuple[Path, Path], ...]:
     Raises:
       GeometryError: One is missing, on either side, or there is none at all.
     """
-    image_of, label_of = images_in(images), images_in(labels, LABEL_SUFFIXES)
+    image_of, label_of = list_images(images), list_images(labels, LABEL_SUFFIXES)
     without_label = [str(image_of[stem]) for stem in image_of if stem not in label_of]
     without_image = [str(label_of[stem]) for stem in label_of if stem not in image_of]
     problems = [

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import difflib
 import tomllib
 from pathlib import Path
 from typing import Any
 
-from jaxconv.data.dataset import VOID, Classes, Split, one_of_splits
+from jaxconv.data.dataset import VOID, Classes, Split, check_split
 from jaxconv.data.file_pairs import Pairs, contents, paired
 from jaxconv.data.image_files import LabelCode
 from jaxconv.errors import GeometryError
+from jaxconv.geometry.arguments import did_you_mean
 
 CLASSES_FILE = "classes.toml"
 
@@ -37,7 +37,7 @@ def folder(split: Split, folder: Path | None = None, *, grey: bool = False) -> P
       GeometryError: No folder, another layout, an image without label, or classes that contradict
         each other.
     """
-    split = one_of_splits(split)
+    split = check_split(split)
     layout = f"{CLASSES_FILE}, and {split}/ and {split}annot/ or images/{split}/ and labels/{split}/"
     if folder is None:
         raise GeometryError(f"this data set is read from a folder that holds {layout}; none was given.")
@@ -128,8 +128,7 @@ def _color(path: Path, color: Any) -> tuple[int, int, int]:
 def _only(path: Path, table: dict, known: tuple[str, ...]) -> None:
     for key in table:
         if key not in known:
-            close = difflib.get_close_matches(key, known, 1)
-            hint = f"; did you mean {close[0]!r}?" if close else f"; it reads {', '.join(known)}."
+            hint = did_you_mean(key, known, otherwise=f"; it reads {', '.join(known)}.")
             raise GeometryError(f"{path}: nothing reads the key {key!r}{hint}")
 
 

@@ -49,7 +49,7 @@ def read_image(path: Path, *, grey: bool = False) -> np.ndarray:
     return np.divide(pixels, np.float32(255), dtype=np.float32).reshape(*pixels.shape[:2], -1)
 
 
-def images_in(folder: Path, suffixes: Iterable[str] = IMAGE_SUFFIXES) -> dict[str, Path]:
+def list_images(folder: Path, suffixes: Iterable[str] = IMAGE_SUFFIXES) -> dict[str, Path]:
     """The images of a folder by their names without suffix, in order; hidden files are no images.
 
     Raises:

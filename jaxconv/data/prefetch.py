@@ -14,7 +14,7 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-class Ahead(Generic[Item, Result]):
+class Prefetcher(Generic[Item, Result]):
     """``map(function, items)``, computed in threads, at most `depth` results ahead.
 
     What the function raises is raised where its result would have been taken. The threads end with the
@@ -29,7 +29,7 @@ class Ahead(Generic[Item, Result]):
     Attributes:
       waited: Seconds that the taker has waited for results so far.
 
-    >>> with Ahead(lambda n: n * n, range(5)) as squares:
+    >>> with Prefetcher(lambda n: n * n, range(5)) as squares:
     ...     print(*squares)
     0 1 4 9 16
     """
@@ -77,7 +77,7 @@ class Ahead(Generic[Item, Result]):
         self._futures.clear()
         self._pool.shutdown(wait=True, cancel_futures=True)
 
-    def __enter__(self) -> Ahead[Item, Result]:
+    def __enter__(self) -> Prefetcher[Item, Result]:
         return self
 
     def __exit__(self, *exception: object) -> None:

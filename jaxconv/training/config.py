@@ -17,7 +17,7 @@ from jaxconv.limits import Seed, Within
 from jaxconv.models import MODELS
 from jaxconv.training.losses import LOSSES
 from jaxconv.training.optimizers import OPTIMIZERS, SCHEDULES
-from jaxconv.training.options import ConfigError, checked, checked_options, nearest, options_of
+from jaxconv.training.options import ConfigError, checked, checked_options, options_of, suggestion
 from jaxconv.training.preprocessing import Preprocessing
 
 CHOICES: dict[str, Mapping[str, Callable]] = {
@@ -92,7 +92,7 @@ class Config:
     Attributes:
       seed: Of the parameters, the order of the data, augmentation and dropout.
       model: One of `jaxconv.models.MODELS`.
-      data: One of `jaxconv.segmentation.DATASETS`.
+      data: One of `jaxconv.data.DATASETS`.
       loss: What is minimised, one of `LOSSES`.
       optimizer: One of `OPTIMIZERS`.
       schedule: Of the learning rate, one of `SCHEDULES`.
@@ -117,7 +117,7 @@ class Config:
     training: Training = field(default_factory=Training)
 
     def __post_init__(self):
-        self.augmentation.shrunken(self.training.shrink)
+        self.augmentation.downsample(self.training.shrink)
 
     @classmethod
     def read(cls, path: Path | str, changes: Sequence[str] = ()) -> Config:
@@ -152,7 +152,7 @@ class Config:
         known = {one.name for one in fields(cls)}
         for name in tables:
             if name not in known:
-                raise ConfigError(f"there is no table or key `{name}`; {_home(name, sorted(known))}")
+                raise ConfigError(f"there is no table or key `{name}`{_suggest(name, sorted(known))}")
         for name in known - {"seed"}:
             if not isinstance(tables.get(name, {}), Mapping):
                 raise ConfigError(f"`{name}` is a table, [{name}]; got {tables[name]!r}.")
@@ -191,12 +191,12 @@ class Config:
 DEFAULTS = {"loss": "cross_entropy", "optimizer": "adamw", "schedule": "cosine"}
 
 
-def _home(name: str, known: Sequence[str]) -> str:
+def _suggest(name: str, known: Sequence[str]) -> str:
     """What may have been meant by a key outside of every table."""
     for table, kind in (("training", Training), ("augmentation", Augmentation)):
         if name in {one.name for one in fields(kind)}:
-            return f"did you mean `{table}.{name}`?"
-    return nearest(name, known)
+            return f"; did you mean `{table}.{name}`?"
+    return suggestion(name, known)
 
 
 def _choice(table: str, registry: Mapping[str, Callable], tables: Mapping[str, Any]) -> Choice:
@@ -205,7 +205,7 @@ def _choice(table: str, registry: Mapping[str, Callable], tables: Mapping[str, A
     if name is None:
         raise ConfigError(f"[{table}] needs a `name`: one of {', '.join(registry)}.")
     if not isinstance(name, str) or name not in registry:
-        raise ConfigError(f"`{table}.name` is {name!r}; {nearest(str(name), registry)}")
+        raise ConfigError(f"`{table}.name` is {name!r}{suggestion(str(name), registry)}")
     options = checked_options(given, options_of(registry[name]), table)
     return Choice(name, tuple(options.items()))
 

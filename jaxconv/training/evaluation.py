@@ -9,7 +9,7 @@ import jax
 import numpy as np
 
 from jaxconv.data import VOID, Batch, Dataset
-from jaxconv.data.batches import batches
+from jaxconv.data.batches import iterate_batches
 from jaxconv.errors import GeometryError
 from jaxconv.segmentation import confusion_matrix, scores, top_k_accuracy, void_predictions
 from jaxconv.training.record import plain
@@ -88,7 +88,7 @@ def _outputs(
     A batch is loaded while the device computes the one before.
     """
     running: list[tuple[np.ndarray, jax.Array]] = []
-    for batch, count in batches(dataset, size, shrink=trained.shrink):
+    for batch, count in iterate_batches(dataset, size, shrink=trained.shrink):
         running.append((batch.labels[:count], _output(trained, batch)))
         if len(running) > 1:
             yield _waited_for(*running.pop(0), progress)

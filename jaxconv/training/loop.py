@@ -11,7 +11,7 @@ from jax.sharding import Mesh
 from rich.console import Console
 
 from jaxconv.data import Batch, Dataset, Stream
-from jaxconv.data.batches import prefetch
+from jaxconv.data.batches import prefetch_batches
 from jaxconv.training.agreement import all_succeed, first_decides
 from jaxconv.training.checkpoints import Checkpoints, Which
 from jaxconv.training.checks import check_data, warn_of_void
@@ -200,7 +200,7 @@ def _learn(
     """Takes the steps that are left; False when it was asked to stop before their end."""
     training, take, begun = step.config.training, step.compiled(), int(state.step.addressable_data(0))
     with (
-        closing(prefetch(stream, begun, steps, part=part())) as batches,
+        closing(prefetch_batches(stream, begun, steps, part=part())) as batches,
         TrainingProgress(console, steps, begun) as progress,
         Interruption() as interruption,
     ):

@@ -6,10 +6,10 @@ import inspect
 import sys
 import types
 from collections.abc import Callable, Iterable, Mapping
-from difflib import get_close_matches
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from jaxconv.errors import GeometryError
+from jaxconv.geometry.arguments import did_you_mean
 from jaxconv.limits import Within
 
 
@@ -54,22 +54,21 @@ def checked_options(
     """
     for name in given:
         if name not in known:
-            raise ConfigError(f"[{where}] has no option `{name}`; {nearest(name, known)}")
+            raise ConfigError(f"[{where}] has no option `{name}`{suggestion(name, known)}")
     return {
         name: checked(given[name], annotation, f"{where}.{name}") if name in given else default
         for name, (annotation, default) in known.items()
     }
 
 
-def nearest(name: str, known: Iterable[str]) -> str:
-    """The end of a message: what may have been meant, or all that there is.
+def suggestion(name: str, known: Iterable[str]) -> str:
+    """Returns the end of a message: the key that may have been meant, or all that there are.
 
-    >>> nearest("learning_rat", ["momentum", "learning_rate"])
-    'did you mean `learning_rate`?'
+    >>> suggestion("learning_rat", ["momentum", "learning_rate"])
+    '; did you mean `learning_rate`?'
     """
     known = list(known)
-    close = get_close_matches(name, known, n=1)
-    return f"did you mean `{close[0]}`?" if close else f"there are {', '.join(known) or 'none'}."
+    return did_you_mean(name, known, quote="`", otherwise=f"; there are {', '.join(known) or 'none'}.")
 
 
 def checked(value: Any, annotation: Any, where: str) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from jaxconv.training.options import ConfigError, nearest
+from jaxconv.training.options import ConfigError, suggestion
 
 
 def shipped_configs() -> dict[str, Path]:
@@ -19,12 +19,12 @@ def shipped_config(name: str) -> Path:
     """The file of a configuration.
 
     Raises:
-      ConfigError: There is none of that name; the message has the nearest.
+      ConfigError: There is none of that name; the message names the nearest.
 
     >>> shipped_config("digits_unet").name
     'digits_unet.toml'
     """
     known = shipped_configs()
     if name not in known:
-        raise ConfigError(f"no configuration is called {name!r}; {nearest(name, known)}")
+        raise ConfigError(f"no configuration is called {name!r}{suggestion(name, known)}")
     return known[name]

@@ -5,7 +5,17 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
-from jaxconv.data import VOID, Augmentation, Batch, Classes, Example, Stream, augment, camvid, shrunken
+from jaxconv.data import (
+    VOID,
+    Augmentation,
+    Batch,
+    Classes,
+    Example,
+    Stream,
+    augment,
+    camvid,
+    downsample_example,
+)
 from jaxconv.errors import GeometryError
 from jaxconv.training import Config, ConfigError, open_data, train
 from jaxconv.training.checks import LOOKED_AT, check_crop, check_data, check_model, warn_of_void
@@ -50,7 +60,7 @@ def test_a_crop_counts_pixels_of_the_file(shrink):
     rows, columns = (size // shrink for size in crop)
     assert found.images.shape == (3, rows, columns, 3)
     assert not (found.labels == VOID).any()
-    small = shrunken(images[0], shrink)
+    small = downsample_example(images[0], shrink)
     for image in found.images:
         places = [
             (r, c)
@@ -70,7 +80,7 @@ def test_the_recorded_training_sees_what_it_saw():
     batch = stream.batch(4)
     for row in range(2):
         rng = np.random.default_rng((7, 2, 4, row))
-        expected = augment(shrunken(images[0], 3), old, rng)
+        expected = augment(downsample_example(images[0], 3), old, rng)
         np.testing.assert_array_equal(batch.images[row], expected.image)
         np.testing.assert_array_equal(batch.labels[row], expected.label)
 
