@@ -42,7 +42,7 @@ def evaluate(
 
     from jaxconv.training import evaluate as scores_of
     from jaxconv.training import load, open_data
-    from jaxconv.training.runs import recorded_data
+    from jaxconv.training.run_folder import recorded_data
 
     trained = load(run, checkpoint)
     dataset = open_data(trained.config, split, data or recorded_data(run))
@@ -114,7 +114,7 @@ def predict(
 
     from jaxconv.geometry.arguments import at_least_one, per_axis
     from jaxconv.training import load
-    from jaxconv.training.prediction import label_files, named_images
+    from jaxconv.training.inference import label_files, named_images
 
     at_least_one("max_pixels", max_pixels)
     per_axis("halo", halo, 1, least=0)
@@ -155,7 +155,7 @@ def class_weights(
 
     if config is not None:
         from jaxconv.cli.training import config_file
-        from jaxconv.training.runs import recorded_data
+        from jaxconv.training.run_folder import recorded_data
 
         data = data or (recorded_data(config) if config.is_dir() else None)
         examples = open_data(Config.read(config_file(config)), split, data)

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from jaxconv.data import SPLITS, digits
 from jaxconv.training import Config, Trained, evaluate, load, open_data, predict, train
-from jaxconv.training.shipped import shipped_config
+from jaxconv.training.config import shipped_config
 
 CONFIG = "digits_fcn8s"
 SHOWN = 4

@@ -11,11 +11,10 @@ from typing import Any, Literal
 
 import jax
 
-from jaxconv.training.agreement import all_succeed, first_decides
-from jaxconv.training.digests import damage, write_digests
-from jaxconv.training.record import RunError, plain, write_whole, writing
+from jaxconv.training.processes import all_succeed, first_decides
+from jaxconv.training.run_folder import RunError, plain, write_whole, writing
 from jaxconv.training.state import State
-from jaxconv.training.storage import read_state, reason_of, write_state
+from jaxconv.training.storage import damage, read_state, reason_of, write_digests, write_state
 
 Which = Literal["best", "last"]
 

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, get_type_hints
 
 import tomli_w
 
-from jaxconv.data import DATASETS, Augmentation
+from jaxconv.data import DATASETS, Augmentation, Dataset
 from jaxconv.errors import GeometryError
 from jaxconv.limits import Seed, Within
 from jaxconv.models import MODELS
@@ -301,3 +301,40 @@ def build_model(config: Config, in_features: int, n_classes: int, *, rngs, pretr
     if not pretrained and "weights" in options:
         options["weights"] = None
     return partial(MODELS[config.model.name], in_features, n_classes)(**options, rngs=rngs)
+
+
+def open_data(config: Config, split: str, folder: Path | None = None) -> Dataset:
+    """A split of the data set of a configuration.
+
+    Args:
+      config: The configuration.
+      split: ``"train"``, ``"val"`` or ``"test"``.
+      folder: Where the files are; None for data that are made.
+
+    Raises:
+      GeometryError: The folder is missing, or not laid out as the data set expects.
+    """
+    return DATASETS[config.data.name](split, folder, **config.data.options)
+
+
+def shipped_configs() -> dict[str, Path]:
+    """Every configuration by its name: inside the installed package, or beside it in a checkout."""
+    package = Path(__file__).parents[1]
+    inside = package / "configs"
+    folder = inside if inside.is_dir() else package.parent / "configs"
+    return {path.stem: path for path in sorted(folder.glob("*.toml"))}
+
+
+def shipped_config(name: str) -> Path:
+    """The file of a configuration.
+
+    Raises:
+      ConfigError: There is none of that name; the message names the nearest.
+
+    >>> shipped_config("digits_unet").name
+    'digits_unet.toml'
+    """
+    known = shipped_configs()
+    if name not in known:
+        raise ConfigError(f"no configuration is called {name!r}{suggestion(name, known)}")
+    return known[name]

@@ -12,8 +12,8 @@ from jaxconv.data import VOID, Batch, Dataset
 from jaxconv.data.batches import iterate_batches
 from jaxconv.errors import GeometryError
 from jaxconv.segmentation import confusion_matrix, scores, top_k_accuracy, void_predictions
-from jaxconv.training.record import plain
-from jaxconv.training.resolution import upsampled_labels
+from jaxconv.training.inference import upsampled_labels
+from jaxconv.training.run_folder import plain
 
 
 def evaluate(

@@ -13,7 +13,7 @@ from jax import export as jax_export
 from jax import lax
 
 from jaxconv.errors import GeometryError
-from jaxconv.training.resolution import shrunken, upsampled
+from jaxconv.training.inference import shrunken, upsampled
 
 Output = Literal["labels", "probabilities"]
 PLATFORMS = ("cpu", "cuda", "tpu")

@@ -12,24 +12,20 @@ from rich.console import Console
 
 from jaxconv.data import Batch, Dataset, Stream
 from jaxconv.data.batches import prefetch_batches
-from jaxconv.training.agreement import all_succeed, first_decides
 from jaxconv.training.checkpoints import Checkpoints, Which
 from jaxconv.training.checks import check_data, warn_of_void
-from jaxconv.training.config import Config
+from jaxconv.training.config import Config, open_data
 from jaxconv.training.devices import batch_mesh, part, put_batch, put_replicated, replicated
 from jaxconv.training.evaluation import evaluate
-from jaxconv.training.history import History, lines_until
-from jaxconv.training.interruption import Interruption
-from jaxconv.training.lock import locked
+from jaxconv.training.log import History, lines_until
 from jaxconv.training.losses import build_loss
+from jaxconv.training.network import Trained, about
 from jaxconv.training.optimizers import build_optimizer
 from jaxconv.training.options import ConfigError
-from jaxconv.training.progress import TrainingProgress
-from jaxconv.training.record import RunError, environment, write_json, write_whole
-from jaxconv.training.results import said, write_results
-from jaxconv.training.runs import about, open_data
+from jaxconv.training.processes import Interruption, all_succeed, first_decides
+from jaxconv.training.report import TrainingProgress, said, write_results
+from jaxconv.training.run_folder import RunError, environment, locked, write_json, write_whole
 from jaxconv.training.state import Graphs, State, Step, abstract_state, initial_state
-from jaxconv.training.trained import Trained
 
 SCORES = {"segmentation": "mean_iou", "classification": "top1"}
 """What the best checkpoint is chosen by, on the validation split."""

@@ -24,10 +24,10 @@ from jaxconv.data import CAMVID, Stream
 from jaxconv.data.camvid_files import CAMVID_VOID
 from jaxconv.training import Config, open_data
 from jaxconv.training.checks import check_data, check_model, warn_of_void
+from jaxconv.training.config import shipped_configs
 from jaxconv.training.losses import build_loss
 from jaxconv.training.optimizers import build_optimizer
-from jaxconv.training.record import environment, write_json
-from jaxconv.training.shipped import shipped_configs
+from jaxconv.training.run_folder import environment, write_json
 
 pytestmark = pytest.mark.slow
 
@@ -130,7 +130,7 @@ def place(tmp_path, camvid, monkeypatch):
     np.save("w.npy", np.ones((3, 3, 1, 1)))
     monkeypatch.setattr(jaxconv.training, "train", to_the_first_step)
     monkeypatch.setattr(jaxconv.training, "load", stand_in)
-    monkeypatch.setattr("jaxconv.training.cpu.prepare_cpu", lambda batch_size: None)
+    monkeypatch.setattr("jaxconv.training.devices.prepare_cpu", lambda batch_size: None)
     monkeypatch.setattr(jax.distributed, "initialize", lambda *where: None)
     verify = jaxconv.claims.verify
     monkeypatch.setattr(

@@ -16,9 +16,9 @@ import numpy as np
 import pytest
 
 from jaxconv.training.checkpoints import Checkpoints
-from jaxconv.training.digests import NAME
-from jaxconv.training.record import RunError
+from jaxconv.training.run_folder import RunError
 from jaxconv.training.state import State
+from jaxconv.training.storage import NAME
 
 ABOUT = {"config": {"seed": 0}, "classes": ["a", "b"]}
 HERE = jax.sharding.SingleDeviceSharding(jax.devices()[0])

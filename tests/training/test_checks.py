@@ -19,7 +19,7 @@ from jaxconv.data import (
 from jaxconv.errors import GeometryError
 from jaxconv.training import Config, ConfigError, open_data, train
 from jaxconv.training.checks import LOOKED_AT, check_crop, check_data, check_model, warn_of_void
-from jaxconv.training.runs import about
+from jaxconv.training.network import about
 
 
 class Images:

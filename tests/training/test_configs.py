@@ -12,9 +12,8 @@ from PIL import Image
 from jaxconv.data import CAMVID, Stream
 from jaxconv.data.camvid_files import CAMVID_VOID
 from jaxconv.training import Config, Trained, evaluate, open_data
-from jaxconv.training.config import build_model
-from jaxconv.training.runs import about
-from jaxconv.training.shipped import shipped_configs
+from jaxconv.training.config import build_model, shipped_configs
+from jaxconv.training.network import about
 
 pytestmark = pytest.mark.slow
 
@@ -96,7 +95,7 @@ def test_at_its_written_size(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_two_steps_and_an_evaluation(name, camvid_folder, monkeypatch):
     # eight devices would compile and compute the same eight times
-    monkeypatch.setattr("jaxconv.training.trained.local_mesh", lambda: trainings.ONE_DEVICE)
+    monkeypatch.setattr("jaxconv.training.network.local_mesh", lambda: trainings.ONE_DEVICE)
     path = shipped_configs()[name]
     kind = Config.read(path).data.name
     small = [change for change in SMALL_DATA[kind] if "crop" not in change or "crop" in path.read_text()]

@@ -13,8 +13,8 @@ from sklearn import metrics
 from jaxconv.data import VOID, Example
 from jaxconv.errors import GeometryError
 from jaxconv.training import evaluate, predict
-from jaxconv.training.pictures import draw_run
-from jaxconv.training.resolution import shrunken
+from jaxconv.training.inference import shrunken
+from jaxconv.training.report import draw_run
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from jaxconv.training import Config, ConfigError
+from jaxconv.training.config import shipped_config
 from jaxconv.training.optimizers import build_optimizer, decayed, frozen_labels
-from jaxconv.training.shipped import shipped_config
 
 EPS = float(np.finfo(np.float32).eps)
 

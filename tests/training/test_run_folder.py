@@ -21,12 +21,11 @@ from test_checkpoints import files, no_file_above
 
 from jaxconv import training
 from jaxconv.cli import main
-from jaxconv.training import Config, ConfigError, lock, train
+from jaxconv.training import Config, ConfigError, run_folder, train
 from jaxconv.training.checkpoints import Checkpoints
-from jaxconv.training.history import History
-from jaxconv.training.lock import locked
+from jaxconv.training.log import History, RunError, read_log
 from jaxconv.training.optimizers import build_optimizer
-from jaxconv.training.record import RunError, read_log
+from jaxconv.training.run_folder import locked
 from jaxconv.training.state import initial_state
 
 pytestmark = pytest.mark.slow
@@ -168,7 +167,7 @@ def test_two_trainings_into_one_folder(capsys, run):
 def test_a_lock_is_gone_with_its_process(tmp_path):
     code = (
         "import sys, time; from pathlib import Path; from rich.console import Console\n"
-        "from jaxconv.training.lock import locked\n"
+        "from jaxconv.training.run_folder import locked\n"
         "with locked(Path(sys.argv[1]), Console()): print('locked', flush=True); time.sleep(60)"
     )
     with subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE) as holder:
@@ -189,7 +188,7 @@ def test_without_locks_a_training_goes_on_and_says_so(tmp_path, monkeypatch):
         raise OSError(errno.ENOLCK, "No locks available")
 
     for fcntl in (None, type("fcntl", (), {"flock": unsupported, "LOCK_EX": 2, "LOCK_NB": 4})):
-        monkeypatch.setattr(lock, "fcntl", fcntl)
+        monkeypatch.setattr(run_folder, "fcntl", fcntl)
         console = Console(record=True, file=open(os.devnull, "w"), width=200)
         with console.file, locked(tmp_path, console):
             assert "on a file system without locks" in console.export_text()

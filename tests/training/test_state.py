@@ -14,8 +14,8 @@ from rich.console import Console
 from jaxconv.data import Stream
 from jaxconv.segmentation import cross_entropy
 from jaxconv.training import Config, ConfigError, load, open_data, train
+from jaxconv.training.log import read_log
 from jaxconv.training.optimizers import build_optimizer
-from jaxconv.training.record import read_log
 from jaxconv.training.state import initial_state, use
 
 EPS = float(np.finfo(np.float32).eps)

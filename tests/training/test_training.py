@@ -15,8 +15,8 @@ import pytest
 from rich.console import Console
 
 from jaxconv.training.checkpoints import Checkpoints
-from jaxconv.training.lock import locked
-from jaxconv.training.record import read_log
+from jaxconv.training.log import read_log
+from jaxconv.training.run_folder import locked
 
 pytestmark = pytest.mark.slow
 
@@ -48,14 +48,14 @@ clip_norm = 1.0
 """
 # Dies by SIGKILL after the line of step 5 is written; then within the save of step 9.
 KILLED_AT_A_STEP = """
-from jaxconv.training import history
-step = history.History.step
+from jaxconv.training import log
+step = log.History.step
 def until(self, number, *rest):
     line = step(self, number, *rest)
     if number == 5:
         os.kill(os.getpid(), signal.SIGKILL)
     return line
-history.History.step = until
+log.History.step = until
 """
 KILLED_IN_A_SAVE = """
 import threading

@@ -1,4 +1,4 @@
-"""What a training has been through: its log, its clock, and how long ago it was at its best."""
+"""The log of a training: a line per step and per evaluation, written, read back and resumed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,38 @@ from typing import Any
 
 import jax
 
-from jaxconv.training.record import RunError, plain, read_log, write_whole, writing
+from jaxconv.training.run_folder import RunError, plain, write_whole, writing
+
+
+def read_log(path: Path) -> list[dict[str, Any]]:
+    """The lines of a log. A last line that was cut off by a crash is left out.
+
+    Raises:
+      RunError: The file is missing, or a line of it is damaged.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError as error:
+        raise RunError(f"{path} cannot be read ({error.strerror}); restore it from a copy.") from None
+    found = []
+    for number, line in enumerate(lines):
+        try:
+            found.append(_log_line(line))
+        except (ValueError, KeyError, TypeError):
+            if number < len(lines) - 1:
+                raise RunError(
+                    f"{path} is damaged: line {number + 1} is not that of a step or an evaluation, "
+                    f"{line[:80]!r}; restore it from a copy."
+                ) from None
+    return found
+
+
+def _log_line(text: str) -> dict[str, Any]:
+    line = json.loads(text)
+    numbers = ("step", "seconds", "loss") if line["kind"] == "step" else ("step", "seconds")
+    if not all(isinstance(line[name], int | float) for name in numbers):
+        raise TypeError
+    return line
 
 
 def lines_until(path: Path, step: int) -> list[dict[str, Any]]:

@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from jaxconv.training import Config, ConfigError
-from jaxconv.training.history import History
+from jaxconv.training.log import History
 from jaxconv.training.loop import _begun
 from jaxconv.training.state import kept
 

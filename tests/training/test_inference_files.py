@@ -9,7 +9,7 @@ from PIL import Image
 
 from jaxconv.errors import GeometryError
 from jaxconv.training import predict
-from jaxconv.training.prediction import label_files, named_images
+from jaxconv.training.inference import label_files, named_images
 
 
 def save(path, pixels):

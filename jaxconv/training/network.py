@@ -1,20 +1,26 @@
-"""A trained network as it is used: its numbers, and what must be known to use them."""
+"""A trained network as it is used: what evaluation, inference and export need, and how a run loads it."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import jax
 import numpy as np
 from flax import nnx
 
-from jaxconv.data import Classes
+from jaxconv.data import Classes, Dataset
 from jaxconv.errors import GeometryError
+from jaxconv.training.checkpoints import Checkpoints, Which
 from jaxconv.training.config import Config
 from jaxconv.training.devices import local_mesh, put_replicated, replicated, split
-from jaxconv.training.state import Graphs, State, use
+from jaxconv.training.optimizers import build_optimizer
+from jaxconv.training.options import ConfigError
+from jaxconv.training.processes import first_decides
+from jaxconv.training.run_folder import plain
+from jaxconv.training.state import Graphs, State, abstract_state, use
 
 
 @dataclass(frozen=True)
@@ -108,3 +114,57 @@ def _host(tree):
         ),
         tree,
     )
+
+
+def about(config: Config, dataset: Dataset, *, one_batch: bool = False) -> dict[str, Any]:
+    """What a checkpoint says of itself: all that is needed to use it without the data, or to go on.
+
+    Args:
+      config: The configuration.
+      dataset: That is learned.
+      one_batch: Whether only its first batch is.
+    """
+    rows, columns = config.augmentation.crop or dataset[0].image.shape[:2]
+    return plain(
+        {
+            "config": config.tables(),
+            "classes": asdict(dataset.classes),
+            "in_features": dataset.in_features,
+            "task": dataset.task,
+            "size": (rows, columns),
+            "examples": len(dataset),
+            "one_batch": one_batch,
+            "devices": jax.device_count(),
+        }
+    )
+
+
+def load(run: Path | str, checkpoint: Which = "best") -> Trained:
+    """The network of a run.
+
+    Args:
+      run: The folder that a training wrote.
+      checkpoint: The best on the validation split, or the last.
+
+    Raises:
+      ConfigError: The folder holds no checkpoint.
+      RunError: The checkpoint is damaged; the message names the file, and the way out.
+    """
+    run = Path(run)
+    if not (run / "checkpoints").is_dir():
+        found = "it does not exist" if not run.exists() else "there is no `checkpoints` in it"
+        raise ConfigError(f"{run} is not the folder of a run: {found}; `jaxconv train` writes one.")
+    return trained(Checkpoints(run), checkpoint)
+
+
+def trained(checkpoints: Checkpoints, which: Which) -> Trained:
+    """The network of a run's best or last checkpoint, on the devices of this process."""
+    step = first_decides(lambda: checkpoints.step(which))
+    if step is None:
+        raise ConfigError(f"there is no checkpoint in {checkpoints.folder} yet.")
+    saved = checkpoints.about(step)
+    config, classes = Config.of(saved["config"]), len(saved["classes"]["names"])
+    optimizer, _ = build_optimizer(config)
+    graphs, shapes = abstract_state(config, optimizer, saved["in_features"], classes)
+    state = checkpoints.state(step, shapes, replicated(local_mesh()))
+    return Trained.of(config, saved, graphs, state)

@@ -7,8 +7,7 @@ from PIL import Image
 
 from jaxconv.errors import GeometryError
 from jaxconv.training import predict
-from jaxconv.training.resolution import shrunken, upsampled, upsampled_labels
-from jaxconv.training.tiling import STEP, cuts, with_features
+from jaxconv.training.inference import STEP, cuts, shrunken, upsampled, upsampled_labels, with_features
 
 
 def interpolated(row, shrink):
