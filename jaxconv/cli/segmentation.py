@@ -44,23 +44,23 @@ def evaluate(
     from jaxconv.training import load, open_data
     from jaxconv.training.run_folder import recorded_data
 
-    trained = load(run, checkpoint)
-    dataset = open_data(trained.config, split, data or recorded_data(run))
+    network = load(run, checkpoint)
+    dataset = open_data(network.config, split, data or recorded_data(run))
     if json is not None:  # found unwritable before the work, not after it
         json.parent.mkdir(parents=True, exist_ok=True)
         json.touch()
     with Progress(console=console, transient=True) as bar:
         task = bar.add_task(f"evaluating on {split}", total=len(dataset))
         scores = scores_of(
-            trained,
+            network,
             dataset,
             batch_size=batch_size,
             void_as_false_positive=void_as_false_positive,
             progress=lambda count: bar.advance(task, count),
         )
-    _show(scores, split, trained.step)
+    _show(scores, split, network.step)
     if json is not None:
-        found = {"run": str(run), "checkpoint": checkpoint, "step": trained.step, "split": split, **scores}
+        found = {"run": str(run), "checkpoint": checkpoint, "step": network.step, "split": split, **scores}
         json.write_text(json_format.dumps(found, indent=2) + "\n")
 
 
@@ -118,10 +118,10 @@ def predict(
 
     at_least_one("max_pixels", max_pixels)
     per_axis("halo", halo, 1, least=0)
-    trained, names = load(run, checkpoint), named_images(inputs, out)
+    network, names = load(run, checkpoint), named_images(inputs, out)
     with Progress(console=console, transient=True) as bar:
         problems = []
-        labelled = label_files(trained, names, out, max_pixels=max_pixels, halo=halo)
+        labelled = label_files(network, names, out, max_pixels=max_pixels, halo=halo)
         for problem in bar.track(labelled, len(names), description="labelling"):
             problems += [] if problem is None else [problem]
     for problem in problems:
@@ -198,9 +198,9 @@ def export(
     from jaxconv.training import load
     from jaxconv.training.export import write_export
 
-    trained = load(run, checkpoint)
+    network = load(run, checkpoint)
     out = out or run / "network.stablehlo"
-    file, beside = write_export(trained, out, size or trained.size, output=output, platforms=platforms)
+    file, beside = write_export(network, out, size or network.size, output=output, platforms=platforms)
     _line(f"{file}, {file.stat().st_size:,} bytes, described in {beside}")
 
 

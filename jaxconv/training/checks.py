@@ -15,16 +15,16 @@ from jaxconv.training.optimizers import build_optimizer
 from jaxconv.training.options import ConfigError
 from jaxconv.training.state import Step, abstract_state
 
-LOOKED_AT = 16
+CROP_EXAMPLES = 16
 
 
-def check_data(config: Config, learned: Dataset, judged: Dataset, *, files: bool) -> None:
+def check_data(config: Config, train_set: Dataset, val_set: Dataset, *, files: bool) -> None:
     """Refuses data that the configuration does not fit, and files that cannot be used.
 
     Args:
       config: The experiment.
-      learned: The training split.
-      judged: The validation split.
+      train_set: The training split.
+      val_set: The validation split.
       files: Whether the data are read from files; then every file is read once.
 
     Raises:
@@ -32,13 +32,13 @@ def check_data(config: Config, learned: Dataset, judged: Dataset, *, files: bool
         is not one for these data.
       GeometryError: Some files cannot be used, or every pixel of the training split is void.
     """
-    check_crop(config, learned)
+    check_crop(config, train_set)
     if isinstance(weights := config.loss.options["class_weights"], tuple):
-        class_weights(weights, learned)
+        class_weights(weights, train_set)
     if files:
-        check_model(config, learned)
-        check(learned, one_size=config.augmentation.crop is None, labelled=True)
-        check(judged)
+        check_model(config, train_set)
+        check(train_set, one_size=config.augmentation.crop is None, labelled=True)
+        check(val_set)
 
 
 def check_crop(config: Config, dataset: Dataset) -> None:
@@ -55,7 +55,7 @@ def check_crop(config: Config, dataset: Dataset) -> None:
     # A cell of the shrunken image at the border stands for fewer pixels; and who enlarges all may crop more.
     shrink, enlarged = config.training.shrink, max(config.augmentation.scale[0], 1.0)
     found = []
-    for index in range(min(len(dataset), LOOKED_AT)):
+    for index in range(min(len(dataset), CROP_EXAMPLES)):
         try:
             example = dataset[index]
         except GeometryError:

@@ -21,6 +21,7 @@ from jaxconv.data.image_files import IMAGE_SUFFIXES
 from jaxconv.errors import GeometryError
 from jaxconv.geometry.arguments import at_least_one, per_axis
 from jaxconv.operators import avg_pool, resize
+from jaxconv.training.network import Network
 
 STEP = 32
 """Tiles begin at multiples of it: the largest product of strides of the models here, so that the
@@ -28,7 +29,7 @@ windows of a tile are windows of the image."""
 
 
 @partial(jax.jit, static_argnames="shrink")
-def shrunken(images: np.ndarray | jax.Array, shrink: int) -> jax.Array:
+def downsample_images(images: np.ndarray | jax.Array, shrink: int) -> jax.Array:
     """The mean of every block of ``shrink`` x ``shrink`` pixels.
 
     Args:
@@ -39,7 +40,7 @@ def shrunken(images: np.ndarray | jax.Array, shrink: int) -> jax.Array:
     Returns:
       ``(b, ceil(rows / shrink), ceil(columns / shrink), features)``.
 
-    >>> shrunken(jnp.array([[1.0, 3], [5, 7], [9, 11]]).reshape(1, 3, 2, 1), 2).ravel().tolist()
+    >>> downsample_images(jnp.array([[1.0, 3], [5, 7], [9, 11]]).reshape(1, 3, 2, 1), 2).ravel().tolist()
     [4.0, 10.0]
     """
     images = jnp.asarray(images)
@@ -51,18 +52,18 @@ def shrunken(images: np.ndarray | jax.Array, shrink: int) -> jax.Array:
 
 
 @partial(jax.jit, static_argnames=("shape", "shrink"))
-def upsampled(logits: jax.Array, shape: tuple[int, int], shrink: int) -> jax.Array:
-    """Scores of shrunken images at the size that these had: bilinear, then cropped.
+def upsample_scores(logits: jax.Array, shape: tuple[int, int], shrink: int) -> jax.Array:
+    """Scores of downsampled images at their original size: bilinear, then cropped.
 
     Args:
       logits: ``(b, ceil(rows / shrink), ceil(columns / shrink), n)``.
       shape: ``(rows, columns)``.
-      shrink: As it was for `shrunken`.
+      shrink: As it was for `downsample_images`.
 
     Returns:
       ``(b, rows, columns, n)``.
 
-    >>> upsampled(jnp.array([0.0, 4.0]).reshape(1, 1, 2, 1), (1, 4), 2).ravel().tolist()
+    >>> upsample_scores(jnp.array([0.0, 4.0]).reshape(1, 1, 2, 1), (1, 4), 2).ravel().tolist()
     [0.0, 1.0, 3.0, 4.0]
     """
     if shrink == 1:
@@ -73,27 +74,27 @@ def upsampled(logits: jax.Array, shape: tuple[int, int], shrink: int) -> jax.Arr
 
 
 @partial(jax.jit, static_argnames=("shape", "shrink"))
-def upsampled_labels(logits: jax.Array, shape: tuple[int, int], shrink: int) -> jax.Array:
-    """The class with the largest of the `upsampled` scores, ``(b, rows, columns)`` int32."""
-    return lax.argmax(upsampled(logits, shape, shrink), 3, jnp.int32)
+def upsample_labels(logits: jax.Array, shape: tuple[int, int], shrink: int) -> jax.Array:
+    """The class with the largest of the `upsample_scores` scores, ``(b, rows, columns)`` int32."""
+    return lax.argmax(upsample_scores(logits, shape, shrink), 3, jnp.int32)
 
 
-def label(trained, images: np.ndarray | jax.Array) -> jax.Array:
+def label_pixels(network: Network, images: np.ndarray | jax.Array) -> jax.Array:
     """The class of every pixel, at the resolution of the images whatever the network runs at.
 
     Args:
-      trained: A `jaxconv.training.Trained` that segments.
+      network: A trained network, such as `load` returns, that segments.
       images: ``(b, rows, columns, in_features)`` float32, 0 to 1.
 
     Returns:
       ``(b, rows, columns)`` int32, still being computed: nothing waits for the device.
     """
     _, rows, columns, _ = images.shape
-    logits = trained.logits(shrunken(images, trained.shrink))
-    return upsampled_labels(logits, (rows, columns), trained.shrink)
+    logits = network.logits(downsample_images(images, network.shrink))
+    return upsample_labels(logits, (rows, columns), network.shrink)
 
 
-def predict(trained, images: np.ndarray, *, max_pixels: int = 2**20, halo: int = 128) -> np.ndarray:
+def predict(network: Network, images: np.ndarray, *, max_pixels: int = 2**20, halo: int = 128) -> np.ndarray:
     """The likeliest class of every pixel, or of every image where the network classifies.
 
     An image of more than `max_pixels` is cut into square tiles, each read with `halo` pixels around
@@ -102,7 +103,7 @@ def predict(trained, images: np.ndarray, *, max_pixels: int = 2**20, halo: int =
     sees a tile at once; there a larger `max_pixels` is the better answer, if the memory is there.
 
     Args:
-      trained: A `jaxconv.training.Trained`.
+      network: A trained network, such as `load` returns.
       images: ``(*batch, rows, columns, features)`` floating, 0 to 1. Grey is made of colour and colour
         of grey as the network wants it, and an alpha channel is dropped.
       max_pixels: Pixels of one image that the network sees at once, at the network's resolution.
@@ -117,10 +118,10 @@ def predict(trained, images: np.ndarray, *, max_pixels: int = 2**20, halo: int =
       TypeError: `images` are not floating, or `max_pixels` or `halo` not an integer.
 
     >>> from types import SimpleNamespace
-    >>> trained = SimpleNamespace(
+    >>> network = SimpleNamespace(
     ...     task="segmentation", in_features=1, shrink=1, logits=lambda x: np.concatenate([x, 1 - x], -1)
     ... )
-    >>> predict(trained, np.float32([[[0.9], [0.2]]])).tolist()
+    >>> predict(network, np.float32([[[0.9], [0.2]]])).tolist()
     [[0, 1]]
     """
     max_pixels, (halo,) = at_least_one("max_pixels", max_pixels), per_axis("halo", halo, 1, least=0)
@@ -130,18 +131,18 @@ def predict(trained, images: np.ndarray, *, max_pixels: int = 2**20, halo: int =
     if images.ndim < 3 or not all(images.shape[-3:]):
         raise GeometryError(f"`images` are (*batch, rows, columns, features), not empty; got {images.shape}.")
     *batch, rows, columns, _ = images.shape
-    x = with_features(images.astype(np.float32), trained.in_features)
+    x = convert_features(images.astype(np.float32), network.in_features)
     x = x.reshape(math.prod(batch), *x.shape[-3:])
-    if trained.task == "classification":
-        logits = trained.logits(shrunken(x, trained.shrink))
+    if network.task == "classification":
+        logits = network.logits(downsample_images(x, network.shrink))
         return np.asarray(lax.argmax(logits, 1, np.int32)).reshape(batch)
-    if rows * columns <= max_pixels * trained.shrink**2:
-        return np.asarray(label(trained, x)).reshape(*batch, rows, columns)
+    if rows * columns <= max_pixels * network.shrink**2:
+        return np.asarray(label_pixels(network, x)).reshape(*batch, rows, columns)
     labels = np.empty((len(x), rows, columns), np.int32)
     edge, halo = _tile(max_pixels, halo)
-    for row in cuts(rows, edge * trained.shrink, halo * trained.shrink):
-        for column in cuts(columns, edge * trained.shrink, halo * trained.shrink):
-            tile = np.asarray(label(trained, x[:, row.read, column.read]))
+    for row in cuts(rows, edge * network.shrink, halo * network.shrink):
+        for column in cuts(columns, edge * network.shrink, halo * network.shrink):
+            tile = np.asarray(label_pixels(network, x[:, row.read, column.read]))
             labels[:, row.kept, column.kept] = tile[:, row.within, column.within]
     return labels.reshape(*batch, rows, columns)
 
@@ -183,7 +184,7 @@ def cuts(size: int, edge: int, halo: int) -> Iterator[Cut]:
         yield Cut(slice(start, stop), kept)
 
 
-def with_features(images: np.ndarray, features: int) -> np.ndarray:
+def convert_features(images: np.ndarray, features: int) -> np.ndarray:
     """Grey as colour or colour as grey, ``(..., features)``; alpha is dropped.
 
     The grey of a colour is its luma by ITU-R BT.601, which Pillow's mode L is too.
@@ -191,14 +192,14 @@ def with_features(images: np.ndarray, features: int) -> np.ndarray:
     Raises:
       GeometryError: There is no such conversion.
 
-    >>> with_features(np.float32([[0.5]]), 3).tolist()
+    >>> convert_features(np.float32([[0.5]]), 3).tolist()
     [[0.5, 0.5, 0.5]]
     """
     found = images.shape[-1]
     if found == features:
         return images
     if found in (2, 4):
-        return with_features(images[..., :-1], features)
+        return convert_features(images[..., :-1], features)
     if (found, features) == (1, 3):
         return np.repeat(images, 3, axis=-1)
     if (found, features) == (3, 1):
@@ -222,12 +223,12 @@ def _tile(max_pixels: int, halo: int) -> tuple[int, int]:
 
 
 def label_files(
-    trained, images: Mapping[str, Path], out: Path, *, max_pixels: int = 2**20, halo: int = 128
+    network: Network, images: Mapping[str, Path], out: Path, *, max_pixels: int = 2**20, halo: int = 128
 ) -> Iterator[str | None]:
     """Labels images, one each time it is asked, and goes on where one cannot be used.
 
     Args:
-      trained: A `jaxconv.training.Trained`.
+      network: A trained network, such as `load` returns.
       images: Files by the names of their results, as `named_images` finds them.
       out: A network that segments writes ``labels/NAME.png``, a palette PNG in which the value of a
         pixel is its class, and ``overlays/NAME.png``; one that classifies writes ``classes.json``.
@@ -245,17 +246,17 @@ def label_files(
     for name, path in images.items():
         problem = None
         try:
-            image = read_image(path, grey=trained.in_features == 1)
-            labels = predict(trained, image, max_pixels=max_pixels, halo=halo)
+            image = read_image(path, grey=network.in_features == 1)
+            labels = predict(network, image, max_pixels=max_pixels, halo=halo)
         except GeometryError as error:
             problem = str(error) if str(path) in str(error) else f"{path}: {error}"
         else:
-            if trained.task == "segmentation":
-                _write(out, name, image, labels, trained.classes.colors)
+            if network.task == "segmentation":
+                _write(out, name, image, labels, network.classes.colors)
             else:
-                classes[name] = trained.classes.names[int(labels)]
+                classes[name] = network.classes.names[int(labels)]
         yield problem
-    if trained.task == "classification":
+    if network.task == "classification":
         (out / "classes.json").write_text(json.dumps(classes, indent=2) + "\n")
 
 

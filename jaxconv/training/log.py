@@ -11,7 +11,7 @@ from typing import Any
 
 import jax
 
-from jaxconv.training.run_folder import RunError, plain, write_whole, writing
+from jaxconv.training.run_folder import RunError, json_value, write_errors, write_whole
 
 
 def read_log(path: Path) -> list[dict[str, Any]]:
@@ -45,7 +45,7 @@ def _log_line(text: str) -> dict[str, Any]:
     return line
 
 
-def lines_until(path: Path, step: int) -> list[dict[str, Any]]:
+def read_log_until(path: Path, step: int) -> list[dict[str, Any]]:
     """The lines of a log that a checkpoint knows of.
 
     Args:
@@ -67,7 +67,7 @@ def lines_until(path: Path, step: int) -> list[dict[str, Any]]:
     return lines
 
 
-class History:
+class TrainingLog:
     """The lines of ``log.jsonl``, one a step and one an evaluation, and what follows from them.
 
     A training that goes on after an interruption begins with the lines that its checkpoint knows of and
@@ -75,7 +75,7 @@ class History:
 
     Args:
       path: The file; only the first of several processes writes it.
-      lines: Those to begin with, as `lines_until` returns them.
+      lines: Those to begin with, as `read_log_until` returns them.
       batch_size: Examples of a step.
       score: The key of an evaluation that says how good it is.
     """
@@ -87,7 +87,7 @@ class History:
         self._path, self._file = path, None
         if jax.process_index() == 0:
             write_whole(path, "".join(json.dumps(line) + "\n" for line in lines))
-            with writing(path):
+            with write_errors(path):
                 self._file = path.open("a", encoding="utf-8", buffering=1)
         self._began = time.perf_counter() - (lines[-1]["seconds"] if lines else 0.0)
         self.start_clock(0.0)
@@ -138,7 +138,7 @@ class History:
     def evaluation(self, step: int, scores: dict[str, Any]) -> float | None:
         """Writes the line of an evaluation and returns its score; None where nothing was labelled."""
         line = {"kind": "evaluation", "step": step, **scores, "seconds": self.seconds}
-        self.evaluations.append(plain(line))
+        self.evaluations.append(json_value(line))
         self._write(line)
         return scores[self.score]
 
@@ -159,17 +159,17 @@ class History:
 
     def _write(self, line: dict[str, Any]) -> None:
         if self._file:
-            with writing(self._path):
-                self._file.write(json.dumps(plain(line)) + "\n")
+            with write_errors(self._path):
+                self._file.write(json.dumps(json_value(line)) + "\n")
 
     def sync(self) -> None:
         """Waits until all lines are on the disk: those that a checkpoint knows of are not to be lost."""
         if self._file:
-            with writing(self._path):
+            with write_errors(self._path):
                 os.fsync(self._file.fileno())
 
     def close(self) -> None:
         """Closes the file."""
         if self._file:
-            with writing(self._path):
+            with write_errors(self._path):
                 self._file.close()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import jax
 import numpy as np
@@ -19,8 +19,46 @@ from jaxconv.training.devices import local_mesh, put_replicated, replicated, spl
 from jaxconv.training.optimizers import build_optimizer
 from jaxconv.training.options import ConfigError
 from jaxconv.training.processes import first_decides
-from jaxconv.training.run_folder import plain
+from jaxconv.training.run_folder import json_value
 from jaxconv.training.state import Graphs, State, abstract_state, use
+
+
+class Network(Protocol):
+    """What evaluation, inference and export need of a trained network; `Trained` is one."""
+
+    @property
+    def task(self) -> str:
+        """``"segmentation"`` or ``"classification"``."""
+
+    @property
+    def classes(self) -> Classes:
+        """Names and colours of what it tells apart."""
+
+    @property
+    def in_features(self) -> int:
+        """Features of its images."""
+
+    @property
+    def shrink(self) -> int:
+        """Pixels of an image that one pixel of its input stands for, along each axis."""
+
+    @property
+    def step(self) -> int:
+        """How many steps it was trained for."""
+
+    @property
+    def parameters(self) -> Any:
+        """A pytree of arrays."""
+
+    @property
+    def rest(self) -> Any:
+        """A pytree of all other arrays, such as running statistics."""
+
+    def logits(self, images: np.ndarray | jax.Array, /) -> jax.Array:
+        """Scores of the classes for images that are downsampled by `shrink`."""
+
+    def call(self, parameters: Any, rest: Any, images: jax.Array, /) -> jax.Array:
+        """`logits` as a function of the parameters too."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +73,7 @@ class Trained:
       graph: The network without its numbers.
       parameters: Its parameters; their running mean where the training kept one.
       rest: Running statistics.
-      size: Rows and columns of the images that it learned from, before they are shrunken.
+      size: Rows and columns of the images that it learned from, before downsampling.
       step: How many steps it has learned.
     """
 
@@ -50,21 +88,21 @@ class Trained:
     step: int = 0
 
     @classmethod
-    def of(cls, config: Config, about: dict[str, Any], graphs: Graphs, state: State) -> Trained:
-        """The network of a state, on the devices of this process; `about` is what its checkpoint says."""
+    def of(cls, config: Config, metadata: dict[str, Any], graphs: Graphs, state: State) -> Trained:
+        """The network of a state, on the devices of this process; `metadata` is what its checkpoint holds."""
         numbers = (state.parameters, state.rest) if config.training.ema is None else state.average
         step = int(state.step.addressable_data(0))
         parameters, rest = put_replicated(_host(numbers), local_mesh())
-        names, colors = about["classes"]["names"], about["classes"]["colors"]
+        names, colors = metadata["classes"]["names"], metadata["classes"]["colors"]
         return cls(
             config,
             Classes(tuple(names), tuple(map(tuple, colors))),
-            about["in_features"],
-            about["task"],
+            metadata["in_features"],
+            metadata["task"],
             graphs.use,
             parameters,
             rest,
-            tuple(about["size"]),
+            tuple(metadata["size"]),
             step,
         )
 
@@ -82,7 +120,7 @@ class Trained:
         """Scores of the classes.
 
         Args:
-          images: ``(b, rows, columns, in_features)`` float32, 0 to 1, shrunken by `shrink`.
+          images: ``(b, rows, columns, in_features)`` float32, 0 to 1, downsampled by `shrink`.
 
         Returns:
           ``(b, rows, columns, n_classes)`` float32; ``(b, n_classes)`` of a classifier.
@@ -116,7 +154,7 @@ def _host(tree):
     )
 
 
-def about(config: Config, dataset: Dataset, *, one_batch: bool = False) -> dict[str, Any]:
+def make_metadata(config: Config, dataset: Dataset, *, one_batch: bool = False) -> dict[str, Any]:
     """What a checkpoint says of itself: all that is needed to use it without the data, or to go on.
 
     Args:
@@ -125,7 +163,7 @@ def about(config: Config, dataset: Dataset, *, one_batch: bool = False) -> dict[
       one_batch: Whether only its first batch is.
     """
     rows, columns = config.augmentation.crop or dataset[0].image.shape[:2]
-    return plain(
+    return json_value(
         {
             "config": config.tables(),
             "classes": asdict(dataset.classes),
@@ -154,15 +192,15 @@ def load(run: Path | str, checkpoint: Which = "best") -> Trained:
     if not (run / "checkpoints").is_dir():
         found = "it does not exist" if not run.exists() else "there is no `checkpoints` in it"
         raise ConfigError(f"{run} is not the folder of a run: {found}; `jaxconv train` writes one.")
-    return trained(Checkpoints(run), checkpoint)
+    return load_network(Checkpoints(run), checkpoint)
 
 
-def trained(checkpoints: Checkpoints, which: Which) -> Trained:
+def load_network(checkpoints: Checkpoints, which: Which) -> Trained:
     """The network of a run's best or last checkpoint, on the devices of this process."""
     step = first_decides(lambda: checkpoints.step(which))
     if step is None:
         raise ConfigError(f"there is no checkpoint in {checkpoints.folder} yet.")
-    saved = checkpoints.about(step)
+    saved = checkpoints.metadata(step)
     config, classes = Config.of(saved["config"]), len(saved["classes"]["names"])
     optimizer, _ = build_optimizer(config)
     graphs, shapes = abstract_state(config, optimizer, saved["in_features"], classes)

@@ -38,7 +38,7 @@ def options_of(function: Callable) -> dict[str, tuple[Any, Any]]:
     }
 
 
-def checked_options(
+def convert_options(
     given: Mapping[str, Any], known: Mapping[str, tuple[Any, Any]], where: str
 ) -> dict[str, Any]:
     """Every known option: as given, checked, or its default.
@@ -56,7 +56,7 @@ def checked_options(
         if name not in known:
             raise ConfigError(f"[{where}] has no option `{name}`{suggestion(name, known)}")
     return {
-        name: checked(given[name], annotation, f"{where}.{name}") if name in given else default
+        name: convert_value(given[name], annotation, f"{where}.{name}") if name in given else default
         for name, (annotation, default) in known.items()
     }
 
@@ -71,7 +71,7 @@ def suggestion(name: str, known: Iterable[str]) -> str:
     return did_you_mean(name, known, quote="`", otherwise=f"; there are {', '.join(known) or 'none'}.")
 
 
-def checked(value: Any, annotation: Any, where: str) -> Any:
+def convert_value(value: Any, annotation: Any, where: str) -> Any:
     """The value in the type that the annotation names: lists become tuples, whole floats nothing.
 
     An int serves where a float is meant, and the word ``"none"`` where None is allowed, because TOML
@@ -81,35 +81,35 @@ def checked(value: Any, annotation: Any, where: str) -> Any:
     Raises:
       ConfigError: It does not fit; the message says what would.
 
-    >>> checked([1, 2], tuple[int, ...], "model.features")
+    >>> convert_value([1, 2], tuple[int, ...], "model.features")
     (1, 2)
-    >>> checked("none", float | None, "training.clip_norm")
+    >>> convert_value("none", float | None, "training.clip_norm")
     """
-    fits, result = _converted(value, annotation)
+    fits, result = _convert(value, annotation)
     if not fits:
-        raise ConfigError(f"`{where}` must be {_words(annotation)}, got {_shown(value)}.")
+        raise ConfigError(f"`{where}` must be {_describe(annotation)}, got {_abbreviate(value)}.")
     return result
 
 
-def _converted(value: Any, annotation: Any) -> tuple[bool, Any]:
+def _convert(value: Any, annotation: Any) -> tuple[bool, Any]:
     origin, arguments = get_origin(annotation), get_args(annotation)
     if annotation is type(None):
         return value in (None, "none"), None
     if origin is Annotated:
-        fits, result = _converted(value, arguments[0])
+        fits, result = _convert(value, arguments[0])
         size = len(result) if isinstance(result, tuple) else result
         return fits and all(size in limit for limit in _limits(annotation)), result
     if origin in (Union, types.UnionType):
         # None first, so that "none" is not taken for a word.
         for kind in sorted(arguments, key=lambda kind: kind is not type(None)):
-            fits, result = _converted(value, kind)
+            fits, result = _convert(value, kind)
             if fits:
                 return True, result
         return False, None
     if origin is Literal:
         return any(value == word and type(value) is type(word) for word in arguments), value
     if origin is tuple:
-        return _converted_tuple(value, arguments)
+        return _convert_tuple(value, arguments)
     if annotation is float:
         number = isinstance(value, int | float) and not isinstance(value, bool)
         number = number and abs(value) <= sys.float_info.max  # neither NaN nor an int that no float holds
@@ -119,14 +119,14 @@ def _converted(value: Any, annotation: Any) -> tuple[bool, Any]:
     return isinstance(value, annotation), value
 
 
-def _converted_tuple(value: Any, kinds: tuple) -> tuple[bool, Any]:
+def _convert_tuple(value: Any, kinds: tuple) -> tuple[bool, Any]:
     if not isinstance(value, list | tuple):
         return False, None
     if len(kinds) == 2 and kinds[1] is Ellipsis:
         kinds = kinds[:1] * len(value)
     if len(kinds) != len(value):
         return False, None
-    pairs = [_converted(one, kind) for one, kind in zip(value, kinds, strict=True)]
+    pairs = [_convert(one, kind) for one, kind in zip(value, kinds, strict=True)]
     return all(fits for fits, _ in pairs), tuple(result for _, result in pairs)
 
 
@@ -134,32 +134,32 @@ def _limits(annotation: Any) -> list[Within]:
     return [limit for limit in annotation.__metadata__ if isinstance(limit, Within)]
 
 
-def _words(annotation: Any) -> str:
+def _describe(annotation: Any) -> str:
     origin, arguments = get_origin(annotation), get_args(annotation)
     if annotation is type(None):
         return '"none"'
     if origin is Annotated:
         limits = " ".join(map(str, _limits(annotation)))
         if get_origin(arguments[0]) is tuple:
-            return f"{_words(arguments[0])}, with a number of entries {limits}"
-        return f"{_words(arguments[0])} {limits}"
+            return f"{_describe(arguments[0])}, with a number of entries {limits}"
+        return f"{_describe(arguments[0])} {limits}"
     if origin in (Union, types.UnionType):
-        return " or ".join(map(_words, arguments))
+        return " or ".join(map(_describe, arguments))
     if origin is Literal:
         return "one of " + ", ".join(f'"{word}"' for word in arguments)
     if origin is tuple:
         if len(arguments) == 2 and arguments[1] is Ellipsis:
-            return f"a list, each {_words(arguments[0])}"
-        return f"a list of {len(arguments)}, each {' and '.join(dict.fromkeys(map(_words, arguments)))}"
+            return f"a list, each {_describe(arguments[0])}"
+        return f"a list of {len(arguments)}, each {' and '.join(dict.fromkeys(map(_describe, arguments)))}"
     return {int: "an integer", float: "a number", bool: "true or false", str: "a string"}.get(
         annotation, str(annotation)
     )
 
 
-def _shown(value: Any) -> str:
+def _abbreviate(value: Any) -> str:
     """The value as a message shows it, whatever its length.
 
-    >>> _shown("a" * 300)
+    >>> _abbreviate("a" * 300)
     "'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa..."
     """
     try:

@@ -15,9 +15,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from jaxconv.data import Dataset
 from jaxconv.training.checkpoints import Checkpoints
 from jaxconv.training.inference import predict
-from jaxconv.training.log import History, read_log
-from jaxconv.training.network import trained
-from jaxconv.training.run_folder import write_json, writing
+from jaxconv.training.log import TrainingLog, read_log
+from jaxconv.training.network import Network, load_network
+from jaxconv.training.run_folder import write_errors, write_json
 
 
 class TrainingProgress:
@@ -67,14 +67,14 @@ class TrainingProgress:
 
 
 def draw_run(
-    out: Path, lines: Sequence[Mapping[str, Any]], trained, dataset: Dataset, *, count: int = 4
+    out: Path, lines: Sequence[Mapping[str, Any]], network: Network, dataset: Dataset, *, count: int = 4
 ) -> list[Path]:
     """Draws ``curves.png``, and for segmentation ``overlays.png``.
 
     Args:
       out: Folder of the run.
       lines: Of its log, as `jaxconv.figures.curves.draw_curves` takes them.
-      trained: A `jaxconv.training.Trained`.
+      network: A trained network, such as `load` returns.
       dataset: Examples from all over it are drawn.
       count: How many of them.
 
@@ -84,20 +84,20 @@ def draw_run(
     from jaxconv.figures.curves import draw_curves
     from jaxconv.figures.segmentation import draw_predictions
 
-    if trained.task == "classification":
+    if network.task == "classification":
         return [draw_curves(out / "curves.png", lines, title=out.name, score="top1")]
     places = np.linspace(0, len(dataset) - 1, min(count, len(dataset))).round().astype(int)
     examples = [dataset[int(place)] for place in places]
-    found = [line for line in lines if line["step"] == trained.step and line.get("per_class_iou")]
+    found = [line for line in lines if line["step"] == network.step and line.get("per_class_iou")]
     score = found[-1]["mean_iou"] if found else None
-    title = f"{out.name}, step {trained.step}"
+    title = f"{out.name}, step {network.step}"
     overlays = draw_predictions(
         out / "overlays.png",
         [example.image for example in examples],
         [example.label for example in examples],
-        [predict(trained, example.image) for example in examples],
-        trained.classes.names,
-        trained.classes.colors,
+        [predict(network, example.image) for example in examples],
+        network.classes.names,
+        network.classes.colors,
         class_iou=found[-1]["per_class_iou"] if found else None,
         title=title if score is None else f"{title}: mean IoU {score:.3f} over the split",
     )
@@ -105,15 +105,15 @@ def draw_run(
 
 
 def write_results(
-    out: Path, history: History, checkpoints: Checkpoints, judged: Dataset, parameters: int, console: Console
+    out: Path, log: TrainingLog, checkpoints: Checkpoints, val_set: Dataset, parameters: int, console: Console
 ) -> dict[str, Any]:
     """Writes ``metrics.json``, ``curves.png`` and ``overlays.png``.
 
     Args:
       out: The run's folder.
-      history: Of the run.
+      log: Of the run.
       checkpoints: Of the run.
-      judged: The validation split; its first examples are drawn.
+      val_set: The validation split; its first examples are drawn.
       parameters: Of the network.
       console: Where the result is told.
 
@@ -123,8 +123,8 @@ def write_results(
     """
     lines = read_log(out / "log.jsonl")
     steps = [line for line in lines if line["kind"] == "step"]
-    network = trained(checkpoints, "best")  # by all processes: they read a checkpoint together
-    (line,) = (line for line in history.evaluations if line["step"] == network.step)
+    network = load_network(checkpoints, "best")  # by all processes: they read a checkpoint together
+    (line,) = (line for line in log.evaluations if line["step"] == network.step)
     best = {key: value for key, value in line.items() if key not in ("kind", "seconds")}
     took = [1 / line["images_per_second"] for line in steps]
     metrics = {
@@ -138,10 +138,10 @@ def write_results(
     }
     if jax.process_index() == 0:
         write_json(out / "metrics.json", metrics)
-        with writing(out):
-            draw_run(out, lines, network, judged)
+        with write_errors(out):
+            draw_run(out, lines, network, val_set)
     console.print(
-        f"best at step {best['step']}: {said(history.score, best[history.score])} on the validation split; "
+        f"best at step {best['step']}: {format_score(log.score, best[log.score])} on the validation split; "
         f"{metrics['seconds']:.0f} s, {100 * metrics['data_wait']:.1f}% of the steps' time waiting for data; "
         f"written to {out}",
         highlight=False,
@@ -149,10 +149,10 @@ def write_results(
     return metrics
 
 
-def said(name: str, score: float | None) -> str:
+def format_score(name: str, score: float | None) -> str:
     """A score for the screen.
 
-    >>> said("mean_iou", 0.5), said("mean_iou", None)
+    >>> format_score("mean_iou", 0.5), format_score("mean_iou", None)
     ('mean_iou 0.5000', 'mean_iou undefined')
     """
     return f"{name} undefined" if score is None else f"{name} {score:.4f}"

@@ -32,7 +32,7 @@ class RunError(GeometryError, RuntimeError):
 
 
 @contextmanager
-def writing(path: Path) -> Iterator[None]:
+def write_errors(path: Path) -> Iterator[None]:
     """Within this context an error of the operating system is one of writing a file or folder of a run."""
     try:
         yield
@@ -46,22 +46,22 @@ def writing(path: Path) -> Iterator[None]:
 def write_whole(path: Path, text: str) -> None:
     """Writes a file that is never seen half written."""
     beside = path.with_name(path.name + ".new")
-    with writing(path):
+    with write_errors(path):
         beside.write_text(text, encoding="utf-8")
         beside.replace(path)
 
 
 def write_json(path: Path, value: Any) -> None:
     """Writes indented JSON; numbers that are not finite become null."""
-    write_whole(path, json.dumps(plain(value), indent=2) + "\n")
+    write_whole(path, json.dumps(json_value(value), indent=2) + "\n")
 
 
-def plain(value: Any) -> Any:
+def json_value(value: Any) -> Any:
     """What JSON can say: numbers that are not finite as null, NumPy's and jax's as Python's."""
     if isinstance(value, dict):
-        return {key: plain(one) for key, one in value.items()}
+        return {key: json_value(one) for key, one in value.items()}
     if isinstance(value, list | tuple):
-        return [plain(one) for one in value]
+        return [json_value(one) for one in value]
     if hasattr(value, "item") and getattr(value, "ndim", 0) == 0:
         value = value.item()
     return None if isinstance(value, float) and not math.isfinite(value) else value
@@ -107,7 +107,7 @@ def _version(name: str) -> str | None:
 
 
 @contextmanager
-def locked(folder: Path, console: Console) -> Iterator[None]:
+def folder_lock(folder: Path, console: Console) -> Iterator[None]:
     """Within this context no other process that asks for the lock of the folder gets it.
 
     The lock is the operating system's, on the file ``lock``: it is gone with the process, however that
@@ -121,11 +121,11 @@ def locked(folder: Path, console: Console) -> Iterator[None]:
       ConfigError: Another process has the lock.
       RunError: The folder cannot be written.
     """
-    with writing(folder):
+    with write_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o666)
     try:
-        if not _taken(descriptor, folder):
+        if not _acquire(descriptor, folder):
             console.print(
                 f"{folder} is on a file system without locks: see that no other training writes there",
                 style="yellow",
@@ -136,7 +136,7 @@ def locked(folder: Path, console: Console) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _taken(descriptor: int, folder: Path) -> bool:
+def _acquire(descriptor: int, folder: Path) -> bool:
     """Whether the lock is ours now; False where there are none."""
     if fcntl is None:
         return False

@@ -74,17 +74,17 @@ def camvid(tmp_path_factory):
 
 def to_the_first_step(config, out, *, data, resume, console, **_):
     """In the place of `jaxconv.training.train`: all of it but what compiles."""
-    learned, judged = (open_data(config, split, data) for split in ("train", "val"))
-    check_data(config, learned, judged, files=False)
+    train_set, val_set = (open_data(config, split, data) for split in ("train", "val"))
+    check_data(config, train_set, val_set, files=False)
     seen = config.model, config.data, config.augmentation.crop, replace(config.training, steps=1)
     if seen not in TRACED:
-        check_model(config, learned)
+        check_model(config, train_set)
         TRACED.add(seen)
     _, schedule = build_optimizer(config)
     assert 0 < float(schedule(0)) <= config.schedule.options["learning_rate"]
-    build_loss(config, learned)
+    build_loss(config, train_set)
     stream = Stream(
-        learned, 2, augmentation=config.augmentation, seed=config.seed, shrink=config.training.shrink
+        train_set, 2, augmentation=config.augmentation, seed=config.seed, shrink=config.training.shrink
     )
     told = Console(record=True, quiet=False, file=Path("/dev/null").open("w"))
     with told.file:

@@ -13,7 +13,7 @@ from sklearn import metrics
 from jaxconv.data import VOID, Example
 from jaxconv.errors import GeometryError
 from jaxconv.training import evaluate, predict
-from jaxconv.training.inference import shrunken
+from jaxconv.training.inference import downsample_images
 from jaxconv.training.report import draw_run
 
 
@@ -130,7 +130,7 @@ def test_the_device_shrinks_as_the_loader_does(rng):
 
     image = images(rng, 11, 14, 3)
     for shrink in (1, 2, 3, 5):
-        ours = np.asarray(shrunken(image[None], shrink))[0]
+        ours = np.asarray(downsample_images(image[None], shrink))[0]
         bound = 2 * shrink**2 * np.finfo(np.float32).eps
         assert abs(ours - downsample_image(image, shrink)).max() <= bound
 
