@@ -4,7 +4,7 @@ from jaxconv.data.augmentation import Augmentation, augment
 from jaxconv.data.batches import Batch, Stream
 from jaxconv.data.camvid_files import CAMVID, camvid
 from jaxconv.data.coloured_shapes import Shapes, shapes
-from jaxconv.data.dataset import SPLITS, VOID, Classes, Dataset, Example, Split, Task, check
+from jaxconv.data.dataset import SPLITS, VOID, Classes, Dataset, Example, Split, Task, check_dataset
 from jaxconv.data.digit_mosaics import BACKGROUND, CLASS_NAMES, DigitMosaics, digits
 from jaxconv.data.downsampling import downsample_example, downsample_image
 from jaxconv.data.file_pairs import Pairs
@@ -37,7 +37,7 @@ __all__ = [
     "Task",
     "augment",
     "camvid",
-    "check",
+    "check_dataset",
     "digit_images",
     "digits",
     "downsample_example",

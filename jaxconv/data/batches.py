@@ -122,7 +122,7 @@ class Stream:
 def prefetch_batches(
     stream: Stream, start: int, stop: int, *, part: tuple[int, int] = (0, 1), workers: int = 2, depth: int = 4
 ) -> Prefetcher[int, tuple[int, Batch]]:
-    """Batches `start` to ``stop - 1`` with their numbers, made in threads while others are used.
+    """Makes batches `start` to ``stop - 1`` in threads while earlier ones are used.
 
     Args:
       stream: Of batches.
@@ -148,11 +148,10 @@ def prefetch_batches(
 def iterate_batches(
     dataset: Dataset, size: int, *, shrink: int = 1, workers: int = 2
 ) -> Iterator[tuple[Batch, int]]:
-    """Every example once, in order, in batches of one size: what evaluation counts over.
+    """Yields every example once, in order, in batches of one size.
 
     Images of different sizes are not mixed: a batch ends early where the size changes. What is missing
-    in a batch is filled with its last image, labelled void; nothing is
-    dropped.
+    in a batch is filled with its last image, labelled void; nothing is dropped.
 
     Args:
       dataset: The examples.
@@ -196,7 +195,7 @@ def _fill_batch(group: Sequence[Example], size: int) -> tuple[Batch, int]:
 
 
 def stack_examples(examples: Sequence[Example]) -> Batch:
-    """Examples of one size as a batch.
+    """Stacks examples of one size into a batch.
 
     Raises:
       GeometryError: They differ in size.

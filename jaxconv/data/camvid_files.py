@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from jaxconv.data.dataset import VOID, Classes, Split, check_split
-from jaxconv.data.file_pairs import Pairs, contents, paired
+from jaxconv.data.file_pairs import Pairs, describe_contents, pair_files
 from jaxconv.data.image_files import LabelCode
 from jaxconv.errors import GeometryError
 
@@ -51,7 +51,7 @@ def camvid(split: Split, folder: Path | None = None) -> Pairs:
         raise GeometryError(f"CamVid is read from a folder that holds {layout}; none was given.")
     images, labels = folder / split, folder / f"{split}annot"
     if not (images.is_dir() and labels.is_dir()):
-        raise GeometryError(f"CamVid's folder holds {layout}; {contents(folder)}.")
+        raise GeometryError(f"CamVid's folder holds {layout}; {describe_contents(folder)}.")
     values = {**{c: c for c in range(len(CAMVID))}, CAMVID_VOID: VOID}
     colors = {**dict(zip(CAMVID.colors, range(len(CAMVID)), strict=True)), (0, 0, 0): VOID}
-    return Pairs(CAMVID, LabelCode(values, colors), paired(images, labels))
+    return Pairs(CAMVID, LabelCode(values, colors), pair_files(images, labels))

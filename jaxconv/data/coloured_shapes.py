@@ -78,16 +78,16 @@ class Shapes:
         label = np.zeros(self.canvas, np.int32)
         for _ in range(self.count):
             c = int(rng.integers(len(SHAPES)))
-            y, x = rows - self._anywhere(rng, 0), columns - self._anywhere(rng, 1)
+            y, x = rows - self._draw_place(rng, 0), columns - self._draw_place(rng, 1)
             inside = _inside(SHAPES[c], y, x, rng.uniform(*self.radii), rng.uniform(0, 2 * np.pi))
             image[inside] = rng.uniform(0, 1, size=3)
             label[inside] = 1 + c
         for _ in range(self.clutter):
-            y, x = rows - self._anywhere(rng, 0), columns - self._anywhere(rng, 1)
+            y, x = rows - self._draw_place(rng, 0), columns - self._draw_place(rng, 1)
             image += _ripple(y, x, rng)[..., None] * rng.uniform(-CLUTTER, CLUTTER, size=3).astype(np.float32)
         return Example(f"shapes-{index:05d}", image.clip(0, 1), label)
 
-    def _anywhere(self, rng: np.random.Generator, axis: int) -> np.float32:
+    def _draw_place(self, rng: np.random.Generator, axis: int) -> np.float32:
         return np.float32(rng.uniform(0, self.canvas[axis] - 1))
 
 

@@ -43,7 +43,7 @@ def downsample_image(image: np.ndarray, shrink: int) -> np.ndarray:
 
 
 def downsample_example(example: Example, shrink: int) -> Example:
-    """An example whose image is averaged, and whose labels are those of the middle pixel of each cell.
+    """Averages the image of an example, and takes the label of the middle pixel of each cell.
 
     With an even `shrink` the middle is the pixel right below it; a cell at the edge whose middle is
     missing takes its last pixel.

@@ -48,7 +48,7 @@ class Pairs:
         return Example(image_path.stem, image, label)
 
 
-def paired(images: Path, labels: Path) -> tuple[tuple[Path, Path], ...]:
+def pair_files(images: Path, labels: Path) -> tuple[tuple[Path, Path], ...]:
     """Every image of one folder with the label of the same name in the other.
 
     Raises:
@@ -80,7 +80,7 @@ def paired(images: Path, labels: Path) -> tuple[tuple[Path, Path], ...]:
     return tuple((image_of[stem], label_of[stem]) for stem in image_of)
 
 
-def contents(folder: Path) -> str:
+def describe_contents(folder: Path) -> str:
     """What a folder holds, for an error that says what was found."""
     if not folder.is_dir():
         return f"{folder} is {'a file' if folder.exists() else 'not there'}"

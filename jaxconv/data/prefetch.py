@@ -15,7 +15,7 @@ Result = TypeVar("Result")
 
 
 class Prefetcher(Generic[Item, Result]):
-    """``map(function, items)``, computed in threads, at most `depth` results ahead.
+    """Computes ``map(function, items)`` in threads, at most `depth` results ahead.
 
     What the function raises is raised where its result would have been taken. The threads end with the
     last result, with an exception, or at `close`; used in a ``with`` statement, it closes itself.
@@ -43,7 +43,7 @@ class Prefetcher(Generic[Item, Result]):
             )
         self.waited = 0.0
         self._function, self._items, self._depth = function, iter(items), depth
-        self._pool = ThreadPoolExecutor(workers, thread_name_prefix="ahead")
+        self._pool = ThreadPoolExecutor(workers, thread_name_prefix="prefetch")
         self._futures: deque[Future[Result]] = deque()
 
     def __iter__(self) -> Iterator[Result]:

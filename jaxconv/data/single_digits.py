@@ -41,7 +41,7 @@ class Samples(NamedTuple):
 
 
 def split_samples(held_out: float = HELD_OUT) -> tuple[Samples, Samples]:
-    """The digits to learn from, and those held out.
+    """Splits the digits into those to learn from and those held out.
 
     The split is stratified (every class gives the same part), and depends on nothing but `held_out`.
 
@@ -60,7 +60,7 @@ def split_samples(held_out: float = HELD_OUT) -> tuple[Samples, Samples]:
 
 
 def load_samples(split: Split) -> Samples:
-    """The digits of a split: 1347 in train, and 225 in each of val and test; none is in two of them."""
+    """Loads the digits of a split: 1347 in train, and 225 in each of val and test; none is in two of them."""
     train, rest = _split(HELD_OUT)
     # Held-out digits stand class by class: every second one keeps both halves stratified.
     parts = {"train": train, "val": rest[0::2], "test": rest[1::2]}

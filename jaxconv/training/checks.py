@@ -6,7 +6,7 @@ import jax
 import numpy as np
 from rich.console import Console
 
-from jaxconv.data import VOID, Batch, Dataset, check
+from jaxconv.data import VOID, Batch, Dataset, check_dataset
 from jaxconv.errors import GeometryError
 from jaxconv.training.config import Config
 from jaxconv.training.devices import local_mesh, replicated
@@ -37,8 +37,8 @@ def check_data(config: Config, train_set: Dataset, val_set: Dataset, *, files: b
         class_weights(weights, train_set)
     if files:
         check_model(config, train_set)
-        check(train_set, one_size=config.augmentation.crop is None, labelled=True)
-        check(val_set)
+        check_dataset(train_set, one_size=config.augmentation.crop is None, labelled=True)
+        check_dataset(val_set)
 
 
 def check_crop(config: Config, dataset: Dataset) -> None:
@@ -59,7 +59,7 @@ def check_crop(config: Config, dataset: Dataset) -> None:
         try:
             example = dataset[index]
         except GeometryError:
-            continue  # `check` lists what is wrong with the files
+            continue  # `check_dataset` lists what is wrong with the files
         rows, columns = example.image.shape[:2]
         limit = [round(-(-size // shrink) * enlarged) * shrink for size in (rows, columns)]
         if crop[0] <= limit[0] and crop[1] <= limit[1]:
@@ -84,7 +84,7 @@ def check_model(config: Config, dataset: Dataset) -> None:
     try:
         shape = config.augmentation.crop or dataset[0].image.shape[:2]
     except GeometryError:
-        return  # `check` lists what is wrong with the files
+        return  # `check_dataset` lists what is wrong with the files
     size = (config.training.batch_size, *(-(-cells // shrink) for cells in shape))
     images = np.broadcast_to(np.float32(0), (*size, dataset.in_features))  # takes no memory
     labels = np.broadcast_to(np.int32(0), size if dataset.task == "segmentation" else size[:1])

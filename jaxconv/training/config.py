@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, get_type_hints
 
 import tomli_w
+from flax import nnx
 
 from jaxconv.data import DATASETS, Augmentation, Dataset
 from jaxconv.errors import GeometryError
@@ -286,7 +287,9 @@ def _flatten(tables: Mapping[str, Any]) -> dict[str, Any]:
     return flat
 
 
-def build_model(config: Config, in_features: int, n_classes: int, *, rngs, pretrained: bool = True):
+def build_model(
+    config: Config, in_features: int, n_classes: int, *, rngs: nnx.Rngs, pretrained: bool = True
+) -> nnx.Module:
     """The network of a configuration.
 
     Args:

@@ -48,7 +48,7 @@ def split(mesh: Mesh) -> NamedSharding:
     return NamedSharding(mesh, P(AXIS))
 
 
-def part() -> tuple[int, int]:
+def batch_share() -> tuple[int, int]:
     """Which part of every batch this process loads: its number, and how many processes there are."""
     return jax.process_index(), jax.process_count()
 
@@ -90,7 +90,7 @@ def prepare_cpu(batch_size: int) -> None:
     told = "xla_force_host_platform_device_count" in os.environ.get("XLA_FLAGS", "")
     if not told and getattr(jax.config, "jax_num_cpu_devices", -1) < 1:
         try:
-            jax.config.update("jax_num_cpu_devices", count_devices(batch_size, cores()))
+            jax.config.update("jax_num_cpu_devices", count_devices(batch_size, available_cores()))
         except RuntimeError:  # jax has started
             return
 
@@ -104,7 +104,7 @@ def count_devices(batch_size: int, cores: int) -> int:
     return max(n for n in range(1, cores + 1) if batch_size % n == 0)
 
 
-def cores() -> int:
+def available_cores() -> int:
     """Those that this process may run on."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 

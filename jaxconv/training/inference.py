@@ -30,7 +30,7 @@ windows of a tile are windows of the image."""
 
 @partial(jax.jit, static_argnames="shrink")
 def downsample_images(images: np.ndarray | jax.Array, shrink: int) -> jax.Array:
-    """The mean of every block of ``shrink`` x ``shrink`` pixels.
+    """Averages every block of ``shrink`` x ``shrink`` pixels.
 
     Args:
       images: ``(b, rows, columns, features)``; where `shrink` does not divide a size, the last row or
@@ -53,7 +53,7 @@ def downsample_images(images: np.ndarray | jax.Array, shrink: int) -> jax.Array:
 
 @partial(jax.jit, static_argnames=("shape", "shrink"))
 def upsample_scores(logits: jax.Array, shape: tuple[int, int], shrink: int) -> jax.Array:
-    """Scores of downsampled images at their original size: bilinear, then cropped.
+    """Interpolates scores of downsampled images to the images' size: bilinear, then cropped.
 
     Args:
       logits: ``(b, ceil(rows / shrink), ceil(columns / shrink), n)``.
@@ -75,12 +75,12 @@ def upsample_scores(logits: jax.Array, shape: tuple[int, int], shrink: int) -> j
 
 @partial(jax.jit, static_argnames=("shape", "shrink"))
 def upsample_labels(logits: jax.Array, shape: tuple[int, int], shrink: int) -> jax.Array:
-    """The class with the largest of the `upsample_scores` scores, ``(b, rows, columns)`` int32."""
+    """Returns the class with the largest upsampled score, ``(b, rows, columns)`` int32."""
     return lax.argmax(upsample_scores(logits, shape, shrink), 3, jnp.int32)
 
 
 def label_pixels(network: Network, images: np.ndarray | jax.Array) -> jax.Array:
-    """The class of every pixel, at the resolution of the images whatever the network runs at.
+    """Labels every pixel, at the resolution of the images whatever the network runs at.
 
     Args:
       network: A trained network, such as `load` returns, that segments.
@@ -95,7 +95,7 @@ def label_pixels(network: Network, images: np.ndarray | jax.Array) -> jax.Array:
 
 
 def predict(network: Network, images: np.ndarray, *, max_pixels: int = 2**20, halo: int = 128) -> np.ndarray:
-    """The likeliest class of every pixel, or of every image where the network classifies.
+    """Returns the likeliest class of every pixel, or of every image where the network classifies.
 
     An image of more than `max_pixels` is cut into square tiles, each read with `halo` pixels around
     the part that is kept. A fully convolutional network whose receptive field reaches no further
@@ -139,7 +139,7 @@ def predict(network: Network, images: np.ndarray, *, max_pixels: int = 2**20, ha
     if rows * columns <= max_pixels * network.shrink**2:
         return np.asarray(label_pixels(network, x)).reshape(*batch, rows, columns)
     labels = np.empty((len(x), rows, columns), np.int32)
-    edge, halo = _tile(max_pixels, halo)
+    edge, halo = _tile_size(max_pixels, halo)
     for row in cuts(rows, edge * network.shrink, halo * network.shrink):
         for column in cuts(columns, edge * network.shrink, halo * network.shrink):
             tile = np.asarray(label_pixels(network, x[:, row.read, column.read]))
@@ -165,7 +165,7 @@ class Cut(NamedTuple):
 
 
 def cuts(size: int, edge: int, halo: int) -> Iterator[Cut]:
-    """Tiles along an axis: all but the last of one length, so that few programs are compiled.
+    """Yields tiles along one axis: all but the last of one length, so that few programs are compiled.
 
     Args:
       size: Of the axis.
@@ -185,7 +185,7 @@ def cuts(size: int, edge: int, halo: int) -> Iterator[Cut]:
 
 
 def convert_features(images: np.ndarray, features: int) -> np.ndarray:
-    """Grey as colour or colour as grey, ``(..., features)``; alpha is dropped.
+    """Converts grey to colour or colour to grey, ``(..., features)``; drops alpha.
 
     The grey of a colour is its luma by ITU-R BT.601, which Pillow's mode L is too.
 
@@ -210,8 +210,8 @@ def convert_features(images: np.ndarray, features: int) -> np.ndarray:
     )
 
 
-def _tile(max_pixels: int, halo: int) -> tuple[int, int]:
-    """Edge and halo of the tiles, multiples of `STEP`."""
+def _tile_size(max_pixels: int, halo: int) -> tuple[int, int]:
+    """Returns edge and halo of the tiles, multiples of `STEP`."""
     halo = -(-halo // STEP) * STEP
     edge = math.isqrt(max_pixels) // STEP * STEP
     if edge <= 2 * halo:
@@ -229,7 +229,7 @@ def label_files(
 
     Args:
       network: A trained network, such as `load` returns.
-      images: Files by the names of their results, as `named_images` finds them.
+      images: Files by the names of their results, as `name_images` finds them.
       out: A network that segments writes ``labels/NAME.png``, a palette PNG in which the value of a
         pixel is its class, and ``overlays/NAME.png``; one that classifies writes ``classes.json``.
       max_pixels: Pixels of one image that the network sees at once; see `predict`.
@@ -260,8 +260,8 @@ def label_files(
         (out / "classes.json").write_text(json.dumps(classes, indent=2) + "\n")
 
 
-def named_images(inputs: Sequence[Path], out: Path) -> dict[str, Path]:
-    """Every image by the name that its results get: its own without suffix, below its folder's.
+def name_images(inputs: Sequence[Path], out: Path) -> dict[str, Path]:
+    """Names every image as its results are named: its own without suffix, below its folder's.
 
     Images that differ only in their suffix keep it. What lies in `out` is no input.
 

@@ -15,7 +15,7 @@ from jaxconv.training.run_folder import RunError, json_value, write_errors, writ
 
 
 def read_log(path: Path) -> list[dict[str, Any]]:
-    """The lines of a log. A last line that was cut off by a crash is left out.
+    """Reads the lines of a log. A last line that was cut off by a crash is left out.
 
     Raises:
       RunError: The file is missing, or a line of it is damaged.
@@ -46,7 +46,7 @@ def _log_line(text: str) -> dict[str, Any]:
 
 
 def read_log_until(path: Path, step: int) -> list[dict[str, Any]]:
-    """The lines of a log that a checkpoint knows of.
+    """Reads the lines of a log up to a checkpoint.
 
     Args:
       path: The file.
@@ -68,7 +68,7 @@ def read_log_until(path: Path, step: int) -> list[dict[str, Any]]:
 
 
 class TrainingLog:
-    """The lines of ``log.jsonl``, one a step and one an evaluation, and what follows from them.
+    """Training log, timing and early-stopping state: ``log.jsonl``, a line per step and per evaluation.
 
     A training that goes on after an interruption begins with the lines that its checkpoint knows of and
     drops the others, so that the file reads as if nothing had happened.

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import optax
 from jax.sharding import Mesh
 from rich.console import Console
 
@@ -16,7 +17,7 @@ from jaxconv.data.batches import prefetch_batches
 from jaxconv.training.checkpoints import Checkpoints, Which
 from jaxconv.training.checks import check_data, warn_of_void
 from jaxconv.training.config import Config, open_data
-from jaxconv.training.devices import batch_mesh, part, put_batch, put_replicated, replicated
+from jaxconv.training.devices import batch_mesh, batch_share, put_batch, put_replicated, replicated
 from jaxconv.training.evaluation import evaluate
 from jaxconv.training.log import TrainingLog, read_log_until
 from jaxconv.training.losses import build_loss
@@ -61,7 +62,7 @@ class _Run:
         training, take = self.step.config.training, self.step.compile()
         start = int(state.step.addressable_data(0))
         with (
-            closing(prefetch_batches(self.stream, start, steps, part=part())) as batches,
+            closing(prefetch_batches(self.stream, start, steps, part=batch_share())) as batches,
             TrainingProgress(self.console, steps, start) as progress,
             Interruption() as interruption,
         ):
@@ -80,7 +81,7 @@ class _Run:
                         f"step {done}: {format_score(self.log.score, score)} on the validation split"
                     )
                     self.log.start_clock(batches.waited)
-                if interruption.came(done) and done < steps:
+                if interruption.should_stop(done) and done < steps:
                     if not due:
                         self.save(state, done, None)
                     progress.say(f"asked to stop: saved at step {done}; go on with --resume")
@@ -163,7 +164,7 @@ def train(
         log = TrainingLog(out / "log.jsonl", lines, config.training.batch_size, score)
         exits.enter_context(closing(log))
         stream = _build_stream(config, train_set, one_batch)
-        warn_of_void(stream.batch(start, part()), console)
+        warn_of_void(stream.batch(start, batch_share()), console)
         steps = 2 if dry_run else config.training.steps
         run = _Run(step, stream, val_set, metadata, mesh, checkpoints, log, console)
         if run.learn(state, steps):
@@ -222,7 +223,12 @@ def _warn_of_frozen(config: Config, console: Console) -> None:
 
 
 def _build_state(
-    config: Config, optimizer, train_set: Dataset, mesh: Mesh, checkpoints: Checkpoints, start: int
+    config: Config,
+    optimizer: optax.GradientTransformation,
+    train_set: Dataset,
+    mesh: Mesh,
+    checkpoints: Checkpoints,
+    start: int,
 ) -> tuple[Graphs, State]:
     """The network and the state to go on from."""
     sizes = (train_set.in_features, len(train_set.classes.names))

@@ -155,12 +155,12 @@ def _host(tree):
 
 
 def make_metadata(config: Config, dataset: Dataset, *, one_batch: bool = False) -> dict[str, Any]:
-    """What a checkpoint says of itself: all that is needed to use it without the data, or to go on.
+    """Describes a run for its checkpoints: all that is needed to use one without the data, or to go on.
 
     Args:
       config: The configuration.
-      dataset: That is learned.
-      one_batch: Whether only its first batch is.
+      dataset: The training split.
+      one_batch: Whether only its first batch is learned.
     """
     rows, columns = config.augmentation.crop or dataset[0].image.shape[:2]
     return json_value(
@@ -178,7 +178,7 @@ def make_metadata(config: Config, dataset: Dataset, *, one_batch: bool = False) 
 
 
 def load(run: Path | str, checkpoint: Which = "best") -> Trained:
-    """The network of a run.
+    """Loads the network of a run.
 
     Args:
       run: The folder that a training wrote.
@@ -196,7 +196,7 @@ def load(run: Path | str, checkpoint: Which = "best") -> Trained:
 
 
 def load_network(checkpoints: Checkpoints, which: Which) -> Trained:
-    """The network of a run's best or last checkpoint, on the devices of this process."""
+    """Loads the network of a run's best or last checkpoint, on the devices of this process."""
     step = first_decides(lambda: checkpoints.step(which))
     if step is None:
         raise ConfigError(f"there is no checkpoint in {checkpoints.folder} yet.")

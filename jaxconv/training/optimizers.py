@@ -52,7 +52,7 @@ def rmsprop(
 
 
 def decay_mask(parameters):
-    """Which parameters decay: kernels, not biases nor what scales and shifts one number a feature."""
+    """Selects the parameters that decay: kernels, not biases, scales and offsets."""
     return jax.tree.map(lambda leaf: leaf.ndim > 1, parameters)
 
 
@@ -90,7 +90,7 @@ def polynomial(
 def _with_warmup(
     steps: int, warmup: float, learning_rate: float, schedule: Callable[[int], optax.Schedule]
 ) -> optax.Schedule:
-    """A linear rise, and then the schedule over the steps that are left: at least one."""
+    """Joins a linear rise and the schedule over the remaining steps, at least one."""
     rising = min(round(warmup * steps), steps - 1)
     if not rising:
         return schedule(steps)
@@ -139,5 +139,5 @@ def is_frozen(path, frozen: tuple[str, ...]) -> bool:
 
 
 def path_of(path) -> str:
-    """A parameter's path with dots: ``features.convs.0.kernel``."""
+    """Returns a parameter's path with dots: ``features.convs.0.kernel``."""
     return jax.tree_util.keystr(path, simple=True, separator=".").removesuffix(".value")

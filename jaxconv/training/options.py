@@ -18,7 +18,7 @@ class ConfigError(GeometryError):
 
 
 def options_of(function: Callable) -> dict[str, tuple[Any, Any]]:
-    """The keyword-only parameters of a function or class: name to (annotation, default).
+    """Returns the keyword-only parameters of a function or class: name to (annotation, default).
 
     Those without an annotation or a default are the program's to give, not a configuration's.
 
@@ -41,7 +41,7 @@ def options_of(function: Callable) -> dict[str, tuple[Any, Any]]:
 def convert_options(
     given: Mapping[str, Any], known: Mapping[str, tuple[Any, Any]], where: str
 ) -> dict[str, Any]:
-    """Every known option: as given, checked, or its default.
+    """Returns every known option: the given value, converted, or its default.
 
     Args:
       given: What a table of a file holds.
@@ -72,7 +72,7 @@ def suggestion(name: str, known: Iterable[str]) -> str:
 
 
 def convert_value(value: Any, annotation: Any, where: str) -> Any:
-    """The value in the type that the annotation names: lists become tuples, whole floats nothing.
+    """Returns the value in the type that the annotation names: lists become tuples.
 
     An int serves where a float is meant, and the word ``"none"`` where None is allowed, because TOML
     has no null. Nothing else is converted. Numbers must be finite, and inside the range that an

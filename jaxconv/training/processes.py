@@ -86,7 +86,7 @@ class Interruption:
         for number, handler in self._before.items():
             signal.signal(number, handler)  # type: ignore[arg-type]
 
-    def came(self, step: int) -> bool:
+    def should_stop(self, step: int) -> bool:
         """Whether to stop after a step, on which all processes agree."""
         return self.asked is not None if jax.process_count() == 1 else multihost.reached_preemption(step)
 

@@ -150,7 +150,7 @@ def write_results(
 
 
 def format_score(name: str, score: float | None) -> str:
-    """A score for the screen.
+    """Formats a score for the screen.
 
     >>> format_score("mean_iou", 0.5), format_score("mean_iou", None)
     ('mean_iou 0.5000', 'mean_iou undefined')

@@ -33,7 +33,7 @@ class RunError(GeometryError, RuntimeError):
 
 @contextmanager
 def write_errors(path: Path) -> Iterator[None]:
-    """Within this context an error of the operating system is one of writing a file or folder of a run."""
+    """Turns an error of the operating system into one about writing a file or folder of a run."""
     try:
         yield
     except OSError as error:
@@ -57,7 +57,7 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def json_value(value: Any) -> Any:
-    """What JSON can say: numbers that are not finite as null, NumPy's and jax's as Python's."""
+    """Converts a value to what JSON can hold: null for NaN and infinities, Python's numbers for arrays'."""
     if isinstance(value, dict):
         return {key: json_value(one) for key, one in value.items()}
     if isinstance(value, list | tuple):
@@ -108,7 +108,7 @@ def _version(name: str) -> str | None:
 
 @contextmanager
 def folder_lock(folder: Path, console: Console) -> Iterator[None]:
-    """Within this context no other process that asks for the lock of the folder gets it.
+    """Holds the lock of a folder within this context: no other process can take it.
 
     The lock is the operating system's, on the file ``lock``: it is gone with the process, however that
     ends, and the file stays. Where the file system or the platform has no locks, the console says so.

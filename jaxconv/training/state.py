@@ -16,7 +16,7 @@ from jaxconv.data import Batch
 from jaxconv.training.config import Config, build_model
 from jaxconv.training.optimizers import frozen_labels, is_frozen
 from jaxconv.training.options import ConfigError
-from jaxconv.training.preprocessing import preprocess
+from jaxconv.training.preprocessing import Preprocessing, preprocess
 
 
 class State(NamedTuple):
@@ -55,7 +55,12 @@ def split_model(model: nnx.Module) -> tuple[Graphs, nnx.State, nnx.State]:
 
 
 def initial_state(
-    config: Config, optimizer, in_features: int, n_classes: int, *, pretrained: bool = True
+    config: Config,
+    optimizer: optax.GradientTransformation,
+    in_features: int,
+    n_classes: int,
+    *,
+    pretrained: bool = True,
 ) -> tuple[Graphs, State]:
     """The state before the first step, a function of the configuration's seed alone."""
     rngs = nnx.Rngs(params=config.seed, dropout=config.seed + 1)
@@ -65,7 +70,9 @@ def initial_state(
     return graphs, State(jnp.int32(0), parameters, rest, optimizer.init(parameters), average)
 
 
-def abstract_state(config: Config, optimizer, in_features: int, n_classes: int) -> tuple[Graphs, State]:
+def abstract_state(
+    config: Config, optimizer: optax.GradientTransformation, in_features: int, n_classes: int
+) -> tuple[Graphs, State]:
     """The same in shapes and dtypes: what a checkpoint is read into."""
     graphs = []
 
@@ -79,7 +86,7 @@ def abstract_state(config: Config, optimizer, in_features: int, n_classes: int) 
 
 
 def cast(tree, precision: str):
-    """Floating numbers in the precision that the network computes in."""
+    """Casts floating numbers to the precision that the network computes in."""
     if precision == "float32":
         return tree
     dtype = jnp.dtype(precision)
@@ -87,7 +94,7 @@ def cast(tree, precision: str):
 
 
 def stop_gradients(parameters, frozen: tuple[str, ...]):
-    """The same parameters; no gradient reaches the frozen ones, nor is it computed."""
+    """Stops the gradients of the frozen parameters, so that none is computed."""
     if not frozen:
         return parameters
     return jax.tree.map(
@@ -98,7 +105,7 @@ def stop_gradients(parameters, frozen: tuple[str, ...]):
 
 
 def restore_frozen(new, old, frozen: tuple[str, ...]):
-    """The new statistics; of what is frozen the old ones."""
+    """Returns the new statistics, with the old ones of what is frozen."""
     return jax.tree.map_with_path(lambda path, a, b: b if is_frozen(path, frozen) else a, new, old)
 
 
@@ -181,7 +188,7 @@ def _is_floating(leaf) -> bool:
 
 @partial(jax.jit, static_argnums=(0, 1, 2))
 def use(
-    graph: nnx.GraphDef, precision: str, preprocessing: Any, parameters, rest, images: jax.Array
+    graph: nnx.GraphDef, precision: str, preprocessing: Preprocessing, parameters, rest, images: jax.Array
 ) -> jax.Array:
     """A network's logits in float32, as it is used: no dropout, running statistics.
 

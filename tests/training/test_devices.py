@@ -12,7 +12,7 @@ FLAG = "--xla_force_host_platform_device_count=5"
 COUNTED = """
 import jax
 from jaxconv.training import Config, devices
-devices.cores = lambda: 4
+devices.available_cores = lambda: 4
 if {started}:
     jax.devices()
 if {told}:
