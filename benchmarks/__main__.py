@@ -21,7 +21,7 @@ from benchmarks.machine import heading, machine, slug
 from benchmarks.operator_cases import operator_cases
 from benchmarks.report import save, show
 from benchmarks.table import Table
-from jaxconv.training.cpu import keep_memory
+from jaxconv.training.devices import keep_memory
 
 TABLES = ("build", "product", "convolution", "operators", "network", "training", "growth", "overhead")
 RESULTS = Path(__file__).parent / "results"

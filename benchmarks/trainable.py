@@ -59,7 +59,7 @@ class Ours:
         self.state: State = put_replicated(state, mesh)
         self.batch = put_batch(Batch(images, labels), mesh)
         step = Step(self.config, self.graphs, optimizer, schedule, loss, replicated(mesh))
-        self.program = step.compiled().lower(self.state, self.batch).compile()
+        self.program = step.compile().lower(self.state, self.batch).compile()
 
     @property
     def temporary(self) -> int:

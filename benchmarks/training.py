@@ -16,7 +16,7 @@ from benchmarks.memory import Peak, answer, in_child
 from benchmarks.table import Megabytes, Row, Table, ratio
 from benchmarks.timing import Timing, timings
 from benchmarks.trainable import Ours, Size
-from jaxconv.training.cpu import prepare_cpu
+from jaxconv.training.devices import prepare_cpu
 
 NETWORKS = ("unet", "fcn8s", "reseg")
 

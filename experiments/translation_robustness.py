@@ -40,7 +40,7 @@ from rich.console import Console
 from rich.table import Table
 
 from jaxconv import avg_pool, conv, max_pool, sobel_filter
-from jaxconv.data.digit_mosaics import digit_mosaics
+from jaxconv.data.digit_mosaics import make_digit_mosaics
 from jaxconv.figures import canvas
 
 WINDOWS = (2, 3, 4)
@@ -68,7 +68,7 @@ class Found:
 
 def edges(maps: int, size: int) -> jax.Array:
     """Maps (maps, size, size, 4): how strong the edges of each direction are."""
-    mosaics, _ = digit_mosaics((size + 2,) * 2, count=10)
+    mosaics, _ = make_digit_mosaics((size + 2,) * 2, count=10)
     images, _ = mosaics.batch(step=0, size=maps)
     across, down = (sobel_filter(axis, dtype=np.float32) for axis in (1, 0))
     kernel = jnp.stack([across, -across, down, -down], -1)[:, :, None, :]

@@ -12,9 +12,9 @@ from jaxconv.training.state import Step, initial_state
 ONE_DEVICE = Mesh(np.asarray(jax.devices()[:1]), ("batch",))
 
 
-def begun(config, learned):
+def first_step(config, train_set):
     """The compiled step of a configuration on a data set, its first state and its graphs."""
     optimizer, schedule = build_optimizer(config)
-    graphs, state = initial_state(config, optimizer, learned.in_features, len(learned.classes))
-    step = Step(config, graphs, optimizer, schedule, build_loss(config, learned), replicated(ONE_DEVICE))
-    return step.compiled(), state, graphs
+    graphs, state = initial_state(config, optimizer, train_set.in_features, len(train_set.classes))
+    step = Step(config, graphs, optimizer, schedule, build_loss(config, train_set), replicated(ONE_DEVICE))
+    return step.compile(), state, graphs

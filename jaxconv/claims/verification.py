@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import operator
 import platform
 from collections.abc import Callable, Iterable
@@ -32,7 +31,7 @@ from jaxconv.claims.cases import KINDS, Cases
 from jaxconv.claims.claim import REGISTERED, Claim
 from jaxconv.claims.report import Report, Row
 from jaxconv.errors import GeometryError
-from jaxconv.geometry.arguments import at_least_one
+from jaxconv.geometry.arguments import at_least_one, did_you_mean
 
 __all__ = ["CLAIMS", "Report", "Reports", "Row", "verify"]
 
@@ -113,8 +112,8 @@ def _chosen(claims: str | Iterable[str] | None, dtype: str) -> list[Claim]:
     chosen = []
     for name in [claims] if isinstance(claims, str) else claims:
         if name not in CLAIMS:
-            close = ", ".join(difflib.get_close_matches(name, CLAIMS, 3)) or ", ".join(CLAIMS)
-            raise GeometryError(f"no claim is called {name!r}; did you mean one of: {close}?")
+            listed = f"; there are {', '.join(CLAIMS)}."
+            raise GeometryError(f"no claim is called {name!r}{did_you_mean(name, CLAIMS, otherwise=listed)}")
         if dtype != "all" and not CLAIMS[name].can_have(jnp.dtype(dtype)):
             raise GeometryError(
                 f"the claim {name!r} is about the order of numbers, which {dtype} has not; take a real dtype."

@@ -17,8 +17,8 @@ def explain(g: ConvGeometry) -> Group:
     return Group(
         _axes(g),
         _counts(g),
-        _elsewhere("the convolution", calls(g)),
-        _elsewhere("its transpose", transposed_calls(g)),
+        _calls_table("the convolution", calls(g)),
+        _calls_table("its transpose", transposed_calls(g)),
     )
 
 
@@ -35,26 +35,26 @@ def _axes(g: ConvGeometry) -> Table:
 
 def _axis_lines(axis: AxisGeometry) -> dict[str, str]:
     return {
-        "input size i": _stretched(axis.size, axis.input_dilation, axis.stretched),
+        "input size i": _input_line(axis.size, axis.input_dilation, axis.stretched),
         "kernel k": f"{axis.kernel}"
         + (f", spans {axis.span} dilated by {axis.dilation}" if axis.dilation > 1 else ""),
         "stride s": f"{axis.stride}",
         "padding (low, high)": f"{axis.padding}"
         + ("" if axis.padding_mode == "zeros" else f", {axis.padding_mode}"),
-        "output size o": f"{axis.out_size}   {_followed(axis, transposed=False)}",
+        "output size o": f"{axis.out_size}   {_output_note(axis, transposed=False)}",
         "output padding a": f"{axis.output_padding}",
         "input sizes with this output": format_sizes(axis.input_sizes),
-        "transposed: output size o'": f"{axis.size}   {_followed(axis, transposed=True)}",
-        "equivalent direct convolution": _equivalent(axis),
+        "transposed: output size o'": f"{axis.size}   {_output_note(axis, transposed=True)}",
+        "equivalent direct convolution": _direct_line(axis),
     }
 
 
-def _stretched(size: int, dilation: int, stretched: int) -> str:
+def _input_line(size: int, dilation: int, stretched: int) -> str:
     zeros = "1 zero" if dilation == 2 else f"{dilation - 1} zeros"
     return f"{size}" if dilation == 1 else f"{size}, stretched to {stretched} ({zeros} between neighbours)"
 
 
-def _followed(axis: AxisGeometry, transposed: bool) -> str:
+def _output_note(axis: AxisGeometry, transposed: bool) -> str:
     relationship = followed_by(axis, transposed)
     notes = []
     if axis.padding[0] != axis.padding[1] and "2p" in relationship.formula:
@@ -65,13 +65,13 @@ def _followed(axis: AxisGeometry, transposed: bool) -> str:
     return f"relationship {relationship.number}: {relationship.formula}{note}"
 
 
-def _equivalent(axis: AxisGeometry) -> str:
+def _direct_line(axis: AxisGeometry) -> str:
     if axis.padding_mode != "zeros":
         return f"none: the transpose folds the {axis.padding_mode} border back"
     e = axis.transposed()
     low, high = (f"pad {p}" if p >= 0 else f"crop {-p}" for p in e.padding)
     return (
-        f"i' = {_stretched(e.size, e.input_dilation, e.stretched)}, k' = {e.kernel} flipped, "
+        f"i' = {_input_line(e.size, e.input_dilation, e.stretched)}, k' = {e.kernel} flipped, "
         f"s' = {e.stride}, {low} low, {high} high" + (f", d = {e.dilation}" if e.dilation > 1 else "")
     )
 
@@ -88,7 +88,7 @@ def _counts(g: ConvGeometry) -> Table:
     return table
 
 
-def _elsewhere(title: str, code: dict[str, str]) -> Table:
+def _calls_table(title: str, code: dict[str, str]) -> Table:
     table = Table(title=f"{title} elsewhere", title_justify="left", show_header=False)
     table.add_column(style="bold")
     table.add_column(overflow="fold")

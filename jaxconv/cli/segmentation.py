@@ -42,25 +42,25 @@ def evaluate(
 
     from jaxconv.training import evaluate as scores_of
     from jaxconv.training import load, open_data
-    from jaxconv.training.runs import recorded_data
+    from jaxconv.training.run_folder import recorded_data
 
-    trained = load(run, checkpoint)
-    dataset = open_data(trained.config, split, data or recorded_data(run))
+    network = load(run, checkpoint)
+    dataset = open_data(network.config, split, data or recorded_data(run))
     if json is not None:  # found unwritable before the work, not after it
         json.parent.mkdir(parents=True, exist_ok=True)
         json.touch()
     with Progress(console=console, transient=True) as bar:
         task = bar.add_task(f"evaluating on {split}", total=len(dataset))
         scores = scores_of(
-            trained,
+            network,
             dataset,
             batch_size=batch_size,
             void_as_false_positive=void_as_false_positive,
             progress=lambda count: bar.advance(task, count),
         )
-    _show(scores, split, trained.step)
+    _show(scores, split, network.step)
     if json is not None:
-        found = {"run": str(run), "checkpoint": checkpoint, "step": trained.step, "split": split, **scores}
+        found = {"run": str(run), "checkpoint": checkpoint, "step": network.step, "split": split, **scores}
         json.write_text(json_format.dumps(found, indent=2) + "\n")
 
 
@@ -69,12 +69,14 @@ def _show(scores: dict[str, Any], split: str, step: int) -> None:
 
     where = f"{scores['examples']} examples of {split}, step {step}"
     if scores["task"] == "classification":
-        _line(f"top-1 {_number(scores['top1'])}, top-5 {_number(scores['top5'])}: {where}")
+        _print_line(
+            f"top-1 {_format_number(scores['top1'])}, top-5 {_format_number(scores['top5'])}: {where}"
+        )
         return
     table = Table("class", "IoU")
     table.columns[1].justify = "right"
     for name, value in scores["per_class_iou"].items():
-        table.add_row(name, _number(value))
+        table.add_row(name, _format_number(value))
     console.print(table)
     for key, name in {
         "mean_iou": "mean IoU",
@@ -82,11 +84,11 @@ def _show(scores: dict[str, Any], split: str, step: int) -> None:
         "mean_class_accuracy": "mean class accuracy",
         "frequency_weighted_iou": "frequency-weighted IoU",
     }.items():
-        _line(f"{name:24}{_number(scores[key])}")
+        _print_line(f"{name:24}{_format_number(scores[key])}")
     size = scores["resolution"]
     at = "labels of several sizes" if size == "mixed" else f"labels of {size[0]} x {size[1]}"
     void = "; void counted as false positives" if scores["void_as_false_positive"] else ""
-    _line(f"{where}, {at}{void}")
+    _print_line(f"{where}, {at}{void}")
 
 
 def predict(
@@ -114,19 +116,19 @@ def predict(
 
     from jaxconv.geometry.arguments import at_least_one, per_axis
     from jaxconv.training import load
-    from jaxconv.training.prediction import label_files, named_images
+    from jaxconv.training.inference import label_files, name_images
 
     at_least_one("max_pixels", max_pixels)
     per_axis("halo", halo, 1, least=0)
-    trained, names = load(run, checkpoint), named_images(inputs, out)
+    network, names = load(run, checkpoint), name_images(inputs, out)
     with Progress(console=console, transient=True) as bar:
         problems = []
-        labelled = label_files(trained, names, out, max_pixels=max_pixels, halo=halo)
+        labelled = label_files(network, names, out, max_pixels=max_pixels, halo=halo)
         for problem in bar.track(labelled, len(names), description="labelling"):
             problems += [] if problem is None else [problem]
     for problem in problems:
-        _line(f"skipped: {problem}")
-    _line(f"{len(names) - len(problems)} of {len(names)} images labelled, written to {out}")
+        _print_line(f"skipped: {problem}")
+    _print_line(f"{len(names) - len(problems)} of {len(names)} images labelled, written to {out}")
     if problems:
         raise SystemExit(1)
 
@@ -151,18 +153,18 @@ def class_weights(
     from jaxconv.data import DATASETS
     from jaxconv.segmentation import class_frequencies, median_frequency_weights
     from jaxconv.training import Config, ConfigError, open_data
-    from jaxconv.training.options import nearest
+    from jaxconv.training.options import suggestion
 
     if config is not None:
         from jaxconv.cli.training import config_file
-        from jaxconv.training.runs import recorded_data
+        from jaxconv.training.run_folder import recorded_data
 
         data = data or (recorded_data(config) if config.is_dir() else None)
         examples = open_data(Config.read(config_file(config)), split, data)
     elif dataset in DATASETS:
         examples = DATASETS[dataset](split, data)
     else:
-        raise ConfigError(f"there is no data set {dataset!r}; {nearest(dataset, DATASETS)}")
+        raise ConfigError(f"there is no data set {dataset!r}{suggestion(dataset, DATASETS)}")
     with console.status(f"counting the labels of {len(examples)} examples"):
         frequencies = class_frequencies(examples)
         weights = median_frequency_weights(frequencies)
@@ -172,8 +174,10 @@ def class_weights(
     for name, frequency, weight in zip(examples.classes.names, frequencies, weights, strict=True):
         table.add_row(name, "absent" if frequency != frequency else f"{frequency:.4f}", f"{weight:.4f}")
     console.print(table)
-    _line("A frequency is that in the images which hold the class. For the table [loss] of a configuration:")
-    _line(f"class_weights = [{', '.join(f'{weight:.4f}' for weight in weights)}]")
+    _print_line(
+        "A frequency is that in the images which hold the class. For the table [loss] of a configuration:"
+    )
+    _print_line(f"class_weights = [{', '.join(f'{weight:.4f}' for weight in weights)}]")
 
 
 def export(
@@ -198,15 +202,15 @@ def export(
     from jaxconv.training import load
     from jaxconv.training.export import write_export
 
-    trained = load(run, checkpoint)
+    network = load(run, checkpoint)
     out = out or run / "network.stablehlo"
-    file, beside = write_export(trained, out, size or trained.size, output=output, platforms=platforms)
-    _line(f"{file}, {file.stat().st_size:,} bytes, described in {beside}")
+    file, beside = write_export(network, out, size or network.size, output=output, platforms=platforms)
+    _print_line(f"{file}, {file.stat().st_size:,} bytes, described in {beside}")
 
 
-def _number(value: float | None) -> str:
+def _format_number(value: float | None) -> str:
     return "undefined" if value is None else f"{value:.4f}"
 
 
-def _line(text: str) -> None:
+def _print_line(text: str) -> None:
     console.print(text, highlight=False, markup=False, soft_wrap=True)

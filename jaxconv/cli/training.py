@@ -68,8 +68,8 @@ def train(
     import jax
 
     from jaxconv.training import Config, train
-    from jaxconv.training.cpu import prepare_cpu
-    from jaxconv.training.runs import recorded_data
+    from jaxconv.training.devices import prepare_cpu
+    from jaxconv.training.run_folder import recorded_data
 
     if dry_run and processes.distributed:
         raise TypeError("--dry-run is for one process: its folder is its own and thrown away.")
@@ -99,7 +99,7 @@ def train(
 
 def config_file(named: Path) -> Path:
     """The file that was meant: itself, that of a run, or one that comes with the library."""
-    from jaxconv.training.shipped import shipped_config
+    from jaxconv.training.config import shipped_config
 
     if named.is_dir():
         return run_config(named)
@@ -113,7 +113,7 @@ def config_file(named: Path) -> Path:
 def run_config(run: Path) -> Path:
     """The configuration in the folder of a run."""
     from jaxconv.training import ConfigError
-    from jaxconv.training.record import RunError
+    from jaxconv.training.run_folder import RunError
 
     path = run / "config.toml"
     if not path.exists():

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
-
 import jax
 import jax.numpy as jnp
 from jax import lax
 
 from jaxconv.errors import GeometryError
 from jaxconv.geometry import ConvGeometry
+from jaxconv.geometry.arguments import did_you_mean
 
 
 def check_dtypes(**operands) -> None:
@@ -98,9 +97,7 @@ def check_option(name: str, value, options: tuple[str, ...]) -> None:
       GeometryError: It names the options, the nearest first.
     """
     if value not in options:
-        close = difflib.get_close_matches(str(value), options, 1)
-        hint = f"; did you mean {close[0]!r}?" if close else ""
-        raise GeometryError(f"`{name}` is one of {options}, got {value!r}{hint}")
+        raise GeometryError(f"`{name}` is one of {options}, got {value!r}{did_you_mean(value, options)}")
 
 
 def check_precision(precision):

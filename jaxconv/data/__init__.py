@@ -4,13 +4,13 @@ from jaxconv.data.augmentation import Augmentation, augment
 from jaxconv.data.batches import Batch, Stream
 from jaxconv.data.camvid_files import CAMVID, camvid
 from jaxconv.data.coloured_shapes import Shapes, shapes
-from jaxconv.data.dataset import SPLITS, VOID, Classes, Dataset, Example, Split, Task, check
+from jaxconv.data.dataset import SPLITS, VOID, Classes, Dataset, Example, Split, Task, check_dataset
 from jaxconv.data.digit_mosaics import BACKGROUND, CLASS_NAMES, DigitMosaics, digits
-from jaxconv.data.downsampling import shrink_image, shrunken
+from jaxconv.data.downsampling import downsample_example, downsample_image
 from jaxconv.data.file_pairs import Pairs
 from jaxconv.data.folders import folder, read_classes
-from jaxconv.data.image_files import LabelCode, images_in, read_image
-from jaxconv.data.prefetch import Ahead
+from jaxconv.data.image_files import LabelCode, list_images, read_image
+from jaxconv.data.prefetch import Prefetcher
 from jaxconv.data.registry import DATASETS
 from jaxconv.data.single_digits import DigitImages, digit_images
 
@@ -21,7 +21,6 @@ __all__ = [
     "DATASETS",
     "SPLITS",
     "VOID",
-    "Ahead",
     "Augmentation",
     "Batch",
     "Classes",
@@ -31,20 +30,21 @@ __all__ = [
     "Example",
     "LabelCode",
     "Pairs",
+    "Prefetcher",
     "Shapes",
     "Split",
     "Stream",
     "Task",
     "augment",
     "camvid",
-    "check",
+    "check_dataset",
     "digit_images",
     "digits",
+    "downsample_example",
+    "downsample_image",
     "folder",
-    "images_in",
+    "list_images",
     "read_classes",
     "read_image",
     "shapes",
-    "shrink_image",
-    "shrunken",
 ]

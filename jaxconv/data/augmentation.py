@@ -61,13 +61,13 @@ class Augmentation:
                 f"Got scale={self.scale}."
             )
 
-    def shrunken(self, shrink: int) -> Augmentation:
-        """The same changes of examples that were averaged over `shrink` pixels per axis: a smaller crop.
+    def downsample(self, shrink: int) -> Augmentation:
+        """Returns the same changes for examples that were averaged over `shrink` pixels per axis.
 
         Raises:
           GeometryError: `shrink` does not divide the crop.
 
-        >>> Augmentation(crop=(336, 432)).shrunken(3).crop
+        >>> Augmentation(crop=(336, 432)).downsample(3).crop
         (112, 144)
         """
         if self.crop is None or shrink == 1:
@@ -116,7 +116,7 @@ def augment(example: Example, augmentation: Augmentation, rng: np.random.Generat
         )
         image = np.stack([_cut(image[..., f], rows, columns, 0) for f in range(image.shape[-1])], axis=-1)
         label = _cut(label, rows, columns, VOID) if label.ndim else label
-    image = _recoloured(image, augmentation, colour)
+    image = _recolour(image, augmentation, colour)
     if flip < augmentation.flip:  # last: arithmetic on a map read backwards takes four times as long
         image = image[:, ::-1]
         label = label[:, ::-1] if label.ndim else label
@@ -181,7 +181,7 @@ def _cut(plane: np.ndarray, rows: _Window, columns: _Window, outside: int) -> np
     return cut
 
 
-def _recoloured(image: np.ndarray, augmentation: Augmentation, chance: np.ndarray) -> np.ndarray:
+def _recolour(image: np.ndarray, augmentation: Augmentation, chance: np.ndarray) -> np.ndarray:
     """Brightness, contrast and saturation in one pass, then back to 0 to 1."""
     strengths = (augmentation.brightness, augmentation.contrast, augmentation.saturation)
     if not any(strengths):

@@ -11,8 +11,8 @@ import numpy as np
 from jaxconv.data.augmentation import Augmentation, augment
 from jaxconv.data.cache import DEFAULT_BYTES, Cache
 from jaxconv.data.dataset import VOID, Dataset, Example
-from jaxconv.data.downsampling import shrunken
-from jaxconv.data.prefetch import Ahead
+from jaxconv.data.downsampling import downsample_example
+from jaxconv.data.prefetch import Prefetcher
 from jaxconv.errors import GeometryError
 
 # SeedSequence pads with zeros: (seed, epoch) and (seed, epoch, 0) are one. What a seed is for stands second.
@@ -41,11 +41,11 @@ class Stream:
       dataset: Where the examples are from.
       batch_size: Examples of a batch, over all processes.
       augmentation: Chance changes; they depend on the seed, the step and the place in the batch. Its
-        `crop` counts pixels of the data set's examples, before they are shrunken.
+        `crop` counts pixels of the data set's examples, before downsampling.
       seed: Decides everything random, at least 0.
       shrink: Images are averaged over so many pixels along each axis, labels take the middle one; the
         augmentation comes after it. It must divide the crop.
-      cache_bytes: Examples, shrunken, are kept in memory up to this.
+      cache_bytes: Memory for downsampled examples, in bytes.
 
     Raises:
       GeometryError: No examples, a number below its smallest, or a crop that `shrink` does not divide.
@@ -77,9 +77,9 @@ class Stream:
             if number < least:
                 raise GeometryError(f"`{name}` is at least {least}, got {number}.")
         self.dataset, self.batch_size, self.seed, self.shrink = dataset, batch_size, seed, shrink
-        self.augmentation = None if augmentation is None else augmentation.shrunken(shrink)
-        self._examples = Cache(lambda index: shrunken(dataset[index], shrink), cache_bytes)
-        self._order = lru_cache(maxsize=2)(self._shuffled)  # a batch reaches into two epochs at most times
+        self.augmentation = None if augmentation is None else augmentation.downsample(shrink)
+        self._examples = Cache(lambda index: downsample_example(dataset[index], shrink), cache_bytes)
+        self._order = lru_cache(maxsize=2)(self._shuffle)  # a batch reaches into two epochs at most times
 
     def batch(self, step: int, part: tuple[int, int] = (0, 1)) -> Batch:
         """One batch, or the share of one process in it.
@@ -98,7 +98,7 @@ class Stream:
                 f"{self.batch_size}; got step={step}, part={part}."
             )
         rows = self.batch_size // count
-        return stacked([self._example(step, share * rows + row) for row in range(rows)])
+        return stack_examples([self._example(step, share * rows + row) for row in range(rows)])
 
     def indices(self, step: int) -> list[int]:
         """Which examples are in a batch, in order."""
@@ -108,7 +108,7 @@ class Stream:
         epoch, place = divmod(step * self.batch_size + position, len(self.dataset))
         return int(self._order(epoch)[place])
 
-    def _shuffled(self, epoch: int) -> np.ndarray:
+    def _shuffle(self, epoch: int) -> np.ndarray:
         return np.random.default_rng((self.seed, _ORDER, epoch)).permutation(len(self.dataset))
 
     def _example(self, step: int, position: int) -> Example:
@@ -119,10 +119,10 @@ class Stream:
         return augment(example, self.augmentation, rng)
 
 
-def prefetch(
+def prefetch_batches(
     stream: Stream, start: int, stop: int, *, part: tuple[int, int] = (0, 1), workers: int = 2, depth: int = 4
-) -> Ahead[int, tuple[int, Batch]]:
-    """Batches `start` to ``stop - 1`` with their numbers, made in threads while others are used.
+) -> Prefetcher[int, tuple[int, Batch]]:
+    """Makes batches `start` to ``stop - 1`` in threads while earlier ones are used.
 
     Args:
       stream: Of batches.
@@ -136,21 +136,22 @@ def prefetch(
       An iterator over ``(step, Batch)``; its `waited` counts the seconds that were spent waiting.
 
     >>> from jaxconv.data import digits
-    >>> with prefetch(Stream(digits("train"), 4), 10, 12) as batches:
+    >>> with prefetch_batches(Stream(digits("train"), 4), 10, 12) as batches:
     ...     print([step for step, _ in batches])
     [10, 11]
     """
-    return Ahead(
+    return Prefetcher(
         lambda step: (step, stream.batch(step, part)), range(start, stop), workers=workers, depth=depth
     )
 
 
-def batches(dataset: Dataset, size: int, *, shrink: int = 1, workers: int = 2) -> Iterator[tuple[Batch, int]]:
-    """Every example once, in order, in batches of one size: what evaluation counts over.
+def iterate_batches(
+    dataset: Dataset, size: int, *, shrink: int = 1, workers: int = 2
+) -> Iterator[tuple[Batch, int]]:
+    """Yields every example once, in order, in batches of one size.
 
     Images of different sizes are not mixed: a batch ends early where the size changes. What is missing
-    in a batch is filled with its last image, labelled void; nothing is
-    dropped.
+    in a batch is filled with its last image, labelled void; nothing is dropped.
 
     Args:
       dataset: The examples.
@@ -165,7 +166,7 @@ def batches(dataset: Dataset, size: int, *, shrink: int = 1, workers: int = 2) -
       GeometryError: `size` below 1.
 
     >>> from jaxconv.data import digit_images
-    >>> [count for _, count in batches(digit_images("val"), 100)]
+    >>> [count for _, count in iterate_batches(digit_images("val"), 100)]
     [100, 100, 25]
     """
     if size < 1:
@@ -173,28 +174,28 @@ def batches(dataset: Dataset, size: int, *, shrink: int = 1, workers: int = 2) -
 
     def load(index: int) -> Example:
         example = dataset[index]
-        return Example(example.name, shrunken(example, shrink).image, example.label)
+        return Example(example.name, downsample_example(example, shrink).image, example.label)
 
     group: list[Example] = []
-    with Ahead(load, range(len(dataset)), workers=workers, depth=2 * size) as examples:
+    with Prefetcher(load, range(len(dataset)), workers=workers, depth=2 * size) as examples:
         for example in examples:
             if group and (len(group) == size or example.image.shape != group[0].image.shape):
-                yield _filled(group, size)
+                yield _fill_batch(group, size)
                 group = []
             group.append(example)
     if group:
-        yield _filled(group, size)
+        yield _fill_batch(group, size)
 
 
-def _filled(group: Sequence[Example], size: int) -> tuple[Batch, int]:
+def _fill_batch(group: Sequence[Example], size: int) -> tuple[Batch, int]:
     last = group[-1]
     label = np.full_like(last.label, VOID)
     filling = [Example(last.name, last.image, label)] * (size - len(group))
-    return stacked([*group, *filling]), len(group)
+    return stack_examples([*group, *filling]), len(group)
 
 
-def stacked(examples: Sequence[Example]) -> Batch:
-    """Examples of one size as a batch.
+def stack_examples(examples: Sequence[Example]) -> Batch:
+    """Stacks examples of one size into a batch.
 
     Raises:
       GeometryError: They differ in size.

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from jaxconv.data.dataset import VOID, Classes, Split, one_of_splits
-from jaxconv.data.file_pairs import Pairs, contents, paired
+from jaxconv.data.dataset import VOID, Classes, Split, check_split
+from jaxconv.data.file_pairs import Pairs, describe_contents, pair_files
 from jaxconv.data.image_files import LabelCode
 from jaxconv.errors import GeometryError
 
@@ -45,13 +45,13 @@ def camvid(split: Split, folder: Path | None = None) -> Pairs:
       Brostow, Fauqueur & Cipolla, Semantic object classes in video, PRL 30, 2009.
       Badrinarayanan, Kendall & Cipolla, arXiv:1511.00561.
     """
-    split = one_of_splits(split)
+    split = check_split(split)
     layout = f"{split}/ with images and {split}annot/ with PNG labels of the same names"
     if folder is None:
         raise GeometryError(f"CamVid is read from a folder that holds {layout}; none was given.")
     images, labels = folder / split, folder / f"{split}annot"
     if not (images.is_dir() and labels.is_dir()):
-        raise GeometryError(f"CamVid's folder holds {layout}; {contents(folder)}.")
+        raise GeometryError(f"CamVid's folder holds {layout}; {describe_contents(folder)}.")
     values = {**{c: c for c in range(len(CAMVID))}, CAMVID_VOID: VOID}
     colors = {**dict(zip(CAMVID.colors, range(len(CAMVID)), strict=True)), (0, 0, 0): VOID}
-    return Pairs(CAMVID, LabelCode(values, colors), paired(images, labels))
+    return Pairs(CAMVID, LabelCode(values, colors), pair_files(images, labels))

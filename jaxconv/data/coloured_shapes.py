@@ -14,9 +14,9 @@ from jaxconv.data.dataset import (
     Example,
     Split,
     Task,
+    check_split,
     example_index,
-    no_folder,
-    one_of_splits,
+    refuse_folder,
 )
 from jaxconv.errors import GeometryError
 from jaxconv.limits import Examples, Pixels, Seed, Within
@@ -78,16 +78,16 @@ class Shapes:
         label = np.zeros(self.canvas, np.int32)
         for _ in range(self.count):
             c = int(rng.integers(len(SHAPES)))
-            y, x = rows - self._anywhere(rng, 0), columns - self._anywhere(rng, 1)
+            y, x = rows - self._draw_place(rng, 0), columns - self._draw_place(rng, 1)
             inside = _inside(SHAPES[c], y, x, rng.uniform(*self.radii), rng.uniform(0, 2 * np.pi))
             image[inside] = rng.uniform(0, 1, size=3)
             label[inside] = 1 + c
         for _ in range(self.clutter):
-            y, x = rows - self._anywhere(rng, 0), columns - self._anywhere(rng, 1)
+            y, x = rows - self._draw_place(rng, 0), columns - self._draw_place(rng, 1)
             image += _ripple(y, x, rng)[..., None] * rng.uniform(-CLUTTER, CLUTTER, size=3).astype(np.float32)
         return Example(f"shapes-{index:05d}", image.clip(0, 1), label)
 
-    def _anywhere(self, rng: np.random.Generator, axis: int) -> np.float32:
+    def _draw_place(self, rng: np.random.Generator, axis: int) -> np.float32:
         return np.float32(rng.uniform(0, self.canvas[axis] - 1))
 
 
@@ -144,7 +144,7 @@ def shapes(
     >>> example.image.shape, example.label.shape
     ((64, 64, 3), (64, 64))
     """
-    no_folder("shapes", folder)
-    pictures = examples if one_of_splits(split) == "train" else held_out_examples
+    refuse_folder("shapes", folder)
+    pictures = examples if check_split(split) == "train" else held_out_examples
     own_seed = len(SPLITS) * seed + SPLITS.index(split)
     return Shapes(canvas, count, radii, clutter, own_seed, pictures)

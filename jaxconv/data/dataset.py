@@ -103,21 +103,23 @@ def example_index(index: int, size: int) -> int:
     return index % size
 
 
-def one_of_splits(split: str) -> Split:
-    """The split, if there is one of that name."""
+def check_split(split: str) -> Split:
+    """Returns the split, if there is one of that name."""
     for known in SPLITS:
         if split == known:
             return known
     raise GeometryError(f"`split` is one of {', '.join(SPLITS)}, got {split!r}.")
 
 
-def no_folder(name: str, folder: Path | None) -> None:
+def refuse_folder(name: str, folder: Path | None) -> None:
     """Refuses a folder where examples are made and not read."""
     if folder is not None:
         raise GeometryError(f"the data set {name!r} reads no files; leave the folder out, got {folder}.")
 
 
-def check(dataset: Dataset, *, one_size: bool = False, labelled: bool = False, workers: int = 2) -> None:
+def check_dataset(
+    dataset: Dataset, *, one_size: bool = False, labelled: bool = False, workers: int = 2
+) -> None:
     """Loads every example once, and reports everything that is wrong at once.
 
     Args:
@@ -132,9 +134,9 @@ def check(dataset: Dataset, *, one_size: bool = False, labelled: bool = False, w
     """
     if not len(dataset):
         raise GeometryError("the data set has no examples.")
-    shape = None if not one_size or _problem(dataset, 0, None)[0] else dataset[0].image.shape
+    shape = None if not one_size or _examine(dataset, 0, None)[0] else dataset[0].image.shape
     with ThreadPoolExecutor(workers) as pool:
-        found = list(pool.map(lambda index: _problem(dataset, index, shape), range(len(dataset))))
+        found = list(pool.map(lambda index: _examine(dataset, index, shape), range(len(dataset))))
     problems = [problem for problem, _ in found if problem]
     if problems:
         raise GeometryError(f"{len(problems)} of {len(dataset)} examples cannot be used:\n{_lines(problems)}")
@@ -149,17 +151,17 @@ def _lines(problems: Iterable[str]) -> str:
     return "\n".join(f"  {problem}" for problem in problems)
 
 
-def _problem(dataset: Dataset, index: int, shape: tuple[int, ...] | None) -> tuple[str | None, bool]:
+def _examine(dataset: Dataset, index: int, shape: tuple[int, ...] | None) -> tuple[str | None, bool]:
     """What is wrong with an example, if anything, and whether a pixel of it is labelled."""
     try:
         example = dataset[index]
     except (GeometryError, TypeError) as error:
         return str(error), False
-    wrong = _wrong(dataset, example, shape)
+    wrong = _find_fault(dataset, example, shape)
     return (f"{example.name}: {wrong}." if wrong else None), bool((example.label != VOID).any())
 
 
-def _wrong(dataset: Dataset, example: Example, shape: tuple[int, ...] | None) -> str | None:
+def _find_fault(dataset: Dataset, example: Example, shape: tuple[int, ...] | None) -> str | None:
     image, label, n = example.image, example.label, len(dataset.classes)
     expected = image.shape[:2] if dataset.task == "segmentation" else ()
     if image.ndim != 3 or image.shape[-1] != dataset.in_features or image.dtype != np.float32:

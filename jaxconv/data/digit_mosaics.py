@@ -15,11 +15,11 @@ from jaxconv.data.dataset import (
     Example,
     Split,
     Task,
+    check_split,
     example_index,
-    no_folder,
-    one_of_splits,
+    refuse_folder,
 )
-from jaxconv.data.single_digits import DIGIT_COLORS, HELD_OUT, samples_of, two_sides
+from jaxconv.data.single_digits import DIGIT_COLORS, HELD_OUT, load_samples, split_samples
 from jaxconv.errors import GeometryError
 from jaxconv.limits import Examples, Pixels, Seed, Within
 
@@ -109,7 +109,7 @@ class DigitMosaics:
         image = np.zeros(self.canvas, np.float32)
         label = np.full(self.canvas, BACKGROUND, np.int32)
         for n in rng.integers(len(self.digits), size=self.count):
-            digit = _enlarged(self.digits[n], round(8 * rng.uniform(*self.scales)))
+            digit = _enlarge(self.digits[n], round(8 * rng.uniform(*self.scales)))
             ink = digit >= INK
             for _ in range(8):  # tries
                 row, column = (rng.integers(side - len(digit) + 1) for side in self.canvas)
@@ -152,16 +152,16 @@ def digits(
     >>> example.image.shape, example.label.shape, sorted(set(example.label.ravel().tolist()))
     ((32, 40, 1), (32, 40), [1, 2, 6, 7, 8, 10])
     """
-    no_folder("digits", folder)
-    mosaics = examples if one_of_splits(split) == "train" else held_out_examples
+    refuse_folder("digits", folder)
+    mosaics = examples if check_split(split) == "train" else held_out_examples
     own_seed = len(SPLITS) * seed + SPLITS.index(split)
-    return DigitMosaics(*samples_of(split), canvas, count, scales, own_seed, mosaics)
+    return DigitMosaics(*load_samples(split), canvas, count, scales, own_seed, mosaics)
 
 
-def digit_mosaics(
+def make_digit_mosaics(
     canvas: tuple[int, int] = (48, 48), *, count: int = 8, held_out: float = HELD_OUT, seed: int = 0
 ) -> tuple[DigitMosaics, DigitMosaics]:
-    """Mosaics to learn from, and mosaics of other digits to be judged on.
+    """Builds mosaics of training digits, and mosaics of held-out digits.
 
     The digits are split, not the mosaics: no handwritten sample is in both.
 
@@ -177,18 +177,18 @@ def digit_mosaics(
     Raises:
       GeometryError: The canvas is too small, or `held_out` leaves one side without digits.
 
-    >>> train, held_out = digit_mosaics((32, 48))
+    >>> train, held_out = make_digit_mosaics((32, 48))
     >>> len(train.samples), len(held_out.samples)
     (1347, 450)
     >>> images, labels = train.batch(step=0, size=5)
     >>> images.shape, images.dtype.name, labels.shape, labels.dtype.name
     ((5, 32, 48, 1), 'float32', (5, 32, 48), 'int32')
     """
-    train, test = (DigitMosaics(*side, canvas, count, seed=seed) for side in two_sides(held_out))
+    train, test = (DigitMosaics(*side, canvas, count, seed=seed) for side in split_samples(held_out))
     return train, test
 
 
-def _enlarged(digit: np.ndarray, side: int) -> np.ndarray:
+def _enlarge(digit: np.ndarray, side: int) -> np.ndarray:
     """``(8, 8)`` to ``(side, side)`` by linear interpolation: a product with a matrix from each side."""
     weights = _interpolation(len(digit), side)
     return weights @ digit @ weights.T

@@ -8,7 +8,7 @@ from jaxconv.data.dataset import Example
 from jaxconv.errors import GeometryError
 
 
-def shrink_image(image: np.ndarray, shrink: int) -> np.ndarray:
+def downsample_image(image: np.ndarray, shrink: int) -> np.ndarray:
     """Averages over ``shrink x shrink`` pixels.
 
     An image that does not divide is continued by its last row and column. So the centre of cell i lies
@@ -24,7 +24,7 @@ def shrink_image(image: np.ndarray, shrink: int) -> np.ndarray:
     Raises:
       GeometryError: `shrink` below 1.
 
-    >>> shrink_image(np.arange(6.0).reshape(2, 3, 1), 2)[..., 0].tolist()
+    >>> downsample_image(np.arange(6.0).reshape(2, 3, 1), 2)[..., 0].tolist()
     [[2.0, 3.5]]
     """
     if shrink < 1:
@@ -42,13 +42,13 @@ def shrink_image(image: np.ndarray, shrink: int) -> np.ndarray:
     return sum(cells[:, :, n] for n in range(shrink)) / image.dtype.type(shrink**2)
 
 
-def shrunken(example: Example, shrink: int) -> Example:
-    """An example whose image is averaged, and whose labels are those of the middle pixel of each cell.
+def downsample_example(example: Example, shrink: int) -> Example:
+    """Averages the image of an example, and takes the label of the middle pixel of each cell.
 
     With an even `shrink` the middle is the pixel right below it; a cell at the edge whose middle is
     missing takes its last pixel.
     """
-    image, label = shrink_image(example.image, shrink), example.label
+    image, label = downsample_image(example.image, shrink), example.label
     if label.ndim and shrink > 1:
         rows, columns = (
             np.minimum(np.arange(shrink // 2, shrink * cells, shrink), size - 1)

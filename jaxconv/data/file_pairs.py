@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from jaxconv.data.dataset import Classes, Example, Task, example_index
-from jaxconv.data.image_files import IMAGE_SUFFIXES, LABEL_SUFFIXES, LabelCode, images_in, read_image
+from jaxconv.data.image_files import IMAGE_SUFFIXES, LABEL_SUFFIXES, LabelCode, list_images, read_image
 from jaxconv.errors import GeometryError
 
 
@@ -48,13 +48,13 @@ class Pairs:
         return Example(image_path.stem, image, label)
 
 
-def paired(images: Path, labels: Path) -> tuple[tuple[Path, Path], ...]:
+def pair_files(images: Path, labels: Path) -> tuple[tuple[Path, Path], ...]:
     """Every image of one folder with the label of the same name in the other.
 
     Raises:
       GeometryError: One is missing, on either side, or there is none at all.
     """
-    image_of, label_of = images_in(images), images_in(labels, LABEL_SUFFIXES)
+    image_of, label_of = list_images(images), list_images(labels, LABEL_SUFFIXES)
     without_label = [str(image_of[stem]) for stem in image_of if stem not in label_of]
     without_image = [str(label_of[stem]) for stem in label_of if stem not in image_of]
     problems = [
@@ -80,7 +80,7 @@ def paired(images: Path, labels: Path) -> tuple[tuple[Path, Path], ...]:
     return tuple((image_of[stem], label_of[stem]) for stem in image_of)
 
 
-def contents(folder: Path) -> str:
+def describe_contents(folder: Path) -> str:
     """What a folder holds, for an error that says what was found."""
     if not folder.is_dir():
         return f"{folder} is {'a file' if folder.exists() else 'not there'}"

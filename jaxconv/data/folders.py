@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import difflib
 import tomllib
 from pathlib import Path
 from typing import Any
 
-from jaxconv.data.dataset import VOID, Classes, Split, one_of_splits
-from jaxconv.data.file_pairs import Pairs, contents, paired
+from jaxconv.data.dataset import VOID, Classes, Split, check_split
+from jaxconv.data.file_pairs import Pairs, describe_contents, pair_files
 from jaxconv.data.image_files import LabelCode
 from jaxconv.errors import GeometryError
+from jaxconv.geometry.arguments import did_you_mean
 
 CLASSES_FILE = "classes.toml"
 
@@ -37,19 +37,19 @@ def folder(split: Split, folder: Path | None = None, *, grey: bool = False) -> P
       GeometryError: No folder, another layout, an image without label, or classes that contradict
         each other.
     """
-    split = one_of_splits(split)
+    split = check_split(split)
     layout = f"{CLASSES_FILE}, and {split}/ and {split}annot/ or images/{split}/ and labels/{split}/"
     if folder is None:
         raise GeometryError(f"this data set is read from a folder that holds {layout}; none was given.")
     if not (folder / CLASSES_FILE).is_file():
-        raise GeometryError(f"the folder holds {layout}; {contents(folder)}.")
+        raise GeometryError(f"the folder holds {layout}; {describe_contents(folder)}.")
     for images, labels in (
         (folder / split, folder / f"{split}annot"),
         (folder / "images" / split, folder / "labels" / split),
     ):
         if images.is_dir() and labels.is_dir():
-            return Pairs(*read_classes(folder / CLASSES_FILE), paired(images, labels), grey)
-    raise GeometryError(f"the folder holds {layout}; {contents(folder)}.")
+            return Pairs(*read_classes(folder / CLASSES_FILE), pair_files(images, labels), grey)
+    raise GeometryError(f"the folder holds {layout}; {describe_contents(folder)}.")
 
 
 def read_classes(path: Path) -> tuple[Classes, LabelCode]:
@@ -63,7 +63,7 @@ def read_classes(path: Path) -> tuple[Classes, LabelCode]:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise GeometryError(f"{path}: is no TOML: {error}.") from error
-    _only(path, table, ("class", "void"))
+    _check_keys(path, table, ("class", "void"))
     entries = table.get("class")
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
         raise GeometryError(f"{path}: every class is a [[class]] with `name` and `color`.")
@@ -71,7 +71,7 @@ def read_classes(path: Path) -> tuple[Classes, LabelCode]:
     colors: dict[tuple[int, int, int], int] = {}
     names = []
     for c, entry in enumerate(entries):
-        _only(path, entry, ("name", "color", "value"))
+        _check_keys(path, entry, ("name", "color", "value"))
         names.append(_name(path, c, entry))
         _add(path, values, _value(path, entry.get("value", c)), c)
         _add(path, colors, _color(path, entry.get("color")), c)
@@ -125,11 +125,10 @@ def _color(path: Path, color: Any) -> tuple[int, int, int]:
     return color[0], color[1], color[2]
 
 
-def _only(path: Path, table: dict, known: tuple[str, ...]) -> None:
+def _check_keys(path: Path, table: dict, known: tuple[str, ...]) -> None:
     for key in table:
         if key not in known:
-            close = difflib.get_close_matches(key, known, 1)
-            hint = f"; did you mean {close[0]!r}?" if close else f"; it reads {', '.join(known)}."
+            hint = did_you_mean(key, known, otherwise=f"; it reads {', '.join(known)}.")
             raise GeometryError(f"{path}: nothing reads the key {key!r}{hint}")
 
 

@@ -36,7 +36,7 @@ def read_image(path: Path, *, grey: bool = False) -> np.ndarray:
       GeometryError: The file is missing, truncated, not an image or several of them, it has transparent
         pixels, or its values have no known range (32-bit integers, floats, CMYK).
     """
-    image, _ = _opened(path)
+    image, _ = _open_image(path)
     if image.mode.startswith("I;16"):
         values = np.divide(np.asarray(image), np.float32(65535), dtype=np.float32)[..., None]
         return values if grey else values.repeat(3, axis=-1)
@@ -45,11 +45,11 @@ def read_image(path: Path, *, grey: bool = False) -> np.ndarray:
             f"{path}: images are grey, palette or RGB of 8 bits, or grey of 16; this is Pillow's mode "
             f"{image.mode!r}; convert it."
         )
-    pixels = np.asarray(_opaque(path, image).convert("L" if grey else "RGB"))
+    pixels = np.asarray(_drop_alpha(path, image).convert("L" if grey else "RGB"))
     return np.divide(pixels, np.float32(255), dtype=np.float32).reshape(*pixels.shape[:2], -1)
 
 
-def images_in(folder: Path, suffixes: Iterable[str] = IMAGE_SUFFIXES) -> dict[str, Path]:
+def list_images(folder: Path, suffixes: Iterable[str] = IMAGE_SUFFIXES) -> dict[str, Path]:
     """The images of a folder by their names without suffix, in order; hidden files are no images.
 
     Raises:
@@ -89,18 +89,20 @@ class LabelCode:
           GeometryError: The file cannot be read, its format changes values (JPEG), or it holds a value
             or colour that is not a class.
         """
-        image, stored_as = _opened(path)
+        image, stored_as = _open_image(path)
         if stored_as in LOSSY:
             raise GeometryError(
                 f"{path}: is stored as {stored_as}, whatever its name says, which mixes labels at edges; "
                 "make the label file anew, as PNG."
             )
         if image.mode in ("RGB", "RGBA"):
-            red, green, blue = np.asarray(_opaque(path, image).convert("RGB"), np.int32).transpose(2, 0, 1)
+            red, green, blue = np.asarray(_drop_alpha(path, image).convert("RGB"), np.int32).transpose(
+                2, 0, 1
+            )
             packed = {_pack(*color): c for color, c in self.colors.items()}
-            return _looked_up(path, _pack(red, green, blue), packed, _unpacked)
+            return _look_up(path, _pack(red, green, blue), packed, _unpack)
         if image.mode in ("1", "L", "P", "I", "I;16", "I;16B", "I;16L"):
-            return _looked_up(path, np.asarray(image).astype(np.int32), self.values, str)
+            return _look_up(path, np.asarray(image).astype(np.int32), self.values, str)
         raise GeometryError(
             f"{path}: labels are grey, palette or RGB; this is Pillow's mode {image.mode!r}; convert it."
         )
@@ -110,16 +112,16 @@ def _pack(red, green, blue):
     return red << 16 | green << 8 | blue
 
 
-def _unpacked(color: int) -> str:
+def _unpack(color: int) -> str:
     """A packed colour as one writes it.
 
-    >>> _unpacked(0x804080)
+    >>> _unpack(0x804080)
     '(128, 64, 128)'
     """
     return str((int(color) >> 16, int(color) >> 8 & 255, int(color) & 255))
 
 
-def _looked_up(
+def _look_up(
     path: Path, codes: np.ndarray, classes: Mapping[int, int], write: Callable[[int], str]
 ) -> np.ndarray:
     """The class of every code; GeometryError naming the file and the codes that are none."""
@@ -147,10 +149,10 @@ def _looked_up(
     return labels
 
 
-def _opened(path: Path) -> tuple[Image.Image, str]:
+def _open_image(path: Path) -> tuple[Image.Image, str]:
     """Decoded, turned upright, and the file closed; and the format that its pixels are stored in."""
     if not path.is_file():  # a pipe would never end
-        raise GeometryError(f"{path}: {_instead_of_a_file(path)}.")
+        raise GeometryError(f"{path}: {_explain_missing_file(path)}.")
     try:
         with Image.open(path) as image:
             frames = _frames(image)
@@ -162,7 +164,7 @@ def _opened(path: Path) -> tuple[Image.Image, str]:
     except (
         Exception
     ) as error:  # Pillow raises whatever its decoders do: IndexError, struct.error, zlib.error ...
-        raise GeometryError(_complaint(path, error)) from error
+        raise GeometryError(_describe_error(path, error)) from error
     if frames > 1:
         raise GeometryError(f"{path}: holds {frames} images, and one is needed; save one of them.")
     return upright, stored_as
@@ -180,7 +182,7 @@ def _frames(image: Image.Image) -> int:
     return frames if same else 1
 
 
-def _instead_of_a_file(path: Path) -> str:
+def _explain_missing_file(path: Path) -> str:
     if path.is_symlink() and not path.exists():
         return f"is a link to {path.readlink()}, which does not exist"
     if not path.exists():
@@ -188,7 +190,7 @@ def _instead_of_a_file(path: Path) -> str:
     return "is a folder, not an image" if path.is_dir() else "is not a regular file"
 
 
-def _complaint(path: Path, error: Exception) -> str:
+def _describe_error(path: Path, error: Exception) -> str:
     if not path.stat().st_size:
         return f"{path}: is empty."
     if isinstance(error, UnidentifiedImageError):
@@ -198,7 +200,7 @@ def _complaint(path: Path, error: Exception) -> str:
     return f"{path}: cannot be read as an image ({error}); it may be truncated or damaged."
 
 
-def _opaque(path: Path, image: Image.Image) -> Image.Image:
+def _drop_alpha(path: Path, image: Image.Image) -> Image.Image:
     """Without its transparency, which is refused where it hides something."""
     if image.has_transparency_data:
         image = image.convert("RGBA")

@@ -14,8 +14,8 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-class Ahead(Generic[Item, Result]):
-    """``map(function, items)``, computed in threads, at most `depth` results ahead.
+class Prefetcher(Generic[Item, Result]):
+    """Computes ``map(function, items)`` in threads, at most `depth` results ahead.
 
     What the function raises is raised where its result would have been taken. The threads end with the
     last result, with an exception, or at `close`; used in a ``with`` statement, it closes itself.
@@ -29,7 +29,7 @@ class Ahead(Generic[Item, Result]):
     Attributes:
       waited: Seconds that the taker has waited for results so far.
 
-    >>> with Ahead(lambda n: n * n, range(5)) as squares:
+    >>> with Prefetcher(lambda n: n * n, range(5)) as squares:
     ...     print(*squares)
     0 1 4 9 16
     """
@@ -43,7 +43,7 @@ class Ahead(Generic[Item, Result]):
             )
         self.waited = 0.0
         self._function, self._items, self._depth = function, iter(items), depth
-        self._pool = ThreadPoolExecutor(workers, thread_name_prefix="ahead")
+        self._pool = ThreadPoolExecutor(workers, thread_name_prefix="prefetch")
         self._futures: deque[Future[Result]] = deque()
 
     def __iter__(self) -> Iterator[Result]:
@@ -77,7 +77,7 @@ class Ahead(Generic[Item, Result]):
         self._futures.clear()
         self._pool.shutdown(wait=True, cancel_futures=True)
 
-    def __enter__(self) -> Ahead[Item, Result]:
+    def __enter__(self) -> Prefetcher[Item, Result]:
         return self
 
     def __exit__(self, *exception: object) -> None:

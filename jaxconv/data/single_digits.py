@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from jaxconv.data.dataset import Classes, Example, Split, Task, example_index, no_folder, one_of_splits
+from jaxconv.data.dataset import Classes, Example, Split, Task, check_split, example_index, refuse_folder
 from jaxconv.errors import GeometryError
 
 DIGIT_COLORS = (
@@ -40,8 +40,8 @@ class Samples(NamedTuple):
     samples: np.ndarray
 
 
-def two_sides(held_out: float = HELD_OUT) -> tuple[Samples, Samples]:
-    """The digits to learn from, and those held out.
+def split_samples(held_out: float = HELD_OUT) -> tuple[Samples, Samples]:
+    """Splits the digits into those to learn from and those held out.
 
     The split is stratified (every class gives the same part), and depends on nothing but `held_out`.
 
@@ -53,18 +53,18 @@ def two_sides(held_out: float = HELD_OUT) -> tuple[Samples, Samples]:
     """
     if not 0 < held_out < 1:
         raise GeometryError(f"`held_out` is a part of the digits, between 0 and 1, got {held_out}.")
-    learned, held = _split(held_out)
-    if not (len(learned) and len(held)):
+    train, test = _split(held_out)
+    if not (len(train) and len(test)):
         raise GeometryError(f"held_out={held_out} leaves one side without digits; move it towards 0.25.")
-    return _taken(np.sort(learned)), _taken(np.sort(held))
+    return _select(np.sort(train)), _select(np.sort(test))
 
 
-def samples_of(split: Split) -> Samples:
-    """The digits of a split: 1347 in train, and 225 in each of val and test; none is in two of them."""
-    learned, held = _split(HELD_OUT)
+def load_samples(split: Split) -> Samples:
+    """Loads the digits of a split: 1347 in train, and 225 in each of val and test; none is in two of them."""
+    train, rest = _split(HELD_OUT)
     # Held-out digits stand class by class: every second one keeps both halves stratified.
-    parts = {"train": learned, "val": held[0::2], "test": held[1::2]}
-    return _taken(np.sort(parts[one_of_splits(split)]))
+    parts = {"train": train, "val": rest[0::2], "test": rest[1::2]}
+    return _select(np.sort(parts[check_split(split)]))
 
 
 @dataclass(frozen=True)
@@ -98,8 +98,8 @@ def digit_images(split: Split, folder: Path | None = None) -> DigitImages:
     >>> len(digit_images("train")), digit_images("val")[0].image.shape
     (1347, (8, 8, 1))
     """
-    no_folder("digit_images", folder)
-    return DigitImages(samples_of(split))
+    refuse_folder("digit_images", folder)
+    return DigitImages(load_samples(split))
 
 
 def _split(held_out: float) -> tuple[np.ndarray, np.ndarray]:
@@ -107,12 +107,12 @@ def _split(held_out: float) -> tuple[np.ndarray, np.ndarray]:
     rng = np.random.default_rng(0)  # the split's own, whatever seed is used elsewhere
     shuffled = [rng.permutation(np.flatnonzero(targets == c)) for c in range(10)]
     cuts = [round(held_out * len(samples)) for samples in shuffled]
-    learned = [samples[cut:] for samples, cut in zip(shuffled, cuts, strict=True)]
-    held = [samples[:cut] for samples, cut in zip(shuffled, cuts, strict=True)]
-    return np.concatenate(learned), np.concatenate(held)
+    train = [samples[cut:] for samples, cut in zip(shuffled, cuts, strict=True)]
+    test = [samples[:cut] for samples, cut in zip(shuffled, cuts, strict=True)]
+    return np.concatenate(train), np.concatenate(test)
 
 
-def _taken(samples: np.ndarray) -> Samples:
+def _select(samples: np.ndarray) -> Samples:
     digits, targets = _load()
     return Samples(digits[samples], targets[samples], samples)
 

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from jaxconv.data import SPLITS, digits
 from jaxconv.training import Config, Trained, evaluate, load, open_data, predict, train
-from jaxconv.training.shipped import shipped_config
+from jaxconv.training.config import shipped_config
 
 CONFIG = "digits_fcn8s"
 SHOWN = 4
@@ -37,8 +37,8 @@ def train_and_test(
     config = demo_config(seed, steps, changes)
     run = out / "training"
     shutil.rmtree(run, ignore_errors=True)  # of the demo before
-    learned = train(config, run, console=console)
-    if learned is None:
+    metrics = train(config, run, console=console)
+    if metrics is None:
         raise RuntimeError("the training was asked to stop before its end, and the demo with it.")
     shutil.copy(run / "curves.png", out / "curves.png")
     network, test = load(run), open_data(config, "test")
@@ -53,10 +53,10 @@ def train_and_test(
         "samples": {split: len(digits(split).samples) for split in SPLITS},
         "model": config.model.name,
         "parameters": network.count,
-        "steps": learned["steps"],
+        "steps": metrics["steps"],
         "batch": config.training.batch_size,
-        "seconds": learned["seconds"],
-        "data_wait": learned["data_wait"],
+        "seconds": metrics["seconds"],
+        "data_wait": metrics["data_wait"],
     }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import operator
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from numbers import Real
 from typing import Literal, TypeGuard, cast, get_args
 
@@ -42,11 +42,9 @@ def padding_per_axis(padding: Padding, n: int) -> tuple[PaddingWord | tuple[int,
     """A word or a ``(low, high)`` pair for each of `n` axes."""
     if isinstance(padding, str):
         if padding not in PADDING_WORDS:
-            close = difflib.get_close_matches(padding.upper(), PADDING_WORDS, 1)
-            hint = f"; did you mean {close[0]!r}?" if close else ""
             raise GeometryError(
                 f"`padding` is one of {PADDING_WORDS}, an int, or one int or (low, high) pair an axis; "
-                f"got {padding!r}{hint}"
+                f"got {padding!r}{did_you_mean(padding.upper(), PADDING_WORDS)}"
             )
         return (cast(PaddingWord, padding),) * n
     if _is_int(padding):
@@ -160,3 +158,19 @@ def index_of_output(name: str, index, shape: tuple[int, ...]) -> tuple[int, ...]
     if len(cells) != len(shape) or not all(0 <= cell < size for cell, size in zip(cells, shape, strict=True)):
         raise GeometryError(f"`{name}` is the index of an output in {shape}, got {index}.")
     return cells
+
+
+def did_you_mean(word: object, known: Iterable[str], *, quote: str = "'", otherwise: str = "") -> str:
+    """Returns the end of a message about an unknown word: the nearest known one.
+
+    Args:
+      word: What was given.
+      known: The words that would do.
+      quote: What stands around the suggestion.
+      otherwise: The end of the message where no known word is near.
+
+    >>> did_you_mean("sam", ["full", "same"])
+    "; did you mean 'same'?"
+    """
+    close = difflib.get_close_matches(str(word), known, 1)
+    return f"; did you mean {quote}{close[0]}{quote}?" if close else otherwise

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from jaxconv.data import Ahead, Dataset
+from jaxconv.data import Dataset, Prefetcher
 from jaxconv.errors import GeometryError
 
 
@@ -31,7 +31,7 @@ def class_frequencies(dataset: Dataset, *, workers: int = 2) -> np.ndarray:
         label = dataset[index].label
         return np.bincount(label.ravel(), minlength=n)[:n], label.size  # void comes after the classes
 
-    with Ahead(count, range(len(dataset)), workers=workers) as counts:
+    with Prefetcher(count, range(len(dataset)), workers=workers) as counts:
         for counted, size in counts:
             pixels += counted
             around += np.where(counted > 0, size, 0)

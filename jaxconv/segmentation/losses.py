@@ -90,11 +90,10 @@ def focal_loss(
         raise GeometryError(f"`gamma` is at least 0, which is the cross-entropy; got {gamma}.")
     if reduction not in ("mean", "sum"):
         raise GeometryError(f"`reduction` is 'mean' or 'sum', got {reduction!r}.")
-    logits, classes, counted, strange = _prepared(logits, labels, ignore_label)
+    logits, classes, counted, strange = _prepare(logits, labels, ignore_label)
     truth = _one_of(classes, logits)
     # A masked sum, not a gather: its gradient is no scatter, and explicit meshes take it as it is.
-    shifted = logits - jax.lax.stop_gradient(logits.max(axis=-1, keepdims=True))
-    losses = jnp.log(jnp.exp(shifted).sum(axis=-1)) - jnp.where(truth, shifted, 0).sum(axis=-1)
+    losses = -jnp.where(truth, jax.nn.log_softmax(logits), 0).sum(axis=-1)
     if gamma:
         # Kept away from 0, where the power of a gamma below 1 has no slope.
         miss = jnp.maximum(-jnp.expm1(-losses), jnp.finfo(losses.dtype).eps)
@@ -140,7 +139,7 @@ def dice_loss(
     >>> float(dice_loss(jnp.array([[9.0, -9.0], [0.0, 0.0]]), jnp.array([0, 1]))).__round__(4)
     0.2667
     """
-    logits, classes, counted, strange = _prepared(logits, labels, ignore_label)
+    logits, classes, counted, strange = _prepare(logits, labels, ignore_label)
     pixels = tuple(range(labels.ndim))
     truths = (_one_of(classes, logits) & counted[..., None]).astype(logits.dtype)
     probabilities = jnp.where(counted[..., None], jax.nn.softmax(logits), 0)
@@ -153,7 +152,7 @@ def dice_loss(
     return jnp.where(strange, jnp.nan, loss)
 
 
-def _prepared(logits: jax.Array, labels: jax.Array, ignore_label: int):
+def _prepare(logits: jax.Array, labels: jax.Array, ignore_label: int):
     """Logits in float32 at least; int32 classes, 0 where the label is none; what counts; what is strange."""
     if logits.ndim != labels.ndim + 1 or logits.shape[:-1] != labels.shape:
         raise GeometryError(
@@ -166,10 +165,10 @@ def _prepared(logits: jax.Array, labels: jax.Array, ignore_label: int):
         raise TypeError(f"`logits` must be floats, got {logits.dtype}.")
     (void,) = ints("ignore_label", (ignore_label,))
     # Compared in the labels' own dtype with numbers that it holds: jax would wrap others around.
-    held, n = jnp.iinfo(labels.dtype), logits.shape[-1]
-    holds_void = held.min <= void <= held.max
+    limits, n = jnp.iinfo(labels.dtype), logits.shape[-1]
+    holds_void = limits.min <= void <= limits.max
     is_void = labels == np.array(void, labels.dtype) if holds_void else jnp.zeros_like(labels, bool)
-    known = ~is_void & (labels >= 0) & (labels <= min(n - 1, held.max))
+    known = ~is_void & (labels >= 0) & (labels <= min(n - 1, limits.max))
     classes = jnp.where(known, labels, 0).astype(jnp.int32)  # a class fits, and a dtype of 8 bits may not
     dtype = jnp.float32 if jnp.finfo(logits.dtype).bits < 32 else logits.dtype
     return logits.astype(dtype), classes, ~is_void, jnp.any(~is_void & ~known)

@@ -105,7 +105,7 @@ def iou(confusion: np.ndarray, void: np.ndarray | None = None) -> np.ndarray:
     union = confusion.sum(0) + confusion.sum(1) - hits
     if void is not None:
         union = union + _counts(void, len(hits))
-    return _divided(hits, union)
+    return _divide(hits, union)
 
 
 def mean_iou(confusion: np.ndarray, void: np.ndarray | None = None) -> float:
@@ -147,7 +147,7 @@ def mean_class_accuracy(confusion: np.ndarray) -> float:
     0.875
     """
     confusion = _counts(confusion)
-    return _mean(_divided(np.diag(confusion), confusion.sum(1)))
+    return _mean(_divide(np.diag(confusion), confusion.sum(1)))
 
 
 def scores(confusion: np.ndarray, void: np.ndarray | None = None) -> dict[str, float | list[float]]:
@@ -237,7 +237,7 @@ def _counts(values, n: int | None = None) -> np.ndarray:
     return counts.astype(np.float64) if counts.dtype.kind == "f" else counts  # sums of float16 overflow
 
 
-def _divided(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
+def _divide(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
     """NaN where the whole is nothing."""
     return np.divide(part, whole, out=np.full(len(whole), np.nan), where=whole > 0)
 

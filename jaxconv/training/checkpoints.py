@@ -11,15 +11,14 @@ from typing import Any, Literal
 
 import jax
 
-from jaxconv.training.agreement import all_succeed, first_decides
-from jaxconv.training.digests import damage, write_digests
-from jaxconv.training.record import RunError, plain, write_whole, writing
+from jaxconv.training.processes import all_succeed, first_decides
+from jaxconv.training.run_folder import RunError, json_value, write_errors, write_whole
 from jaxconv.training.state import State
-from jaxconv.training.storage import read_state, reason_of, write_state
+from jaxconv.training.storage import find_damage, read_state, reason_of, write_digests, write_state
 
 Which = Literal["best", "last"]
 
-ABOUT, NEW, OLD = "about.json", ".new", ".old"
+METADATA, NEW, OLD = "about.json", ".new", ".old"
 
 
 class Checkpoints:
@@ -65,15 +64,15 @@ class Checkpoints:
         unknown = [step for step in steps[:-1] if step not in scores]
         return unknown[0] if unknown else _best(scores) if scores else steps[-1]
 
-    def about(self, step: int) -> dict[str, Any]:
+    def metadata(self, step: int) -> dict[str, Any]:
         """What was saved beside the state.
 
         Raises:
           RunError: It is damaged.
         """
-        if problem := damage(self._path(step), ABOUT):
-            raise self._damaged(step, problem)
-        return self._about(step)
+        if problem := find_damage(self._path(step), METADATA):
+            raise self._damage_error(step, problem)
+        return self._read_metadata(step)
 
     def state(self, step: int, shapes: State, sharding: jax.sharding.Sharding) -> State:
         """The state of a checkpoint, of which every file is compared with its digest first.
@@ -90,7 +89,7 @@ class Checkpoints:
         try:
             return read_state(self._path(step) / "state", shapes, sharding)
         except OSError as error:
-            raise self._damaged(step, f"its state cannot be read ({reason_of(error)})") from None
+            raise self._damage_error(step, f"its state cannot be read ({reason_of(error)})") from None
 
     def recover(self) -> None:
         """Finishes a save that was interrupted when all was written; deletes what others left.
@@ -98,27 +97,27 @@ class Checkpoints:
         Raises:
           RunError: The folder cannot be written.
         """
-        with writing(self.folder):
+        with write_errors(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
             for path in self.folder.glob(f"*{NEW}"):
-                if damage(path) is None and not path.with_suffix("").exists():
+                if find_damage(path) is None and not path.with_suffix("").exists():
                     self._commit(path)
             for path in [*self.folder.glob(f"*{NEW}"), *self.folder.glob(f"*{OLD}")]:
                 shutil.rmtree(path)
 
-    def save(self, state: State, step: int, about: dict[str, Any], score: float | None) -> None:
+    def save(self, state: State, step: int, metadata: dict[str, Any], score: float | None) -> None:
         """Writes a checkpoint, and deletes those that are neither the last nor the best.
 
         Args:
           state: Of the training.
           step: How many steps it has taken.
-          about: JSON that whoever reads the checkpoint needs.
+          metadata: JSON that whoever reads the checkpoint needs.
           score: What the best is chosen by; None where it was not measured.
 
         Raises:
           RunError: It cannot be written; those before are as they were.
         """
-        first_decides(lambda: self._save(state, step, {**about, "score": score}))
+        first_decides(lambda: self._save(state, step, {**metadata, "score": score}))
 
     def drop_after(self, step: int) -> None:
         """Deletes the checkpoints of a course that is not gone on with.
@@ -128,14 +127,14 @@ class Checkpoints:
         """
         first_decides(lambda: self._delete({later for later in self.steps if later > step}))
 
-    def _save(self, state: State, step: int, about: dict[str, Any]) -> None:
+    def _save(self, state: State, step: int, metadata: dict[str, Any]) -> None:
         new = self.folder / f"{step}{NEW}"
         before = self.step()
         try:
             shutil.rmtree(new, ignore_errors=True)
             new.mkdir(parents=True)
             write_state(new / "state", state)
-            (new / ABOUT).write_text(json.dumps(plain(about), indent=2) + "\n", encoding="utf-8")
+            (new / METADATA).write_text(json.dumps(json_value(metadata), indent=2) + "\n", encoding="utf-8")
             write_digests(new)
             self._commit(new)
         except OSError as error:
@@ -156,34 +155,36 @@ class Checkpoints:
 
     def _delete(self, steps: set[int]) -> None:
         """Deletes checkpoints; half of one never stands under its name."""
-        with writing(self.folder):
+        with write_errors(self.folder):
             for step in steps:
                 old = self._path(step).with_suffix(OLD)
                 self._path(step).rename(old)
                 shutil.rmtree(old)
 
     def _check(self, step: int) -> None:
-        if problem := damage(self._path(step)):
-            raise self._damaged(step, problem)
+        if problem := find_damage(self._path(step)):
+            raise self._damage_error(step, problem)
 
-    def _damaged(self, step: int, problem: str) -> RunError:
+    def _damage_error(self, step: int, problem: str) -> RunError:
         """The error of a checkpoint that cannot be used, with the one to take in its place."""
         way_out = "restore it from a copy, or train anew into another folder"
         for which in ("last", "best"):
             other = self.step(which)
-            if other not in (step, None) and damage(self._path(other)) is None:
+            if other not in (step, None) and find_damage(self._path(other)) is None:
                 way_out = f"the {which} one, of step {other}, is whole: take it by --checkpoint {which}"
         return RunError(f"the checkpoint {self._path(step)} is damaged: {problem}; {way_out}.")
 
     def _scores(self) -> dict[int, float]:
         """Step to score, of the checkpoints that say it undamaged."""
-        said = {
-            step: self._about(step)["score"] for step in self.steps if not damage(self._path(step), ABOUT)
+        scores = {
+            step: self._read_metadata(step)["score"]
+            for step in self.steps
+            if not find_damage(self._path(step), METADATA)
         }
-        return {step: -math.inf if score is None else score for step, score in said.items()}
+        return {step: -math.inf if score is None else score for step, score in scores.items()}
 
-    def _about(self, step: int) -> dict[str, Any]:
-        return json.loads((self._path(step) / ABOUT).read_text(encoding="utf-8"))
+    def _read_metadata(self, step: int) -> dict[str, Any]:
+        return json.loads((self._path(step) / METADATA).read_text(encoding="utf-8"))
 
     def _path(self, step: int) -> Path:
         return self.folder / str(step)

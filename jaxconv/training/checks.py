@@ -6,7 +6,7 @@ import jax
 import numpy as np
 from rich.console import Console
 
-from jaxconv.data import VOID, Batch, Dataset, check
+from jaxconv.data import VOID, Batch, Dataset, check_dataset
 from jaxconv.errors import GeometryError
 from jaxconv.training.config import Config
 from jaxconv.training.devices import local_mesh, replicated
@@ -15,16 +15,16 @@ from jaxconv.training.optimizers import build_optimizer
 from jaxconv.training.options import ConfigError
 from jaxconv.training.state import Step, abstract_state
 
-LOOKED_AT = 16
+CROP_EXAMPLES = 16
 
 
-def check_data(config: Config, learned: Dataset, judged: Dataset, *, files: bool) -> None:
+def check_data(config: Config, train_set: Dataset, val_set: Dataset, *, files: bool) -> None:
     """Refuses data that the configuration does not fit, and files that cannot be used.
 
     Args:
       config: The experiment.
-      learned: The training split.
-      judged: The validation split.
+      train_set: The training split.
+      val_set: The validation split.
       files: Whether the data are read from files; then every file is read once.
 
     Raises:
@@ -32,13 +32,13 @@ def check_data(config: Config, learned: Dataset, judged: Dataset, *, files: bool
         is not one for these data.
       GeometryError: Some files cannot be used, or every pixel of the training split is void.
     """
-    check_crop(config, learned)
+    check_crop(config, train_set)
     if isinstance(weights := config.loss.options["class_weights"], tuple):
-        class_weights(weights, learned)
+        class_weights(weights, train_set)
     if files:
-        check_model(config, learned)
-        check(learned, one_size=config.augmentation.crop is None, labelled=True)
-        check(judged)
+        check_model(config, train_set)
+        check_dataset(train_set, one_size=config.augmentation.crop is None, labelled=True)
+        check_dataset(val_set)
 
 
 def check_crop(config: Config, dataset: Dataset) -> None:
@@ -55,11 +55,11 @@ def check_crop(config: Config, dataset: Dataset) -> None:
     # A cell of the shrunken image at the border stands for fewer pixels; and who enlarges all may crop more.
     shrink, enlarged = config.training.shrink, max(config.augmentation.scale[0], 1.0)
     found = []
-    for index in range(min(len(dataset), LOOKED_AT)):
+    for index in range(min(len(dataset), CROP_EXAMPLES)):
         try:
             example = dataset[index]
         except GeometryError:
-            continue  # `check` lists what is wrong with the files
+            continue  # `check_dataset` lists what is wrong with the files
         rows, columns = example.image.shape[:2]
         limit = [round(-(-size // shrink) * enlarged) * shrink for size in (rows, columns)]
         if crop[0] <= limit[0] and crop[1] <= limit[1]:
@@ -84,7 +84,7 @@ def check_model(config: Config, dataset: Dataset) -> None:
     try:
         shape = config.augmentation.crop or dataset[0].image.shape[:2]
     except GeometryError:
-        return  # `check` lists what is wrong with the files
+        return  # `check_dataset` lists what is wrong with the files
     size = (config.training.batch_size, *(-(-cells // shrink) for cells in shape))
     images = np.broadcast_to(np.float32(0), (*size, dataset.in_features))  # takes no memory
     labels = np.broadcast_to(np.int32(0), size if dataset.task == "segmentation" else size[:1])

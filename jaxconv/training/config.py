@@ -10,14 +10,15 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, get_type_hints
 
 import tomli_w
+from flax import nnx
 
-from jaxconv.data import DATASETS, Augmentation
+from jaxconv.data import DATASETS, Augmentation, Dataset
 from jaxconv.errors import GeometryError
 from jaxconv.limits import Seed, Within
 from jaxconv.models import MODELS
 from jaxconv.training.losses import LOSSES
 from jaxconv.training.optimizers import OPTIMIZERS, SCHEDULES
-from jaxconv.training.options import ConfigError, checked, checked_options, nearest, options_of
+from jaxconv.training.options import ConfigError, convert_options, convert_value, options_of, suggestion
 from jaxconv.training.preprocessing import Preprocessing
 
 CHOICES: dict[str, Mapping[str, Callable]] = {
@@ -82,7 +83,7 @@ class Training:
 
     def __post_init__(self):
         for name, (annotation, _) in _fields(Training).items():
-            checked(getattr(self, name), annotation, f"training.{name}")
+            convert_value(getattr(self, name), annotation, f"training.{name}")
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,7 @@ class Config:
     Attributes:
       seed: Of the parameters, the order of the data, augmentation and dropout.
       model: One of `jaxconv.models.MODELS`.
-      data: One of `jaxconv.segmentation.DATASETS`.
+      data: One of `jaxconv.data.DATASETS`.
       loss: What is minimised, one of `LOSSES`.
       optimizer: One of `OPTIMIZERS`.
       schedule: Of the learning rate, one of `SCHEDULES`.
@@ -117,7 +118,7 @@ class Config:
     training: Training = field(default_factory=Training)
 
     def __post_init__(self):
-        self.augmentation.shrunken(self.training.shrink)
+        self.augmentation.downsample(self.training.shrink)
 
     @classmethod
     def read(cls, path: Path | str, changes: Sequence[str] = ()) -> Config:
@@ -128,7 +129,7 @@ class Config:
           changes: Such as ``"training.steps=100"``; values are TOML's, and a bare word is a string.
 
         Raises:
-          ConfigError: The file is not TOML, or what it says does not fit: see `checked_options`.
+          ConfigError: The file is not TOML, or what it says does not fit: see `convert_options`.
           OSError: There is no such file.
         """
         path = Path(path)
@@ -137,7 +138,7 @@ class Config:
         except ValueError as error:  # of TOML, of UTF-8, or an integer of thousands of digits
             raise ConfigError(f"{path} is not TOML: {error}.") from None
         try:
-            return cls.of(_changed(tables, changes))
+            return cls.of(_apply_changes(tables, changes))
         except GeometryError as error:
             raise ConfigError(f"{path}: {error}") from None
 
@@ -152,15 +153,15 @@ class Config:
         known = {one.name for one in fields(cls)}
         for name in tables:
             if name not in known:
-                raise ConfigError(f"there is no table or key `{name}`; {_home(name, sorted(known))}")
+                raise ConfigError(f"there is no table or key `{name}`{_suggest(name, sorted(known))}")
         for name in known - {"seed"}:
             if not isinstance(tables.get(name, {}), Mapping):
                 raise ConfigError(f"`{name}` is a table, [{name}]; got {tables[name]!r}.")
         return cls(
-            seed=checked(tables.get("seed", 0), Seed, "seed"),
-            augmentation=_dataclass(Augmentation, tables, "augmentation"),
-            training=_dataclass(Training, tables, "training"),
-            **{name: _choice(name, registry, tables) for name, registry in CHOICES.items()},
+            seed=convert_value(tables.get("seed", 0), Seed, "seed"),
+            augmentation=_read_dataclass(Augmentation, tables, "augmentation"),
+            training=_read_dataclass(Training, tables, "training"),
+            **{name: _read_choice(name, registry, tables) for name, registry in CHOICES.items()},
         )
 
     def tables(self) -> dict[str, Any]:
@@ -176,7 +177,7 @@ class Config:
 
     def differences(self, other: Config) -> list[str]:
         """The keys in which two configurations differ, with both values."""
-        mine, its = (_flat(config.tables()) for config in (self, other))
+        mine, its = (_flatten(config.tables()) for config in (self, other))
         other_options = [  # those of another thing are another's anyway
             f"{table}." for table in CHOICES if getattr(self, table).name != getattr(other, table).name
         ]
@@ -191,27 +192,27 @@ class Config:
 DEFAULTS = {"loss": "cross_entropy", "optimizer": "adamw", "schedule": "cosine"}
 
 
-def _home(name: str, known: Sequence[str]) -> str:
+def _suggest(name: str, known: Sequence[str]) -> str:
     """What may have been meant by a key outside of every table."""
     for table, kind in (("training", Training), ("augmentation", Augmentation)):
         if name in {one.name for one in fields(kind)}:
-            return f"did you mean `{table}.{name}`?"
-    return nearest(name, known)
+            return f"; did you mean `{table}.{name}`?"
+    return suggestion(name, known)
 
 
-def _choice(table: str, registry: Mapping[str, Callable], tables: Mapping[str, Any]) -> Choice:
+def _read_choice(table: str, registry: Mapping[str, Callable], tables: Mapping[str, Any]) -> Choice:
     given = dict(tables.get(table, {}))
     name = given.pop("name", DEFAULTS.get(table))
     if name is None:
         raise ConfigError(f"[{table}] needs a `name`: one of {', '.join(registry)}.")
     if not isinstance(name, str) or name not in registry:
-        raise ConfigError(f"`{table}.name` is {name!r}; {nearest(str(name), registry)}")
-    options = checked_options(given, options_of(registry[name]), table)
+        raise ConfigError(f"`{table}.name` is {name!r}{suggestion(str(name), registry)}")
+    options = convert_options(given, options_of(registry[name]), table)
     return Choice(name, tuple(options.items()))
 
 
-def _dataclass(kind: type, tables: Mapping[str, Any], table: str):
-    options = checked_options(tables.get(table, {}), _fields(kind), table)
+def _read_dataclass(kind: type, tables: Mapping[str, Any], table: str):
+    options = convert_options(tables.get(table, {}), _fields(kind), table)
     try:
         return kind(**options)
     except ConfigError:
@@ -226,10 +227,10 @@ def _fields(kind: type) -> dict[str, tuple[Any, Any]]:
     return {one.name: (hints[one.name], one.default) for one in fields(kind)}
 
 
-def _changed(tables: Mapping[str, Any], changes: Sequence[str]) -> dict[str, Any]:
+def _apply_changes(tables: Mapping[str, Any], changes: Sequence[str]) -> dict[str, Any]:
     """The tables with every ``table.key=value`` put in; names first, whatever their order."""
     result = {name: dict(value) if isinstance(value, dict) else value for name, value in tables.items()}
-    parsed = [_parsed(change) for change in changes]
+    parsed = [_parse_change(change) for change in changes]
     for path, key, value in sorted(parsed, key=lambda change: change[1] != "name"):
         if not path:
             result[key] = value
@@ -244,13 +245,13 @@ def _changed(tables: Mapping[str, Any], changes: Sequence[str]) -> dict[str, Any
     return result
 
 
-def _parsed(change: str) -> tuple[str, str, Any]:
+def _parse_change(change: str) -> tuple[str, str, Any]:
     """``table.key=value`` as the table, the key and the value; no table for the seed."""
     name, equals, text = change.partition("=")
     path, _, key = name.strip().rpartition(".")
     if not equals or not key or "." in path or path == "seed":
         raise ConfigError(f"a change reads table.key=value, such as training.steps=100; got {change!r}.")
-    return path, key, _value(text)
+    return path, key, _parse_value(text)
 
 
 def _rename(table: dict[str, Any], path: str, name: Any) -> None:
@@ -262,7 +263,7 @@ def _rename(table: dict[str, Any], path: str, name: Any) -> None:
     table["name"] = name
 
 
-def _value(text: str) -> Any:
+def _parse_value(text: str) -> Any:
     try:
         return tomllib.loads(f"value = {text}")["value"]
     except ValueError:  # not TOML, or an integer of thousands of digits
@@ -278,7 +279,7 @@ def _plain(value: Any) -> Any:
     return "none" if value is None else value
 
 
-def _flat(tables: Mapping[str, Any]) -> dict[str, Any]:
+def _flatten(tables: Mapping[str, Any]) -> dict[str, Any]:
     flat: dict[str, Any] = {}
     for name, value in tables.items():
         inner = value if isinstance(value, dict) else {None: value}
@@ -286,7 +287,9 @@ def _flat(tables: Mapping[str, Any]) -> dict[str, Any]:
     return flat
 
 
-def build_model(config: Config, in_features: int, n_classes: int, *, rngs, pretrained: bool = True):
+def build_model(
+    config: Config, in_features: int, n_classes: int, *, rngs: nnx.Rngs, pretrained: bool = True
+) -> nnx.Module:
     """The network of a configuration.
 
     Args:
@@ -301,3 +304,40 @@ def build_model(config: Config, in_features: int, n_classes: int, *, rngs, pretr
     if not pretrained and "weights" in options:
         options["weights"] = None
     return partial(MODELS[config.model.name], in_features, n_classes)(**options, rngs=rngs)
+
+
+def open_data(config: Config, split: str, folder: Path | None = None) -> Dataset:
+    """A split of the data set of a configuration.
+
+    Args:
+      config: The configuration.
+      split: ``"train"``, ``"val"`` or ``"test"``.
+      folder: Where the files are; None for data that are made.
+
+    Raises:
+      GeometryError: The folder is missing, or not laid out as the data set expects.
+    """
+    return DATASETS[config.data.name](split, folder, **config.data.options)
+
+
+def shipped_configs() -> dict[str, Path]:
+    """Every configuration by its name: inside the installed package, or beside it in a checkout."""
+    package = Path(__file__).parents[1]
+    inside = package / "configs"
+    folder = inside if inside.is_dir() else package.parent / "configs"
+    return {path.stem: path for path in sorted(folder.glob("*.toml"))}
+
+
+def shipped_config(name: str) -> Path:
+    """The file of a configuration.
+
+    Raises:
+      ConfigError: There is none of that name; the message names the nearest.
+
+    >>> shipped_config("digits_unet").name
+    'digits_unet.toml'
+    """
+    known = shipped_configs()
+    if name not in known:
+        raise ConfigError(f"no configuration is called {name!r}{suggestion(name, known)}")
+    return known[name]

@@ -9,15 +9,16 @@ import jax
 import numpy as np
 
 from jaxconv.data import VOID, Batch, Dataset
-from jaxconv.data.batches import batches
+from jaxconv.data.batches import iterate_batches
 from jaxconv.errors import GeometryError
 from jaxconv.segmentation import confusion_matrix, scores, top_k_accuracy, void_predictions
-from jaxconv.training.record import plain
-from jaxconv.training.resolution import upsampled_labels
+from jaxconv.training.inference import upsample_labels
+from jaxconv.training.network import Network
+from jaxconv.training.run_folder import json_value
 
 
 def evaluate(
-    trained,
+    network: Network,
     dataset: Dataset,
     *,
     batch_size: int = 8,
@@ -30,7 +31,7 @@ def evaluate(
     largest is counted there. Examples of one size go through one program, the last batch filled up.
 
     Args:
-      trained: A `jaxconv.training.Trained`.
+      network: A trained network, such as `load` returns.
       dataset: Of the same classes, features and task.
       batch_size: Examples at once.
       void_as_false_positive: Count what is predicted on void against the predicted class, as ReSeg's
@@ -46,18 +47,20 @@ def evaluate(
     Raises:
       GeometryError: The data set is empty, or not what the network was trained for.
     """
-    _check(trained, dataset)
-    common = {"task": trained.task, "examples": len(dataset)}
-    outputs = _outputs(trained, dataset, batch_size, progress or (lambda count: None))
-    if trained.task == "classification":
-        return plain({**common, **_of_images(trained, outputs)})
-    found = _of_pixels(trained, outputs, void_as_false_positive)
-    return plain({**common, **found, "void_as_false_positive": void_as_false_positive})
+    _check(network, dataset)
+    common = {"task": network.task, "examples": len(dataset)}
+    outputs = _run_batches(network, dataset, batch_size, progress or (lambda count: None))
+    if network.task == "classification":
+        return json_value({**common, **_score_images(network, outputs)})
+    found = _score_pixels(network, outputs, void_as_false_positive)
+    return json_value({**common, **found, "void_as_false_positive": void_as_false_positive})
 
 
-def _of_pixels(trained, outputs: Iterator[tuple[np.ndarray, np.ndarray]], void_too: bool) -> dict[str, Any]:
+def _score_pixels(
+    network: Network, outputs: Iterator[tuple[np.ndarray, np.ndarray]], void_too: bool
+) -> dict[str, Any]:
     """From labels and predicted labels, ``(b, rows, columns)`` a batch."""
-    names = trained.classes.names
+    names = network.classes.names
     n, resolutions = len(names), set()
     confusion, void = np.zeros((n, n), np.int64), np.zeros(n, np.int64)
     for labels, predictions in outputs:
@@ -70,40 +73,40 @@ def _of_pixels(trained, outputs: Iterator[tuple[np.ndarray, np.ndarray]], void_t
     return {**found, "resolution": resolutions.pop() if len(resolutions) == 1 else "mixed"}
 
 
-def _of_images(trained, outputs: Iterator[tuple[np.ndarray, np.ndarray]]) -> dict[str, Any]:
+def _score_images(network: Network, outputs: Iterator[tuple[np.ndarray, np.ndarray]]) -> dict[str, Any]:
     """From labels ``(b,)`` and logits ``(b, n)`` a batch."""
     labels, logits = map(np.concatenate, zip(*outputs, strict=True))
     return {
         "top1": top_k_accuracy(logits, labels, 1),
         "top5": top_k_accuracy(logits, labels, 5),
-        "confusion": confusion_matrix(labels, logits.argmax(-1), len(trained.classes.names)).tolist(),
+        "confusion": confusion_matrix(labels, logits.argmax(-1), len(network.classes.names)).tolist(),
     }
 
 
-def _outputs(
-    trained, dataset: Dataset, size: int, progress: Callable[[int], None]
+def _run_batches(
+    network: Network, dataset: Dataset, size: int, progress: Callable[[int], None]
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Labels of every batch and what the network says, predicted labels or a classifier's logits.
 
     A batch is loaded while the device computes the one before.
     """
     running: list[tuple[np.ndarray, jax.Array]] = []
-    for batch, count in batches(dataset, size, shrink=trained.shrink):
-        running.append((batch.labels[:count], _output(trained, batch)))
+    for batch, count in iterate_batches(dataset, size, shrink=network.shrink):
+        running.append((batch.labels[:count], _run_batch(network, batch)))
         if len(running) > 1:
-            yield _waited_for(*running.pop(0), progress)
-    yield _waited_for(*running.pop(), progress)
+            yield _fetch(*running.pop(0), progress)
+    yield _fetch(*running.pop(), progress)
 
 
-def _output(trained, batch: Batch) -> jax.Array:
-    logits = trained.logits(batch.images)
-    if trained.task == "classification":
+def _run_batch(network: Network, batch: Batch) -> jax.Array:
+    logits = network.logits(batch.images)
+    if network.task == "classification":
         return logits
     _, rows, columns = batch.labels.shape
-    return upsampled_labels(logits, (rows, columns), trained.shrink)
+    return upsample_labels(logits, (rows, columns), network.shrink)
 
 
-def _waited_for(
+def _fetch(
     labels: np.ndarray, output: jax.Array, progress: Callable[[int], None]
 ) -> tuple[np.ndarray, np.ndarray]:
     values = np.asarray(output)[: len(labels)]
@@ -111,13 +114,13 @@ def _waited_for(
     return labels, values
 
 
-def _check(trained, dataset: Dataset) -> None:
+def _check(network: Network, dataset: Dataset) -> None:
     if not len(dataset):
         raise GeometryError("the data set has no examples, so there is nothing to evaluate.")
     pairs = {
-        "the tasks": (trained.task, dataset.task),
-        "the features": (str(trained.in_features), str(dataset.in_features)),
-        "the classes": (", ".join(trained.classes.names), ", ".join(dataset.classes.names)),
+        "the tasks": (network.task, dataset.task),
+        "the features": (str(network.in_features), str(dataset.in_features)),
+        "the classes": (", ".join(network.classes.names), ", ".join(dataset.classes.names)),
     }
     for what, (mine, its) in pairs.items():
         if mine != its:

@@ -13,14 +13,19 @@ from jax import export as jax_export
 from jax import lax
 
 from jaxconv.errors import GeometryError
-from jaxconv.training.resolution import shrunken, upsampled
+from jaxconv.training.inference import downsample_images, upsample_scores
+from jaxconv.training.network import Network
 
 Output = Literal["labels", "probabilities"]
 PLATFORMS = ("cpu", "cuda", "tpu")
 
 
 def export(
-    trained, size: tuple[int, int], *, output: Output = "labels", platforms: Sequence[str] = PLATFORMS
+    network: Network,
+    size: tuple[int, int],
+    *,
+    output: Output = "labels",
+    platforms: Sequence[str] = PLATFORMS,
 ) -> jax_export.Exported:
     """The network as a function of images alone, lowered for several platforms at once.
 
@@ -28,7 +33,7 @@ def export(
     and the interpolation of the scores are part of it, so images go in and labels come out at one size.
 
     Args:
-      trained: A `jaxconv.training.Trained`.
+      network: A trained network, such as `load` returns.
       size: ``(rows, columns)`` of the images; how many there are stays open.
       output: ``"labels"``: int32, ``(b, rows, columns)``, or ``(b,)`` of a classifier.
         ``"probabilities"``: float32, the same with the classes as last axis.
@@ -42,34 +47,34 @@ def export(
       GeometryError: A size without pixels.
 
     >>> from types import SimpleNamespace
-    >>> trained = SimpleNamespace(
+    >>> network = SimpleNamespace(
     ...     task="segmentation", in_features=1, shrink=1, parameters=jnp.float32(0.5), rest=(),
     ...     call=lambda threshold, rest, x: jnp.concatenate([x, jnp.full_like(x, threshold)], -1),
     ... )
-    >>> network = jax_export.deserialize(export(trained, (1, 2)).serialize())
-    >>> network.platforms, network.call(jnp.float32([[[[0.9], [0.2]]]])).tolist()
+    >>> program = jax_export.deserialize(export(network, (1, 2)).serialize())
+    >>> program.platforms, program.call(jnp.float32([[[[0.9], [0.2]]]])).tolist()
     (('cpu', 'cuda', 'tpu'), [[[0, 1]]])
     """
     if len(size) != 2 or min(size) < 1:
         raise GeometryError(f"`size` is the rows and columns of an image, at least 1 each; got {size}.")
     # On one device: the file is not to ask for as many as the training had.
-    numbers = jax.device_put((trained.parameters, trained.rest), jax.local_devices()[0])
+    parameters, rest = jax.device_put((network.parameters, network.rest), jax.local_devices()[0])
 
-    def network(images: jax.Array) -> jax.Array:
-        logits = trained.call(*numbers, shrunken(images, trained.shrink))
-        if trained.task == "segmentation":
-            logits = upsampled(logits, tuple(size), trained.shrink)
+    def run(images: jax.Array) -> jax.Array:
+        logits = network.call(parameters, rest, downsample_images(images, network.shrink))
+        if network.task == "segmentation":
+            logits = upsample_scores(logits, tuple(size), network.shrink)
         if output == "labels":
             return lax.argmax(logits, logits.ndim - 1, jnp.int32)
         return jax.nn.softmax(logits, axis=-1)
 
     (batch,) = jax_export.symbolic_shape("b")
-    images = jax.ShapeDtypeStruct((batch, *size, trained.in_features), jnp.float32)
-    return jax_export.export(jax.jit(network), platforms=tuple(platforms))(images)
+    images = jax.ShapeDtypeStruct((batch, *size, network.in_features), jnp.float32)
+    return jax_export.export(jax.jit(run), platforms=tuple(platforms))(images)
 
 
 def write_export(
-    trained,
+    network: Network,
     path: Path | str,
     size: tuple[int, int],
     *,
@@ -85,38 +90,40 @@ def write_export(
         labels = network.call(images)
 
     Args:
-      trained: A `jaxconv.training.Trained`.
+      network: A trained network, such as `load` returns.
       path: The file; its folder is made.
-      size: As for `export`, as are the others.
-      output: Labels or probabilities.
+      size: ``(rows, columns)`` of the images.
+      output: ``"labels"`` or ``"probabilities"``.
       platforms: jax's names.
 
     Returns:
       Both paths.
     """
-    exported = export(trained, size, output=output, platforms=platforms)
+    exported = export(network, size, output=output, platforms=platforms)
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(exported.serialize())
     beside = path.with_name(f"{path.name}.json")
-    beside.write_text(json.dumps(description(trained, size, output, platforms), indent=2) + "\n")
+    beside.write_text(json.dumps(description(network, size, output, platforms), indent=2) + "\n")
     return path, beside
 
 
-def description(trained, size: tuple[int, int], output: Output, platforms: Sequence[str]) -> dict[str, Any]:
+def description(
+    network: Network, size: tuple[int, int], output: Output, platforms: Sequence[str]
+) -> dict[str, Any]:
     """What goes in, what comes out, what the classes are; for JSON."""
-    shape = ["b", *size] if trained.task == "segmentation" else ["b"]
-    classes = len(trained.classes.names)
+    shape = ["b", *size] if network.task == "segmentation" else ["b"]
+    classes = len(network.classes.names)
     return {
-        "task": trained.task,
-        "input": {"shape": ["b", *size, trained.in_features], "dtype": "float32", "range": [0, 1]},
+        "task": network.task,
+        "input": {"shape": ["b", *size, network.in_features], "dtype": "float32", "range": [0, 1]},
         "output": {"what": output, "dtype": "int32", "shape": shape}
         if output == "labels"
         else {"what": output, "dtype": "float32", "shape": [*shape, classes]},
-        "classes": list(trained.classes.names),
-        "colors": [list(color) for color in trained.classes.colors],
-        "shrink": trained.shrink,
-        "step": trained.step,
+        "classes": list(network.classes.names),
+        "colors": [list(color) for color in network.classes.colors],
+        "shrink": network.shrink,
+        "step": network.step,
         "platforms": list(platforms),
         "jax": jax.__version__,
     }

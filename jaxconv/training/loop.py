@@ -3,36 +3,101 @@
 from __future__ import annotations
 
 from contextlib import ExitStack, closing
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import jax
+import optax
 from jax.sharding import Mesh
 from rich.console import Console
 
 from jaxconv.data import Batch, Dataset, Stream
-from jaxconv.data.batches import prefetch
-from jaxconv.training.agreement import all_succeed, first_decides
+from jaxconv.data.batches import prefetch_batches
 from jaxconv.training.checkpoints import Checkpoints, Which
 from jaxconv.training.checks import check_data, warn_of_void
-from jaxconv.training.config import Config
-from jaxconv.training.devices import batch_mesh, part, put_batch, put_replicated, replicated
+from jaxconv.training.config import Config, open_data
+from jaxconv.training.devices import batch_mesh, batch_share, put_batch, put_replicated, replicated
 from jaxconv.training.evaluation import evaluate
-from jaxconv.training.history import History, lines_until
-from jaxconv.training.interruption import Interruption
-from jaxconv.training.lock import locked
+from jaxconv.training.log import TrainingLog, read_log_until
 from jaxconv.training.losses import build_loss
+from jaxconv.training.network import Trained, make_metadata
 from jaxconv.training.optimizers import build_optimizer
 from jaxconv.training.options import ConfigError
-from jaxconv.training.progress import TrainingProgress
-from jaxconv.training.record import RunError, environment, write_json, write_whole
-from jaxconv.training.results import said, write_results
-from jaxconv.training.runs import about, open_data
+from jaxconv.training.processes import Interruption, all_succeed, first_decides
+from jaxconv.training.report import TrainingProgress, format_score, write_results
+from jaxconv.training.run_folder import RunError, environment, folder_lock, write_json, write_whole
 from jaxconv.training.state import Graphs, State, Step, abstract_state, initial_state
-from jaxconv.training.trained import Trained
 
 SCORES = {"segmentation": "mean_iou", "classification": "top1"}
 """What the best checkpoint is chosen by, on the validation split."""
+
+
+@dataclass(frozen=True)
+class _Run:
+    """A training in progress: what it learns from, what it is scored on, and where both are written.
+
+    Attributes:
+      step: The compiled step's definition.
+      stream: Batches to learn from.
+      val_set: The validation split.
+      metadata: What every checkpoint holds beside its state.
+      mesh: Devices that share a batch.
+      checkpoints: Of the run's folder.
+      log: Of the run's folder.
+      console: Where progress is shown.
+    """
+
+    step: Step
+    stream: Stream
+    val_set: Dataset
+    metadata: dict[str, Any]
+    mesh: Mesh
+    checkpoints: Checkpoints
+    log: TrainingLog
+    console: Console
+
+    def learn(self, state: State, steps: int) -> bool:
+        """Runs the remaining steps. Returns False if interrupted."""
+        training, take = self.step.config.training, self.step.compile()
+        start = int(state.step.addressable_data(0))
+        with (
+            closing(prefetch_batches(self.stream, start, steps, part=batch_share())) as batches,
+            TrainingProgress(self.console, steps, start) as progress,
+            Interruption() as interruption,
+        ):
+            for number, batch in batches:
+                if training.patience is not None and self.log.since_best >= training.patience:
+                    progress.say(f"stopped early: no better in {self.log.since_best} evaluations")
+                    return True
+                state, record = take(state, put_batch(batch, self.mesh))
+                done = number + 1
+                progress.update(self.log.step(done, record, batches.waited))
+                due = done % training.evaluate_every == 0 or done == steps
+                if due:
+                    score = self.evaluate(state, done)
+                    self.save(state, done, score)
+                    progress.say(
+                        f"step {done}: {format_score(self.log.score, score)} on the validation split"
+                    )
+                    self.log.start_clock(batches.waited)
+                if interruption.should_stop(done) and done < steps:
+                    if not due:
+                        self.save(state, done, None)
+                    progress.say(f"asked to stop: saved at step {done}; go on with --resume")
+                    return False
+        return True
+
+    def evaluate(self, state: State, done: int) -> float | None:
+        """Writes the scores on the validation split to the log. Returns the one that ranks checkpoints."""
+        network = Trained.of(self.step.config, self.metadata, self.step.graphs, state)
+        batch_size = self.step.config.training.batch_size
+        return self.log.evaluation(done, evaluate(network, self.val_set, batch_size=batch_size))
+
+    def save(self, state: State, done: int, score: float | None) -> None:
+        """Saves a checkpoint, after the lines of the log that it knows of."""
+        self.log.sync()
+        self.checkpoints.save(state, done, self.metadata, score)
 
 
 def train(
@@ -72,42 +137,43 @@ def train(
       FloatingPointError: The loss is no longer finite; the message names the step.
     """
     out, console = Path(out), console or Console()
-    learned, judged = (open_data(config, split, data) for split in ("train", "val"))
-    check_data(config, learned, judged, files=data is not None)
+    train_set, val_set = (open_data(config, split, data) for split in ("train", "val"))
+    check_data(config, train_set, val_set, files=data is not None)
     mesh = batch_mesh(config.training.batch_size)
     optimizer, schedule = build_optimizer(config)
-    loss = build_loss(config, learned)
-    checkpoints, saying = Checkpoints(out), about(config, learned, one_batch=one_batch)
+    loss = build_loss(config, train_set)
+    checkpoints, metadata = Checkpoints(out), make_metadata(config, train_set, one_batch=one_batch)
     with ExitStack() as exits:
-        first_decides(lambda: exits.enter_context(locked(out, console)))
+        first_decides(lambda: exits.enter_context(folder_lock(out, console)))
         which = checkpoint if resume else None
-        begun = first_decides(lambda: _begun(out, checkpoints, saying, which, console))
-        graphs, state = _state(config, optimizer, learned, mesh, checkpoints, begun)
-        lines = all_succeed(lambda: lines_until(out / "log.jsonl", begun))
-        checkpoints.drop_after(begun)
+        start = first_decides(lambda: _starting_step(out, checkpoints, metadata, which, console))
+        graphs, state = _build_state(config, optimizer, train_set, mesh, checkpoints, start)
+        lines = all_succeed(lambda: read_log_until(out / "log.jsonl", start))
+        checkpoints.drop_after(start)
         step = Step(config, graphs, optimizer, schedule, loss, replicated(mesh))
         parameters = sum(leaf.size for leaf in jax.tree.leaves(state.parameters))
-        first_decides(lambda: _describe(out, config, data, parameters))
-        _warn(config, console)
+        first_decides(lambda: _write_description(out, config, data, parameters))
+        _warn_of_frozen(config, console)
         console.print(
-            f"{config.model.name}: {parameters:,} parameters; {len(learned):,} examples to learn from, "
-            f"{len(judged):,} to be judged on; {jax.device_count()} x {jax.devices()[0].device_kind}"
-            + (f"; going on after step {begun}" if begun else ""),
+            f"{config.model.name}: {parameters:,} parameters; {len(train_set):,} examples to learn from, "
+            f"{len(val_set):,} to be judged on; {jax.device_count()} x {jax.devices()[0].device_kind}"
+            + (f"; going on after step {start}" if start else ""),
             highlight=False,
         )
-        score = SCORES[learned.task]
-        history = History(out / "log.jsonl", lines, config.training.batch_size, score)
-        exits.enter_context(closing(history))
-        stream = _stream(config, learned, one_batch)
-        warn_of_void(stream.batch(begun, part()), console)
+        score = SCORES[train_set.task]
+        log = TrainingLog(out / "log.jsonl", lines, config.training.batch_size, score)
+        exits.enter_context(closing(log))
+        stream = _build_stream(config, train_set, one_batch)
+        warn_of_void(stream.batch(start, batch_share()), console)
         steps = 2 if dry_run else config.training.steps
-        if _learn(step, state, stream, steps, judged, saying, mesh, checkpoints, history, console):
-            return write_results(out, history, checkpoints, judged, parameters, console)
+        run = _Run(step, stream, val_set, metadata, mesh, checkpoints, log, console)
+        if run.learn(state, steps):
+            return write_results(out, log, checkpoints, val_set, parameters, console)
     return None
 
 
-def _begun(
-    out: Path, checkpoints: Checkpoints, saying: dict[str, Any], which: Which | None, console: Console
+def _starting_step(
+    out: Path, checkpoints: Checkpoints, metadata: dict[str, Any], which: Which | None, console: Console
 ) -> int:
     """How many steps the folder's run has taken; what its checkpoint says must be what this one will."""
     checkpoints.recover()
@@ -123,29 +189,29 @@ def _begun(
         return 0
     if which is None:
         raise ConfigError(f"{out} holds a run already; go on with it by --resume, or name another --out.")
-    saved = checkpoints.about(step)
-    differences = Config.of(saying["config"]).differences(Config.of(saved["config"]))
-    for key in sorted(saying.keys() - {"config", "devices"}):
-        if saying[key] != saved.get(key):
-            differences.append(f"`{key}` is {saying[key]!r}, was {saved.get(key)!r}")
+    saved = checkpoints.metadata(step)
+    differences = Config.of(metadata["config"]).differences(Config.of(saved["config"]))
+    for key in sorted(metadata.keys() - {"config", "devices"}):
+        if metadata[key] != saved.get(key):
+            differences.append(f"`{key}` is {metadata[key]!r}, was {saved.get(key)!r}")
     if differences:
         raise ConfigError(f"{out} was begun with other settings: {'; '.join(differences)}.")
-    if saying["devices"] != saved["devices"]:
+    if metadata["devices"] != saved["devices"]:
         console.print(
-            f"begun on {saved['devices']} devices, goes on with {saying['devices']}: equal up to rounding",
+            f"begun on {saved['devices']} devices, goes on with {metadata['devices']}: equal up to rounding",
             style="yellow",
             highlight=False,
         )
     return step
 
 
-def _describe(out: Path, config: Config, data: Path | None, parameters: int) -> None:
+def _write_description(out: Path, config: Config, data: Path | None, parameters: int) -> None:
     """Writes what the run is, and where it is made."""
     write_whole(out / "config.toml", config.toml())
     write_json(out / "environment.json", environment(data, parameters))
 
 
-def _warn(config: Config, console: Console) -> None:
+def _warn_of_frozen(config: Config, console: Console) -> None:
     """Frozen parameters that nobody has trained are rarely meant."""
     if config.training.frozen and config.model.options.get("weights", "") is None:
         console.print(
@@ -156,16 +222,21 @@ def _warn(config: Config, console: Console) -> None:
         )
 
 
-def _state(
-    config: Config, optimizer, learned: Dataset, mesh: Mesh, checkpoints: Checkpoints, begun: int
+def _build_state(
+    config: Config,
+    optimizer: optax.GradientTransformation,
+    train_set: Dataset,
+    mesh: Mesh,
+    checkpoints: Checkpoints,
+    start: int,
 ) -> tuple[Graphs, State]:
     """The network and the state to go on from."""
-    sizes = (learned.in_features, len(learned.classes.names))
-    if not begun:
+    sizes = (train_set.in_features, len(train_set.classes.names))
+    if not start:
         graphs, state = initial_state(config, optimizer, *sizes)
         return graphs, put_replicated(state, mesh)
     graphs, shapes = abstract_state(config, optimizer, *sizes)
-    return graphs, checkpoints.state(begun, shapes, replicated(mesh))
+    return graphs, checkpoints.state(start, shapes, replicated(mesh))
 
 
 class _FirstBatch(Stream):
@@ -175,65 +246,11 @@ class _FirstBatch(Stream):
         return super().batch(0, part)
 
 
-def _stream(config: Config, learned: Dataset, one_batch: bool) -> Stream:
+def _build_stream(config: Config, train_set: Dataset, one_batch: bool) -> Stream:
     return (_FirstBatch if one_batch else Stream)(
-        learned,
+        train_set,
         config.training.batch_size,
         augmentation=config.augmentation,
         seed=config.seed,
         shrink=config.training.shrink,
     )
-
-
-def _learn(
-    step: Step,
-    state: State,
-    stream: Stream,
-    steps: int,
-    judged: Dataset,
-    saying: dict[str, Any],
-    mesh: Mesh,
-    checkpoints: Checkpoints,
-    history: History,
-    console: Console,
-) -> bool:
-    """Takes the steps that are left; False when it was asked to stop before their end."""
-    training, take, begun = step.config.training, step.compiled(), int(state.step.addressable_data(0))
-    with (
-        closing(prefetch(stream, begun, steps, part=part())) as batches,
-        TrainingProgress(console, steps, begun) as progress,
-        Interruption() as interruption,
-    ):
-        for number, batch in batches:
-            if training.patience is not None and history.since_best >= training.patience:
-                progress.say(f"stopped early: no better in {history.since_best} evaluations")
-                return True
-            state, record = take(state, put_batch(batch, mesh))
-            done = number + 1
-            progress.update(history.step(done, record, batches.waited))
-            due = done % training.evaluate_every == 0 or done == steps
-            if due:
-                network = Trained.of(step.config, saying, step.graphs, state)
-                score = history.evaluation(done, evaluate(network, judged, batch_size=training.batch_size))
-                _save(checkpoints, history, state, done, saying, score)
-                progress.say(f"step {done}: {said(history.score, score)} on the validation split")
-                history.start_clock(batches.waited)
-            if interruption.came(done) and done < steps:
-                if not due:
-                    _save(checkpoints, history, state, done, saying, None)
-                progress.say(f"asked to stop: saved at step {done}; go on with --resume")
-                return False
-    return True
-
-
-def _save(
-    checkpoints: Checkpoints,
-    history: History,
-    state: State,
-    done: int,
-    saying: dict[str, Any],
-    score: float | None,
-) -> None:
-    """Saves a checkpoint, after the lines of the log that it knows of."""
-    history.sync()
-    checkpoints.save(state, done, saying, score)

@@ -19,13 +19,13 @@ Small = Annotated[float, Within(1e-30, 1)]
 
 def adamw(rate, *, b1: Fraction = 0.9, b2: Fraction = 0.999, eps: Small = 1e-8, weight_decay: Decay = 1e-4):
     """Adam with decoupled weight decay (Loshchilov & Hutter, arXiv:1711.05101)."""
-    return optax.adamw(rate, b1=b1, b2=b2, eps=eps, weight_decay=weight_decay, mask=decayed)
+    return optax.adamw(rate, b1=b1, b2=b2, eps=eps, weight_decay=weight_decay, mask=decay_mask)
 
 
 def sgd(rate, *, momentum: Fraction = 0.9, nesterov: bool = False, weight_decay: Decay = 0.0):
     """Gradient descent with momentum; the decay is added to the gradient."""
     return optax.chain(
-        optax.add_decayed_weights(weight_decay, mask=decayed),
+        optax.add_decayed_weights(weight_decay, mask=decay_mask),
         optax.sgd(rate, momentum=momentum or None, nesterov=nesterov),
     )
 
@@ -37,7 +37,7 @@ def adadelta(rate, *, rho: Fraction = 0.95, eps: Small = 1e-6, weight_decay: Dec
     take ``reduction = "sum"``.
     """
     return optax.chain(
-        optax.add_decayed_weights(weight_decay, mask=decayed), optax.adadelta(rate, rho=rho, eps=eps)
+        optax.add_decayed_weights(weight_decay, mask=decay_mask), optax.adadelta(rate, rho=rho, eps=eps)
     )
 
 
@@ -46,19 +46,19 @@ def rmsprop(
 ):
     """RMSProp; the decay is added to the gradient."""
     return optax.chain(
-        optax.add_decayed_weights(weight_decay, mask=decayed),
+        optax.add_decayed_weights(weight_decay, mask=decay_mask),
         optax.rmsprop(rate, decay=decay, eps=eps, momentum=momentum or None),
     )
 
 
-def decayed(parameters):
-    """Which parameters decay: kernels, not biases nor what scales and shifts one number a feature."""
+def decay_mask(parameters):
+    """Selects the parameters that decay: kernels, not biases, scales and offsets."""
     return jax.tree.map(lambda leaf: leaf.ndim > 1, parameters)
 
 
 def constant(steps: int, *, learning_rate: Rate = 1e-3, warmup: Fraction = 0.0):
     """The same learning rate throughout, after a linear rise over the share `warmup` of the steps."""
-    return _after(steps, warmup, learning_rate, lambda left: optax.constant_schedule(learning_rate))
+    return _with_warmup(steps, warmup, learning_rate, lambda left: optax.constant_schedule(learning_rate))
 
 
 def cosine(
@@ -69,7 +69,7 @@ def cosine(
     final: Annotated[float, Within(0, 1)] = 0.0,
 ):
     """Half a cosine down to `final` times the rate, after a rise over the share `warmup` of the steps."""
-    return _after(
+    return _with_warmup(
         steps, warmup, learning_rate, lambda left: optax.cosine_decay_schedule(learning_rate, left, final)
     )
 
@@ -82,15 +82,15 @@ def polynomial(
     power: Annotated[float, Within(0.01, 100)] = 0.9,
 ):
     """``(1 - t)^power`` down to 0, after a linear rise over the share `warmup` of the steps."""
-    return _after(
+    return _with_warmup(
         steps, warmup, learning_rate, lambda left: optax.polynomial_schedule(learning_rate, 0.0, power, left)
     )
 
 
-def _after(
+def _with_warmup(
     steps: int, warmup: float, learning_rate: float, schedule: Callable[[int], optax.Schedule]
 ) -> optax.Schedule:
-    """A linear rise, and then the schedule over the steps that are left: at least one."""
+    """Joins a linear rise and the schedule over the remaining steps, at least one."""
     rising = min(round(warmup * steps), steps - 1)
     if not rising:
         return schedule(steps)
@@ -139,6 +139,5 @@ def is_frozen(path, frozen: tuple[str, ...]) -> bool:
 
 
 def path_of(path) -> str:
-    """A parameter's path with dots: ``features.convs.0.kernel``."""
-    parts = [str(getattr(key, "key", getattr(key, "name", getattr(key, "idx", key)))) for key in path]
-    return ".".join(part for part in parts if part != "value")
+    """Returns a parameter's path with dots: ``features.convs.0.kernel``."""
+    return jax.tree_util.keystr(path, simple=True, separator=".").removesuffix(".value")

@@ -6,10 +6,10 @@ import inspect
 import sys
 import types
 from collections.abc import Callable, Iterable, Mapping
-from difflib import get_close_matches
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from jaxconv.errors import GeometryError
+from jaxconv.geometry.arguments import did_you_mean
 from jaxconv.limits import Within
 
 
@@ -18,7 +18,7 @@ class ConfigError(GeometryError):
 
 
 def options_of(function: Callable) -> dict[str, tuple[Any, Any]]:
-    """The keyword-only parameters of a function or class: name to (annotation, default).
+    """Returns the keyword-only parameters of a function or class: name to (annotation, default).
 
     Those without an annotation or a default are the program's to give, not a configuration's.
 
@@ -38,10 +38,10 @@ def options_of(function: Callable) -> dict[str, tuple[Any, Any]]:
     }
 
 
-def checked_options(
+def convert_options(
     given: Mapping[str, Any], known: Mapping[str, tuple[Any, Any]], where: str
 ) -> dict[str, Any]:
-    """Every known option: as given, checked, or its default.
+    """Returns every known option: the given value, converted, or its default.
 
     Args:
       given: What a table of a file holds.
@@ -54,26 +54,25 @@ def checked_options(
     """
     for name in given:
         if name not in known:
-            raise ConfigError(f"[{where}] has no option `{name}`; {nearest(name, known)}")
+            raise ConfigError(f"[{where}] has no option `{name}`{suggestion(name, known)}")
     return {
-        name: checked(given[name], annotation, f"{where}.{name}") if name in given else default
+        name: convert_value(given[name], annotation, f"{where}.{name}") if name in given else default
         for name, (annotation, default) in known.items()
     }
 
 
-def nearest(name: str, known: Iterable[str]) -> str:
-    """The end of a message: what may have been meant, or all that there is.
+def suggestion(name: str, known: Iterable[str]) -> str:
+    """Returns the end of a message: the key that may have been meant, or all that there are.
 
-    >>> nearest("learning_rat", ["momentum", "learning_rate"])
-    'did you mean `learning_rate`?'
+    >>> suggestion("learning_rat", ["momentum", "learning_rate"])
+    '; did you mean `learning_rate`?'
     """
     known = list(known)
-    close = get_close_matches(name, known, n=1)
-    return f"did you mean `{close[0]}`?" if close else f"there are {', '.join(known) or 'none'}."
+    return did_you_mean(name, known, quote="`", otherwise=f"; there are {', '.join(known) or 'none'}.")
 
 
-def checked(value: Any, annotation: Any, where: str) -> Any:
-    """The value in the type that the annotation names: lists become tuples, whole floats nothing.
+def convert_value(value: Any, annotation: Any, where: str) -> Any:
+    """Returns the value in the type that the annotation names: lists become tuples.
 
     An int serves where a float is meant, and the word ``"none"`` where None is allowed, because TOML
     has no null. Nothing else is converted. Numbers must be finite, and inside the range that an
@@ -82,35 +81,35 @@ def checked(value: Any, annotation: Any, where: str) -> Any:
     Raises:
       ConfigError: It does not fit; the message says what would.
 
-    >>> checked([1, 2], tuple[int, ...], "model.features")
+    >>> convert_value([1, 2], tuple[int, ...], "model.features")
     (1, 2)
-    >>> checked("none", float | None, "training.clip_norm")
+    >>> convert_value("none", float | None, "training.clip_norm")
     """
-    fits, result = _converted(value, annotation)
+    fits, result = _convert(value, annotation)
     if not fits:
-        raise ConfigError(f"`{where}` must be {_words(annotation)}, got {_shown(value)}.")
+        raise ConfigError(f"`{where}` must be {_describe(annotation)}, got {_abbreviate(value)}.")
     return result
 
 
-def _converted(value: Any, annotation: Any) -> tuple[bool, Any]:
+def _convert(value: Any, annotation: Any) -> tuple[bool, Any]:
     origin, arguments = get_origin(annotation), get_args(annotation)
     if annotation is type(None):
         return value in (None, "none"), None
     if origin is Annotated:
-        fits, result = _converted(value, arguments[0])
+        fits, result = _convert(value, arguments[0])
         size = len(result) if isinstance(result, tuple) else result
         return fits and all(size in limit for limit in _limits(annotation)), result
     if origin in (Union, types.UnionType):
         # None first, so that "none" is not taken for a word.
         for kind in sorted(arguments, key=lambda kind: kind is not type(None)):
-            fits, result = _converted(value, kind)
+            fits, result = _convert(value, kind)
             if fits:
                 return True, result
         return False, None
     if origin is Literal:
         return any(value == word and type(value) is type(word) for word in arguments), value
     if origin is tuple:
-        return _converted_tuple(value, arguments)
+        return _convert_tuple(value, arguments)
     if annotation is float:
         number = isinstance(value, int | float) and not isinstance(value, bool)
         number = number and abs(value) <= sys.float_info.max  # neither NaN nor an int that no float holds
@@ -120,14 +119,14 @@ def _converted(value: Any, annotation: Any) -> tuple[bool, Any]:
     return isinstance(value, annotation), value
 
 
-def _converted_tuple(value: Any, kinds: tuple) -> tuple[bool, Any]:
+def _convert_tuple(value: Any, kinds: tuple) -> tuple[bool, Any]:
     if not isinstance(value, list | tuple):
         return False, None
     if len(kinds) == 2 and kinds[1] is Ellipsis:
         kinds = kinds[:1] * len(value)
     if len(kinds) != len(value):
         return False, None
-    pairs = [_converted(one, kind) for one, kind in zip(value, kinds, strict=True)]
+    pairs = [_convert(one, kind) for one, kind in zip(value, kinds, strict=True)]
     return all(fits for fits, _ in pairs), tuple(result for _, result in pairs)
 
 
@@ -135,32 +134,32 @@ def _limits(annotation: Any) -> list[Within]:
     return [limit for limit in annotation.__metadata__ if isinstance(limit, Within)]
 
 
-def _words(annotation: Any) -> str:
+def _describe(annotation: Any) -> str:
     origin, arguments = get_origin(annotation), get_args(annotation)
     if annotation is type(None):
         return '"none"'
     if origin is Annotated:
         limits = " ".join(map(str, _limits(annotation)))
         if get_origin(arguments[0]) is tuple:
-            return f"{_words(arguments[0])}, with a number of entries {limits}"
-        return f"{_words(arguments[0])} {limits}"
+            return f"{_describe(arguments[0])}, with a number of entries {limits}"
+        return f"{_describe(arguments[0])} {limits}"
     if origin in (Union, types.UnionType):
-        return " or ".join(map(_words, arguments))
+        return " or ".join(map(_describe, arguments))
     if origin is Literal:
         return "one of " + ", ".join(f'"{word}"' for word in arguments)
     if origin is tuple:
         if len(arguments) == 2 and arguments[1] is Ellipsis:
-            return f"a list, each {_words(arguments[0])}"
-        return f"a list of {len(arguments)}, each {' and '.join(dict.fromkeys(map(_words, arguments)))}"
+            return f"a list, each {_describe(arguments[0])}"
+        return f"a list of {len(arguments)}, each {' and '.join(dict.fromkeys(map(_describe, arguments)))}"
     return {int: "an integer", float: "a number", bool: "true or false", str: "a string"}.get(
         annotation, str(annotation)
     )
 
 
-def _shown(value: Any) -> str:
+def _abbreviate(value: Any) -> str:
     """The value as a message shows it, whatever its length.
 
-    >>> _shown("a" * 300)
+    >>> _abbreviate("a" * 300)
     "'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa..."
     """
     try:

@@ -16,7 +16,7 @@ from jaxconv.data import Batch
 from jaxconv.training.config import Config, build_model
 from jaxconv.training.optimizers import frozen_labels, is_frozen
 from jaxconv.training.options import ConfigError
-from jaxconv.training.preprocessing import preprocess
+from jaxconv.training.preprocessing import Preprocessing, preprocess
 
 
 class State(NamedTuple):
@@ -55,7 +55,12 @@ def split_model(model: nnx.Module) -> tuple[Graphs, nnx.State, nnx.State]:
 
 
 def initial_state(
-    config: Config, optimizer, in_features: int, n_classes: int, *, pretrained: bool = True
+    config: Config,
+    optimizer: optax.GradientTransformation,
+    in_features: int,
+    n_classes: int,
+    *,
+    pretrained: bool = True,
 ) -> tuple[Graphs, State]:
     """The state before the first step, a function of the configuration's seed alone."""
     rngs = nnx.Rngs(params=config.seed, dropout=config.seed + 1)
@@ -65,7 +70,9 @@ def initial_state(
     return graphs, State(jnp.int32(0), parameters, rest, optimizer.init(parameters), average)
 
 
-def abstract_state(config: Config, optimizer, in_features: int, n_classes: int) -> tuple[Graphs, State]:
+def abstract_state(
+    config: Config, optimizer: optax.GradientTransformation, in_features: int, n_classes: int
+) -> tuple[Graphs, State]:
     """The same in shapes and dtypes: what a checkpoint is read into."""
     graphs = []
 
@@ -78,16 +85,16 @@ def abstract_state(config: Config, optimizer, in_features: int, n_classes: int) 
     return graphs[0], shapes
 
 
-def lowered(tree, precision: str):
-    """Floating numbers in the precision that the network computes in."""
+def cast(tree, precision: str):
+    """Casts floating numbers to the precision that the network computes in."""
     if precision == "float32":
         return tree
     dtype = jnp.dtype(precision)
     return jax.tree.map(lambda leaf: leaf.astype(dtype) if _is_floating(leaf) else leaf, tree)
 
 
-def held(parameters, frozen: tuple[str, ...]):
-    """The same parameters; no gradient reaches the frozen ones, nor is it computed."""
+def stop_gradients(parameters, frozen: tuple[str, ...]):
+    """Stops the gradients of the frozen parameters, so that none is computed."""
     if not frozen:
         return parameters
     return jax.tree.map(
@@ -97,8 +104,8 @@ def held(parameters, frozen: tuple[str, ...]):
     )
 
 
-def kept(new, old, frozen: tuple[str, ...]):
-    """The new statistics; of what is frozen the old ones."""
+def restore_frozen(new, old, frozen: tuple[str, ...]):
+    """Returns the new statistics, with the old ones of what is frozen."""
     return jax.tree.map_with_path(lambda path, a, b: b if is_frozen(path, frozen) else a, new, old)
 
 
@@ -125,7 +132,7 @@ class Step:
     loss: Callable
     sharding: jax.sharding.NamedSharding
 
-    def compiled(self) -> Callable[[State, Batch], tuple[State, dict[str, jax.Array]]]:
+    def compile(self) -> Callable[[State, Batch], tuple[State, dict[str, jax.Array]]]:
         """The step as a jitted function that uses up the state it is given."""
         return jax.jit(self, donate_argnums=0, out_shardings=self.sharding)
 
@@ -137,7 +144,7 @@ class Step:
         with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
             updates, optimizer = self.optimizer.update(gradients, state.optimizer, state.parameters)
             parameters = optax.apply_updates(state.parameters, updates)
-            average = self._averaged(state.step, (parameters, rest), state.average)
+            average = self._running_mean(state.step, (parameters, rest), state.average)
             record = {
                 "loss": loss,
                 "gradient_norm": optax.tree.norm(gradients),
@@ -152,20 +159,20 @@ class Step:
         Raises:
           ConfigError: The network labels pixels and the data whole images, or the other way round.
         """
-        parameters = held(parameters, self.config.training.frozen)
+        parameters = stop_gradients(parameters, self.config.training.frozen)
         precision = self.config.training.precision
         x = preprocess(jnp.asarray(batch.images), self.config.training.preprocessing)
-        model = nnx.merge(self.graphs.training, lowered(parameters, precision), rest, copy=True)
-        logits = model(lowered(x, precision))
+        model = nnx.merge(self.graphs.training, cast(parameters, precision), rest, copy=True)
+        logits = model(cast(x, precision))
         if logits.shape[:-1] != batch.labels.shape:
             raise ConfigError(
                 f"{self.config.model.name} gives scores of shape {logits.shape} for labels of shape "
                 f"{batch.labels.shape}: one of model and data is for pixels and the other for whole images."
             )
-        statistics = kept(nnx.state(model, nnx.Not(nnx.Param)), rest, self.config.training.frozen)
+        statistics = restore_frozen(nnx.state(model, nnx.Not(nnx.Param)), rest, self.config.training.frozen)
         return self.loss(logits.astype(jnp.float32), batch.labels), statistics
 
-    def _averaged(self, step, numbers, average):
+    def _running_mean(self, step, numbers, average):
         """The running mean; at first it forgets sooner, or the random start would stay in it for long."""
         if self.config.training.ema is None:
             return average
@@ -181,7 +188,7 @@ def _is_floating(leaf) -> bool:
 
 @partial(jax.jit, static_argnums=(0, 1, 2))
 def use(
-    graph: nnx.GraphDef, precision: str, preprocessing: Any, parameters, rest, images: jax.Array
+    graph: nnx.GraphDef, precision: str, preprocessing: Preprocessing, parameters, rest, images: jax.Array
 ) -> jax.Array:
     """A network's logits in float32, as it is used: no dropout, running statistics.
 
@@ -194,5 +201,5 @@ def use(
       images: ``(b, rows, columns, features)`` float32, 0 to 1.
     """
     x = preprocess(images, preprocessing)
-    model = nnx.merge(graph, lowered(parameters, precision), rest, copy=True)
-    return model(lowered(x, precision)).astype(jnp.float32)
+    model = nnx.merge(graph, cast(parameters, precision), rest, copy=True)
+    return model(cast(x, precision)).astype(jnp.float32)

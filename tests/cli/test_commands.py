@@ -24,10 +24,10 @@ from jaxconv.data import CAMVID, Stream
 from jaxconv.data.camvid_files import CAMVID_VOID
 from jaxconv.training import Config, open_data
 from jaxconv.training.checks import check_data, check_model, warn_of_void
+from jaxconv.training.config import shipped_configs
 from jaxconv.training.losses import build_loss
 from jaxconv.training.optimizers import build_optimizer
-from jaxconv.training.record import environment, write_json
-from jaxconv.training.shipped import shipped_configs
+from jaxconv.training.run_folder import environment, write_json
 
 pytestmark = pytest.mark.slow
 
@@ -74,17 +74,17 @@ def camvid(tmp_path_factory):
 
 def to_the_first_step(config, out, *, data, resume, console, **_):
     """In the place of `jaxconv.training.train`: all of it but what compiles."""
-    learned, judged = (open_data(config, split, data) for split in ("train", "val"))
-    check_data(config, learned, judged, files=False)
+    train_set, val_set = (open_data(config, split, data) for split in ("train", "val"))
+    check_data(config, train_set, val_set, files=False)
     seen = config.model, config.data, config.augmentation.crop, replace(config.training, steps=1)
     if seen not in TRACED:
-        check_model(config, learned)
+        check_model(config, train_set)
         TRACED.add(seen)
     _, schedule = build_optimizer(config)
     assert 0 < float(schedule(0)) <= config.schedule.options["learning_rate"]
-    build_loss(config, learned)
+    build_loss(config, train_set)
     stream = Stream(
-        learned, 2, augmentation=config.augmentation, seed=config.seed, shrink=config.training.shrink
+        train_set, 2, augmentation=config.augmentation, seed=config.seed, shrink=config.training.shrink
     )
     told = Console(record=True, quiet=False, file=Path("/dev/null").open("w"))
     with told.file:
@@ -130,7 +130,7 @@ def place(tmp_path, camvid, monkeypatch):
     np.save("w.npy", np.ones((3, 3, 1, 1)))
     monkeypatch.setattr(jaxconv.training, "train", to_the_first_step)
     monkeypatch.setattr(jaxconv.training, "load", stand_in)
-    monkeypatch.setattr("jaxconv.training.cpu.prepare_cpu", lambda batch_size: None)
+    monkeypatch.setattr("jaxconv.training.devices.prepare_cpu", lambda batch_size: None)
     monkeypatch.setattr(jax.distributed, "initialize", lambda *where: None)
     verify = jaxconv.claims.verify
     monkeypatch.setattr(

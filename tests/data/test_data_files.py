@@ -4,7 +4,17 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from jaxconv.data import CAMVID, DATASETS, VOID, Classes, camvid, check, folder, read_classes, read_image
+from jaxconv.data import (
+    CAMVID,
+    DATASETS,
+    VOID,
+    Classes,
+    camvid,
+    check_dataset,
+    folder,
+    read_classes,
+    read_image,
+)
 from jaxconv.errors import GeometryError
 
 TOML = """
@@ -52,7 +62,7 @@ def test_camvid_is_what_was_written(streets):
     assert dataset[-1].name == "b_2"
     with pytest.raises(IndexError, match="example 2 of a data set of 2"):
         dataset[2]
-    check(dataset)
+    check_dataset(dataset)
 
 
 def test_another_layout_is_shown_beside_the_expected_one(tmp_path, streets):
@@ -91,7 +101,7 @@ def test_check_reports_every_bad_file(streets, rng):
     (path / "train" / "f.jpg").write_text("no image")
     write(path / "trainannot" / "f.png", labels["a_1"])
     with pytest.raises(GeometryError, match="4 of 6 examples cannot be used") as caught:
-        check(camvid("train", path))
+        check_dataset(camvid("train", path))
     first, *lines = str(caught.value).splitlines()
     assert first == "4 of 6 examples cannot be used:"
     for line, parts in zip(
@@ -121,7 +131,7 @@ def test_check_looks_inside(rng):
             return self.example
 
     image, label = rng.uniform(size=(2, 3, 1)).astype(np.float32), np.ones((2, 3), np.int32)
-    check(Wrong(image, label))
+    check_dataset(Wrong(image, label))
     for bad in (
         (image.astype(np.float64), label),
         (image[..., 0], label),
@@ -133,7 +143,7 @@ def test_check_looks_inside(rng):
         (image, label - 2),
     ):
         with pytest.raises(GeometryError, match="it: "):
-            check(Wrong(*bad))
+            check_dataset(Wrong(*bad))
 
 
 def test_every_mode_is_read_or_refused(tmp_path, rng):
@@ -200,7 +210,7 @@ def test_any_folder(tmp_path, rng, layout, form):
     np.testing.assert_array_equal(dataset[0].label, np.where(label == 2, VOID, label))
     assert dataset.classes == Classes(("road", "sky"), ((128, 64, 128), (0, 0, 200)))
     assert folder("train", tmp_path, grey=True)[0].image.shape == (5, 7, 1)
-    check(dataset)
+    check_dataset(dataset)
 
 
 def test_deep_labels_and_unknown_ones(tmp_path):

@@ -8,7 +8,17 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
-from jaxconv.data import DATASETS, SPLITS, Classes, DigitMosaics, Shapes, check, digit_images, digits, shapes
+from jaxconv.data import (
+    DATASETS,
+    SPLITS,
+    Classes,
+    DigitMosaics,
+    Shapes,
+    check_dataset,
+    digit_images,
+    digits,
+    shapes,
+)
 from jaxconv.errors import GeometryError
 
 MADE = {"digits": {"held_out_examples": 5}, "digit_images": {}, "shapes": {"held_out_examples": 5}}
@@ -18,7 +28,7 @@ MADE = {"digits": {"held_out_examples": 5}, "digit_images": {}, "shapes": {"held
 def test_an_index_is_one_example(name):
     first, again = (DATASETS[name]("val", **MADE[name]) for _ in range(2))
     assert len(first) == (225 if name == "digit_images" else 5)
-    check(first)
+    check_dataset(first)
     again[0]
     for index in (3, -1):
         np.testing.assert_array_equal(first[index].image, again[index].image)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from jaxconv.data import camvid, check, read_image
+from jaxconv.data import camvid, check_dataset, read_image
 from jaxconv.errors import GeometryError
 
 ROWS, COLUMNS = 24, 30
@@ -143,7 +143,7 @@ def test_a_fault_is_one_line_that_names_the_file(folder, part, name):
     path = folder / part / "b.png"
     fault(path)
     with pytest.raises(GeometryError, match=words) as error:
-        check(camvid("train", folder))
+        check_dataset(camvid("train", folder))
     first, line = str(error.value).splitlines()
     assert first == "1 of 2 examples cannot be used:"
     assert line.startswith(f"  {path}: ")
@@ -186,15 +186,15 @@ def test_nothing_is_labelled(folder):
     for stem in "ab":
         Image.new("L", (COLUMNS, ROWS), 11).save(folder / "trainannot" / f"{stem}.png")
     dataset = camvid("train", folder)
-    check(dataset)  # as the split to predict may be
+    check_dataset(dataset)  # as the split to predict may be
     with pytest.raises(
         GeometryError, match="every pixel of all 2 examples is void, from a on, so there is nothing"
     ):
-        check(dataset, labelled=True)
+        check_dataset(dataset, labelled=True)
     label = np.full((ROWS, COLUMNS), 11, np.uint8)
     label[3, 4] = 2
     Image.fromarray(label).save(folder / "trainannot" / "b.png")
-    check(dataset, labelled=True)
+    check_dataset(dataset, labelled=True)
 
 
 def test_previews_are_not_images_of_their_own(folder):

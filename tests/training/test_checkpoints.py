@@ -16,9 +16,9 @@ import numpy as np
 import pytest
 
 from jaxconv.training.checkpoints import Checkpoints
-from jaxconv.training.digests import NAME
-from jaxconv.training.record import RunError
+from jaxconv.training.run_folder import RunError
 from jaxconv.training.state import State
+from jaxconv.training.storage import DIGESTS
 
 ABOUT = {"config": {"seed": 0}, "classes": ["a", "b"]}
 HERE = jax.sharding.SingleDeviceSharding(jax.devices()[0])
@@ -40,7 +40,7 @@ def saved(run, **scores):
 
 
 def assert_whole(checkpoints, step):
-    assert checkpoints.about(step) == ABOUT | {"score": checkpoints.about(step)["score"]}
+    assert checkpoints.metadata(step) == ABOUT | {"score": checkpoints.metadata(step)["score"]}
     found = checkpoints.state(step, jax.eval_shape(lambda: state(step)), HERE)
     for a, b in zip(jax.tree.leaves(found), jax.tree.leaves(state(step)), strict=True):
         a, b = (jax.random.key_data(x) if jnp.issubdtype(x.dtype, jax.dtypes.prng_key) else x for x in (a, b))
@@ -82,9 +82,9 @@ def test_a_flipped_bit_in_any_file_is_refused(two, tmp_path, which, step, other,
             assert checkpoints.step(which) == step
             with pytest.raises(RunError, match=rf"{re.escape(path.name)} is .*--checkpoint {other}"):
                 checkpoints.state(step, None, HERE)
-            if name in ("about.json", NAME):
+            if name in ("about.json", DIGESTS):
                 with pytest.raises(RunError, match=rf"{re.escape(path.name)} is .*--checkpoint {other}"):
-                    checkpoints.about(step)
+                    checkpoints.metadata(step)
         path.write_bytes(whole)
     assert_whole(checkpoints, step)
 
@@ -109,10 +109,10 @@ def test_files_are_neither_missing_nor_cut_nor_additional(two, tmp_path):
 def test_one_without_digests_is_refused(two, tmp_path):
     """As a version of the library that kept none would have left it."""
     shutil.copytree(two, tmp_path, dirs_exist_ok=True)
-    for path in tmp_path.rglob(NAME):
+    for path in tmp_path.rglob(DIGESTS):
         path.unlink()
-    with pytest.raises(RunError, match=rf"{NAME} is missing; restore it from a copy"):
-        Checkpoints(tmp_path).about(6)
+    with pytest.raises(RunError, match=rf"{DIGESTS} is missing; restore it from a copy"):
+        Checkpoints(tmp_path).metadata(6)
 
 
 def test_what_a_later_course_leaves_is_dropped(two, tmp_path):

@@ -5,11 +5,21 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
-from jaxconv.data import VOID, Augmentation, Batch, Classes, Example, Stream, augment, camvid, shrunken
+from jaxconv.data import (
+    VOID,
+    Augmentation,
+    Batch,
+    Classes,
+    Example,
+    Stream,
+    augment,
+    camvid,
+    downsample_example,
+)
 from jaxconv.errors import GeometryError
 from jaxconv.training import Config, ConfigError, open_data, train
-from jaxconv.training.checks import LOOKED_AT, check_crop, check_data, check_model, warn_of_void
-from jaxconv.training.runs import about
+from jaxconv.training.checks import CROP_EXAMPLES, check_crop, check_data, check_model, warn_of_void
+from jaxconv.training.network import make_metadata
 
 
 class Images:
@@ -50,7 +60,7 @@ def test_a_crop_counts_pixels_of_the_file(shrink):
     rows, columns = (size // shrink for size in crop)
     assert found.images.shape == (3, rows, columns, 3)
     assert not (found.labels == VOID).any()
-    small = shrunken(images[0], shrink)
+    small = downsample_example(images[0], shrink)
     for image in found.images:
         places = [
             (r, c)
@@ -70,7 +80,7 @@ def test_the_recorded_training_sees_what_it_saw():
     batch = stream.batch(4)
     for row in range(2):
         rng = np.random.default_rng((7, 2, 4, row))
-        expected = augment(shrunken(images[0], 3), old, rng)
+        expected = augment(downsample_example(images[0], 3), old, rng)
         np.testing.assert_array_equal(batch.images[row], expected.image)
         np.testing.assert_array_equal(batch.labels[row], expected.label)
 
@@ -117,7 +127,7 @@ def test_crops_that_no_image_fills(crop, sizes, options):
         match=rf"`augmentation.crop` is {crop[0]}x{crop[1]} pixels, but n0 has {rows}x{columns} \(rows x",
     ):
         check_crop(cropping(*crop, **options), images)
-    assert len(images.reads) <= LOOKED_AT
+    assert len(images.reads) <= CROP_EXAMPLES
 
 
 def test_a_crop_that_fits_reads_one_image():
@@ -148,7 +158,7 @@ def test_cheap_things_come_before_the_files(tables, words):
     images = Images(*[(36, 48)] * 40)
     with pytest.raises(GeometryError, match=words):
         check_data(config(**tables), images, images, files=True)
-    assert len(images.reads) <= LOOKED_AT
+    assert len(images.reads) <= CROP_EXAMPLES
 
 
 def test_a_network_that_fits_its_data():
@@ -211,5 +221,5 @@ def test_a_training_with_too_large_a_crop_is_refused_before_the_files_are_read(s
 def test_the_size_of_a_run_is_that_of_its_crop(streets):
     """What `export` takes by default: pixels of the file, whatever `shrink` is."""
     dataset = camvid("train", streets)
-    assert about(cropping(16, 24, shrink=2), dataset)["size"] == [16, 24]
-    assert about(config(), dataset)["size"] == [36, 48]
+    assert make_metadata(cropping(16, 24, shrink=2), dataset)["size"] == [16, 24]
+    assert make_metadata(config(), dataset)["size"] == [36, 48]

@@ -12,9 +12,8 @@ from PIL import Image
 from jaxconv.data import CAMVID, Stream
 from jaxconv.data.camvid_files import CAMVID_VOID
 from jaxconv.training import Config, Trained, evaluate, open_data
-from jaxconv.training.config import build_model
-from jaxconv.training.runs import about
-from jaxconv.training.shipped import shipped_configs
+from jaxconv.training.config import build_model, shipped_configs
+from jaxconv.training.network import make_metadata
 
 pytestmark = pytest.mark.slow
 
@@ -96,23 +95,23 @@ def test_at_its_written_size(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_two_steps_and_an_evaluation(name, camvid_folder, monkeypatch):
     # eight devices would compile and compute the same eight times
-    monkeypatch.setattr("jaxconv.training.trained.local_mesh", lambda: trainings.ONE_DEVICE)
+    monkeypatch.setattr("jaxconv.training.network.local_mesh", lambda: trainings.ONE_DEVICE)
     path = shipped_configs()[name]
     kind = Config.read(path).data.name
     small = [change for change in SMALL_DATA[kind] if "crop" not in change or "crop" in path.read_text()]
     config = Config.read(path, [*small, *NARROW[name]])
     folder = camvid_folder if kind == "camvid" else None
-    learned, judged = (open_data(config, split, folder) for split in ("train", "val"))
-    take, state, graphs = trainings.begun(config, learned)
+    train_set, val_set = (open_data(config, split, folder) for split in ("train", "val"))
+    take, state, graphs = trainings.first_step(config, train_set)
     shrink = config.training.shrink
-    stream = Stream(learned, 2, augmentation=config.augmentation, seed=config.seed, shrink=shrink)
+    stream = Stream(train_set, 2, augmentation=config.augmentation, seed=config.seed, shrink=shrink)
     for step in range(2):
         state, record = take(state, stream.batch(step))
         assert np.isfinite(float(record["loss"]))
-    trained = Trained.of(config, about(config, learned), graphs, state)
-    found = evaluate(trained, judged, batch_size=2)
-    assert (trained.step, found["examples"]) == (2, len(judged))
-    assert 0 <= found["mean_iou" if learned.task == "segmentation" else "top1"] <= 1
+    trained = Trained.of(config, make_metadata(config, train_set), graphs, state)
+    found = evaluate(trained, val_set, batch_size=2)
+    assert (trained.step, found["examples"]) == (2, len(val_set))
+    assert 0 <= found["mean_iou" if train_set.task == "segmentation" else "top1"] <= 1
     if kind == "camvid":
         assert found["resolution"] == [360, 480]
         assert list(found["per_class_iou"]) == list(CAMVID.names)

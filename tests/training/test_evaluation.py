@@ -13,8 +13,8 @@ from sklearn import metrics
 from jaxconv.data import VOID, Example
 from jaxconv.errors import GeometryError
 from jaxconv.training import evaluate, predict
-from jaxconv.training.pictures import draw_run
-from jaxconv.training.resolution import shrunken
+from jaxconv.training.inference import downsample_images
+from jaxconv.training.report import draw_run
 
 
 @dataclass(frozen=True)
@@ -126,13 +126,13 @@ def test_classification(rng):
 
 
 def test_the_device_shrinks_as_the_loader_does(rng):
-    from jaxconv.data import shrink_image
+    from jaxconv.data import downsample_image
 
     image = images(rng, 11, 14, 3)
     for shrink in (1, 2, 3, 5):
-        ours = np.asarray(shrunken(image[None], shrink))[0]
+        ours = np.asarray(downsample_images(image[None], shrink))[0]
         bound = 2 * shrink**2 * np.finfo(np.float32).eps
-        assert abs(ours - shrink_image(image, shrink)).max() <= bound
+        assert abs(ours - downsample_image(image, shrink)).max() <= bound
 
 
 def test_data_of_another_kind_are_refused(rng):

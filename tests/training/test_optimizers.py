@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from jaxconv.training import Config, ConfigError
-from jaxconv.training.optimizers import build_optimizer, decayed, frozen_labels
-from jaxconv.training.shipped import shipped_config
+from jaxconv.training.config import shipped_config
+from jaxconv.training.optimizers import build_optimizer, decay_mask, frozen_labels
 
 EPS = float(np.finfo(np.float32).eps)
 
@@ -80,7 +80,7 @@ def test_sgd_with_momentum(rng):
 def test_only_kernels_decay(name, rng):
     """Without a gradient a kernel moves towards zero, and a bias stays as it is."""
     start = random_tree(rng)
-    assert decayed(start)["front"] == {"kernel": True, "bias": False}
+    assert decay_mask(start)["front"] == {"kernel": True, "bias": False}
     optimizer, _ = built(optimizer={"name": name, "weight_decay": 0.1}, **constant(0.1))
     end = walk(optimizer, start, [jax.tree.map(jnp.zeros_like, start)])
     for layer in start:

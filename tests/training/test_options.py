@@ -5,7 +5,7 @@ from typing import Literal
 import pytest
 
 from jaxconv.training import ConfigError
-from jaxconv.training.options import checked, checked_options, options_of
+from jaxconv.training.options import convert_options, convert_value, options_of
 
 
 @pytest.mark.parametrize(
@@ -28,7 +28,7 @@ from jaxconv.training.options import checked, checked_options, options_of
     ids=str,
 )
 def test_what_fits_is_taken(value, annotation, expected):
-    result = checked(value, annotation, "table.key")
+    result = convert_value(value, annotation, "table.key")
     assert result == expected
     assert type(result) is type(expected)
 
@@ -51,7 +51,7 @@ def test_what_fits_is_taken(value, annotation, expected):
 )
 def test_what_does_not_fit_is_refused(value, annotation, words):
     with pytest.raises(ConfigError, match=r"`table\.key` must be ") as error:
-        checked(value, annotation, "table.key")
+        convert_value(value, annotation, "table.key")
     assert words in str(error.value)
     assert repr(value) in str(error.value)
 
@@ -67,10 +67,10 @@ def test_options_are_the_typed_keywords_with_defaults():
 
 def test_unknown_options_name_the_nearest():
     known = {"momentum": (float, 0.9), "nesterov": (bool, False)}
-    assert checked_options({"momentum": 1}, known, "optimizer") == {"momentum": 1.0, "nesterov": False}
+    assert convert_options({"momentum": 1}, known, "optimizer") == {"momentum": 1.0, "nesterov": False}
     with pytest.raises(
         ConfigError, match=r"\[optimizer\] has no option `momentun`; did you mean `momentum`\?"
     ):
-        checked_options({"momentun": 1}, known, "optimizer")
+        convert_options({"momentun": 1}, known, "optimizer")
     with pytest.raises(ConfigError, match="there are momentum, nesterov"):
-        checked_options({"zzz": 1}, known, "optimizer")
+        convert_options({"zzz": 1}, known, "optimizer")

@@ -21,12 +21,11 @@ from test_checkpoints import files, no_file_above
 
 from jaxconv import training
 from jaxconv.cli import main
-from jaxconv.training import Config, ConfigError, lock, train
+from jaxconv.training import Config, ConfigError, run_folder, train
 from jaxconv.training.checkpoints import Checkpoints
-from jaxconv.training.history import History
-from jaxconv.training.lock import locked
+from jaxconv.training.log import TrainingLog, read_log
 from jaxconv.training.optimizers import build_optimizer
-from jaxconv.training.record import RunError, read_log
+from jaxconv.training.run_folder import RunError, folder_lock
 from jaxconv.training.state import initial_state
 
 pytestmark = pytest.mark.slow
@@ -159,7 +158,7 @@ def test_a_folder_without_a_run(capsys, tmp_path):
 
 def test_two_trainings_into_one_folder(capsys, run):
     before = contents(run)
-    with locked(run, QUIET):
+    with folder_lock(run, QUIET):
         text = refused(capsys, 2, "train", run, "--resume")
         assert f"is in use: process {os.getpid()} on " in text
     assert contents(run) == before
@@ -168,19 +167,19 @@ def test_two_trainings_into_one_folder(capsys, run):
 def test_a_lock_is_gone_with_its_process(tmp_path):
     code = (
         "import sys, time; from pathlib import Path; from rich.console import Console\n"
-        "from jaxconv.training.lock import locked\n"
-        "with locked(Path(sys.argv[1]), Console()): print('locked', flush=True); time.sleep(60)"
+        "from jaxconv.training.run_folder import folder_lock\n"
+        "with folder_lock(Path(sys.argv[1]), Console()): print('locked', flush=True); time.sleep(60)"
     )
     with subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE) as holder:
         assert holder.stdout.readline() == b"locked\n"
         with (
             pytest.raises(ConfigError, match=rf"is in use: process {holder.pid} on"),
-            locked(tmp_path, QUIET),
+            folder_lock(tmp_path, QUIET),
         ):
             pass
         holder.send_signal(signal.SIGKILL)
         holder.wait()
-    with locked(tmp_path, QUIET):
+    with folder_lock(tmp_path, QUIET):
         assert (tmp_path / "lock").read_text().startswith(f"process {os.getpid()} on ")
 
 
@@ -189,20 +188,20 @@ def test_without_locks_a_training_goes_on_and_says_so(tmp_path, monkeypatch):
         raise OSError(errno.ENOLCK, "No locks available")
 
     for fcntl in (None, type("fcntl", (), {"flock": unsupported, "LOCK_EX": 2, "LOCK_NB": 4})):
-        monkeypatch.setattr(lock, "fcntl", fcntl)
+        monkeypatch.setattr(run_folder, "fcntl", fcntl)
         console = Console(record=True, file=open(os.devnull, "w"), width=200)
-        with console.file, locked(tmp_path, console):
+        with console.file, folder_lock(tmp_path, console):
             assert "on a file system without locks" in console.export_text()
 
 
 def test_a_log_that_cannot_be_written_is_one_error(tmp_path):
-    history = History(tmp_path / "log.jsonl", [], 4, "mean_iou")
+    log = TrainingLog(tmp_path / "log.jsonl", [], 4, "mean_iou")
     record = {"loss": jnp.float32(1)}
     with no_file_above(200):
-        history.step(1, record, 0.0)
+        log.step(1, record, 0.0)
         with pytest.raises(RunError, match=r"log.jsonl cannot be written \(File too large\)"):
-            history.step(2, record, 0.0)
-    history.close()
+            log.step(2, record, 0.0)
+    log.close()
 
 
 def test_a_disk_that_is_full_before_the_first_step(capsys, tmp_path):

@@ -14,8 +14,8 @@ from rich.console import Console
 from jaxconv.data import Stream
 from jaxconv.segmentation import cross_entropy
 from jaxconv.training import Config, ConfigError, load, open_data, train
+from jaxconv.training.log import read_log
 from jaxconv.training.optimizers import build_optimizer
-from jaxconv.training.record import read_log
 from jaxconv.training.state import initial_state, use
 
 EPS = float(np.finfo(np.float32).eps)
@@ -36,11 +36,11 @@ def configured(model=None, schedule=None, seed=0, optimizer=None, **training):
     return Config.of({**tables, **{name: table for name, table in given.items() if table is not None}})
 
 
-def begun(config):
+def first_step(config):
     """Its step, compiled, its first state, its first batch and its graphs."""
-    learned = open_data(config, "train")
-    take, state, graphs = trainings.begun(config, learned)
-    return take, state, Stream(learned, 8).batch(0), graphs
+    train_set = open_data(config, "train")
+    take, state, graphs = trainings.first_step(config, train_set)
+    return take, state, Stream(train_set, 8).batch(0), graphs
 
 
 def leaves(tree):
@@ -48,7 +48,7 @@ def leaves(tree):
 
 
 def test_ema_is_a_running_mean():
-    take, state, batch, _ = begun(configured(ema=0.75))
+    take, state, batch, _ = first_step(configured(ema=0.75))
     expected = [leaf.astype(np.float64) for leaf in leaves(state.parameters)]
     size = [abs(leaf) for leaf in expected]
     for step in range(40):
@@ -63,13 +63,13 @@ def test_ema_is_a_running_mean():
 
 
 def test_without_ema_there_is_no_second_copy():
-    _, state, _, _ = begun(configured())
+    _, state, _, _ = first_step(configured())
     assert state.average == ()
 
 
 def test_bfloat16_computes_low_and_keeps_high():
     """Parameters and the optimiser's state stay float32; what differs is bfloat16's rounding."""
-    take, state, batch, graphs = begun(configured(precision="bfloat16"))
+    take, state, batch, graphs = first_step(configured(precision="bfloat16"))
     images, labels = jnp.asarray(batch.images), jnp.asarray(batch.labels)
     logits = lambda precision, change=jnp.copy: np.asarray(  # noqa: E731
         use(graphs.use, precision, "unit", jax.tree.map(change, state.parameters), state.rest, images)
@@ -92,7 +92,7 @@ def test_dropout_differs_between_steps_and_repeats_by_seed():
     """At a learning rate too small to move anything, so that nothing else changes."""
     still = {"schedule": {"name": "constant", "learning_rate": 1e-30}, "optimizer": {"name": "sgd"}}
     config = configured({**FCN, "dropout": 0.5}, **still)
-    take, state, batch, _ = begun(config)
+    take, state, batch, _ = first_step(config)
     losses = []
     for seed in (0, 0, 1):
         _, state = initial_state(replace(config, seed=seed), build_optimizer(config)[0], 3, 4)
@@ -105,7 +105,7 @@ def test_dropout_differs_between_steps_and_repeats_by_seed():
 
 
 def test_the_network_in_use_drops_nothing():
-    _, state, batch, graphs = begun(configured({**FCN, "dropout": 0.5}))
+    _, state, batch, graphs = first_step(configured({**FCN, "dropout": 0.5}))
     images = jnp.asarray(batch.images)
     first, again = (
         use(graphs.use, "float32", "unit", state.parameters, state.rest, images) for _ in range(2)
@@ -115,7 +115,7 @@ def test_the_network_in_use_drops_nothing():
 
 def test_training_and_use_share_their_states():
     """A batch-normalised network: running means move in training and are kept for use."""
-    take, state, batch, graphs = begun(configured({**FCN, "norm": "batch"}))
+    take, state, batch, graphs = first_step(configured({**FCN, "norm": "batch"}))
     before = leaves(nnx.filter_state(state.rest, nnx.BatchStat))
     state, _ = take(state, batch)
     after = leaves(nnx.filter_state(state.rest, nnx.BatchStat))

@@ -15,8 +15,8 @@ import pytest
 from rich.console import Console
 
 from jaxconv.training.checkpoints import Checkpoints
-from jaxconv.training.lock import locked
-from jaxconv.training.record import read_log
+from jaxconv.training.log import read_log
+from jaxconv.training.run_folder import folder_lock
 
 pytestmark = pytest.mark.slow
 
@@ -48,14 +48,14 @@ clip_norm = 1.0
 """
 # Dies by SIGKILL after the line of step 5 is written; then within the save of step 9.
 KILLED_AT_A_STEP = """
-from jaxconv.training import history
-step = history.History.step
+from jaxconv.training import log
+step = log.TrainingLog.step
 def until(self, number, *rest):
     line = step(self, number, *rest)
     if number == 5:
         os.kill(os.getpid(), signal.SIGKILL)
     return line
-history.History.step = until
+log.TrainingLog.step = until
 """
 KILLED_IN_A_SAVE = """
 import threading
@@ -182,6 +182,6 @@ def test_two_processes_give_the_same_losses(config, whole, tmp_path):
 
 
 def test_where_the_first_process_refuses_the_other_stops_too(config, tmp_path):
-    with locked(tmp_path, Console(quiet=True)):
+    with folder_lock(tmp_path, Console(quiet=True)):
         for process in start_two(config, tmp_path):
             assert f"jaxconv: {tmp_path} is in use: process {os.getpid()} on " in finish(process, 2)

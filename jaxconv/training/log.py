@@ -1,4 +1,4 @@
-"""What a training has been through: its log, its clock, and how long ago it was at its best."""
+"""The log of a training: a line per step and per evaluation, written, read back and resumed."""
 
 from __future__ import annotations
 
@@ -11,11 +11,42 @@ from typing import Any
 
 import jax
 
-from jaxconv.training.record import RunError, plain, read_log, write_whole, writing
+from jaxconv.training.run_folder import RunError, json_value, write_errors, write_whole
 
 
-def lines_until(path: Path, step: int) -> list[dict[str, Any]]:
-    """The lines of a log that a checkpoint knows of.
+def read_log(path: Path) -> list[dict[str, Any]]:
+    """Reads the lines of a log. A last line that was cut off by a crash is left out.
+
+    Raises:
+      RunError: The file is missing, or a line of it is damaged.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError as error:
+        raise RunError(f"{path} cannot be read ({error.strerror}); restore it from a copy.") from None
+    found = []
+    for number, line in enumerate(lines):
+        try:
+            found.append(_log_line(line))
+        except (ValueError, KeyError, TypeError):
+            if number < len(lines) - 1:
+                raise RunError(
+                    f"{path} is damaged: line {number + 1} is not that of a step or an evaluation, "
+                    f"{line[:80]!r}; restore it from a copy."
+                ) from None
+    return found
+
+
+def _log_line(text: str) -> dict[str, Any]:
+    line = json.loads(text)
+    numbers = ("step", "seconds", "loss") if line["kind"] == "step" else ("step", "seconds")
+    if not all(isinstance(line[name], int | float) for name in numbers):
+        raise TypeError
+    return line
+
+
+def read_log_until(path: Path, step: int) -> list[dict[str, Any]]:
+    """Reads the lines of a log up to a checkpoint.
 
     Args:
       path: The file.
@@ -36,15 +67,15 @@ def lines_until(path: Path, step: int) -> list[dict[str, Any]]:
     return lines
 
 
-class History:
-    """The lines of ``log.jsonl``, one a step and one an evaluation, and what follows from them.
+class TrainingLog:
+    """Training log, timing and early-stopping state: ``log.jsonl``, a line per step and per evaluation.
 
     A training that goes on after an interruption begins with the lines that its checkpoint knows of and
     drops the others, so that the file reads as if nothing had happened.
 
     Args:
       path: The file; only the first of several processes writes it.
-      lines: Those to begin with, as `lines_until` returns them.
+      lines: Those to begin with, as `read_log_until` returns them.
       batch_size: Examples of a step.
       score: The key of an evaluation that says how good it is.
     """
@@ -56,7 +87,7 @@ class History:
         self._path, self._file = path, None
         if jax.process_index() == 0:
             write_whole(path, "".join(json.dumps(line) + "\n" for line in lines))
-            with writing(path):
+            with write_errors(path):
                 self._file = path.open("a", encoding="utf-8", buffering=1)
         self._began = time.perf_counter() - (lines[-1]["seconds"] if lines else 0.0)
         self.start_clock(0.0)
@@ -107,7 +138,7 @@ class History:
     def evaluation(self, step: int, scores: dict[str, Any]) -> float | None:
         """Writes the line of an evaluation and returns its score; None where nothing was labelled."""
         line = {"kind": "evaluation", "step": step, **scores, "seconds": self.seconds}
-        self.evaluations.append(plain(line))
+        self.evaluations.append(json_value(line))
         self._write(line)
         return scores[self.score]
 
@@ -128,17 +159,17 @@ class History:
 
     def _write(self, line: dict[str, Any]) -> None:
         if self._file:
-            with writing(self._path):
-                self._file.write(json.dumps(plain(line)) + "\n")
+            with write_errors(self._path):
+                self._file.write(json.dumps(json_value(line)) + "\n")
 
     def sync(self) -> None:
         """Waits until all lines are on the disk: those that a checkpoint knows of are not to be lost."""
         if self._file:
-            with writing(self._path):
+            with write_errors(self._path):
                 os.fsync(self._file.fileno())
 
     def close(self) -> None:
         """Closes the file."""
         if self._file:
-            with writing(self._path):
+            with write_errors(self._path):
                 self._file.close()

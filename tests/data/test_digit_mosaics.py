@@ -8,12 +8,12 @@ import pytest
 from sklearn.datasets import load_digits
 
 from jaxconv.data import BACKGROUND, DigitMosaics
-from jaxconv.data.digit_mosaics import digit_mosaics
+from jaxconv.data.digit_mosaics import make_digit_mosaics
 from jaxconv.errors import GeometryError
 
 
 def test_no_held_out_sample_is_trained_on():
-    train, held_out = digit_mosaics()
+    train, held_out = make_digit_mosaics()
     assert not set(train.samples) & set(held_out.samples)
     assert sorted([*train.samples, *held_out.samples]) == list(range(1797))
     # Nor a copy of one: the images themselves differ.
@@ -24,22 +24,22 @@ def test_no_held_out_sample_is_trained_on():
 
 def test_sides_hold_what_they_say():
     loaded = load_digits()
-    for side in digit_mosaics():
+    for side in make_digit_mosaics():
         np.testing.assert_array_equal(side.digits * 16, loaded.images[side.samples])
         np.testing.assert_array_equal(side.targets, loaded.target[side.samples])
 
 
 def test_the_split_is_stratified_and_does_not_follow_the_seed():
-    train, held_out = digit_mosaics(seed=0)
+    train, held_out = make_digit_mosaics(seed=0)
     parts = np.bincount(held_out.targets) / np.bincount(load_digits().target)
     assert (abs(parts - 0.25) < 0.004).all()
-    other, _ = digit_mosaics(seed=1)
+    other, _ = make_digit_mosaics(seed=1)
     np.testing.assert_array_equal(train.samples, other.samples)
 
 
 def test_a_batch_depends_on_seed_and_step_alone():
-    train, held_out = digit_mosaics((32, 40), count=5)
-    again, _ = digit_mosaics((32, 40), count=5)
+    train, held_out = make_digit_mosaics((32, 40), count=5)
+    again, _ = make_digit_mosaics((32, 40), count=5)
     train.batch(7, 2)
     images, labels = train.batch(3, 4)
     assert images.shape == (4, 32, 40, 1)
@@ -49,23 +49,23 @@ def test_a_batch_depends_on_seed_and_step_alone():
         np.testing.assert_array_equal(mine, theirs)
     # The first mosaics of a batch do not depend on how many follow.
     np.testing.assert_array_equal(train.batch(3, 2)[0], images[:2])
-    reseeded, _ = digit_mosaics((32, 40), count=5, seed=1)
+    reseeded, _ = make_digit_mosaics((32, 40), count=5, seed=1)
     for other in (train.batch(4, 4), reseeded.batch(3, 4), held_out.batch(3, 4)):
         assert (other[0] != images).any()
 
 
 def test_another_process_makes_the_same_batch():
     code = (
-        "from jaxconv.data.digit_mosaics import digit_mosaics;"
-        "x, y = digit_mosaics()[0].batch(5, 2); print(x.sum(), y.sum())"
+        "from jaxconv.data.digit_mosaics import make_digit_mosaics;"
+        "x, y = make_digit_mosaics()[0].batch(5, 2); print(x.sum(), y.sum())"
     )
-    images, labels = digit_mosaics()[0].batch(5, 2)
+    images, labels = make_digit_mosaics()[0].batch(5, 2)
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert found.split() == [str(images.sum()), str(labels.sum())]
 
 
 def test_labels_are_where_there_is_ink():
-    images, labels = digit_mosaics()[0].batch(0, 32)
+    images, labels = make_digit_mosaics()[0].batch(0, 32)
     assert images.min() >= 0
     assert images.max() <= 1
     np.testing.assert_array_equal(labels != BACKGROUND, images[..., 0] >= 0.25)
@@ -90,11 +90,11 @@ def test_digits_barely_overlap():
 
 def test_what_cannot_be_made_is_refused():
     with pytest.raises(GeometryError, match="canvas"):
-        digit_mosaics((12, 64))
+        make_digit_mosaics((12, 64))
     with pytest.raises(GeometryError, match="held_out"):
-        digit_mosaics(held_out=1.5)
+        make_digit_mosaics(held_out=1.5)
     with pytest.raises(GeometryError, match="one side"):
-        digit_mosaics(held_out=0.001)
+        make_digit_mosaics(held_out=0.001)
     digits = np.zeros((1, 8, 8), np.float32)
     with pytest.raises(GeometryError, match="scales"):
         DigitMosaics(digits, np.zeros(1, int), np.zeros(1, int), scales=(2.0, 1.0))

@@ -9,7 +9,7 @@ from PIL import Image
 
 from jaxconv.errors import GeometryError
 from jaxconv.training import predict
-from jaxconv.training.prediction import label_files, named_images
+from jaxconv.training.inference import label_files, name_images
 
 
 def save(path, pixels):
@@ -26,7 +26,7 @@ def test_labels_and_overlays(tmp_path, rng):
     network, pixels = convolutional(rng), photo(rng, 20, 31)
     image = save(tmp_path / "in" / "deep" / "a.png", pixels)
     out = tmp_path / "out"
-    names = named_images([tmp_path / "in"], out)
+    names = name_images([tmp_path / "in"], out)
     assert names == {"deep/a": image}
     assert list(label_files(network, names, out)) == [None]
     expected = predict(network, pixels / np.float32(255))
@@ -47,14 +47,14 @@ def test_one_bad_image_is_skipped(tmp_path, rng):
     (folder / "c.jpg").write_text("no image")
     (folder / "notes.txt").write_text("not looked at")
     save(folder / ".hidden.png", photo(rng, 4, 4))
-    names = named_images([folder], out)
+    names = name_images([folder], out)
     assert [*names] == ["a", "b", "c"]
     problems = list(label_files(network, names, out))
     assert str(folder / "a.png") in problems[0]
     assert problems[1] is None
     assert str(folder / "c.jpg") in problems[2]
     assert [path.name for path in (out / "labels").iterdir()] == ["b.png"]
-    assert named_images([folder], out) == names  # results are no input
+    assert name_images([folder], out) == names  # results are no input
 
 
 def test_grey_files_for_a_network_of_colours_and_the_reverse(tmp_path, rng):
@@ -76,16 +76,16 @@ def test_names(tmp_path, rng):
     out, pixels = tmp_path / "out", photo(rng, 3, 3)
     png, jpg = save(tmp_path / "x" / "a.png", pixels), save(tmp_path / "x" / "a.jpg", pixels)
     other = save(tmp_path / "y" / "a.png", pixels)
-    assert named_images([tmp_path / "x"], out) == {"a.jpg": jpg, "a.png": png}
-    assert named_images([jpg, other], out) == {"a.jpg": jpg, "a.png": other}
-    assert named_images([png, png], out) == {"a": png}
+    assert name_images([tmp_path / "x"], out) == {"a.jpg": jpg, "a.png": png}
+    assert name_images([jpg, other], out) == {"a.jpg": jpg, "a.png": other}
+    assert name_images([png, png], out) == {"a": png}
     with pytest.raises(GeometryError, match=r"x/a\.png and .*y/a\.png would be written to one file"):
-        named_images([png, other], out)
+        name_images([png, other], out)
     with pytest.raises(FileNotFoundError, match="none\\.png"):
-        named_images([tmp_path / "none.png"], out)
+        name_images([tmp_path / "none.png"], out)
     (tmp_path / "empty").mkdir()
     with pytest.raises(GeometryError, match=r"no image in .*empty: none ends in \.png"):
-        named_images([tmp_path / "empty"], out)
+        name_images([tmp_path / "empty"], out)
 
 
 def test_a_classifier_writes_names(tmp_path, rng):

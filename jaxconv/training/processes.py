@@ -1,16 +1,19 @@
-"""What several processes that train together decide as one, so that none waits for one that stopped."""
+"""What several processes that train together decide as one, and a request to stop."""
 
 from __future__ import annotations
 
 import pickle
+import signal
+import threading
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 import jax
 import numpy as np
 from jax.experimental import multihost_utils
+from orbax.checkpoint import multihost
 
-from jaxconv.training.record import RunError
+from jaxconv.training.run_folder import RunError
 
 T = TypeVar("T")
 
@@ -56,3 +59,38 @@ def _from_first(value: Any) -> Any:
     size = multihost_utils.broadcast_one_to_all(np.int32(len(sent)))
     sent = sent if jax.process_index() == 0 else np.zeros(int(size), np.uint8)
     return pickle.loads(np.asarray(multihost_utils.broadcast_one_to_all(sent)).tobytes())
+
+
+class Interruption:
+    """Within this context SIGTERM and the first Ctrl-C only ask; the second Ctrl-C interrupts.
+
+    Outside of the main thread signals are not ours to take, and where several processes train together
+    they must stop at the same step, on which jax's own handler agrees: nothing changes there.
+
+    Attributes:
+      asked: The name of the signal that came, or None.
+    """
+
+    SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+    def __init__(self) -> None:
+        self.asked: str | None = None
+        self._before: dict[signal.Signals, object] = {}
+
+    def __enter__(self) -> Interruption:
+        if threading.current_thread() is threading.main_thread() and jax.process_count() == 1:
+            self._before = {number: signal.signal(number, self._ask) for number in self.SIGNALS}
+        return self
+
+    def __exit__(self, *_) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)  # type: ignore[arg-type]
+
+    def should_stop(self, step: int) -> bool:
+        """Whether to stop after a step, on which all processes agree."""
+        return self.asked is not None if jax.process_count() == 1 else multihost.reached_preemption(step)
+
+    def _ask(self, number: int, frame) -> None:
+        if self.asked and number == signal.SIGINT:
+            raise KeyboardInterrupt
+        self.asked = signal.Signals(number).name

@@ -7,8 +7,14 @@ from PIL import Image
 
 from jaxconv.errors import GeometryError
 from jaxconv.training import predict
-from jaxconv.training.resolution import shrunken, upsampled, upsampled_labels
-from jaxconv.training.tiling import STEP, cuts, with_features
+from jaxconv.training.inference import (
+    STEP,
+    convert_features,
+    cuts,
+    downsample_images,
+    upsample_labels,
+    upsample_scores,
+)
 
 
 def interpolated(row, shrink):
@@ -32,7 +38,7 @@ def test_shrinking_is_the_mean_of_blocks(shape, shrink, rng):
             pixel = x[:, min(r, shape[0] - 1), min(c, shape[1] - 1)]
             expected[:, r // shrink, c // shrink] += pixel.astype(float) / shrink**2
     bound = shrink**2 * np.finfo(np.float32).eps * expected.max()
-    assert abs(np.asarray(shrunken(x, shrink)) - expected).max() <= bound
+    assert abs(np.asarray(downsample_images(x, shrink)) - expected).max() <= bound
 
 
 @pytest.mark.parametrize(("shape", "shrink"), [((7, 5), 2), ((6, 8), 3)])
@@ -40,10 +46,10 @@ def test_scores_are_interpolated_and_cropped(shape, shrink, rng):
     small = rng.normal(size=(2, -(-shape[0] // shrink), -(-shape[1] // shrink), 4)).astype(np.float32)
     full = np.apply_along_axis(interpolated, 1, small.astype(float), shrink)
     full = np.apply_along_axis(interpolated, 2, full, shrink)[:, : shape[0], : shape[1]]
-    found = np.asarray(upsampled(small, shape, shrink))
+    found = np.asarray(upsample_scores(small, shape, shrink))
     assert found.shape == (2, *shape, 4)
     assert abs(found - full).max() <= 8 * np.finfo(np.float32).eps * abs(small).max()
-    labels = np.asarray(upsampled_labels(small, shape, shrink))
+    labels = np.asarray(upsample_labels(small, shape, shrink))
     assert labels.dtype == np.int32
     np.testing.assert_array_equal(labels, found.argmax(-1))
 
@@ -88,14 +94,14 @@ def test_batch_axes_of_any_number(rng):
 
 def test_grey_and_colour_become_each_other(rng):
     grey = images(rng, 4, 5, 1)
-    np.testing.assert_array_equal(with_features(grey, 3), np.concatenate([grey] * 3, -1))
+    np.testing.assert_array_equal(convert_features(grey, 3), np.concatenate([grey] * 3, -1))
     bytes_ = rng.integers(0, 256, (6, 7, 3), dtype=np.uint8)
     luma = np.asarray(Image.fromarray(bytes_).convert("L")).astype(float)
-    ours = with_features(bytes_ / np.float32(255), 1)[..., 0] * 255
+    ours = convert_features(bytes_ / np.float32(255), 1)[..., 0] * 255
     assert (
         abs(ours - luma).max() <= 0.5 + 255 * 2**-16 + 1e-4
     )  # Pillow's weights are of 16 bits, and it rounds
-    np.testing.assert_array_equal(with_features(np.dstack([grey, grey]), 1), grey)
+    np.testing.assert_array_equal(convert_features(np.dstack([grey, grey]), 1), grey)
     network = convolutional(rng)
     np.testing.assert_array_equal(predict(network, grey), predict(network, np.repeat(grey, 3, -1)))
     with pytest.raises(GeometryError, match="3 features, the image has 5"):

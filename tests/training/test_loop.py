@@ -8,13 +8,13 @@ import pytest
 from rich.console import Console
 
 from jaxconv.training import Config, ConfigError
-from jaxconv.training.history import History
-from jaxconv.training.loop import _begun
-from jaxconv.training.state import kept
+from jaxconv.training.log import TrainingLog
+from jaxconv.training.loop import _starting_step
+from jaxconv.training.state import restore_frozen
 
 pytestmark = pytest.mark.slow
 
-SAYING = {
+METADATA = {
     "config": Config.of({"model": {"name": "unet"}, "data": {"name": "shapes"}}).tables(),
     "classes": {"names": ["a", "b"], "colors": [[0, 0, 0], [1, 1, 1]]},
     "examples": 12,
@@ -29,7 +29,7 @@ class Saved:
     lost = False
 
     def __init__(self, **other):
-        self.saying = SAYING | other
+        self.saved = METADATA | other
 
     def recover(self):
         pass
@@ -37,14 +37,14 @@ class Saved:
     def step(self, which):
         return 3
 
-    def about(self, step):
-        return self.saying
+    def metadata(self, step):
+        return self.saved
 
 
 def begun(tmp_path, saved):
     console = Console(record=True, file=open("/dev/null", "w"))
     with console.file:
-        return _begun(tmp_path, saved, SAYING, "last", console), console.export_text()
+        return _starting_step(tmp_path, saved, METADATA, "last", console), console.export_text()
 
 
 def test_the_same_goes_on(tmp_path):
@@ -53,7 +53,7 @@ def test_the_same_goes_on(tmp_path):
 
 @pytest.mark.parametrize(
     ("key", "value"),
-    [("examples", 13), ("one_batch", True), ("classes", {**SAYING["classes"], "names": ["b", "a"]})],
+    [("examples", 13), ("one_batch", True), ("classes", {**METADATA["classes"], "names": ["b", "a"]})],
 )
 def test_other_data_do_not(tmp_path, key, value):
     with pytest.raises(ConfigError, match=f"begun with other settings: `{key}` is"):
@@ -68,12 +68,12 @@ def test_other_devices_are_said(tmp_path):
 
 @pytest.mark.parametrize("name", ["loss", "gradient_norm", "parameter_norm"])
 def test_what_is_not_finite_stops_and_names_the_step(tmp_path, name):
-    history = History(tmp_path / "log.jsonl", [], 4, "mean_iou")
+    log = TrainingLog(tmp_path / "log.jsonl", [], 4, "mean_iou")
     record = {"loss": 1.0, "gradient_norm": 2.0, "parameter_norm": 3.0}
-    history.step(1, {key: jnp.float32(value) for key, value in record.items()}, 0.0)
+    log.step(1, {key: jnp.float32(value) for key, value in record.items()}, 0.0)
     with pytest.raises(FloatingPointError, match=rf"the {name.replace('_', ' ')} became nan at step 2"):
-        history.step(2, {key: jnp.float32(np.nan if key == name else 1) for key in record}, 0.0)
-    history.close()
+        log.step(2, {key: jnp.float32(np.nan if key == name else 1) for key in record}, 0.0)
+    log.close()
     assert [json.loads(line)["step"] for line in (tmp_path / "log.jsonl").read_text().splitlines()] == [1]
 
 
@@ -81,4 +81,4 @@ def test_frozen_statistics_stay():
     old = {"front_end": {"mean": 0}, "front": {"mean": 1}, "head": {"mean": 2}}
     new = {"front_end": {"mean": 10}, "front": {"mean": 11}, "head": {"mean": 12}}
     expected = {"front_end": {"mean": 0}, "front": {"mean": 11}, "head": {"mean": 12}}
-    assert kept(new, old, ("front_end",)) == expected
+    assert restore_frozen(new, old, ("front_end",)) == expected

@@ -6,18 +6,18 @@ import sys
 
 import pytest
 
-from jaxconv.training import cpu
+from jaxconv.training import devices
 
 FLAG = "--xla_force_host_platform_device_count=5"
 COUNTED = """
 import jax
-from jaxconv.training import Config, cpu
-cpu.cores = lambda: 4
+from jaxconv.training import Config, devices
+devices.available_cores = lambda: 4
 if {started}:
     jax.devices()
 if {told}:
     jax.config.update("jax_num_cpu_devices", {told})
-cpu.prepare_cpu(6)
+devices.prepare_cpu(6)
 print(len(jax.devices()))
 """
 
@@ -39,6 +39,6 @@ def test_devices_of_a_process(started, told, flags, devices):
 
 @pytest.mark.parametrize(("batch", "cores"), [(16, 2), (15, 4), (7, 4), (1, 8), (12, 8)])
 def test_devices_divide_the_batch(batch, cores):
-    found = cpu.devices(batch, cores)
+    found = devices.count_devices(batch, cores)
     assert 1 <= found <= cores
     assert [n for n in range(1, cores + 1) if batch % n == 0][-1] == found

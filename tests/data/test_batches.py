@@ -8,16 +8,16 @@ import pytest
 
 from jaxconv.data import (
     VOID,
-    Ahead,
     Augmentation,
     Classes,
     Example,
+    Prefetcher,
     Stream,
     digit_images,
-    shrink_image,
-    shrunken,
+    downsample_example,
+    downsample_image,
 )
-from jaxconv.data.batches import batches, prefetch
+from jaxconv.data.batches import iterate_batches, prefetch_batches
 from jaxconv.errors import GeometryError
 
 
@@ -126,7 +126,7 @@ def test_void_survives_the_cache():
 def test_shrinking_averages_cells(rng, shrink):
     image = rng.uniform(size=(7, 10, 3)).astype(np.float32)
     label = rng.integers(9, size=(7, 10), dtype=np.int32)
-    small = shrunken(Example("", image, label), shrink)
+    small = downsample_example(Example("", image, label), shrink)
     rows, columns = -(-7 // shrink), -(-10 // shrink)
     assert small.image.shape == (rows, columns, 3)
     assert small.image.dtype == np.float32
@@ -144,7 +144,7 @@ def test_shrinking_averages_cells(rng, shrink):
             assert small.label[r, c] == label[ys[shrink // 2], xs[shrink // 2]]
     streamed = Stream(Numbers(1, sizes=((7, 10),)), 1, shrink=shrink).batch(0)
     np.testing.assert_array_equal(
-        streamed.images[0], shrink_image(Numbers(1, sizes=((7, 10),))[0].image, shrink)
+        streamed.images[0], downsample_image(Numbers(1, sizes=((7, 10),))[0].image, shrink)
     )
 
 
@@ -157,7 +157,7 @@ def test_sizes_that_no_batch_holds():
 
 def test_prefetch_is_the_stream():
     stream = Stream(Numbers(10), 4, augmentation=CHANGES)
-    with prefetch(stream, 3, 12, part=(1, 2), workers=3, depth=5) as found:
+    with prefetch_batches(stream, 3, 12, part=(1, 2), workers=3, depth=5) as found:
         for (step, batch), expected in zip(found, range(3, 12), strict=True):
             assert step == expected
             assert same(batch, stream.batch(expected, (1, 2)))
@@ -166,7 +166,7 @@ def test_prefetch_is_the_stream():
 
 def test_it_works_ahead_and_no_further():
     started = []
-    ahead = Ahead(started.append, range(100), workers=2, depth=3)
+    ahead = Prefetcher(started.append, range(100), workers=2, depth=3)
     next(ahead)
     deadline = time.monotonic() + 10
     while len(started) < 4 and time.monotonic() < deadline:
@@ -182,7 +182,7 @@ def test_it_works_ahead_and_no_further():
 def test_waiting_is_counted():
     gate = threading.Event()
     threading.Timer(0.05, gate.set).start()
-    with Ahead(lambda n: gate.wait(10), range(2), workers=1, depth=2) as slow:
+    with Prefetcher(lambda n: gate.wait(10), range(2), workers=1, depth=2) as slow:
         next(slow)
         assert slow.waited >= 0.04
         before = slow.waited
@@ -197,12 +197,12 @@ def test_an_exception_is_raised_where_its_result_is_due():
             raise GeometryError("file 3 is gone")
         return n
 
-    ahead, taken = Ahead(work, range(10), workers=2, depth=4), []
+    ahead, taken = Prefetcher(work, range(10), workers=2, depth=4), []
     with pytest.raises(GeometryError, match="file 3"):
         taken.extend(iter(ahead.__next__, None))
     assert taken == [0, 1, 2]
     assert not threads()
-    with Ahead(work, range(10)) as again:
+    with Prefetcher(work, range(10)) as again:
         for n in again:
             taken.append(n)
             if n == 2:
@@ -213,7 +213,7 @@ def test_an_exception_is_raised_where_its_result_is_due():
 
 def test_evaluation_has_every_example_once_in_order():
     dataset = Numbers(7)
-    found = list(batches(dataset, 3))
+    found = list(iterate_batches(dataset, 3))
     assert [count for _, count in found] == [3, 3, 1]
     assert [n for batch, count in found for n in numbers(batch)[:count]] == list(range(7))
     last, _ = found[-1]
@@ -225,7 +225,7 @@ def test_evaluation_has_every_example_once_in_order():
 
 def test_evaluation_keeps_sizes_apart_and_labels_whole():
     dataset = Numbers(6, sizes=((4, 6), (4, 6), (5, 7)))
-    found = list(batches(dataset, 4, shrink=2))
+    found = list(iterate_batches(dataset, 4, shrink=2))
     assert [count for _, count in found] == [2, 1, 2, 1]
     assert [batch.images.shape for batch, _ in found] == [(4, 2, 3, 2), (4, 3, 4, 2)] * 2
     assert [batch.labels.shape for batch, _ in found] == [(4, 4, 6), (4, 5, 7)] * 2
@@ -234,7 +234,7 @@ def test_evaluation_keeps_sizes_apart_and_labels_whole():
 def test_classification():
     digits = digit_images("val")
     assert Stream(digits, 5).batch(0).labels.shape == (5,)
-    *_, (last, count) = batches(digits, 100)
+    *_, (last, count) = iterate_batches(digits, 100)
     assert count == 25
     assert last.labels.shape == (100,)
     assert (last.labels[25:] == VOID).all()
@@ -251,8 +251,8 @@ def test_bad_numbers():
         with pytest.raises(GeometryError, match="divides"):
             stream.batch(step, part)
     with pytest.raises(GeometryError, match="depth=0"):
-        prefetch(stream, 0, 1, depth=0)
+        prefetch_batches(stream, 0, 1, depth=0)
     with pytest.raises(GeometryError, match="size=0"):
-        next(batches(stream.dataset, 0))
+        next(iterate_batches(stream.dataset, 0))
     with pytest.raises(GeometryError, match="shrink"):
-        shrink_image(np.zeros((2, 2, 1), np.float32), 0)
+        downsample_image(np.zeros((2, 2, 1), np.float32), 0)
