@@ -9,12 +9,14 @@ has to beat, then what the rule takes. Other platforms, where nothing was measur
 from __future__ import annotations
 
 import math
+from typing import Literal
 
 from jaxconv.convolution.formulations.grouped import few_blocks
 from jaxconv.convolution.formulations.planes import KEPT
 from jaxconv.convolution.formulations.space_to_depth import blocks
 from jaxconv.convolution.formulations.taps import UNROLLED
 from jaxconv.convolution.formulations.windows import CONCATENATED
+from jaxconv.convolution.methods import ConvKernelVjpMethod, ConvMethod, ConvTransposeMethod
 from jaxconv.geometry import ConvGeometry
 
 # Below this many taps others are about as fast, and round better.
@@ -52,7 +54,7 @@ LARGE = 2048
 TEMPORARY = 2**22
 
 
-def conv(g: ConvGeometry, batch: int = 1) -> str:
+def conv(g: ConvGeometry, batch: int = 1) -> ConvMethod:
     """For ``conv`` on a CPU."""
     # 3x3 over 4x56x56x64: 17.6, 0.35; 5x5 stride 2: 4.8, 0.36; 3x3x3: 65, 0.38; 11x11 1 to 1: 11, 0.47.
     if _depthwise(g) and _taps(g) <= UNROLLED:
@@ -75,7 +77,7 @@ def conv(g: ConvGeometry, batch: int = 1) -> str:
     return "direct"
 
 
-def conv_transpose(g: ConvGeometry, batch: int = 1) -> str:
+def conv_transpose(g: ConvGeometry, batch: int = 1) -> ConvTransposeMethod:
     """For ``conv_transpose`` on a CPU."""
     # 3x3 over 4x56x56x64: 17.8, 0.39; 5x5 stride 2: 38, 0.31; 3x3x3: 65, 0.42; 11x11 1 to 1: 7.4, 0.46.
     # One output a group back to several inputs is a first layer of `conv`, and depthwise in blocks is that
@@ -104,7 +106,7 @@ def conv_transpose(g: ConvGeometry, batch: int = 1) -> str:
     return "direct"
 
 
-def conv_kernel_vjp(g: ConvGeometry, batch: int = 1) -> str:
+def conv_kernel_vjp(g: ConvGeometry, batch: int = 1) -> ConvKernelVjpMethod:
     """For ``conv_kernel_vjp`` on a CPU."""
     # 11x11 1 to 1 on 256x256: 11, 0.50; 31x31: 35, 0.15; 31x31 depthwise: 35, 1.6; 300x300: 3.2.
     if (_wide(g, FFT_KERNEL_TAPS) and _depthwise(g)) or _wide(g):
@@ -135,7 +137,7 @@ def conv_kernel_vjp(g: ConvGeometry, batch: int = 1) -> str:
     return "zero_insertion" if _unit(g) and g.in_features >= g.out_features else "direct"
 
 
-def elsewhere(g: ConvGeometry, batch: int = 1) -> str:
+def elsewhere(g: ConvGeometry, batch: int = 1) -> Literal["direct", "fft"]:
     """For all three where nothing was measured: only what saves work by orders of magnitude."""
     return "fft" if _wide(g) else "direct"
 

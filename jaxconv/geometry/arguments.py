@@ -13,8 +13,10 @@ from jaxconv.errors import GeometryError
 PaddingWord = Literal["VALID", "SAME", "SAME_LOWER", "HALF", "FULL", "CAUSAL"]
 PADDING_WORDS: tuple[str, ...] = get_args(PaddingWord)
 
-Ints = int | Sequence[int]
-Padding = PaddingWord | str | int | Sequence[int | tuple[int, int]]
+# One int that serves every spatial axis, or one int per axis.
+IntPerAxis = int | Sequence[int]
+# A word, one int for every side of every axis, or per axis an int or a (low, high) pair.
+Padding = PaddingWord | int | Sequence[int | tuple[int, int]]
 
 
 def resolve_padding(pad: PaddingWord | tuple[int, int], stretched: int, span: int, stride: int):
@@ -75,7 +77,7 @@ def pair_of_ints(name: str, value) -> tuple[int, int]:
     return (low, high)
 
 
-def per_axis(name: str, value: Ints, n: int, least: int = 1) -> tuple[int, ...]:
+def per_axis(name: str, value: IntPerAxis, n: int, least: int = 1) -> tuple[int, ...]:
     """One integer for each of `n` axes; a bare int serves all of them."""
     values = (int(value),) * n if _is_int(value) else ints(name, value)
     if len(values) != n:

@@ -12,21 +12,27 @@ import math
 import os
 import sys
 from functools import partial
+from typing import TYPE_CHECKING, Literal
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.typing import ArrayLike
 
 from jaxconv.core.checks import check_dtypes, check_kernel, check_map, check_single
 from jaxconv.core.dtypes import accumulator
 from jaxconv.errors import GeometryError, SizeError
 from jaxconv.geometry import ConvGeometry
 from jaxconv.matrix import stored_taps as slots
-from jaxconv.matrix.coordinates import coordinates
+from jaxconv.matrix.coordinates import Order, coordinates
 from jaxconv.matrix.products import BACK, FORWARD, bind
 
+if TYPE_CHECKING:
+    import scipy.sparse
+    from jax.experimental.sparse import BCOO, BCSR
 
-def conv_matrix(kernel: jax.Array, geometry: ConvGeometry, *, max_bytes: int | None = None) -> ConvMatrix:
+
+def conv_matrix(kernel: ArrayLike, geometry: ConvGeometry, *, max_bytes: int | None = None) -> ConvMatrix:
     r"""The matrix C of a convolution: ``C @ x.ravel()`` is the convolution of ``x``, flat.
 
     Rows and columns number the cells of channels-last feature maps in row-major order. Linear in
@@ -175,7 +181,7 @@ class ConvMatrix:
         """The adjoint: the transpose, conjugated."""
         return ConvMatrix(self.values.conj(), self.geometry, not self.transposed)
 
-    def __matmul__(self, x: jax.Array) -> jax.Array:
+    def __matmul__(self, x: ArrayLike) -> jax.Array:
         """C x for a flat ``x``.
 
         Args:
@@ -202,11 +208,11 @@ class ConvMatrix:
         self._check_product(math.prod(x.shape[1:]))
         return _product(self, x)
 
-    def __rmatmul__(self, x: jax.Array) -> jax.Array:
+    def __rmatmul__(self, x: ArrayLike) -> jax.Array:
         """``x @ C`` for ``(rows,)`` or ``(batch, rows)``."""
         return (self.T @ jnp.asarray(x).T).T
 
-    def __call__(self, x: jax.Array, *, precision: jax.lax.PrecisionLike = None) -> jax.Array:
+    def __call__(self, x: ArrayLike, *, precision: jax.lax.PrecisionLike = None) -> jax.Array:
         """C x for feature maps.
 
         Args:
@@ -236,7 +242,7 @@ class ConvMatrix:
             return  # exported for any number of maps
         _check_bytes("the product", self.shape[0] * batch * self.dtype.itemsize, None)
 
-    def to_coo(self, order: str = "channels_last") -> tuple[np.ndarray, np.ndarray, jax.Array]:
+    def to_coo(self, order: Order = "channels_last") -> tuple[np.ndarray, np.ndarray, jax.Array]:
         """The entries, sorted by row, then column; duplicates summed, structural zeros dropped.
 
         Args:
@@ -258,7 +264,7 @@ class ConvMatrix:
             values = jnp.zeros(self.nnz, work).at[entries.target].add(values.astype(work)).astype(self.dtype)
         return entries.row, entries.column, values
 
-    def todense(self, order: str = "channels_last", *, max_bytes: int | None = None) -> jax.Array:
+    def todense(self, order: Order = "channels_last", *, max_bytes: int | None = None) -> jax.Array:
         """All entries, zeros too, ``shape``.
 
         Raises:
@@ -269,7 +275,9 @@ class ConvMatrix:
         row, column, values = self.to_coo(order)
         return jnp.zeros(self.shape, self.dtype).at[row, column].set(values, unique_indices=True)
 
-    def to_scipy(self, format: str = "csr", order: str = "channels_last"):
+    def to_scipy(
+        self, format: Literal["csr", "csc", "coo"] = "csr", order: Order = "channels_last"
+    ) -> scipy.sparse.sparray:
         """A `scipy.sparse` array in ``"csr"``, ``"csc"`` or ``"coo"`` format.
 
         SciPy has no sparse arrays of 16-bit floats: those become float32, exactly.
@@ -287,7 +295,7 @@ class ConvMatrix:
             numbers = numbers.astype(np.float32)
         return scipy.sparse.coo_array((numbers, (row, column)), shape=self.shape).asformat(format)
 
-    def to_bcoo(self, order: str = "channels_last"):
+    def to_bcoo(self, order: Order = "channels_last") -> BCOO:
         """A `jax.experimental.sparse.BCOO`, sorted, without duplicates.
 
         Raises:
@@ -301,7 +309,7 @@ class ConvMatrix:
         indices = jnp.stack([jnp.asarray(row), jnp.asarray(column)], axis=1)
         return sparse.BCOO((values, indices), shape=self.shape, indices_sorted=True, unique_indices=True)
 
-    def to_bcsr(self, order: str = "channels_last"):
+    def to_bcsr(self, order: Order = "channels_last") -> BCSR:
         """A `jax.experimental.sparse.BCSR`, sorted, without duplicates.
 
         Raises:
