@@ -233,12 +233,12 @@ class Convolution:
         check_map("x", x.shape, spatial, self.in_features)
         return _apply(self, x)
 
-    def tree_flatten(self):
+    def tree_flatten(self) -> tuple[tuple[Any, Any], tuple[Any, ...]]:
         """`kernel` and `bias` are the leaves."""
         return (self.kernel, self.bias), tuple(getattr(self, slot.name) for slot in fields(self)[2:])
 
     @classmethod
-    def tree_unflatten(cls, static, leaves):
+    def tree_unflatten(cls, static: tuple[Any, ...], leaves: tuple[Any, Any]) -> Convolution:
         """Without checks: jax fills in things that are no arrays."""
         layer = object.__new__(cls)
         for slot, value in zip(fields(cls), (*leaves, *static), strict=True):

@@ -12,7 +12,7 @@ import math
 import os
 import sys
 from functools import partial
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 import jax
 import jax.numpy as jnp
@@ -111,18 +111,18 @@ class ConvMatrix:
 
     __array_ufunc__ = None  # numpy leaves ``array @ C`` to `__rmatmul__`
 
-    def __init__(self, values: jax.Array, geometry: ConvGeometry, transposed: bool = False):
+    def __init__(self, values: jax.Array, geometry: ConvGeometry, transposed: bool = False) -> None:
         """Wraps `values` as they are; `conv_matrix` is the way to make one."""
         self.values = values
         self.geometry = geometry
         self.transposed = transposed
 
-    def tree_flatten(self):
+    def tree_flatten(self) -> tuple[tuple[jax.Array], tuple[ConvGeometry, bool]]:
         """`values` is the only leaf."""
         return (self.values,), (self.geometry, self.transposed)
 
     @classmethod
-    def tree_unflatten(cls, static, leaves):
+    def tree_unflatten(cls, static: tuple[Any, ...], leaves: tuple[Any]) -> ConvMatrix:
         """Inverse of `tree_flatten`; leaves need not be arrays."""
         return cls(*leaves, *static)
 
@@ -139,7 +139,7 @@ class ConvMatrix:
         """Axes of `values`, of one matrix."""
         return self.geometry.ndim + 4
 
-    def _check_single(self):
+    def _check_single(self) -> None:
         check_single("matrices", "C @ x", self.values.shape, self._axes)
 
     @property
@@ -153,7 +153,7 @@ class ConvMatrix:
         """How many axes a matrix has."""
         return 2
 
-    def __array__(self, *_, **__):
+    def __array__(self, *_: Any, **__: Any) -> NoReturn:
         raise TypeError("C is not made dense by accident; call C.todense() or C.to_scipy().")
 
     @property
@@ -237,7 +237,7 @@ class ConvMatrix:
         self._check_product(math.prod(x.shape[: x.ndim - g.ndim - 1]))
         return _product_of_maps(self, x, precision)
 
-    def _check_product(self, batch: int):
+    def _check_product(self, batch: int) -> None:
         if not isinstance(batch, int):
             return  # exported for any number of maps
         _check_bytes("the product", self.shape[0] * batch * self.dtype.itemsize, None)
@@ -336,7 +336,7 @@ def _product(C: ConvMatrix, x: jax.Array) -> jax.Array:
 
 
 @partial(jax.jit, static_argnames="precision")
-def _product_of_maps(C: ConvMatrix, x: jax.Array, precision) -> jax.Array:
+def _product_of_maps(C: ConvMatrix, x: jax.Array, precision: jax.lax.PrecisionLike) -> jax.Array:
     """(*batch, *spatial, features) -> the same of the other side."""
     g = C.geometry
     batch = x.shape[: x.ndim - g.ndim - 1]
@@ -346,7 +346,7 @@ def _product_of_maps(C: ConvMatrix, x: jax.Array, precision) -> jax.Array:
     return y.reshape(*batch, *shape)
 
 
-def _multiply(C: ConvMatrix, columns: jax.Array, batch: int, precision=None) -> jax.Array:
+def _multiply(C: ConvMatrix, columns: jax.Array, batch: int, precision: Any = None) -> jax.Array:
     """The columns as maps, with C's blocks: (..., groups, features, batch) of the other side."""
     g = C.geometry
     shape = (*g.output_shape, g.out_features) if C.transposed else (*g.input_shape, g.in_features)
@@ -363,7 +363,7 @@ def _index(array: np.ndarray) -> np.ndarray:
     return array.astype(np.int32)
 
 
-def _check_int32(shape):
+def _check_int32(shape: tuple[int, ...]) -> None:
     if max(shape) > np.iinfo(np.int32).max:
         raise SizeError(
             f"JAX's sparse formats index with int32, up to {np.iinfo(np.int32).max}; the matrix has shape "
@@ -371,7 +371,7 @@ def _check_int32(shape):
         )
 
 
-def check_size(geometry: ConvGeometry, itemsize: int, max_bytes: int | None):
+def check_size(geometry: ConvGeometry, itemsize: int, max_bytes: int | None) -> None:
     """Refuses a matrix that is too large, from integers alone."""
     _check_bytes(f"C of {geometry}", _stored(geometry) * itemsize, max_bytes)
 
@@ -382,7 +382,7 @@ def _stored(geometry: ConvGeometry) -> int:
     return slots.count(geometry) * math.prod(geometry.output_shape) * features
 
 
-def _check_bytes(what: str, needed: int, max_bytes: int | None):
+def _check_bytes(what: str, needed: int, max_bytes: int | None) -> None:
     limit = physical_memory() if max_bytes is None else max_bytes
     if needed > limit:
         raise SizeError(
