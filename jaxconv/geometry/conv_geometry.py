@@ -92,7 +92,7 @@ class ConvGeometry:
         input_dilation: IntPerAxis = 1,
         kernel_dilation: IntPerAxis = 1,
         feature_group_count: int = 1,
-    ):
+    ) -> None:
         shape = shape_of("input_shape", input_shape)
         n = len(shape)
         kernel = shape_of("kernel_shape", kernel_shape, n)
