@@ -173,12 +173,14 @@ _LATER = {
 _LATER_ROOMS = ("data", "figures", "models", "nn", "segmentation", "training")
 
 
-def __getattr__(name: str):
-    if name in _LATER:
-        return getattr(importlib.import_module(_LATER[name]), name)
-    if name in _LATER_ROOMS:
-        return importlib.import_module(f"jaxconv.{name}")
-    raise AttributeError(f"module 'jaxconv' has no attribute {name!r}")
+if not TYPE_CHECKING:  # a type checker that saw this function would accept every name
+
+    def __getattr__(name):
+        if name in _LATER:
+            return getattr(importlib.import_module(_LATER[name]), name)
+        if name in _LATER_ROOMS:
+            return importlib.import_module(f"jaxconv.{name}")
+        raise AttributeError(f"module 'jaxconv' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:

@@ -16,6 +16,7 @@ from jaxconv.claims.claim import Trial, claim
 from jaxconv.convolution import conv
 from jaxconv.geometry import ConvGeometry
 from jaxconv.matrix import conv_matrix
+from jaxconv.matrix.coordinates import Order
 from jaxconv.operators import conv_to_dense, dense_to_conv, sliding_windows
 
 OUTPUTS = 3
@@ -36,7 +37,7 @@ def dense(cases: Cases) -> Iterator[Trial]:
         weights = _weights(case, case.x[0].size)
 
         def matrices(weights, g=g):
-            orders = ("channels_last", "channels_first")
+            orders: tuple[Order, ...] = ("channels_last", "channels_first")
             kernels = [dense_to_conv(weights, g.input_shape, order=order) for order in orders]
             Cs = [conv_matrix(k, g).todense(order) for k, order in zip(kernels, orders, strict=True)]
             back = [conv_to_dense(k, order=order).T for k, order in zip(kernels, orders, strict=True)]

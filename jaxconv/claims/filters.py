@@ -11,6 +11,7 @@ import numpy as np
 
 from jaxconv.claims.cases import Cases, double, gap, normal
 from jaxconv.claims.claim import Trial, claim, exact
+from jaxconv.geometry import Padding
 from jaxconv.operators import binomial_filter, box_filter, convolve, correlate, edge_filter, sharpen_filter
 
 IMAGE_FILTERS = "lecture on convolutional networks, image filters"
@@ -116,7 +117,8 @@ def boundary(cases: Cases) -> Iterator[Trial]:
     """Both printed rows, in thirds."""
     x = np.array([4, 3, 2, -5, 3, 5, 2, 5, 5, 6]).astype(cases.dtype)
     thirds = np.array([7, 9, 0, 0, 3, 10, 12, 12, 16, 11], float)
-    for padding, printed in (("VALID", thirds[1:-1] / 3), ("SAME", thirds / 3)):
+    rows: tuple[tuple[Padding, np.ndarray], ...] = (("VALID", thirds[1:-1] / 3), ("SAME", thirds / 3))
+    for padding, printed in rows:
         got = correlate(jnp.asarray(x)[:, None], box_filter((3,), cases.dtype), padding=padding)[:, 0]
         magnitude = np.full(printed.shape, 16 / 3)  # no three of the numbers have more
         yield Trial(

@@ -152,7 +152,9 @@ def kernel_gradient(cases: Cases) -> Iterator[Trial]:
         def every(x, kernel, y, g=case.geometry):
             methods = (*CONV_KERNEL_VJP_METHODS, "auto")
             shape = g.kernel_array_shape
-            gradients = {m: conv_kernel_vjp(x, y, shape, method=m, **g.options) for m in methods}
+            gradients: dict[str, jax.Array] = {
+                m: conv_kernel_vjp(x, y, shape, method=m, **g.options) for m in methods
+            }
             gradients["vjp of conv"] = jax.vjp(lambda k: conv(x, k, **g.options), kernel)[1](y)[0]
             gradients["vjp of C(x)"] = jax.vjp(lambda k: conv_matrix(k, g)(x), kernel)[1](y)[0]
             return gradients

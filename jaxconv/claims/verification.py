@@ -5,11 +5,11 @@ from __future__ import annotations
 import operator
 import platform
 from collections.abc import Callable, Iterable
+from typing import Literal, get_args, overload
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.typing import DTypeLike
 
 from jaxconv.claims import (
     backward,
@@ -45,14 +45,42 @@ _TOPICS = [
 CLAIMS: dict[str, Claim] = dict(
     sorted(REGISTERED.items(), key=lambda item: _TOPICS.index(item[1].check.__module__))
 )
-_DTYPES = ("float16", "bfloat16", "float32", "float64", "complex64", "complex128")
-ALL_DTYPES = ("float64", "float32", "bfloat16", "float16", "complex64")  # of `dtype="all"`
+Dtype = Literal["float16", "bfloat16", "float32", "float64", "complex64", "complex128"]
+_DTYPES: tuple[Dtype, ...] = get_args(Dtype)
+ALL_DTYPES: tuple[Dtype, ...] = ("float64", "float32", "bfloat16", "float16", "complex64")  # of `dtype="all"`
 
 
+@overload
 def verify(
     claims: str | Iterable[str] | None = None,
     *,
-    dtype: DTypeLike = "float64",
+    dtype: Dtype | type | np.dtype = "float64",
+    trials: int = len(KINDS),
+    seed: int = 0,
+    progress: Callable[[Row], None] | None = None,
+) -> Report: ...
+@overload
+def verify(
+    claims: str | Iterable[str] | None = None,
+    *,
+    dtype: Literal["all"],
+    trials: int = len(KINDS),
+    seed: int = 0,
+    progress: Callable[[Row], None] | None = None,
+) -> Reports: ...
+@overload
+def verify(
+    claims: str | Iterable[str] | None = None,
+    *,
+    dtype: Dtype | Literal["all"] | type | np.dtype = "float64",
+    trials: int = len(KINDS),
+    seed: int = 0,
+    progress: Callable[[Row], None] | None = None,
+) -> Report | Reports: ...
+def verify(
+    claims: str | Iterable[str] | None = None,
+    *,
+    dtype: Dtype | Literal["all"] | type | np.dtype = "float64",
     trials: int = len(KINDS),
     seed: int = 0,
     progress: Callable[[Row], None] | None = None,

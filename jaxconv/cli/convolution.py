@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, cast
 
 import tyro
 
@@ -14,6 +14,7 @@ from jaxconv.cli.screen import console
 from jaxconv.errors import GeometryError
 from jaxconv.geometry import ConvGeometry
 from jaxconv.geometry.arguments import PADDING_WORDS
+from jaxconv.matrix.coordinates import Order
 
 SMALL = 256  # places of a matrix that is printed although it is written to a file
 
@@ -104,7 +105,7 @@ def matrix(
     kernel_file: Path | None = None,
     out: Path | None = None,
     transposed: bool = False,
-    order: Literal["channels_last", "channels_first"] = "channels_last",
+    order: Order = "channels_last",
 ) -> None:
     """The matrix C of a convolution, printed if it is small or written to a file.
 
@@ -162,7 +163,7 @@ def verify(
     with Progress(console=console, transient=True) as bar:
         task = bar.add_task("verifying", total=count)
         advance = lambda row: bar.advance(task)  # noqa: E731
-        report = run(claim or None, dtype=dtype, trials=trials, seed=seed, progress=advance)
+        report = run(claim or None, dtype=cast(Any, dtype), trials=trials, seed=seed, progress=advance)
     console.print(report.table(console.width >= 110))
     if json is not None:
         json.write_text(report.to_json())

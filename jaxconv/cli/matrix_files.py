@@ -12,6 +12,7 @@ from jaxconv.core.checks import check_kernel
 from jaxconv.errors import GeometryError, SizeError
 from jaxconv.geometry import ConvGeometry
 from jaxconv.matrix import ConvMatrix, conv_matrix
+from jaxconv.matrix.coordinates import Order
 from jaxconv.matrix.symbols import MAX_PRINTED_ENTRIES, symbols
 
 SUFFIXES = (".npz", ".mtx", ".png")
@@ -50,7 +51,7 @@ def _matrix(geometry: ConvGeometry, kernel: np.ndarray | None, transposed: bool)
     return C.T if transposed else C
 
 
-def show(geometry: ConvGeometry, kernel: np.ndarray | None, transposed: bool, order: str) -> str:
+def show(geometry: ConvGeometry, kernel: np.ndarray | None, transposed: bool, order: Order) -> str:
     """C as text: in symbols, or in the kernel's numbers where there is one.
 
     Raises:
@@ -70,7 +71,9 @@ def show(geometry: ConvGeometry, kernel: np.ndarray | None, transposed: bool, or
     return "\n".join(" ".join(text.rjust(width) for text in row) for row in texts)
 
 
-def write(geometry: ConvGeometry, kernel: np.ndarray | None, transposed: bool, order: str, path: Path) -> str:
+def write(
+    geometry: ConvGeometry, kernel: np.ndarray | None, transposed: bool, order: Order, path: Path
+) -> str:
     """Writes C as its suffix says and tells what was written.
 
     Raises:

@@ -9,12 +9,14 @@ has to beat, then what the rule takes. Other platforms, where nothing was measur
 from __future__ import annotations
 
 import math
+from typing import Literal
 
 from jaxconv.convolution.formulations.grouped import few_blocks
 from jaxconv.convolution.formulations.planes import PLANE_AXES
 from jaxconv.convolution.formulations.space_to_depth import blocks
 from jaxconv.convolution.formulations.taps import MAX_UNROLLED_TAPS
 from jaxconv.convolution.formulations.windows import MAX_CONCATENATED_SLICES
+from jaxconv.convolution.methods import ConvKernelVjpMethod, ConvMethod, ConvTransposeMethod
 from jaxconv.geometry import ConvGeometry
 
 # Below this many taps others are about as fast, and round better.
@@ -52,7 +54,7 @@ MIN_LARGE_MAP = 2048
 MAX_TEMPORARY = 2**22
 
 
-def method_for_conv(g: ConvGeometry, batch: int = 1) -> str:
+def method_for_conv(g: ConvGeometry, batch: int = 1) -> ConvMethod:
     """For ``conv`` on a CPU."""
     # 3x3 over 4x56x56x64: 17.6, 0.35; 5x5 stride 2: 4.8, 0.36; 3x3x3: 65, 0.38; 11x11 1 to 1: 11, 0.47.
     if _is_depthwise(g) and _tap_count(g) <= MAX_UNROLLED_TAPS:
@@ -82,7 +84,7 @@ def method_for_conv(g: ConvGeometry, batch: int = 1) -> str:
     return "direct"
 
 
-def method_for_conv_transpose(g: ConvGeometry, batch: int = 1) -> str:
+def method_for_conv_transpose(g: ConvGeometry, batch: int = 1) -> ConvTransposeMethod:
     """For ``conv_transpose`` on a CPU."""
     # 3x3 over 4x56x56x64: 17.8, 0.39; 5x5 stride 2: 38, 0.31; 3x3x3: 65, 0.42; 11x11 1 to 1: 7.4, 0.46.
     # One output a group back to several inputs is a first layer of `conv`, and depthwise in blocks is that
@@ -113,7 +115,7 @@ def method_for_conv_transpose(g: ConvGeometry, batch: int = 1) -> str:
     return "direct"
 
 
-def method_for_conv_kernel_vjp(g: ConvGeometry, batch: int = 1) -> str:
+def method_for_conv_kernel_vjp(g: ConvGeometry, batch: int = 1) -> ConvKernelVjpMethod:
     """For ``conv_kernel_vjp`` on a CPU."""
     # 11x11 1 to 1 on 256x256: 11, 0.50; 31x31: 35, 0.15; 31x31 depthwise: 35, 1.6; 300x300: 3.2.
     if (_fft_pays(g, MIN_FFT_TAPS_OF_KERNEL_VJP) and _is_depthwise(g)) or _fft_pays(g):
@@ -144,7 +146,7 @@ def method_for_conv_kernel_vjp(g: ConvGeometry, batch: int = 1) -> str:
     return "zero_insertion" if _has_unit_strides(g) and g.in_features >= g.out_features else "direct"
 
 
-def method_off_cpu(g: ConvGeometry, batch: int = 1) -> str:
+def method_off_cpu(g: ConvGeometry, batch: int = 1) -> Literal["direct", "fft"]:
     """For all three where nothing was measured: only what saves work by orders of magnitude."""
     return "fft" if _fft_pays(g) else "direct"
 

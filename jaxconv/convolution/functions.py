@@ -11,8 +11,10 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jax.typing import ArrayLike, DTypeLike
 
 from jaxconv.convolution import primitives
+from jaxconv.convolution.methods import ConvKernelVjpMethod, ConvMethod, ConvTransposeMethod
 from jaxconv.convolution.padding import geometry_after_padding, pad_in_mode, pad_in_mode_transpose
 from jaxconv.convolution.registry import CONV, CONV_KERNEL_VJP, CONV_TRANSPOSE
 from jaxconv.core.checks import (
@@ -25,12 +27,12 @@ from jaxconv.core.checks import (
     split_map,
 )
 from jaxconv.errors import GeometryError
-from jaxconv.geometry import ConvGeometry, Ints, Padding, PaddingMode
+from jaxconv.geometry import ConvGeometry, IntPerAxis, Padding, PaddingMode
 from jaxconv.geometry.arguments import at_least_one, per_axis, shape_of
 
-CONV_METHODS: tuple[str, ...] = tuple(CONV)
-CONV_TRANSPOSE_METHODS: tuple[str, ...] = tuple(CONV_TRANSPOSE)
-CONV_KERNEL_VJP_METHODS: tuple[str, ...] = tuple(CONV_KERNEL_VJP)
+CONV_METHODS: tuple[ConvMethod, ...] = tuple(CONV)
+CONV_TRANSPOSE_METHODS: tuple[ConvTransposeMethod, ...] = tuple(CONV_TRANSPOSE)
+CONV_KERNEL_VJP_METHODS: tuple[ConvKernelVjpMethod, ...] = tuple(CONV_KERNEL_VJP)
 
 __all__ = [
     "CONV_KERNEL_VJP_METHODS",
@@ -43,18 +45,18 @@ __all__ = [
 
 
 def conv(
-    x: jax.Array,
-    kernel: jax.Array,
+    x: ArrayLike,
+    kernel: ArrayLike,
     *,
-    strides: Ints = 1,
+    strides: IntPerAxis = 1,
     padding: Padding = "VALID",
     padding_mode: PaddingMode = "zeros",
-    input_dilation: Ints = 1,
-    kernel_dilation: Ints = 1,
+    input_dilation: IntPerAxis = 1,
+    kernel_dilation: IntPerAxis = 1,
     feature_group_count: int = 1,
-    method: str = "auto",
+    method: ConvMethod = "auto",
     precision: jax.lax.PrecisionLike = None,
-    preferred_element_type=None,
+    preferred_element_type: DTypeLike | None = None,
 ) -> jax.Array:
     r"""Convolution: $y = C x$, cross-correlation as in every framework.
 
@@ -123,20 +125,20 @@ def conv(
 
 
 def conv_transpose(
-    y: jax.Array,
-    kernel: jax.Array,
+    y: ArrayLike,
+    kernel: ArrayLike,
     *,
     input_shape: Sequence[int] | None = None,
-    output_padding: Ints | None = None,
-    strides: Ints = 1,
+    output_padding: IntPerAxis | None = None,
+    strides: IntPerAxis = 1,
     padding: Padding = "VALID",
     padding_mode: PaddingMode = "zeros",
-    input_dilation: Ints = 1,
-    kernel_dilation: Ints = 1,
+    input_dilation: IntPerAxis = 1,
+    kernel_dilation: IntPerAxis = 1,
     feature_group_count: int = 1,
-    method: str = "auto",
+    method: ConvTransposeMethod = "auto",
     precision: jax.lax.PrecisionLike = None,
-    preferred_element_type=None,
+    preferred_element_type: DTypeLike | None = None,
 ) -> jax.Array:
     r"""Transposed convolution: $x = C^\mathsf{T} y$, with the *forward* convolution's arguments.
 
@@ -215,19 +217,19 @@ def conv_transpose(
 
 
 def conv_kernel_vjp(
-    x: jax.Array,
-    y: jax.Array,
+    x: ArrayLike,
+    y: ArrayLike,
     kernel_shape: Sequence[int],
     *,
-    strides: Ints = 1,
+    strides: IntPerAxis = 1,
     padding: Padding = "VALID",
     padding_mode: PaddingMode = "zeros",
-    input_dilation: Ints = 1,
-    kernel_dilation: Ints = 1,
+    input_dilation: IntPerAxis = 1,
+    kernel_dilation: IntPerAxis = 1,
     feature_group_count: int = 1,
-    method: str = "auto",
+    method: ConvKernelVjpMethod = "auto",
     precision: jax.lax.PrecisionLike = None,
-    preferred_element_type=None,
+    preferred_element_type: DTypeLike | None = None,
 ) -> jax.Array:
     r"""The gradient of $\langle \mathrm{conv}(x, k), y \rangle$ in the kernel $k$, summed over batches.
 
@@ -303,7 +305,7 @@ def _merge_batch(x: jax.Array, batch: tuple[int, ...]) -> jax.Array:
     return x.reshape(math.prod(batch), *x.shape[len(batch) :])
 
 
-def _check_output_padding(geometry: ConvGeometry, output_padding: Ints | None) -> None:
+def _check_output_padding(geometry: ConvGeometry, output_padding: IntPerAxis | None) -> None:
     """An output padding beside an input shape repeats what that already says."""
     if output_padding is None:
         return

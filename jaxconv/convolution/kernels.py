@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import jax
 import jax.numpy as jnp
+from jax.typing import ArrayLike
 
 from jaxconv.errors import GeometryError
 from jaxconv.geometry.arguments import at_least_one
 
 
-def transposed_kernel(kernel: jax.Array, feature_group_count: int = 1) -> jax.Array:
+def transposed_kernel(kernel: ArrayLike, feature_group_count: int = 1) -> jax.Array:
     """The kernel of the equivalent direct convolution: flipped, features swapped inside each group.
 
     The guide says ``k' = k`` of its size only; its values are flipped on every spatial axis.

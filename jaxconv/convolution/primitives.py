@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -32,7 +32,7 @@ class BilinearPrimitive(NamedTuple):
     """One of the three, with all that the rules below need to know about it."""
 
     primitive: Primitive
-    formulations: dict[str, Callable]
+    formulations: dict[Any, Callable[..., jax.Array]]
     method_for: Callable[[ConvGeometry, int], str]
     operands: str  # two of x, w, y
     result: str  # the third

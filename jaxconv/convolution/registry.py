@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import jax
+
 from jaxconv.convolution import auto
 from jaxconv.convolution.formulations import (
     direct,
@@ -33,6 +35,7 @@ from jaxconv.convolution.formulations.rewriting import (
     rewritten_conv_transpose,
 )
 from jaxconv.convolution.formulations.subpixel import by_phases
+from jaxconv.convolution.methods import ConvKernelVjpMethod, ConvMethod, ConvTransposeMethod
 from jaxconv.core.linear_primitives import linear_transpose
 
 
@@ -86,7 +89,7 @@ def _best_conv_kernel_vjp(x, y, g, precision):
     return CONV_KERNEL_VJP[auto.method_for_conv_kernel_vjp(g, batch_of(x))](x, y, g, precision)
 
 
-CONV: dict[str, Callable] = {
+CONV: dict[ConvMethod, Callable[..., jax.Array]] = {
     "direct": direct.conv,
     "matrix": matrix.conv,
     "im2col": im2col.conv,
@@ -96,7 +99,7 @@ CONV: dict[str, Callable] = {
     "planes": rewritten_conv(planes.RULE, _best_conv),
     "space_to_depth": rewritten_conv(space_to_depth.RULE, _best_conv),
 }
-CONV_TRANSPOSE: dict[str, Callable] = {
+CONV_TRANSPOSE: dict[ConvTransposeMethod, Callable[..., jax.Array]] = {
     "direct": _transpose_of_conv(direct.conv),
     "matrix": matrix.conv_transpose,
     "im2col": _transpose_of_conv(im2col.conv),
@@ -109,7 +112,7 @@ CONV_TRANSPOSE: dict[str, Callable] = {
     "vjp": vjp.conv_transpose,
     "zero_insertion": zero_insertion.conv_transpose,
 }
-CONV_KERNEL_VJP: dict[str, Callable] = {
+CONV_KERNEL_VJP: dict[ConvKernelVjpMethod, Callable[..., jax.Array]] = {
     "direct": _kernel_vjp_of_conv(direct.conv),
     "matrix": _kernel_vjp_of_conv(matrix.conv),
     "im2col": im2col.conv_kernel_vjp,

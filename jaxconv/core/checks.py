@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 from jax import lax
@@ -11,7 +13,7 @@ from jaxconv.geometry import ConvGeometry
 from jaxconv.geometry.arguments import did_you_mean
 
 
-def check_dtypes(**operands) -> None:
+def check_dtypes(**operands: Any) -> None:
     """All floating or complex, and all alike: nothing is promoted silently.
 
     Raises:
@@ -60,7 +62,9 @@ def check_single(what: str, call: str, shape: tuple[int, ...], ndim: int) -> Non
         )
 
 
-def check_map(name: str, shape: tuple[int, ...], spatial: tuple[int, ...], features: int, batch=None) -> None:
+def check_map(
+    name: str, shape: tuple[int, ...], spatial: tuple[int, ...], features: int, batch: Any = None
+) -> None:
     """A feature map is ``(*batch, *spatial, features)``; with `batch` given, exactly that one.
 
     Raises:
@@ -76,7 +80,9 @@ def check_map(name: str, shape: tuple[int, ...], spatial: tuple[int, ...], featu
         )
 
 
-def split_map(name: str, shape: tuple[int, ...], n: int, because: str):
+def split_map(
+    name: str, shape: tuple[int, ...], n: int, because: str
+) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """The batch and the spatial part, of `n` axes, of a feature map's shape.
 
     Raises:
@@ -90,7 +96,7 @@ def split_map(name: str, shape: tuple[int, ...], n: int, because: str):
     return tuple(shape[: -n - 1]), tuple(shape[-n - 1 : -1])
 
 
-def check_option(name: str, value, options: tuple[str, ...]) -> None:
+def check_option(name: str, value: Any, options: tuple[str, ...]) -> None:
     """The value is one of the options.
 
     Raises:
@@ -100,7 +106,7 @@ def check_option(name: str, value, options: tuple[str, ...]) -> None:
         raise GeometryError(f"`{name}` is one of {options}, got {value!r}{did_you_mean(value, options)}")
 
 
-def check_precision(precision):
+def check_precision(precision: Any) -> Any:
     """What lax takes as a precision, in a form that can be a static argument.
 
     Raises:
@@ -120,7 +126,7 @@ def check_precision(precision):
         ) from None
 
 
-def check_dtype(dtype, name: str = "dtype") -> jnp.dtype:
+def check_dtype(dtype: Any, name: str = "dtype") -> jnp.dtype:
     """The dtype that an array is to have, as jax has it: `float` is float32, or float64 where that is on.
 
     Raises:
@@ -135,7 +141,7 @@ def check_dtype(dtype, name: str = "dtype") -> jnp.dtype:
     return canonical
 
 
-def check_result_dtype(preferred, operand) -> jnp.dtype:
+def check_result_dtype(preferred: Any, operand: Any) -> jnp.dtype:
     """The dtype of a result: the operands' own unless another is preferred.
 
     Raises:

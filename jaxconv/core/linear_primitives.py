@@ -41,21 +41,21 @@ def linear_with_transpose(
 
 
 def _register(member: Primitive, other: Primitive, function: Callable, batch_axis: Callable) -> None:
-    def bind(*arrays, geometry):
+    def bind(*arrays: Any, geometry: Any) -> Any:
         return member.bind(*vary_alike(*arrays), geometry=geometry)
 
-    def jvp(arrays, tangents, *, geometry):
+    def jvp(arrays: Any, tangents: Any, *, geometry: Any) -> Any:
         y = bind(*arrays, geometry=geometry)
         if type(tangents[0]) is ad.Zero:
             return y, jnp.zeros_like(y)
         return y, bind(tangents[0], *arrays[1:], geometry=geometry)
 
-    def transposed(cotangent, _, *fixed, geometry):
+    def transposed(cotangent: Any, _: Any, *fixed: Any, geometry: Any) -> Any:
         if type(cotangent) is ad.Zero:
             return [None] * (1 + len(fixed))
         return [other.bind(*vary_alike(cotangent, *fixed), geometry=geometry), *[None] * len(fixed)]
 
-    def batched(arrays, dims, *, geometry):
+    def batched(arrays: Any, dims: Any, *, geometry: Any) -> Any:
         axis = batch_axis(geometry)
         size = next(a.shape[dim] for a, dim in zip(arrays, dims, strict=True) if dim is not None)
         arrays = [_with_axis(a, dim, axis, size) for a, dim in zip(arrays, dims, strict=True)]
@@ -71,7 +71,7 @@ def _register(member: Primitive, other: Primitive, function: Callable, batch_axi
     mlir.register_lowering(member, mlir.lower_fun(function, multiple_results=False))
 
 
-def _with_axis(array, dim: int | None, axis: int, size: int):
+def _with_axis(array: jax.Array, dim: int | None, axis: int, size: int) -> Any:
     """The array with its mapped axis at `axis`, repeated there if it has none."""
     if dim is not None:
         return jnp.moveaxis(array, dim, axis)

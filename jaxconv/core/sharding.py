@@ -7,6 +7,7 @@ explicit axes it names its sharding. On ordinary (automatic) meshes there is not
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import jax
 from jax import lax
@@ -23,12 +24,12 @@ def vary_alike(*arrays: jax.Array) -> tuple[jax.Array, ...]:
     )
 
 
-def _varying(array) -> frozenset:
+def _varying(array: jax.Array) -> frozenset:
     kind = getattr(jax.typeof(array), "manual_axis_type", None)
     return getattr(kind, "varying", frozenset())
 
 
-def partitioned_automatically(function: Callable, spec: PartitionSpec, *operands):
+def partitioned_automatically(function: Callable, spec: PartitionSpec, *operands: Any) -> Any:
     """Calls `function`; on an explicit mesh XLA partitions it, and only its result is typed, by `spec`."""
     if not _mesh_is_explicit():
         return function(*operands)
@@ -40,7 +41,7 @@ def batch_spec(array: jax.Array) -> PartitionSpec:
     return PartitionSpec(*jax.typeof(array).sharding.spec[:1])
 
 
-def reshard_like(array: jax.Array, aval) -> jax.Array:
+def reshard_like(array: jax.Array, aval: Any) -> jax.Array:
     """The array with the explicit sharding that `aval` has: a cotangent's type is its primal's."""
     return jax.sharding.reshard(array, aval.sharding.spec) if _mesh_is_explicit() else array
 

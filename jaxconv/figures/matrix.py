@@ -13,7 +13,7 @@ from jaxconv.errors import GeometryError
 from jaxconv.figures import canvas
 from jaxconv.geometry import ConvGeometry
 from jaxconv.matrix import ConvMatrix
-from jaxconv.matrix.coordinates import coordinates
+from jaxconv.matrix.coordinates import Order, coordinates
 
 MOST_LINES = 64  # of one direction; more would hide the matrix
 MOST_NUMBERS = 400  # entries up to which the values are written into their cells
@@ -25,7 +25,7 @@ def draw_matrix(
     *,
     transpose: bool = True,
     colour: str = "value",
-    order: str = "channels_last",
+    order: Order = "channels_last",
 ) -> Path:
     """Draws C, and C-transposed beside it, into a file; see `matrix_figure`.
 
@@ -50,7 +50,7 @@ def matrix_figure(
     *,
     transpose: bool = True,
     colour: str = "value",
-    order: str = "channels_last",
+    order: Order = "channels_last",
 ):
     """The picture of C as a matplotlib figure.
 
@@ -115,7 +115,7 @@ def _shading(C: ConvMatrix, colour: str) -> Shading:
     return Shading(colours, BoundaryNorm(np.arange(taps + 1) - 0.5, taps), ticks, names)
 
 
-def _entries(matrix: ConvMatrix, colour: str, order: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _entries(matrix: ConvMatrix, colour: str, order: Order) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Rows, columns and what decides the colour of every entry, each ``(nnz,)``."""
     if colour == "value":
         row, column, stored = matrix.to_coo(order)
@@ -147,7 +147,7 @@ def _panel_size(shape: tuple[int, int]) -> tuple[float, float]:
     return max(columns * cell, 0.8), max(rows * cell, 0.8)
 
 
-def _draw(ax, matrix: ConvMatrix, colour: str, order: str, shading: Shading):
+def _draw(ax, matrix: ConvMatrix, colour: str, order: Order, shading: Shading):
     """One matrix on its axes."""
     rows, columns = matrix.shape
     width, height = _panel_size(matrix.shape)
@@ -188,7 +188,7 @@ class Side(NamedTuple):
         sizes = canvas.by(*self.shape, *[self.features] * (self.features > 1))
         return sizes if self.features == 1 else f"{sizes} features"
 
-    def block(self, order: str) -> int:
+    def block(self, order: Order) -> int:
         """Cells that share the slowest index."""
         if order == "channels_first" and self.features > 1:
             return math.prod(self.shape)

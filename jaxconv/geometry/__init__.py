@@ -1,6 +1,6 @@
 """A convolution in integers: sizes, patterns and relationships, without jax."""
 
-from jaxconv.geometry.arguments import Ints, Padding
+from jaxconv.geometry.arguments import IntPerAxis, Padding
 from jaxconv.geometry.axis import AxisGeometry, PaddingMode
 from jaxconv.geometry.conv_geometry import ConvGeometry
 from jaxconv.geometry.receptive_fields import ReceptiveField, receptive_field
@@ -10,7 +10,7 @@ __all__ = [
     "RELATIONSHIPS",
     "AxisGeometry",
     "ConvGeometry",
-    "Ints",
+    "IntPerAxis",
     "Padding",
     "PaddingMode",
     "ReceptiveField",

@@ -6,18 +6,22 @@ import difflib
 import operator
 from collections.abc import Iterable, Sequence
 from numbers import Real
-from typing import Literal, TypeGuard, cast, get_args
+from typing import Any, Literal, TypeGuard, cast, get_args
 
 from jaxconv.errors import GeometryError
 
 PaddingWord = Literal["VALID", "SAME", "SAME_LOWER", "HALF", "FULL", "CAUSAL"]
 PADDING_WORDS: tuple[str, ...] = get_args(PaddingWord)
 
-Ints = int | Sequence[int]
-Padding = PaddingWord | str | int | Sequence[int | tuple[int, int]]
+# One int that serves every spatial axis, or one int per axis.
+IntPerAxis = int | Sequence[int]
+# A word, one int for every side of every axis, or per axis an int or a (low, high) pair.
+Padding = PaddingWord | int | Sequence[int | tuple[int, int]]
 
 
-def resolve_padding(pad: PaddingWord | tuple[int, int], stretched: int, span: int, stride: int):
+def resolve_padding(
+    pad: PaddingWord | tuple[int, int], stretched: int, span: int, stride: int
+) -> tuple[int, int]:
     """``(low, high)`` of one axis, in stretched cells; see `ConvGeometry` for the words.
 
     >>> resolve_padding("SAME", stretched=5, span=4, stride=1)
@@ -59,13 +63,13 @@ def padding_per_axis(padding: Padding, n: int) -> tuple[PaddingWord | tuple[int,
     return tuple(_pair(entry) for entry in entries)
 
 
-def _pair(entry) -> tuple[int, int]:
+def _pair(entry: Any) -> tuple[int, int]:
     if _is_int(entry):
         return (int(entry), int(entry))
     return pair_of_ints("padding", entry)
 
 
-def pair_of_ints(name: str, value) -> tuple[int, int]:
+def pair_of_ints(name: str, value: Any) -> tuple[int, int]:
     """A ``(low, high)`` pair, of any sign."""
     if not hasattr(value, "__len__") or len(value) != 2:
         raise GeometryError(f"`{name}` of an axis is a (low, high) pair of ints, got {value!r}.")
@@ -73,7 +77,7 @@ def pair_of_ints(name: str, value) -> tuple[int, int]:
     return (low, high)
 
 
-def per_axis(name: str, value: Ints, n: int, least: int = 1) -> tuple[int, ...]:
+def per_axis(name: str, value: IntPerAxis, n: int, least: int = 1) -> tuple[int, ...]:
     """One integer for each of `n` axes; a bare int serves all of them."""
     values = (int(value),) * n if _is_int(value) else ints(name, value)
     if len(values) != n:
@@ -96,7 +100,7 @@ def check_output_padding(cells: int, stride: int) -> None:
         )
 
 
-def shape_of(name: str, value, n: int | None = None) -> tuple[int, ...]:
+def shape_of(name: str, value: Any, n: int | None = None) -> tuple[int, ...]:
     """A spatial shape, of `n` axes if that is given; a bare int is none."""
     shape = ints(name, value)
     if not shape:
@@ -108,7 +112,7 @@ def shape_of(name: str, value, n: int | None = None) -> tuple[int, ...]:
     return shape
 
 
-def ints(name: str, value) -> tuple[int, ...]:
+def ints(name: str, value: Any) -> tuple[int, ...]:
     """Integers of any sign, one an axis; a bare int is none."""
     values = _sequence(name, value)
     if not all(map(_is_int, values)):
@@ -116,13 +120,13 @@ def ints(name: str, value) -> tuple[int, ...]:
     return tuple(int(v) for v in values)
 
 
-def _sequence(name: str, value) -> tuple:
+def _sequence(name: str, value: Any) -> tuple:
     if isinstance(value, str) or not hasattr(value, "__iter__") or getattr(value, "ndim", 1) == 0:
         raise TypeError(f"`{name}` needs a tuple with one entry for each spatial axis, got {value!r}.")
     return tuple(value)
 
 
-def at_least_one(name: str, value) -> int:
+def at_least_one(name: str, value: Any) -> int:
     """One positive integer."""
     number = integer(name, value)
     if number < 1:
@@ -130,21 +134,21 @@ def at_least_one(name: str, value) -> int:
     return number
 
 
-def integer(name: str, value) -> int:
+def integer(name: str, value: Any) -> int:
     """One integer of any sign; a bool is none."""
     if not _is_int(value):
         raise TypeError(f"`{name}` must be an integer, got {value!r}.")
     return int(value)
 
 
-def real(name: str, value) -> float:
+def real(name: str, value: Any) -> float:
     """One real number that is known while a program is traced; a bool is none."""
     if not isinstance(value, Real) or isinstance(value, bool):
         raise TypeError(f"`{name}` must be a number known when the program is made, got {value!r}.")
     return float(value)
 
 
-def _is_int(value) -> TypeGuard[int]:
+def _is_int(value: Any) -> TypeGuard[int]:
     try:
         operator.index(value)
     except TypeError:
@@ -152,7 +156,7 @@ def _is_int(value) -> TypeGuard[int]:
     return not isinstance(value, bool)
 
 
-def index_of_output(name: str, index, shape: tuple[int, ...]) -> tuple[int, ...]:
+def index_of_output(name: str, index: Any, shape: tuple[int, ...]) -> tuple[int, ...]:
     """An output's index, one int an axis."""
     cells = ints(name, index)
     if len(cells) != len(shape) or not all(0 <= cell < size for cell, size in zip(cells, shape, strict=True)):

@@ -50,7 +50,7 @@ class AxisGeometry:
     input_dilation: int = 1
     padding_mode: PaddingMode = "zeros"
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for name in ("size", "kernel", "stride", "dilation", "input_dilation"):
             object.__setattr__(self, name, at_least_one(name, getattr(self, name)))
         object.__setattr__(self, "padding", pair_of_ints("padding", self.padding))

@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
+from typing import Any
 
 from jaxconv.errors import GeometryError
 from jaxconv.geometry.arguments import (
-    Ints,
+    IntPerAxis,
     Padding,
     at_least_one,
     check_output_padding,
@@ -85,13 +86,13 @@ class ConvGeometry:
         *,
         in_features: int = 1,
         out_features: int = 1,
-        strides: Ints = 1,
+        strides: IntPerAxis = 1,
         padding: Padding = "VALID",
         padding_mode: PaddingMode = "zeros",
-        input_dilation: Ints = 1,
-        kernel_dilation: Ints = 1,
+        input_dilation: IntPerAxis = 1,
+        kernel_dilation: IntPerAxis = 1,
         feature_group_count: int = 1,
-    ):
+    ) -> None:
         shape = shape_of("input_shape", input_shape)
         n = len(shape)
         kernel = shape_of("kernel_shape", kernel_shape, n)
@@ -245,11 +246,11 @@ class ConvGeometry:
         output_shape: Sequence[int],
         kernel_shape: Sequence[int],
         *,
-        strides: Ints = 1,
+        strides: IntPerAxis = 1,
         padding: Padding = "VALID",
-        input_dilation: Ints = 1,
-        kernel_dilation: Ints = 1,
-        **options,
+        input_dilation: IntPerAxis = 1,
+        kernel_dilation: IntPerAxis = 1,
+        **options: Any,
     ) -> ConvGeometry:
         """The geometry that takes `input_shape` to `output_shape`, for a transpose that knows both.
 
@@ -294,14 +295,14 @@ class ConvGeometry:
         output_shape: Sequence[int],
         kernel_shape: Sequence[int],
         *,
-        output_padding: Ints | None = None,
+        output_padding: IntPerAxis | None = None,
         in_features: int = 1,
         out_features: int = 1,
-        strides: Ints = 1,
+        strides: IntPerAxis = 1,
         padding: Padding = "VALID",
         padding_mode: PaddingMode = "zeros",
-        input_dilation: Ints = 1,
-        kernel_dilation: Ints = 1,
+        input_dilation: IntPerAxis = 1,
+        kernel_dilation: IntPerAxis = 1,
         feature_group_count: int = 1,
     ) -> ConvGeometry:
         """The forward geometry seen from its output: the one whose transpose upsamples `output_shape`.

@@ -16,7 +16,7 @@ from jaxconv.geometry.axis import AxisGeometry
 from jaxconv.geometry.lattice import first_multiple
 
 
-def _frozen(array) -> np.ndarray:
+def _frozen(array: np.ndarray) -> np.ndarray:
     array = np.asarray(array, np.int64)
     array.flags.writeable = False
     return array

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import reduce
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -45,7 +45,7 @@ class ReceptiveField:
     offset: tuple[int, ...] = field(init=False)
     center: tuple[int | Fraction, ...] = field(init=False)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         columns = zip(*(_summary(layers) for layers in self._by_axis()), strict=True)
         for name, values in zip(_Summary._fields, columns, strict=True):
             object.__setattr__(self, name, values)
@@ -232,7 +232,7 @@ def _positions(outputs: np.ndarray, axis: AxisGeometry) -> np.ndarray:
     return np.flatnonzero(seen) + starts[0]
 
 
-def _hull(cells) -> range:
+def _hull(cells: Any) -> range:
     return range(int(cells[0]), int(cells[-1]) + 1) if len(cells) else range(0)
 
 

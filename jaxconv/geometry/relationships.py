@@ -13,6 +13,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from jaxconv.geometry.axis import AxisGeometry
 from jaxconv.geometry.conv_geometry import ConvGeometry
@@ -40,11 +41,11 @@ class Relationship:
     _applies: Callable
     _size: Callable
 
-    def applies(self, letters: Mapping):
+    def applies(self, letters: Mapping) -> Any:
         """Whether the letters meet the condition (elementwise for arrays)."""
         return _call(self._applies, letters)
 
-    def size(self, letters: Mapping):
+    def size(self, letters: Mapping) -> Any:
         """The size: $o$, or $o'$ of a transpose."""
         return _call(self._size, letters)
 
@@ -52,11 +53,13 @@ class Relationship:
 RELATIONSHIPS: list[Relationship] = []
 
 
-def _call(function: Callable, letters: Mapping):
+def _call(function: Callable, letters: Mapping) -> Any:
     return function(**{name: letters[name] for name in inspect.signature(function).parameters})
 
 
-def _relationship(number, section, condition, formula, applies, transposed=False):
+def _relationship(
+    number: int, section: str, condition: str, formula: str, applies: Callable, transposed: bool = False
+) -> Callable:
     def register(function: Callable) -> Callable:
         name = function.__name__.replace("_", " ")
         RELATIONSHIPS.append(
@@ -110,7 +113,7 @@ def followed_by(axis: AxisGeometry, transposed: bool = False) -> Relationship:
     "o = (i - k) + 1",
     lambda s, p2, d, same_sides: (s == 1) & (p2 == 0) & (d == 1) & same_sides,
 )
-def no_zero_padding_unit_strides(i, k):
+def no_zero_padding_unit_strides(i: int, k: int) -> int:
     """Relationship 1: $o = (i - k) + 1$ for $s = 1$ and $p = 0$ (one copy of the guide says any p).
 
     >>> no_zero_padding_unit_strides(i=4, k=3)
@@ -120,7 +123,7 @@ def no_zero_padding_unit_strides(i, k):
 
 
 @_relationship(2, "2.2", "s = 1", "o = (i - k) + 2p + 1", lambda s, d: (s == 1) & (d == 1))
-def zero_padding_unit_strides(i, k, p2):
+def zero_padding_unit_strides(i: int, k: int, p2: int) -> int:
     """Relationship 2: $o = (i - k) + 2p + 1$ for $s = 1$.
 
     >>> zero_padding_unit_strides(i=5, k=4, p2=2 * 2)
@@ -136,7 +139,7 @@ def zero_padding_unit_strides(i, k, p2):
     "o = i",
     lambda k, s, p2, d, same_sides: (s == 1) & (d == 1) & (k % 2 == 1) & (p2 == k - 1) & (k > 1) & same_sides,
 )
-def half_padding(i):
+def half_padding(i: int) -> int:
     """Relationship 3: half (same) padding keeps the size, $o = i$.
 
     >>> half_padding(i=5)
@@ -152,7 +155,7 @@ def half_padding(i):
     "o = i + (k - 1)",
     lambda k, s, p2, d, same_sides: (s == 1) & (d == 1) & (p2 == 2 * (k - 1)) & (k > 1) & same_sides,
 )
-def full_padding(i, k):
+def full_padding(i: int, k: int) -> int:
     """Relationship 4: full padding sees every overlap, $o = i + (k - 1)$.
 
     >>> full_padding(i=5, k=3)
@@ -168,7 +171,7 @@ def full_padding(i, k):
     "o = floor((i - k) / s) + 1",
     lambda p2, d, same_sides: (p2 == 0) & (d == 1) & same_sides,
 )
-def no_zero_padding_non_unit_strides(i, k, s):
+def no_zero_padding_non_unit_strides(i: int, k: int, s: int) -> int:
     r"""Relationship 5: $o = \lfloor (i - k) / s \rfloor + 1$ for $p = 0$.
 
     >>> no_zero_padding_non_unit_strides(i=5, k=3, s=2)
@@ -178,7 +181,7 @@ def no_zero_padding_non_unit_strides(i, k, s):
 
 
 @_relationship(6, "2.4", "d = 1", "o = floor((i + 2p - k) / s) + 1", lambda d: d == 1)
-def zero_padding_non_unit_strides(i, k, s, p2):
+def zero_padding_non_unit_strides(i: int, k: int, s: int, p2: int) -> int:
     r"""Relationship 6: $o = \lfloor (i + 2p - k) / s \rfloor + 1$.
 
     >>> [zero_padding_non_unit_strides(i, k=3, s=2, p2=2 * 1) for i in (5, 6)]
@@ -194,7 +197,7 @@ def zero_padding_non_unit_strides(i, k, s, p2):
     "o = floor((i - k) / s) + 1",
     lambda p2, d, same_sides: (p2 == 0) & (d == 1) & same_sides,
 )
-def pooling(i, k, s):
+def pooling(i: int, k: int, s: int) -> int:
     r"""Relationship 7: $o = \lfloor (i - k) / s \rfloor + 1$ for a pooling window of size $k$, unpadded.
 
     >>> pooling(i=5, k=3, s=1)
@@ -211,7 +214,7 @@ def pooling(i, k, s):
     lambda s, p2, d, same_sides: (s == 1) & (p2 == 0) & (d == 1) & same_sides,
     transposed=True,
 )
-def no_zero_padding_unit_strides_transposed(i_, k):
+def no_zero_padding_unit_strides_transposed(i_: int, k: int) -> int:
     """Relationship 8: $o' = i' + (k - 1)$; equivalent to full padding, $p' = k - 1$, the kernel flipped.
 
     >>> no_zero_padding_unit_strides_transposed(i_=2, k=3)
@@ -221,7 +224,7 @@ def no_zero_padding_unit_strides_transposed(i_, k):
 
 
 @_relationship(9, "4.4", "s = 1", "o' = i' + (k - 1) - 2p", lambda s, d: (s == 1) & (d == 1), transposed=True)
-def zero_padding_unit_strides_transposed(i_, k, p2):
+def zero_padding_unit_strides_transposed(i_: int, k: int, p2: int) -> int:
     """Relationship 9: $o' = i' + (k - 1) - 2p$, $p' = k - p - 1$, the kernel flipped.
 
     Where $p > k - 1$, which the guide does not mention, $p'$ is negative: the input is cropped.
@@ -240,7 +243,7 @@ def zero_padding_unit_strides_transposed(i_, k, p2):
     lambda k, s, p2, d, same_sides: (s == 1) & (d == 1) & (k % 2 == 1) & (p2 == k - 1) & (k > 1) & same_sides,
     transposed=True,
 )
-def half_padding_transposed(i_):
+def half_padding_transposed(i_: int) -> int:
     """Relationship 10: $o' = i'$, $p' = p$, the kernel flipped.
 
     >>> half_padding_transposed(i_=5)
@@ -257,7 +260,7 @@ def half_padding_transposed(i_):
     lambda k, s, p2, d, same_sides: (s == 1) & (d == 1) & (p2 == 2 * (k - 1)) & (k > 1) & same_sides,
     transposed=True,
 )
-def full_padding_transposed(i_, k):
+def full_padding_transposed(i_: int, k: int) -> int:
     """Relationship 11: $o' = i' - (k - 1)$, $p' = 0$, the kernel flipped.
 
     >>> full_padding_transposed(i_=7, k=3)
@@ -274,7 +277,7 @@ def full_padding_transposed(i_, k):
     lambda p2, d, a, same_sides: (p2 == 0) & (d == 1) & (a == 0) & same_sides,
     transposed=True,
 )
-def no_zero_padding_non_unit_strides_transposed(i_, k, s):
+def no_zero_padding_non_unit_strides_transposed(i_: int, k: int, s: int) -> int:
     r"""Relationship 12: $o' = s (i' - 1) + k$; the input stretched to $\tilde i' = s (i' - 1) + 1$.
 
     The equivalent direct convolution has $s' = 1$, $p' = k - 1$ and the flipped kernel.
@@ -293,7 +296,7 @@ def no_zero_padding_non_unit_strides_transposed(i_, k, s):
     lambda d, a: (d == 1) & (a == 0),
     transposed=True,
 )
-def zero_padding_non_unit_strides_transposed(i_, k, s, p2):
+def zero_padding_non_unit_strides_transposed(i_: int, k: int, s: int, p2: int) -> int:
     """Relationship 13: $o' = s (i' - 1) + k - 2p$, $p' = k - p - 1$, the kernel flipped.
 
     >>> zero_padding_non_unit_strides_transposed(i_=3, k=3, s=2, p2=2 * 1)
@@ -310,7 +313,7 @@ def zero_padding_non_unit_strides_transposed(i_, k, s, p2):
     lambda d: d >= 1,
     transposed=True,
 )
-def output_padding_transposed(i_, k, s, p2, a, d=1):
+def output_padding_transposed(i_: int, k: int, s: int, p2: int, a: int, d: int = 1) -> int:
     """Relationship 14: $o' = s (i' - 1) + a + k - 2p$, with $d (k - 1) + 1$ for $k$ under dilation.
 
     $a$ picks one of the $s$ input sizes that share $i'$. Its cells are added to the bottom and
@@ -323,7 +326,7 @@ def output_padding_transposed(i_, k, s, p2, a, d=1):
 
 
 @_relationship(15, "5.1", "any dilation d", "o = floor((i + 2p - d (k - 1) - 1) / s) + 1", lambda d: d >= 1)
-def dilated(i, k, s, p2, d):
+def dilated(i: int, k: int, s: int, p2: int, d: int) -> int:
     r"""Relationship 15: $o = \lfloor (i + 2p - k - (k - 1)(d - 1)) / s \rfloor + 1$.
 
     >>> dilated(i=7, k=3, s=1, p2=0, d=2)

@@ -6,6 +6,8 @@ convolution of the stretched y, unflipped.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any, overload
+
 import jax
 import jax.numpy as jnp
 
@@ -21,8 +23,15 @@ from jaxconv.interop.refusals import (
     refuse,
 )
 
+if TYPE_CHECKING:
+    import equinox as eqx
 
-def from_equinox(layer) -> Convolution:
+
+@overload
+def from_equinox(layer: eqx.nn.Conv) -> Convolution: ...
+@overload
+def from_equinox(layer: eqx.nn.ConvTranspose) -> Convolution: ...
+def from_equinox(layer: Any) -> Convolution:
     """An Equinox layer in this library's terms.
 
     Args:
@@ -73,7 +82,7 @@ def _read_transposed(layer) -> dict:
     return {"padding": tuple(pairs), "output_padding": tuple(max(-e, 0) for e in excess)}
 
 
-def to_equinox(layer: Convolution):
+def to_equinox(layer: Convolution) -> eqx.nn.Conv | eqx.nn.ConvTranspose:
     """The same layer in Equinox.
 
     Args:

@@ -6,6 +6,8 @@ is the direct convolution's, unless ``transpose_kernel``.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any, Protocol, overload
+
 from jaxconv.convolution import transposed_kernel
 from jaxconv.errors import GeometryError
 from jaxconv.geometry.arguments import padding_per_axis
@@ -15,10 +17,23 @@ from jaxconv.interop.lax import refuse_transposed, transpose_padding
 from jaxconv.interop.layer import Convolution
 from jaxconv.interop.refusals import check_convolution, check_type, refuse
 
+if TYPE_CHECKING:
+    from flax import nnx
+
 _MODES = {"CIRCULAR": "circular", "REFLECT": "reflect"}
 
 
-def from_flax(layer) -> Convolution:
+class _OwnLayer(Protocol):
+    """A layer of `jaxconv.nn`, which stands above this room."""
+
+    def as_convolution(self) -> Convolution: ...
+
+
+@overload
+def from_flax(layer: nnx.Conv | nnx.ConvTranspose) -> Convolution: ...
+@overload
+def from_flax(layer: _OwnLayer) -> Convolution: ...
+def from_flax(layer: Any) -> Convolution:
     """A flax.nnx layer in this library's terms, or one of `jaxconv.nn`.
 
     A mask is folded into the kernel.
@@ -130,7 +145,7 @@ def _fold_spans(spans, strides, transpose_kernel: bool):
     return padding, tuple(max(-e, 0) for e in excess)
 
 
-def to_flax(layer: Convolution):
+def to_flax(layer: Convolution) -> nnx.Conv | nnx.ConvTranspose:
     """The same layer in flax.nnx.
 
     Args:

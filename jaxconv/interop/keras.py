@@ -8,6 +8,7 @@ an ``output_padding`` returns strides x the size at least, ``"same"`` exactly th
 from __future__ import annotations
 
 from itertools import product
+from typing import TYPE_CHECKING, Literal
 
 import jax.numpy as jnp
 
@@ -19,8 +20,11 @@ from jaxconv.interop.lax import refuse_transposed
 from jaxconv.interop.layer import Convolution
 from jaxconv.interop.refusals import check_convolution, check_type, dilates_input, refuse
 
+if TYPE_CHECKING:
+    import keras
 
-def from_keras(layer) -> Convolution:
+
+def from_keras(layer: keras.layers.Layer) -> Convolution:
     """A Keras layer in this library's terms.
 
     Args:
@@ -90,7 +94,9 @@ def _direct_padding(span: int, stride: int, output_padding: int | None, word: st
     return low, total - low
 
 
-def to_keras(layer: Convolution, data_format: str = "channels_last"):
+def to_keras(
+    layer: Convolution, data_format: Literal["channels_last", "channels_first"] = "channels_last"
+) -> keras.layers.Layer:
     """The same layer in Keras, built.
 
     Args:

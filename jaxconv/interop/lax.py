@@ -8,14 +8,16 @@ it with the layer's features, unless ``transpose_kernel``.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import jax
 import jax.numpy as jnp
 from jax import lax
+from jax.typing import ArrayLike
 
 from jaxconv.convolution import transposed_kernel
 from jaxconv.errors import GeometryError
+from jaxconv.geometry import Padding
 from jaxconv.geometry.arguments import padding_per_axis, per_axis
 from jaxconv.interop.call import without_defaults
 from jaxconv.interop.direct import direct_padding, of_direct
@@ -31,12 +33,12 @@ _TRANSPOSE_DEFAULTS = {
 
 
 def from_lax_conv(
-    rhs: jax.Array,
+    rhs: ArrayLike,
     window_strides: Sequence[int],
     padding: str | Sequence[tuple[int, int]],
     lhs_dilation: Sequence[int] | None = None,
     rhs_dilation: Sequence[int] | None = None,
-    dimension_numbers=None,
+    dimension_numbers: tuple[str, str, str] | lax.ConvDimensionNumbers | None = None,
     feature_group_count: int = 1,
     batch_group_count: int = 1,
 ) -> Convolution:
@@ -78,7 +80,7 @@ def from_lax_conv(
     return Convolution(
         _channels_last(rhs, dimension_numbers),
         strides=_all_axes("window_strides", window_strides, n),
-        padding=padding,
+        padding=cast(Padding, padding),
         input_dilation=_all_axes("lhs_dilation", lhs_dilation, n),
         kernel_dilation=_all_axes("rhs_dilation", rhs_dilation, n),
         feature_group_count=feature_group_count,
@@ -86,11 +88,11 @@ def from_lax_conv(
 
 
 def from_lax_conv_transpose(
-    rhs: jax.Array,
+    rhs: ArrayLike,
     strides: Sequence[int],
     padding: str | Sequence[tuple[int, int]],
     rhs_dilation: Sequence[int] | None = None,
-    dimension_numbers=None,
+    dimension_numbers: tuple[str, str, str] | lax.ConvDimensionNumbers | None = None,
     transpose_kernel: bool = False,
     use_consistent_padding: bool = False,
 ) -> Convolution:

@@ -8,11 +8,13 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
+from jax.typing import ArrayLike, DTypeLike
 
 from jaxconv.convolution import conv, conv_transpose
 from jaxconv.core.checks import check_dtype, check_dtypes, check_map, check_precision, check_single, split_map
 from jaxconv.errors import GeometryError
-from jaxconv.geometry import ConvGeometry, Ints, Padding, PaddingMode
+from jaxconv.geometry import ConvGeometry, IntPerAxis, Padding, PaddingMode
 from jaxconv.geometry.arguments import (
     at_least_one,
     check_output_padding,
@@ -81,18 +83,18 @@ class Convolution:
 
     def __init__(
         self,
-        kernel: jax.Array | jax.ShapeDtypeStruct,
-        bias: jax.Array | None = None,
+        kernel: jax.Array | np.ndarray | jax.ShapeDtypeStruct,
+        bias: jax.Array | np.ndarray | jax.ShapeDtypeStruct | None = None,
         *,
-        strides: Ints = 1,
+        strides: IntPerAxis = 1,
         padding: Padding = "VALID",
         padding_mode: PaddingMode = "zeros",
-        input_dilation: Ints = 1,
-        kernel_dilation: Ints = 1,
+        input_dilation: IntPerAxis = 1,
+        kernel_dilation: IntPerAxis = 1,
         feature_group_count: int = 1,
         transposed: bool = False,
-        output_padding: Ints | None = None,
-        dtype=None,
+        output_padding: IntPerAxis | None = None,
+        dtype: DTypeLike | None = None,
         precision: jax.lax.PrecisionLike = None,
     ):
         kernel, bias = _array(kernel), _array(bias)
@@ -211,7 +213,7 @@ class Convolution:
         names = ("strides", "padding", "padding_mode", "input_dilation", "kernel_dilation")
         return {name: getattr(self, name) for name in (*names, "feature_group_count")}
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: ArrayLike) -> jax.Array:
         """What the layer gives, bias included.
 
         Args:
@@ -231,12 +233,12 @@ class Convolution:
         check_map("x", x.shape, spatial, self.in_features)
         return _apply(self, x)
 
-    def tree_flatten(self):
+    def tree_flatten(self) -> tuple[tuple[Any, Any], tuple[Any, ...]]:
         """`kernel` and `bias` are the leaves."""
         return (self.kernel, self.bias), tuple(getattr(self, slot.name) for slot in fields(self)[2:])
 
     @classmethod
-    def tree_unflatten(cls, static, leaves):
+    def tree_unflatten(cls, static: tuple[Any, ...], leaves: tuple[Any, Any]) -> Convolution:
         """Without checks: jax fills in things that are no arrays."""
         layer = object.__new__(cls)
         for slot, value in zip(fields(cls), (*leaves, *static), strict=True):
@@ -257,7 +259,7 @@ def _apply(layer: Convolution, x: jax.Array) -> jax.Array:
     return y if bias is None else y + jnp.broadcast_to(bias.astype(y.dtype), y.shape)
 
 
-def _in_cells(g: ConvGeometry, padding: Padding, output_padding: Ints | None):
+def _in_cells(g: ConvGeometry, padding: Padding, output_padding: IntPerAxis | None):
     """Padding of a forward layer: in cells, or a word where it depends on the input's size."""
     if output_padding is not None:
         raise GeometryError(f"only a transposed layer has an output_padding, got {output_padding}.")
@@ -268,7 +270,7 @@ def _in_cells(g: ConvGeometry, padding: Padding, output_padding: Ints | None):
     return tuple(resolve_padding(pad, 1, axis.span, 1) for pad, axis in zip(pads, g.axes, strict=True)), None
 
 
-def _transposed_in_cells(g: ConvGeometry, padding: Padding, output_padding: Ints | None):
+def _transposed_in_cells(g: ConvGeometry, padding: Padding, output_padding: IntPerAxis | None):
     """Padding and output padding of a transposed layer, which depend on no size."""
     pads, a = padding_per_axis(padding, g.ndim), None
     if output_padding is not None:
@@ -285,5 +287,5 @@ def _transposed_in_cells(g: ConvGeometry, padding: Padding, output_padding: Ints
     ), a
 
 
-def _array(values):
+def _array(values: Any) -> Any:
     return values if values is None or isinstance(values, jax.ShapeDtypeStruct) else jnp.asarray(values)

@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import lineax as lx
 import numpy as np
+from jax.typing import DTypeLike
 
 from jaxconv.convolution import conv, conv_transpose
 from jaxconv.core.checks import check_dtypes, check_kernel, check_single
@@ -42,15 +43,15 @@ class ConvOperator(lx.AbstractLinearOperator):
     geometry: ConvGeometry = eqx.field(static=True)
     transposed: bool = eqx.field(static=True, default=False)
 
-    def __check_init__(self):
+    def __check_init__(self) -> None:
         if isinstance(self.kernel, jax.Array):  # not so while jax rebuilds the pytree
             check_dtypes(kernel=self.kernel)
             check_kernel(self.kernel.shape, self.geometry)
 
-    def _check_single(self):
+    def _check_single(self) -> None:
         check_single("operators", "C.mv(x)", self.kernel.shape, len(self.geometry.kernel_array_shape))
 
-    def mv(self, vector):
+    def mv(self, vector: jax.Array) -> jax.Array:
         """C x for a flat ``x``, or C-transposed."""
         g = self.geometry
         self._check_single()
@@ -60,20 +61,20 @@ class ConvOperator(lx.AbstractLinearOperator):
             return conv_transpose(y, self.kernel, input_shape=g.input_shape, **g.options).ravel()
         return conv(vector.reshape(*g.input_shape, g.in_features), self.kernel, **g.options).ravel()
 
-    def as_matrix(self):
+    def as_matrix(self) -> jax.Array:
         """Dense."""
         return _as_matrix(self)
 
-    def transpose(self):
+    def transpose(self) -> ConvOperator:
         """The transpose, matrix-free again."""
         self._check_single()
         return ConvOperator(self.kernel, self.geometry, not self.transposed)
 
-    def in_structure(self):
+    def in_structure(self) -> jax.ShapeDtypeStruct:
         """A flat vector."""
         return _structure(self.geometry, self.transposed, 1, self.kernel.dtype)
 
-    def out_structure(self):
+    def out_structure(self) -> jax.ShapeDtypeStruct:
         """A flat vector."""
         return _structure(self.geometry, self.transposed, 0, self.kernel.dtype)
 
@@ -89,36 +90,36 @@ class ConvMatrixOperator(lx.AbstractLinearOperator):
 
     matrix: ConvMatrix
 
-    def __check_init__(self):
+    def __check_init__(self) -> None:
         if not isinstance(self.matrix, ConvMatrix):
             raise TypeError(f"`matrix` is what conv_matrix returns, got {type(self.matrix).__name__}.")
 
-    def mv(self, vector):
+    def mv(self, vector: jax.Array) -> jax.Array:
         """C x for a flat ``x``."""
         return self.matrix @ vector
 
-    def as_matrix(self):
+    def as_matrix(self) -> jax.Array:
         """Dense."""
         return self.matrix.todense()
 
-    def transpose(self):
+    def transpose(self) -> ConvMatrixOperator:
         """The transpose, explicit again."""
         return ConvMatrixOperator(self.matrix.T)
 
-    def in_structure(self):
+    def in_structure(self) -> jax.ShapeDtypeStruct:
         """A flat vector."""
         return _structure(self.matrix.geometry, self.matrix.transposed, 1, self.matrix.dtype)
 
-    def out_structure(self):
+    def out_structure(self) -> jax.ShapeDtypeStruct:
         """A flat vector."""
         return _structure(self.matrix.geometry, self.matrix.transposed, 0, self.matrix.dtype)
 
 
-def _structure(geometry: ConvGeometry, transposed: bool, axis: int, dtype):
+def _structure(geometry: ConvGeometry, transposed: bool, axis: int, dtype: DTypeLike) -> jax.ShapeDtypeStruct:
     return jax.ShapeDtypeStruct((geometry.matrix_shape[axis ^ transposed],), dtype)
 
 
-def _check_vector(operator, vector):
+def _check_vector(operator: ConvOperator, vector: jax.Array) -> None:
     expected = operator.in_structure().shape
     if jnp.shape(vector) != expected:
         raise GeometryError(
@@ -126,7 +127,7 @@ def _check_vector(operator, vector):
         )
 
 
-def _as_matrix(operator):
+def _as_matrix(operator: ConvOperator) -> jax.Array:
     structure = operator.in_structure()
     return jax.vmap(operator.mv, out_axes=1)(jnp.eye(structure.size, dtype=structure.dtype))
 

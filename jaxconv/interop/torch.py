@@ -6,11 +6,14 @@ kernel ``(in, out // groups, *kernel_shape)`` is the forward convolution's with 
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, cast
+
 import jax.numpy as jnp
 import ml_dtypes
 import numpy as np
 
 from jaxconv.errors import GeometryError
+from jaxconv.geometry import Padding
 from jaxconv.interop.call import Call, without_defaults
 from jaxconv.interop.layer import Convolution
 from jaxconv.interop.refusals import (
@@ -21,10 +24,13 @@ from jaxconv.interop.refusals import (
     refuse,
 )
 
+if TYPE_CHECKING:
+    import torch
+
 _NORMS = ("torch.nn.utils.weight_norm.WeightNorm", "torch.nn.utils.spectral_norm.SpectralNorm")
 
 
-def from_torch(layer) -> Convolution:
+def from_torch(layer: torch.nn.Module) -> Convolution:
     """A PyTorch layer in this library's terms; its numbers are copied.
 
     Args:
@@ -58,7 +64,7 @@ def from_torch(layer) -> Convolution:
         jnp.array(_numbers(weight).transpose(*range(2, weight.ndim), 1, 0)),
         None if bias is None else jnp.array(_numbers(bias)),
         strides=layer.stride,
-        padding=layer.padding.upper() if isinstance(layer.padding, str) else layer.padding,
+        padding=cast(Padding, layer.padding.upper() if isinstance(layer.padding, str) else layer.padding),
         padding_mode=layer.padding_mode,
         kernel_dilation=layer.dilation,
         feature_group_count=layer.groups,
@@ -67,7 +73,7 @@ def from_torch(layer) -> Convolution:
     )
 
 
-def to_torch(layer: Convolution):
+def to_torch(layer: Convolution) -> torch.nn.Module:
     """The same layer in PyTorch, on the CPU.
 
     Args:

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 
 from jaxconv.errors import GeometryError
 from jaxconv.geometry import ConvGeometry, pattern
+
+# How the cells of a map are numbered: as (*spatial, features), or as (features, *spatial).
+Order = Literal["channels_last", "channels_first"]
 
 
 class BlockRows(NamedTuple):
@@ -61,7 +64,7 @@ class Coordinates(NamedTuple):
     target: np.ndarray | None  # the entry that each of them adds to; None: one each
 
 
-def coordinates(geometry: ConvGeometry, transposed: bool, order: str) -> Coordinates:
+def coordinates(geometry: ConvGeometry, transposed: bool, order: Order) -> Coordinates:
     """Sorted coordinates of the entries of C or C-transposed."""
     if order not in ("channels_last", "channels_first"):
         raise GeometryError(f"`order` is 'channels_last' or 'channels_first', got {order!r}.")

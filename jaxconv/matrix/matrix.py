@@ -12,21 +12,27 @@ import math
 import os
 import sys
 from functools import partial
+from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.typing import ArrayLike
 
 from jaxconv.core.checks import check_dtypes, check_kernel, check_map, check_single
 from jaxconv.core.dtypes import accumulator
 from jaxconv.errors import GeometryError, SizeError
 from jaxconv.geometry import ConvGeometry
 from jaxconv.matrix import stored_taps
-from jaxconv.matrix.coordinates import coordinates
+from jaxconv.matrix.coordinates import Order, coordinates
 from jaxconv.matrix.products import BACK, FORWARD, bind
 
+if TYPE_CHECKING:
+    import scipy.sparse
+    from jax.experimental.sparse import BCOO, BCSR
 
-def conv_matrix(kernel: jax.Array, geometry: ConvGeometry, *, max_bytes: int | None = None) -> ConvMatrix:
+
+def conv_matrix(kernel: ArrayLike, geometry: ConvGeometry, *, max_bytes: int | None = None) -> ConvMatrix:
     r"""The matrix C of a convolution: ``C @ x.ravel()`` is the convolution of ``x``, flat.
 
     Rows and columns number the cells of channels-last feature maps in row-major order. Linear in
@@ -105,18 +111,18 @@ class ConvMatrix:
 
     __array_ufunc__ = None  # numpy leaves ``array @ C`` to `__rmatmul__`
 
-    def __init__(self, values: jax.Array, geometry: ConvGeometry, transposed: bool = False):
+    def __init__(self, values: jax.Array, geometry: ConvGeometry, transposed: bool = False) -> None:
         """Wraps `values` as they are; `conv_matrix` is the way to make one."""
         self.values = values
         self.geometry = geometry
         self.transposed = transposed
 
-    def tree_flatten(self):
+    def tree_flatten(self) -> tuple[tuple[jax.Array], tuple[ConvGeometry, bool]]:
         """`values` is the only leaf."""
         return (self.values,), (self.geometry, self.transposed)
 
     @classmethod
-    def tree_unflatten(cls, static, leaves):
+    def tree_unflatten(cls, static: tuple[Any, ...], leaves: tuple[Any]) -> ConvMatrix:
         """Inverse of `tree_flatten`; leaves need not be arrays."""
         return cls(*leaves, *static)
 
@@ -133,7 +139,7 @@ class ConvMatrix:
         """Axes of `values`, of one matrix."""
         return self.geometry.ndim + 4
 
-    def _check_single(self):
+    def _check_single(self) -> None:
         check_single("matrices", "C @ x", self.values.shape, self._axes)
 
     @property
@@ -147,7 +153,7 @@ class ConvMatrix:
         """How many axes a matrix has."""
         return 2
 
-    def __array__(self, *_, **__):
+    def __array__(self, *_: Any, **__: Any) -> NoReturn:
         raise TypeError("C is not made dense by accident; call C.todense() or C.to_scipy().")
 
     @property
@@ -175,7 +181,7 @@ class ConvMatrix:
         """The adjoint: the transpose, conjugated."""
         return ConvMatrix(self.values.conj(), self.geometry, not self.transposed)
 
-    def __matmul__(self, x: jax.Array) -> jax.Array:
+    def __matmul__(self, x: ArrayLike) -> jax.Array:
         """C x for a flat ``x``.
 
         Args:
@@ -202,11 +208,11 @@ class ConvMatrix:
         self._check_product(math.prod(x.shape[1:]))
         return _product(self, x)
 
-    def __rmatmul__(self, x: jax.Array) -> jax.Array:
+    def __rmatmul__(self, x: ArrayLike) -> jax.Array:
         """``x @ C`` for ``(rows,)`` or ``(batch, rows)``."""
         return (self.T @ jnp.asarray(x).T).T
 
-    def __call__(self, x: jax.Array, *, precision: jax.lax.PrecisionLike = None) -> jax.Array:
+    def __call__(self, x: ArrayLike, *, precision: jax.lax.PrecisionLike = None) -> jax.Array:
         """C x for feature maps.
 
         Args:
@@ -231,12 +237,12 @@ class ConvMatrix:
         self._check_product(math.prod(x.shape[: x.ndim - g.ndim - 1]))
         return _product_of_maps(self, x, precision)
 
-    def _check_product(self, batch: int):
+    def _check_product(self, batch: int) -> None:
         if not isinstance(batch, int):
             return  # exported for any number of maps
         _check_bytes("the product", self.shape[0] * batch * self.dtype.itemsize, None)
 
-    def to_coo(self, order: str = "channels_last") -> tuple[np.ndarray, np.ndarray, jax.Array]:
+    def to_coo(self, order: Order = "channels_last") -> tuple[np.ndarray, np.ndarray, jax.Array]:
         """The entries, sorted by row, then column; duplicates summed, structural zeros dropped.
 
         Args:
@@ -258,7 +264,7 @@ class ConvMatrix:
             values = jnp.zeros(self.nnz, work).at[entries.target].add(values.astype(work)).astype(self.dtype)
         return entries.row, entries.column, values
 
-    def todense(self, order: str = "channels_last", *, max_bytes: int | None = None) -> jax.Array:
+    def todense(self, order: Order = "channels_last", *, max_bytes: int | None = None) -> jax.Array:
         """All entries, zeros too, ``shape``.
 
         Raises:
@@ -269,7 +275,9 @@ class ConvMatrix:
         row, column, values = self.to_coo(order)
         return jnp.zeros(self.shape, self.dtype).at[row, column].set(values, unique_indices=True)
 
-    def to_scipy(self, format: str = "csr", order: str = "channels_last"):
+    def to_scipy(
+        self, format: Literal["csr", "csc", "coo"] = "csr", order: Order = "channels_last"
+    ) -> scipy.sparse.sparray:
         """A `scipy.sparse` array in ``"csr"``, ``"csc"`` or ``"coo"`` format.
 
         SciPy has no sparse arrays of 16-bit floats: those become float32, exactly.
@@ -287,7 +295,7 @@ class ConvMatrix:
             numbers = numbers.astype(np.float32)
         return scipy.sparse.coo_array((numbers, (row, column)), shape=self.shape).asformat(format)
 
-    def to_bcoo(self, order: str = "channels_last"):
+    def to_bcoo(self, order: Order = "channels_last") -> BCOO:
         """A `jax.experimental.sparse.BCOO`, sorted, without duplicates.
 
         Raises:
@@ -301,7 +309,7 @@ class ConvMatrix:
         indices = jnp.stack([jnp.asarray(row), jnp.asarray(column)], axis=1)
         return sparse.BCOO((values, indices), shape=self.shape, indices_sorted=True, unique_indices=True)
 
-    def to_bcsr(self, order: str = "channels_last"):
+    def to_bcsr(self, order: Order = "channels_last") -> BCSR:
         """A `jax.experimental.sparse.BCSR`, sorted, without duplicates.
 
         Raises:
@@ -328,7 +336,7 @@ def _product(C: ConvMatrix, x: jax.Array) -> jax.Array:
 
 
 @partial(jax.jit, static_argnames="precision")
-def _product_of_maps(C: ConvMatrix, x: jax.Array, precision) -> jax.Array:
+def _product_of_maps(C: ConvMatrix, x: jax.Array, precision: jax.lax.PrecisionLike) -> jax.Array:
     """(*batch, *spatial, features) -> the same of the other side."""
     g = C.geometry
     batch = x.shape[: x.ndim - g.ndim - 1]
@@ -338,7 +346,7 @@ def _product_of_maps(C: ConvMatrix, x: jax.Array, precision) -> jax.Array:
     return y.reshape(*batch, *shape)
 
 
-def _multiply(C: ConvMatrix, columns: jax.Array, batch: int, precision=None) -> jax.Array:
+def _multiply(C: ConvMatrix, columns: jax.Array, batch: int, precision: Any = None) -> jax.Array:
     """The columns as maps, with C's blocks: (..., groups, features, batch) of the other side."""
     g = C.geometry
     shape = (*g.output_shape, g.out_features) if C.transposed else (*g.input_shape, g.in_features)
@@ -355,7 +363,7 @@ def _index(array: np.ndarray) -> np.ndarray:
     return array.astype(np.int32)
 
 
-def _check_int32(shape):
+def _check_int32(shape: tuple[int, ...]) -> None:
     if max(shape) > np.iinfo(np.int32).max:
         raise SizeError(
             f"JAX's sparse formats index with int32, up to {np.iinfo(np.int32).max}; the matrix has shape "
@@ -363,7 +371,7 @@ def _check_int32(shape):
         )
 
 
-def check_size(geometry: ConvGeometry, itemsize: int, max_bytes: int | None):
+def check_size(geometry: ConvGeometry, itemsize: int, max_bytes: int | None) -> None:
     """Refuses a matrix that is too large, from integers alone."""
     _check_bytes(f"C of {geometry}", _stored(geometry) * itemsize, max_bytes)
 
@@ -374,7 +382,7 @@ def _stored(geometry: ConvGeometry) -> int:
     return stored_taps.slot_count(geometry) * math.prod(geometry.output_shape) * features
 
 
-def _check_bytes(what: str, needed: int, max_bytes: int | None):
+def _check_bytes(what: str, needed: int, max_bytes: int | None) -> None:
     limit = physical_memory() if max_bytes is None else max_bytes
     if needed > limit:
         raise SizeError(

@@ -10,7 +10,7 @@ import numpy as np
 from jaxconv.core.checks import check_option
 from jaxconv.errors import GeometryError, SizeError
 from jaxconv.geometry import ConvGeometry
-from jaxconv.matrix.coordinates import block_rows
+from jaxconv.matrix.coordinates import Order, block_rows
 
 MAX_PRINTED_ENTRIES = 4096  # entries, zeros too: beyond, nobody reads it
 
@@ -20,7 +20,7 @@ def symbols(
     names: Sequence[str] | None = None,
     *,
     transposed: bool = False,
-    order: str = "channels_last",
+    order: Order = "channels_last",
 ) -> str:
     """C, or its transpose, as a table of the kernel's entries.
 

@@ -9,11 +9,12 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 from jax.nn.initializers import Initializer
+from jax.typing import ArrayLike, DTypeLike
 
 from jaxconv.convolution import conv, conv_transpose
 from jaxconv.core.checks import check_dtype
-from jaxconv.geometry import ConvGeometry, Ints, Padding, PaddingMode
-from jaxconv.geometry.arguments import padding_per_axis, per_axis
+from jaxconv.geometry import ConvGeometry, IntPerAxis, Padding, PaddingMode
+from jaxconv.geometry.arguments import PaddingWord, padding_per_axis, per_axis
 from jaxconv.interop import Convolution
 from jaxconv.interop.refusals import check_type
 from jaxconv.nn.initializers import conv_lecun_normal, conv_transpose_lecun_normal
@@ -23,18 +24,18 @@ class _Layer(nnx.Module):
     """What both layers hold: the forward convolution's arguments, its kernel, and a bias."""
 
     kernel_shape: tuple[int, ...]
-    strides: Ints
-    padding: str | tuple
+    strides: IntPerAxis
+    padding: PaddingWord | tuple[PaddingWord | tuple[int, int], ...]
     padding_mode: PaddingMode
-    input_dilation: Ints
-    kernel_dilation: Ints
+    input_dilation: IntPerAxis
+    kernel_dilation: IntPerAxis
     feature_group_count: int
     precision: jax.lax.PrecisionLike
-    dtype: Any
+    dtype: DTypeLike | None
     output_padding: tuple[int, ...] | None = None
     _transposed = False
 
-    def _set_geometry(self, kernel_shape: Sequence[int], *, padding: Padding, **options) -> ConvGeometry:
+    def _set_geometry(self, kernel_shape: Sequence[int], *, padding: Padding, **options: Any) -> ConvGeometry:
         """Stores the geometry's arguments, once all that needs no input is checked.
 
         Returns a geometry with the layer's kernel, on an input that every kernel fits: small, and
@@ -55,7 +56,16 @@ class _Layer(nnx.Module):
         self.padding = padding if isinstance(padding, str) else resolved
         return geometry
 
-    def _set_parameters(self, kernel_shape, kernel_init, bias_init, out_features, use_bias, dtype, rngs):
+    def _set_parameters(
+        self,
+        kernel_shape: tuple[int, ...],
+        kernel_init: Initializer,
+        bias_init: Initializer,
+        out_features: int,
+        use_bias: bool,
+        dtype: DTypeLike,
+        rngs: nnx.Rngs,
+    ) -> None:
         check_dtype(dtype, "param_dtype")
         self._convolution(jax.ShapeDtypeStruct(kernel_shape, dtype), None)  # refuses what no call would take
         self.kernel = nnx.Param(kernel_init(rngs.params(), kernel_shape, dtype))
@@ -70,7 +80,7 @@ class _Layer(nnx.Module):
         check_type(self, (Conv, ConvTranspose), ("__call__", "_operands", "_biased"), "jaxconv.nn")
         return self._convolution(self.kernel[...], None if self.bias is None else self.bias[...])
 
-    def _convolution(self, kernel, bias) -> Convolution:
+    def _convolution(self, kernel: jax.Array | jax.ShapeDtypeStruct, bias: jax.Array | None) -> Convolution:
         return Convolution(
             kernel,
             bias,
@@ -80,7 +90,7 @@ class _Layer(nnx.Module):
             **self._options(),
         )
 
-    def _options(self) -> dict:
+    def _options(self) -> dict[str, Any]:
         """The arguments that `conv` and `conv_transpose` share."""
         return {
             "strides": self.strides,
@@ -92,7 +102,7 @@ class _Layer(nnx.Module):
             "precision": self.precision,
         }
 
-    def _operands(self, x: jax.Array) -> tuple[jax.Array, jax.Array]:
+    def _operands(self, x: ArrayLike) -> tuple[jax.Array, jax.Array]:
         """The input and the kernel, in the layer's `dtype` where it has one."""
         x, kernel = jnp.asarray(x), self.kernel[...]
         return (x, kernel) if self.dtype is None else (x.astype(self.dtype), kernel.astype(self.dtype))
@@ -145,17 +155,17 @@ class Conv(_Layer):
         out_features: int,
         kernel_shape: Sequence[int],
         *,
-        strides: Ints = 1,
+        strides: IntPerAxis = 1,
         padding: Padding = "VALID",
         padding_mode: PaddingMode = "zeros",
-        input_dilation: Ints = 1,
-        kernel_dilation: Ints = 1,
+        input_dilation: IntPerAxis = 1,
+        kernel_dilation: IntPerAxis = 1,
         feature_group_count: int = 1,
         use_bias: bool = True,
         kernel_init: Initializer | None = None,
         bias_init: Initializer = nnx.initializers.zeros,
-        dtype=None,
-        param_dtype=jnp.float32,
+        dtype: DTypeLike | None = None,
+        param_dtype: DTypeLike = jnp.float32,
         precision: jax.lax.PrecisionLike = None,
         rngs: nnx.Rngs,
     ):
@@ -177,7 +187,7 @@ class Conv(_Layer):
             geometry.kernel_array_shape, init, bias_init, out_features, use_bias, param_dtype, rngs
         )
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: ArrayLike) -> jax.Array:
         """Convolves.
 
         Args:
@@ -251,18 +261,18 @@ class ConvTranspose(_Layer):
         out_features: int,
         kernel_shape: Sequence[int],
         *,
-        strides: Ints = 1,
+        strides: IntPerAxis = 1,
         padding: Padding = "VALID",
         padding_mode: PaddingMode = "zeros",
-        input_dilation: Ints = 1,
-        kernel_dilation: Ints = 1,
+        input_dilation: IntPerAxis = 1,
+        kernel_dilation: IntPerAxis = 1,
         feature_group_count: int = 1,
-        output_padding: Ints | None = None,
+        output_padding: IntPerAxis | None = None,
         use_bias: bool = True,
         kernel_init: Initializer | None = None,
         bias_init: Initializer = nnx.initializers.zeros,
-        dtype=None,
-        param_dtype=jnp.float32,
+        dtype: DTypeLike | None = None,
+        param_dtype: DTypeLike = jnp.float32,
         precision: jax.lax.PrecisionLike = None,
         rngs: nnx.Rngs,
     ):
@@ -289,7 +299,7 @@ class ConvTranspose(_Layer):
             forward.kernel_array_shape, init, bias_init, out_features, use_bias, param_dtype, rngs
         )
 
-    def __call__(self, y: jax.Array, input_shape: Sequence[int] | None = None) -> jax.Array:
+    def __call__(self, y: ArrayLike, input_shape: Sequence[int] | None = None) -> jax.Array:
         """Multiplies by the transpose.
 
         Args:

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 from jax.nn.initializers import Initializer, variance_scaling
 
 from jaxconv.errors import GeometryError
-from jaxconv.geometry import Ints
+from jaxconv.geometry import IntPerAxis
 from jaxconv.geometry.arguments import at_least_one, per_axis, shape_of
 
 
-def conv_lecun_normal(kernel_shape: Sequence[int], input_dilation: Ints = 1) -> Initializer:
+def conv_lecun_normal(kernel_shape: Sequence[int], input_dilation: IntPerAxis = 1) -> Initializer:
     r"""LeCun's normal initializer for a convolution: variance 1 / fan-in.
 
     An output sums ``in_features // groups`` times the taps, of which $f$ times fewer an axis meet
@@ -39,7 +40,7 @@ def conv_lecun_normal(kernel_shape: Sequence[int], input_dilation: Ints = 1) -> 
 
 
 def conv_transpose_lecun_normal(
-    kernel_shape: Sequence[int], strides: Ints = 1, feature_group_count: int = 1
+    kernel_shape: Sequence[int], strides: IntPerAxis = 1, feature_group_count: int = 1
 ) -> Initializer:
     r"""LeCun's normal initializer for a transposed convolution, whose rows are the columns of C.
 
@@ -67,13 +68,13 @@ def conv_transpose_lecun_normal(
     return variance_scaling(per_term, "fan_in", "truncated_normal", in_axis=-1, out_axis=-2)
 
 
-def _taps_per_term(kernel_shape: Sequence[int], steps: Ints) -> int:
+def _taps_per_term(kernel_shape: Sequence[int], steps: IntPerAxis) -> int:
     """How many taps there are to each one that meets data, all axes together."""
     taps = shape_of("kernel_shape", kernel_shape)
     return math.prod(map(min, per_axis("strides", steps, len(taps)), taps))
 
 
-def bilinear(strides: Ints) -> Initializer:
+def bilinear(strides: IntPerAxis) -> Initializer:
     r"""Transposed convolutions that start as linear interpolation, feature by feature.
 
     The taps of an axis are the hat $1 - |t - c| / s$ around the kernel's centre $c$. With
@@ -101,7 +102,9 @@ def bilinear(strides: Ints) -> Initializer:
     """
     per_axis("strides", strides, len(strides) if hasattr(strides, "__len__") else 1)
 
-    def initialise(key, shape, dtype=jnp.float32, out_sharding=None) -> jax.Array:
+    def initialise(
+        key: jax.Array, shape: Any, dtype: Any = jnp.float32, out_sharding: Any = None
+    ) -> jax.Array:
         del key, out_sharding
         *kernel_shape, rows, columns = shape
         if rows != columns:

@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any, TypedDict, Unpack
 
 import jax
 from flax import nnx
+from jax.typing import ArrayLike
 
 from jaxconv.errors import GeometryError
-from jaxconv.geometry import Ints, Padding
+from jaxconv.geometry import IntPerAxis, Padding
 from jaxconv.geometry.arguments import padding_per_axis, per_axis, shape_of
 from jaxconv.operators import avg_pool, max_pool, pool_geometry, unpool
+
+
+class _Options(TypedDict, total=False):
+    """The arguments that both poolings share; see `MaxPool`."""
+
+    strides: IntPerAxis | None
+    padding: Padding
+    dilation: IntPerAxis
+    ceil_mode: bool
 
 
 class _Pool(nnx.Module):
@@ -22,9 +33,9 @@ class _Pool(nnx.Module):
         self,
         window: Sequence[int],
         *,
-        strides: Ints | None = None,
+        strides: IntPerAxis | None = None,
         padding: Padding = "VALID",
-        dilation: Ints = 1,
+        dilation: IntPerAxis = 1,
         ceil_mode: bool = False,
     ):
         self.window, self.strides, self.padding = shape_of("window", window), strides, padding
@@ -50,7 +61,7 @@ class _Pool(nnx.Module):
             d * (k - 1) + 1 + (0 if isinstance(pad, str) else sum(map(abs, pad))) for k, d, pad in axes
         )
 
-    def _options(self) -> dict:
+    def _options(self) -> dict[str, Any]:
         names = ("window", "strides", "padding", "dilation", "ceil_mode")
         return {name: getattr(self, name) for name in names}
 
@@ -77,11 +88,11 @@ class MaxPool(_Pool):
     [0.0, 1.0, 0.0, 3.0, 0.0, 5.0]
     """
 
-    def __init__(self, window: Sequence[int], *, return_switches: bool = False, **options):
+    def __init__(self, window: Sequence[int], *, return_switches: bool = False, **options: Unpack[_Options]):
         super().__init__(window, **options)
         self.return_switches = return_switches
 
-    def __call__(self, x: jax.Array):
+    def __call__(self, x: ArrayLike) -> Any:  # a pair with `return_switches`
         """``(*batch, *spatial, features)`` to ``(*batch, *output_shape, features)``."""
         return max_pool(x, return_switches=self.return_switches, **self._options())
 
@@ -106,11 +117,11 @@ class AvgPool(_Pool):
     [0.5, 2.5, 4.5]
     """
 
-    def __init__(self, window: Sequence[int], *, count_include_pad: bool = True, **options):
+    def __init__(self, window: Sequence[int], *, count_include_pad: bool = True, **options: Unpack[_Options]):
         self.count_include_pad = self._padding_alone = count_include_pad
         super().__init__(window, **options)
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: ArrayLike) -> jax.Array:
         """``(*batch, *spatial, features)`` to ``(*batch, *output_shape, features)``."""
         return avg_pool(x, count_include_pad=self.count_include_pad, **self._options())
 
@@ -118,6 +129,6 @@ class AvgPool(_Pool):
 class Unpool(nnx.Module):
     """`jaxconv.unpool` as a layer: the transpose of the `MaxPool` that returned the switches."""
 
-    def __call__(self, y: jax.Array, switches: jax.Array, input_shape: Sequence[int]) -> jax.Array:
+    def __call__(self, y: ArrayLike, switches: ArrayLike, input_shape: Sequence[int]) -> jax.Array:
         """``(*batch, *spatial, features)`` to ``(*batch, *input_shape, features)``."""
         return unpool(y, switches, input_shape)

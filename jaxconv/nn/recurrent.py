@@ -14,6 +14,7 @@ import jax.numpy as jnp
 from flax import nnx
 from jax import lax
 from jax.nn.initializers import Initializer
+from jax.typing import ArrayLike, DTypeLike
 
 from jaxconv.core.checks import check_dtype, check_dtypes, check_option
 from jaxconv.core.sharding import vary_alike
@@ -25,7 +26,7 @@ Variant = Literal["paper", "released"]
 
 
 def sweep(
-    x: jax.Array, recurrent_kernel: jax.Array, *, cell: CellName = "gru", reverse: bool = False
+    x: ArrayLike, recurrent_kernel: ArrayLike, *, cell: CellName = "gru", reverse: bool = False
 ) -> jax.Array:
     r"""Carries a cell along the leading axis; the state starts at zero.
 
@@ -157,7 +158,7 @@ class Sweep(nnx.Module):
         reverse: bool = False,
         kernel_init: Initializer | None = None,
         bias_init: Initializer = nnx.initializers.zeros,
-        param_dtype=jnp.float32,
+        param_dtype: DTypeLike = jnp.float32,
         rngs: nnx.Rngs,
     ):
         check_option("cell", cell, tuple(CELLS))
@@ -170,7 +171,7 @@ class Sweep(nnx.Module):
         self.recurrent_kernel = nnx.Param(init(rngs.params(), (units, columns), param_dtype))
         self.bias = nnx.Param(bias_init(rngs.params(), (columns,), param_dtype))
 
-    def __call__(self, x: jax.Array, axis: int = -2) -> jax.Array:
+    def __call__(self, x: ArrayLike, axis: int = -2) -> jax.Array:
         """Sweeps along an axis.
 
         Args:
@@ -186,7 +187,7 @@ class Sweep(nnx.Module):
         """
         return jnp.moveaxis(self.along_first(_swept_first(x, axis)), 0, axis)
 
-    def along_first(self, x: jax.Array) -> jax.Array:
+    def along_first(self, x: ArrayLike) -> jax.Array:
         """The same along the leading axis: what sweeps run along, so that nothing moves in memory."""
         x, kernel = jnp.asarray(x), self.kernel[...]
         check_dtypes(x=x, kernel=kernel)
@@ -199,7 +200,7 @@ class Sweep(nnx.Module):
         return sweep(projected, self.recurrent_kernel[...], cell=self.cell, reverse=self.reverse)
 
 
-def _swept_first(x: jax.Array, axis: int) -> jax.Array:
+def _swept_first(x: ArrayLike, axis: int) -> jax.Array:
     """The map with the axis to sweep along in front."""
     x = jnp.asarray(x)
     if not -x.ndim <= axis < x.ndim or axis % x.ndim == x.ndim - 1:
@@ -240,7 +241,7 @@ class BidirectionalSweep(nnx.Module):
         *,
         cell: CellName = "gru",
         variant: Variant = "paper",
-        param_dtype=jnp.float32,
+        param_dtype: DTypeLike = jnp.float32,
         rngs: nnx.Rngs,
     ):
         check_option("variant", variant, ("paper", "released"))
@@ -249,7 +250,7 @@ class BidirectionalSweep(nnx.Module):
         self.forward = Sweep(in_features, units, cell=cell, param_dtype=param_dtype, rngs=rngs)
         self.backward = Sweep(second, units, cell=cell, reverse=True, param_dtype=param_dtype, rngs=rngs)
 
-    def __call__(self, x: jax.Array, axis: int = -2) -> jax.Array:
+    def __call__(self, x: ArrayLike, axis: int = -2) -> jax.Array:
         """``(*batch, *spatial, in_features)`` to ``(*batch, *spatial, 2 * units)``; see `Sweep`."""
         x = _swept_first(x, axis)
         forward = self.forward.along_first(x)

@@ -7,6 +7,7 @@ from typing import Literal
 import jax
 import jax.numpy as jnp
 from flax import nnx
+from jax.typing import ArrayLike, DTypeLike
 
 from jaxconv.core.checks import check_option, split_map
 from jaxconv.geometry.arguments import per_axis
@@ -57,7 +58,7 @@ class ReNet(nnx.Module):
         cell: CellName = "gru",
         variant: Variant = "paper",
         first: Direction | None = None,
-        param_dtype=jnp.float32,
+        param_dtype: DTypeLike = jnp.float32,
         rngs: nnx.Rngs,
     ):
         check_option("variant", variant, ("paper", "released"))
@@ -71,7 +72,7 @@ class ReNet(nnx.Module):
             for width in (rows * columns * in_features, 2 * units)
         )
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: ArrayLike) -> jax.Array:
         """Sweeps.
 
         Args:

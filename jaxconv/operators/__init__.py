@@ -1,6 +1,7 @@
 """The other spatial operators, each a convolution with its matrix C."""
 
 from importlib import import_module
+from typing import TYPE_CHECKING
 
 from jaxconv.operators.dense import conv_to_dense, dense_to_conv, sliding_windows
 from jaxconv.operators.filters import (
@@ -26,11 +27,12 @@ from jaxconv.operators.resizing import (
 )
 from jaxconv.operators.unfolding import fold, unfold, unfold_geometry, unfold_matrix
 
+if not TYPE_CHECKING:  # a type checker that saw this function would accept every name
 
-def __getattr__(name: str):
-    if name in ("ConvMatrixOperator", "ConvOperator"):  # of lineax, which is loaded when it is asked for
-        return getattr(import_module("jaxconv.interop.lineax"), name)
-    raise AttributeError(f"module 'jaxconv.operators' has no attribute {name!r}")
+    def __getattr__(name):
+        if name in ("ConvMatrixOperator", "ConvOperator"):  # of lineax, which is loaded when it is asked for
+            return getattr(import_module("jaxconv.interop.lineax"), name)
+        raise AttributeError(f"module 'jaxconv.operators' has no attribute {name!r}")
 
 
 __all__ = [

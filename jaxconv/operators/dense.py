@@ -9,17 +9,19 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.typing import ArrayLike
 
 from jaxconv.core.checks import check_dtypes, check_option
 from jaxconv.errors import GeometryError
-from jaxconv.geometry import Ints
+from jaxconv.geometry import IntPerAxis
 from jaxconv.geometry.arguments import at_least_one, per_axis, shape_of
+from jaxconv.matrix.coordinates import Order
 
 _ORDERS = ("channels_last", "channels_first")
 
 
 def dense_to_conv(
-    weights: jax.Array, input_shape: Sequence[int], *, order: str = "channels_last"
+    weights: ArrayLike, input_shape: Sequence[int], *, order: Order = "channels_last"
 ) -> jax.Array:
     r"""A dense layer on a flattened feature map, as a convolution whose kernel is as large as the map.
 
@@ -74,7 +76,7 @@ def _to_conv(weights, shape, order):
     return jnp.moveaxis(weights.reshape(features, *shape, -1), 0, -2)
 
 
-def conv_to_dense(kernel: jax.Array, *, order: str = "channels_last") -> jax.Array:
+def conv_to_dense(kernel: ArrayLike, *, order: Order = "channels_last") -> jax.Array:
     """The dense layer that a convolution is on a map as large as its kernel: undoes `dense_to_conv`.
 
     On a larger map any convolution is a dense layer too, mostly of zeros:
@@ -114,9 +116,9 @@ def _to_dense(kernel, order):
 
 def sliding_windows(
     function: Callable[[jax.Array], jax.Array],
-    x: jax.Array,
+    x: ArrayLike,
     window: Sequence[int],
-    strides: Ints = 1,
+    strides: IntPerAxis = 1,
     *,
     batch_size: int = 64,
 ) -> jax.Array:

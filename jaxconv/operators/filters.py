@@ -43,23 +43,23 @@ from numbers import Real
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.typing import DTypeLike
+from jax.typing import ArrayLike, DTypeLike
 
 from jaxconv.convolution import conv
 from jaxconv.core.checks import check_dtype, check_dtypes, split_map
 from jaxconv.errors import GeometryError
-from jaxconv.geometry import Ints, Padding, PaddingMode
+from jaxconv.geometry import IntPerAxis, Padding, PaddingMode
 from jaxconv.geometry.arguments import at_least_one, integer, real, shape_of
 
 
 def correlate(
-    x: jax.Array,
-    filter: jax.Array,
+    x: ArrayLike,
+    filter: ArrayLike,
     *,
-    strides: Ints = 1,
+    strides: IntPerAxis = 1,
     padding: Padding = "VALID",
     padding_mode: PaddingMode = "zeros",
-    kernel_dilation: Ints = 1,
+    kernel_dilation: IntPerAxis = 1,
 ) -> jax.Array:
     r"""Correlation with a filter, every feature alone: $y[p] = \sum_t x[p + t]\,w[t]$.
 
@@ -108,13 +108,13 @@ def correlate(
 
 
 def convolve(
-    x: jax.Array,
-    filter: jax.Array,
+    x: ArrayLike,
+    filter: ArrayLike,
     *,
-    strides: Ints = 1,
+    strides: IntPerAxis = 1,
     padding: Padding = "VALID",
     padding_mode: PaddingMode = "zeros",
-    kernel_dilation: Ints = 1,
+    kernel_dilation: IntPerAxis = 1,
 ) -> jax.Array:
     r"""True convolution with a filter, every feature alone: the correlation with the flipped filter.
 
@@ -154,7 +154,7 @@ def convolve(
     )
 
 
-def filter_kernel(filter: jax.Array, features: int = 1) -> jax.Array:
+def filter_kernel(filter: ArrayLike, features: int = 1) -> jax.Array:
     """A filter as the kernel of a depthwise convolution: the same for every feature.
 
     For `conv` and `conv_matrix` with ``feature_group_count=features``.

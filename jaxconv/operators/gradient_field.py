@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 import jax
 import jax.numpy as jnp
+from jax.typing import DTypeLike
 
 from jaxconv.errors import GeometryError
 from jaxconv.geometry.arguments import at_least_one, index_of_output, shape_of
@@ -19,7 +20,7 @@ def effective_receptive_field(
     key: jax.Array,
     position: Sequence[int] | None = None,
     samples: int = 32,
-    dtype=jnp.float32,
+    dtype: DTypeLike = jnp.float32,
 ) -> jax.Array:
     r"""How much each input cell moves one output: the mean magnitude of its gradient.
 
@@ -68,7 +69,7 @@ def effective_receptive_field(
     middle = tuple(n // 2 for n in found[1:-1])
     index = middle if position is None else index_of_output("position", position, found[1:-1])
 
-    def output(x):
+    def output(x: jax.Array) -> jax.Array:
         return function(x)[(slice(None), *index)].sum()  # of all samples: each has a gradient of its own
 
     return jax.jit(lambda x: abs(jax.grad(output)(x)).sum(-1).mean(0))(x)

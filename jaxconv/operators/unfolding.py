@@ -27,7 +27,7 @@ from functools import partial
 
 import jax
 import jax.numpy as jnp
-from jax.typing import DTypeLike
+from jax.typing import ArrayLike, DTypeLike
 
 from jaxconv.convolution.formulations.im2col import windows
 from jaxconv.convolution.formulations.taps import tap_cells, tap_corners
@@ -37,7 +37,7 @@ from jaxconv.core.checks import check_dtype, check_map, split_map
 from jaxconv.core.dtypes import accumulator
 from jaxconv.core.linear_primitives import linear_transpose, linear_with_transpose
 from jaxconv.errors import GeometryError
-from jaxconv.geometry import ConvGeometry, Ints, Padding, PaddingMode
+from jaxconv.geometry import ConvGeometry, IntPerAxis, Padding, PaddingMode
 from jaxconv.geometry.arguments import at_least_one, shape_of
 from jaxconv.matrix import ConvMatrix, conv_matrix
 
@@ -50,12 +50,12 @@ MIN_PARALLEL_FEATURES = 16  # features, for which XLA's parallel loop beats its 
 
 
 def unfold(
-    x: jax.Array,
+    x: ArrayLike,
     window: Sequence[int],
     *,
-    strides: Ints = 1,
+    strides: IntPerAxis = 1,
     padding: Padding = "VALID",
-    dilation: Ints = 1,
+    dilation: IntPerAxis = 1,
     padding_mode: PaddingMode = "zeros",
 ) -> jax.Array:
     """Every window of a feature map as the features of one position (im2col).
@@ -99,13 +99,13 @@ def unfold(
 
 
 def fold(
-    patches: jax.Array,
+    patches: ArrayLike,
     input_shape: Sequence[int],
     window: Sequence[int],
     *,
-    strides: Ints = 1,
+    strides: IntPerAxis = 1,
     padding: Padding = "VALID",
-    dilation: Ints = 1,
+    dilation: IntPerAxis = 1,
     padding_mode: PaddingMode = "zeros",
 ) -> jax.Array:
     """The transpose of `unfold`: windows added up where they overlap (col2im, overlap-add).
@@ -162,9 +162,9 @@ def unfold_geometry(
     input_shape: Sequence[int],
     window: Sequence[int],
     *,
-    strides: Ints = 1,
+    strides: IntPerAxis = 1,
     padding: Padding = "VALID",
-    dilation: Ints = 1,
+    dilation: IntPerAxis = 1,
     padding_mode: PaddingMode = "zeros",
     features: int = 1,
 ) -> ConvGeometry:
@@ -202,9 +202,9 @@ def unfold_matrix(
     input_shape: Sequence[int],
     window: Sequence[int],
     *,
-    strides: Ints = 1,
+    strides: IntPerAxis = 1,
     padding: Padding = "VALID",
-    dilation: Ints = 1,
+    dilation: IntPerAxis = 1,
     padding_mode: PaddingMode = "zeros",
     features: int = 1,
     dtype: DTypeLike = float,

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jax import lax
 
 
-def over_features(x: jax.Array, weights: jax.Array, precision) -> jax.Array:
+def over_features(x: jax.Array, weights: jax.Array, precision: jax.lax.PrecisionLike) -> jax.Array:
     """``(N, ..., groups, a)`` times ``(a, groups, o)`` to ``(N, ..., groups, o)``.
 
     Rows in one axis: 0.34 where several axes take 0.67 (4x56x56, 64 to 64).
@@ -23,7 +23,7 @@ def over_features(x: jax.Array, weights: jax.Array, precision) -> jax.Array:
     return y.reshape(*x.shape[:-1], o)
 
 
-def over_positions(x: jax.Array, y: jax.Array, precision) -> jax.Array:
+def over_positions(x: jax.Array, y: jax.Array, precision: jax.lax.PrecisionLike) -> jax.Array:
     """``(N, ..., groups, a)`` times ``(N, ..., groups, o)`` to ``(a, groups, o)``, summed over positions.
 
     Rows in one axis: 1.5 where several take 4.1 (4x96x128, 48 and 48), but 2.0 where several take

@@ -16,7 +16,7 @@ def channels_last(ndim: int) -> lax.ConvDimensionNumbers:
     )
 
 
-def conv(x: jax.Array, kernel: jax.Array, g: ConvGeometry, precision) -> jax.Array:
+def conv(x: jax.Array, kernel: jax.Array, g: ConvGeometry, precision: jax.lax.PrecisionLike) -> jax.Array:
     """``(N, *input_shape, in)`` and the kernel to ``(N, *output_shape, out)``."""
     return lax.conv_general_dilated(
         x,

@@ -14,7 +14,7 @@ from jaxconv.convolution.padding import stretch_and_pad
 from jaxconv.geometry import ConvGeometry
 
 
-def conv(x: jax.Array, kernel: jax.Array, g: ConvGeometry, precision) -> jax.Array:
+def conv(x: jax.Array, kernel: jax.Array, g: ConvGeometry, precision: jax.lax.PrecisionLike) -> jax.Array:
     """``(N, *input_shape, in)`` and the kernel to ``(N, *output_shape, out)``."""
     is_complex = jnp.iscomplexobj(x)
     # A circular convolution of at least the padded size does not wrap into the outputs kept below.

@@ -62,7 +62,9 @@ def grouped_conv_transpose(dense: Callable) -> Callable:
 def _each_block(dense: Callable, features: Callable[[ConvGeometry], int]) -> Callable:
     """A product with every block, from that of one; `features` are those of what is multiplied."""
 
-    def multiply(map_, kernel, g, precision):
+    def multiply(
+        map_: jax.Array, kernel: jax.Array, g: ConvGeometry, precision: jax.lax.PrecisionLike
+    ) -> jax.Array:
         inner = dense_geometry(g)
         blocks = zip(_blocks(map_, features(inner)), _dense_kernels(kernel, g), strict=True)
         return jnp.concatenate([dense(part, block, inner, precision) for part, block in blocks], -1)
@@ -73,7 +75,9 @@ def _each_block(dense: Callable, features: Callable[[ConvGeometry], int]) -> Cal
 def grouped_conv_kernel_vjp(dense: Callable) -> Callable:
     """The same for ``conv_kernel_vjp``; off the diagonal the dense gradient is nobody's."""
 
-    def conv_kernel_vjp(x, y, g, precision):
+    def conv_kernel_vjp(
+        x: jax.Array, y: jax.Array, g: ConvGeometry, precision: jax.lax.PrecisionLike
+    ) -> jax.Array:
         inner, m = dense_geometry(g), groups_per_block(g)
         parts = zip(_blocks(x, inner.in_features), _blocks(y, inner.out_features), strict=True)
         dense_kernels = jnp.stack([dense(x, y, inner, precision) for x, y in parts], -3)

@@ -25,7 +25,7 @@ def columns(x: jax.Array, g: ConvGeometry) -> jax.Array:
     return x.swapaxes(-3, -2).reshape(*x.shape[:-3], groups, taps * x.shape[-1])
 
 
-def conv(x: jax.Array, kernel: jax.Array, g: ConvGeometry, precision) -> jax.Array:
+def conv(x: jax.Array, kernel: jax.Array, g: ConvGeometry, precision: jax.lax.PrecisionLike) -> jax.Array:
     """``(N, *input_shape, in)`` and the kernel to ``(N, *output_shape, out)``."""
     groups = g.feature_group_count
     kernel = kernel.reshape(-1, groups, g.out_features // groups)
@@ -33,7 +33,9 @@ def conv(x: jax.Array, kernel: jax.Array, g: ConvGeometry, precision) -> jax.Arr
     return y.reshape(x.shape[0], *g.output_shape, g.out_features)
 
 
-def conv_kernel_vjp(x: jax.Array, y: jax.Array, g: ConvGeometry, precision) -> jax.Array:
+def conv_kernel_vjp(
+    x: jax.Array, y: jax.Array, g: ConvGeometry, precision: jax.lax.PrecisionLike
+) -> jax.Array:
     """``(N, *input_shape, in)`` and ``(N, *output_shape, out)`` to the kernel's shape."""
     groups = g.feature_group_count
     y = y.reshape(*y.shape[:-1], groups, g.out_features // groups)

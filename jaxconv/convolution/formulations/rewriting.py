@@ -30,7 +30,7 @@ class Rewriting(NamedTuple):
 def rewritten_conv(rule: Rewriting, inner: Callable) -> Callable:
     """A formulation of ``conv`` from one of the convolution that a rewriting leads to."""
 
-    def conv(x, kernel, g, precision):
+    def conv(x: jax.Array, kernel: jax.Array, g: ConvGeometry, precision: jax.lax.PrecisionLike) -> jax.Array:
         y = inner(rule.x(x, g), rule.kernel(kernel, g), rule.geometry(g), precision)
         shape = (x.shape[0], *g.output_shape, g.out_features)
         return linear_transpose(lambda y: rule.y(y, g), shape, y)  # B's transpose is its inverse
@@ -41,7 +41,9 @@ def rewritten_conv(rule: Rewriting, inner: Callable) -> Callable:
 def rewritten_conv_transpose(rule: Rewriting, inner: Callable) -> Callable:
     """The same for ``conv_transpose``."""
 
-    def conv_transpose(y, kernel, g, precision):
+    def conv_transpose(
+        y: jax.Array, kernel: jax.Array, g: ConvGeometry, precision: jax.lax.PrecisionLike
+    ) -> jax.Array:
         x = inner(rule.y(y, g), rule.kernel(kernel, g), rule.geometry(g), precision)
         shape = (y.shape[0], *g.input_shape, g.in_features)
         return linear_transpose(lambda x: rule.x(x, g), shape, x)
@@ -52,7 +54,9 @@ def rewritten_conv_transpose(rule: Rewriting, inner: Callable) -> Callable:
 def rewritten_conv_kernel_vjp(rule: Rewriting, inner: Callable) -> Callable:
     """The same for ``conv_kernel_vjp``."""
 
-    def conv_kernel_vjp(x, y, g, precision):
+    def conv_kernel_vjp(
+        x: jax.Array, y: jax.Array, g: ConvGeometry, precision: jax.lax.PrecisionLike
+    ) -> jax.Array:
         kernel = inner(rule.x(x, g), rule.y(y, g), rule.geometry(g), precision)
         return linear_transpose(lambda kernel: rule.kernel(kernel, g), g.kernel_array_shape, kernel)
 

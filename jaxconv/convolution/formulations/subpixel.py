@@ -10,7 +10,7 @@ direct convolution.
 import itertools
 import math
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -59,12 +59,14 @@ def phases(axis: AxisGeometry) -> list[Phase | None]:
 def by_phases(conv: Callable) -> Callable:
     """A formulation of ``conv_transpose`` from one of ``conv``, which computes each phase."""
 
-    def conv_transpose(y: jax.Array, kernel: jax.Array, g: ConvGeometry, precision) -> jax.Array:
+    def conv_transpose(
+        y: jax.Array, kernel: jax.Array, g: ConvGeometry, precision: jax.lax.PrecisionLike
+    ) -> jax.Array:
         """``(N, *output_shape, out)`` and the forward kernel to ``(N, *input_shape, in)``."""
         by_axis = [phases(axis) for axis in g.axes]
         counts = [-(-axis.size // len(found)) for axis, found in zip(g.axes, by_axis, strict=True)]
 
-        def part(phase) -> jax.Array:
+        def part(phase: Any) -> jax.Array:
             if None in phase:
                 return jnp.zeros((y.shape[0], *counts, g.in_features), y.dtype)
             taps = transposed_kernel(kernel[tuple(axis.taps for axis in phase)], g.feature_group_count)

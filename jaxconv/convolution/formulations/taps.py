@@ -1,5 +1,7 @@
 """Shift and accumulate: one strided slice of the input a tap, times that tap's features, summed."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -14,13 +16,13 @@ MAX_ADDED_ROWS = 16  # products added elementwise before the rest is summed
 MAX_ADDED_PRODUCTS = 800  # such products over all taps: more compile for too long
 
 
-def conv(x: jax.Array, kernel: jax.Array, g: ConvGeometry, precision) -> jax.Array:
+def conv(x: jax.Array, kernel: jax.Array, g: ConvGeometry, precision: jax.lax.PrecisionLike) -> jax.Array:
     """``(N, *input_shape, in)`` and the kernel to ``(N, *output_shape, out)``."""
     x = _in_groups(stretch_and_pad(x, g), g)
     kernel = kernel.reshape(-1, g.in_features // g.feature_group_count, *_grouped_outputs(g))
     corners = tap_corners(g)
 
-    def term(corner, weights):
+    def term(corner: Any, weights: jax.Array) -> jax.Array:
         return over_features(tap_cells(x, corner, g), weights, precision)
 
     y = term(corners[0].tolist(), kernel[0])
@@ -32,7 +34,9 @@ def conv(x: jax.Array, kernel: jax.Array, g: ConvGeometry, precision) -> jax.Arr
     return y.reshape(x.shape[0], *g.output_shape, g.out_features)
 
 
-def conv_kernel_vjp(x: jax.Array, y: jax.Array, g: ConvGeometry, precision) -> jax.Array:
+def conv_kernel_vjp(
+    x: jax.Array, y: jax.Array, g: ConvGeometry, precision: jax.lax.PrecisionLike
+) -> jax.Array:
     """``(N, *input_shape, in)`` and ``(N, *output_shape, out)`` to the kernel's shape."""
     x, y = _in_groups(stretch_and_pad(x, g), g), _in_groups(y, g)
     depthwise = x.shape[-1] == y.shape[-1] == 1
@@ -40,7 +44,7 @@ def conv_kernel_vjp(x: jax.Array, y: jax.Array, g: ConvGeometry, precision) -> j
 
     rows = max(min(MAX_ADDED_ROWS, MAX_ADDED_PRODUCTS // len(corners)), 1)
 
-    def entries(corner):
+    def entries(corner: Any) -> jax.Array:
         read = tap_cells(x, corner, g)
         return _sum_products(read, y, rows)[None] if depthwise else over_positions(read, y, precision)
 
@@ -81,7 +85,7 @@ def tap_corners(g: ConvGeometry) -> np.ndarray:
     return np.array(list(np.ndindex(*g.kernel_shape)), np.int32) * np.array(g.kernel_dilation, np.int32)
 
 
-def tap_cells(x: jax.Array, corner, g: ConvGeometry) -> jax.Array:
+def tap_cells(x: jax.Array, corner: Any, g: ConvGeometry) -> jax.Array:
     """The cells that one tap reads: every stride-th from its corner on."""
     rest = x.ndim - g.ndim - 1
     lengths = [(axis.out_size - 1) * axis.stride + 1 for axis in g.axes]

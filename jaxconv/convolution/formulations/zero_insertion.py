@@ -7,7 +7,9 @@ from jaxconv.convolution.kernels import transposed_kernel
 from jaxconv.geometry import ConvGeometry
 
 
-def conv_transpose(y: jax.Array, kernel: jax.Array, g: ConvGeometry, precision) -> jax.Array:
+def conv_transpose(
+    y: jax.Array, kernel: jax.Array, g: ConvGeometry, precision: jax.lax.PrecisionLike
+) -> jax.Array:
     """``(N, *output_shape, out)`` and the forward kernel to ``(N, *input_shape, in)``.
 
     References:

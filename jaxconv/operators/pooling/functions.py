@@ -9,16 +9,18 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from functools import partial
+from typing import Literal, overload
 
 import jax
 import jax.core
 import jax.numpy as jnp
 import numpy as np
+from jax.typing import ArrayLike
 
 from jaxconv.core.checks import check_dtypes, split_map
 from jaxconv.core.dtypes import accumulator
 from jaxconv.errors import GeometryError
-from jaxconv.geometry import ConvGeometry, Ints, Padding
+from jaxconv.geometry import ConvGeometry, IntPerAxis, Padding
 from jaxconv.geometry.arguments import real, shape_of
 from jaxconv.operators.pooling.geometry import (
     axis_counts,
@@ -35,16 +37,49 @@ from jaxconv.operators.pooling.window_sums import window_sums
 __all__ = ["avg_pool", "lp_pool", "max_pool", "pool_geometry", "pool_matrix", "unpool"]
 
 
+@overload
 def max_pool(
-    x: jax.Array,
+    x: ArrayLike,
     window: Sequence[int],
     *,
-    strides: Ints | None = None,
+    strides: IntPerAxis | None = None,
     padding: Padding = "VALID",
-    dilation: Ints = 1,
+    dilation: IntPerAxis = 1,
+    ceil_mode: bool = False,
+    return_switches: Literal[False] = False,
+) -> jax.Array: ...
+@overload
+def max_pool(
+    x: ArrayLike,
+    window: Sequence[int],
+    *,
+    strides: IntPerAxis | None = None,
+    padding: Padding = "VALID",
+    dilation: IntPerAxis = 1,
+    ceil_mode: bool = False,
+    return_switches: Literal[True],
+) -> tuple[jax.Array, jax.Array]: ...
+@overload
+def max_pool(
+    x: ArrayLike,
+    window: Sequence[int],
+    *,
+    strides: IntPerAxis | None = None,
+    padding: Padding = "VALID",
+    dilation: IntPerAxis = 1,
+    ceil_mode: bool = False,
+    return_switches: bool,
+) -> jax.Array | tuple[jax.Array, jax.Array]: ...
+def max_pool(
+    x: ArrayLike,
+    window: Sequence[int],
+    *,
+    strides: IntPerAxis | None = None,
+    padding: Padding = "VALID",
+    dilation: IntPerAxis = 1,
     ceil_mode: bool = False,
     return_switches: bool = False,
-):
+) -> jax.Array | tuple[jax.Array, jax.Array]:
     r"""The largest number of every window, each feature alone.
 
     Its derivatives are those of $y = S x$ with the switches fixed: of equal numbers the first in
@@ -91,12 +126,12 @@ def max_pool(
 
 
 def avg_pool(
-    x: jax.Array,
+    x: ArrayLike,
     window: Sequence[int],
     *,
-    strides: Ints | None = None,
+    strides: IntPerAxis | None = None,
     padding: Padding = "VALID",
-    dilation: Ints = 1,
+    dilation: IntPerAxis = 1,
     ceil_mode: bool = False,
     count_include_pad: bool = True,
 ) -> jax.Array:
@@ -132,12 +167,12 @@ def avg_pool(
 
 
 def lp_pool(
-    x: jax.Array,
+    x: ArrayLike,
     window: Sequence[int],
     *,
-    strides: Ints | None = None,
+    strides: IntPerAxis | None = None,
     padding: Padding = "VALID",
-    dilation: Ints = 1,
+    dilation: IntPerAxis = 1,
     ceil_mode: bool = False,
     p: float = 2,
 ) -> jax.Array:
@@ -178,7 +213,7 @@ def lp_pool(
     return _lp_pool(x, g, counted_padding(g, padding, True), p)
 
 
-def unpool(y: jax.Array, switches: jax.Array, input_shape: Sequence[int]) -> jax.Array:
+def unpool(y: ArrayLike, switches: ArrayLike, input_shape: Sequence[int]) -> jax.Array:
     r"""Every number of `y` put where its switch says, zeros elsewhere: $S^\mathsf{T} y$.
 
     The transpose of max pooling with its switches fixed. Where windows share a cell the numbers add up.

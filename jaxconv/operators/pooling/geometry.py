@@ -13,7 +13,7 @@ import numpy as np
 from jax import lax
 
 from jaxconv.errors import GeometryError, SizeError
-from jaxconv.geometry import AxisGeometry, ConvGeometry, Ints, Padding
+from jaxconv.geometry import AxisGeometry, ConvGeometry, IntPerAxis, Padding
 from jaxconv.geometry.arguments import at_least_one, padding_per_axis, per_axis, resolve_padding, shape_of
 
 
@@ -21,9 +21,9 @@ def pool_geometry(
     input_shape: Sequence[int],
     window: Sequence[int],
     *,
-    strides: Ints | None = None,
+    strides: IntPerAxis | None = None,
     padding: Padding = "VALID",
-    dilation: Ints = 1,
+    dilation: IntPerAxis = 1,
     ceil_mode: bool = False,
     features: int = 1,
 ) -> ConvGeometry:

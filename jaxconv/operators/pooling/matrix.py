@@ -7,11 +7,11 @@ from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
-from jax.typing import DTypeLike
+from jax.typing import ArrayLike, DTypeLike
 
 from jaxconv.core.checks import check_dtype
 from jaxconv.errors import GeometryError
-from jaxconv.geometry import ConvGeometry, Ints, Padding
+from jaxconv.geometry import ConvGeometry, IntPerAxis, Padding
 from jaxconv.geometry.arguments import shape_of
 from jaxconv.matrix import ConvMatrix
 from jaxconv.matrix.coordinates import block_rows
@@ -24,12 +24,12 @@ def pool_matrix(
     input_shape: Sequence[int],
     window: Sequence[int],
     *,
-    strides: Ints | None = None,
+    strides: IntPerAxis | None = None,
     padding: Padding = "VALID",
-    dilation: Ints = 1,
+    dilation: IntPerAxis = 1,
     ceil_mode: bool = False,
     count_include_pad: bool = True,
-    switches: jax.Array | None = None,
+    switches: ArrayLike | None = None,
     features: int = 1,
     dtype: DTypeLike = float,
     max_bytes: int | None = None,

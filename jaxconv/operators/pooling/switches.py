@@ -16,6 +16,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
+from jax.typing import ArrayLike
 
 from jaxconv.core.dtypes import accumulator
 from jaxconv.core.linear_primitives import linear_with_transpose
@@ -49,7 +50,7 @@ def gather_cells(x: jax.Array, switches: jax.Array, ndim: int) -> jax.Array:
     return _vmap_batch(one, x.ndim - ndim - 1)(x, switches)
 
 
-def cell_numbers(switches: jax.Array, cells: int) -> jax.Array:
+def cell_numbers(switches: ArrayLike, cells: int) -> jax.Array:
     """Switches of any integer dtype as int32, -1 where they name none of the cells.
 
     Raises:

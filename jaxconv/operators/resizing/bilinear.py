@@ -8,13 +8,14 @@ from functools import reduce
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.typing import DTypeLike
 
 from jaxconv.core.checks import check_dtype
 from jaxconv.geometry.arguments import at_least_one, shape_of
 from jaxconv.operators.resizing.weights import AxisResizing
 
 
-def bilinear_kernel(factor: Sequence[int], features: int, dtype=float) -> jax.Array:
+def bilinear_kernel(factor: Sequence[int], features: int, dtype: DTypeLike = float) -> jax.Array:
     r"""The kernel with which a transposed convolution upsamples bilinearly: how FCN initialises its own.
 
     An axis of factor f has k = 2 f - f % 2 taps, a triangle. With y of n cells an axis,

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
+from jax.typing import ArrayLike
 
 from jaxconv.core.checks import split_map
 from jaxconv.core.rearrange import cells_as_features, features_as_cells
@@ -14,7 +15,7 @@ from jaxconv.errors import GeometryError
 from jaxconv.geometry.arguments import shape_of
 
 
-def depth_to_space(x: jax.Array, block: Sequence[int]) -> jax.Array:
+def depth_to_space(x: ArrayLike, block: Sequence[int]) -> jax.Array:
     """Spreads the features of every cell over a block of cells; the inverse of `space_to_depth`.
 
     The features of `x` are the cells of a block, row-major, and then, fastest, the features of a cell:
@@ -51,7 +52,7 @@ def depth_to_space(x: jax.Array, block: Sequence[int]) -> jax.Array:
     return features_as_cells(x.reshape(*x.shape[:-1], cells, x.shape[-1] // cells), block, first)
 
 
-def space_to_depth(x: jax.Array, block: Sequence[int]) -> jax.Array:
+def space_to_depth(x: ArrayLike, block: Sequence[int]) -> jax.Array:
     """Makes every block of cells one cell, its cells features; the inverse of `depth_to_space`.
 
     It is `unfold` with windows that do not overlap, in its order: cells of a block row-major, the features

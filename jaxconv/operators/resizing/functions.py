@@ -8,6 +8,7 @@ from functools import partial
 
 import jax
 import jax.numpy as jnp
+from jax.typing import ArrayLike
 
 from jaxconv.core.checks import check_dtypes, split_map
 from jaxconv.geometry.arguments import shape_of
@@ -17,7 +18,7 @@ from jaxconv.operators.resizing.weights import Edges, Method
 
 
 def resize(
-    x: jax.Array,
+    x: ArrayLike,
     shape: Sequence[int],
     method: Method = "nearest",
     align_corners: bool = False,

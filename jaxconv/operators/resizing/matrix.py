@@ -8,6 +8,7 @@ from functools import partial, reduce
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.typing import DTypeLike
 
 from jaxconv.core.checks import check_dtype
 from jaxconv.core.dtypes import accumulator
@@ -68,7 +69,7 @@ def resize_matrix(
     align_corners: bool = False,
     *,
     features: int = 1,
-    dtype=float,
+    dtype: DTypeLike = float,
     cubic_a: float = -0.75,
     antialias: bool = False,
     edges: Edges | None = None,

@@ -1,0 +1,15 @@
+"""The names of the methods as types, so that editors complete them and type checkers find misspelt ones."""
+
+from typing import Literal
+
+ConvMethod = Literal[
+    "auto", "direct", "matrix", "im2col", "taps", "fft", "grouped", "planes", "space_to_depth"
+]  # fmt: skip
+ConvTransposeMethod = Literal[
+    "auto", "direct", "matrix", "im2col", "taps", "fft", "grouped", "planes", "space_to_depth", "subpixel",
+    "vjp", "zero_insertion",
+]  # fmt: skip
+ConvKernelVjpMethod = Literal[
+    "auto", "direct", "matrix", "im2col", "taps", "fft", "grouped", "planes", "space_to_depth",
+    "split_im2col", "zero_insertion",
+]  # fmt: skip

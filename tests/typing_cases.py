@@ -1,0 +1,133 @@
+"""Right and wrong uses of the library, which no one runs: test_types.py shows them to mypy.
+
+A line that ends in ``# error: code`` must be reported with that code, every other line must pass;
+`assert_type` says what a type checker must find.
+"""
+# ruff: noqa: B018, F841
+
+from typing import assert_type
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+
+import jaxconv
+from jaxconv import models, nn, segmentation
+from jaxconv.claims import Report, Reports
+from jaxconv.interop.lineax import ConvMatrixOperator, ConvOperator
+
+x = jnp.ones((1, 8, 8, 2))
+kernel = jnp.ones((3, 3, 2, 4))
+numbers = np.ones((3, 3, 2, 4), np.float32)
+g = jaxconv.ConvGeometry((8, 8), (3, 3), in_features=2, out_features=4)
+C = jaxconv.conv_matrix(kernel, g)
+
+
+def right_uses() -> None:
+    # Convolutions, on jax's arrays and on NumPy's.
+    assert_type(jaxconv.conv(x, kernel), jax.Array)
+    assert_type(jaxconv.conv(np.ones((8, 8, 2)), numbers, strides=(2, 1), padding="SAME"), jax.Array)
+    jaxconv.conv(x, kernel, padding=((1, 1), (0, 2)), padding_mode="circular", method="im2col")
+    jaxconv.conv(x, kernel, padding=[1, 2], precision="highest", preferred_element_type=jnp.float32)
+    assert_type(jaxconv.conv_transpose(x, kernel, input_shape=(8, 8), method="subpixel"), jax.Array)
+    assert_type(jaxconv.conv_kernel_vjp(x, x, kernel.shape, method="split_im2col"), jax.Array)
+    for method in jaxconv.CONV_METHODS:
+        jaxconv.conv(x, kernel, method=method)
+    assert_type(jaxconv.transposed_kernel(numbers), jax.Array)
+    # Geometry.
+    assert_type(g.output_shape, tuple[int, ...])
+    assert_type(g.transposed(), jaxconv.ConvGeometry)
+    jaxconv.ConvGeometry((8,), (3,), strides=2, padding="CAUSAL", kernel_dilation=(2,), padding_mode="zeros")
+    assert_type(jaxconv.receptive_field([g, g]), jaxconv.ReceptiveField)
+    # C.
+    assert_type(C, jaxconv.ConvMatrix)
+    assert_type(C @ np.ones(128), jax.Array)
+    assert_type(C(x, precision="high"), jax.Array)
+    assert_type(C.T, jaxconv.ConvMatrix)
+    assert_type(C.todense("channels_first", max_bytes=1_000), jax.Array)
+    assert_type(C.to_coo(), tuple[np.ndarray, np.ndarray, jax.Array])
+    C.to_scipy("coo", order="channels_first")
+    # The other operators; a switch changes the result.
+    assert_type(jaxconv.max_pool(x, (2, 2)), jax.Array)
+    assert_type(jaxconv.max_pool(x, (2, 2), return_switches=True), tuple[jax.Array, jax.Array])
+    assert_type(jaxconv.pooling.avg_pool(x, (2, 2), strides=1, ceil_mode=True), jax.Array)
+    assert_type(jaxconv.resize(np.ones((4, 4, 1)), (8, 8), "bicubic", edges="clamp"), jax.Array)
+    assert_type(jaxconv.fold(jaxconv.unfold(x, (2, 2)), (8, 8), (2, 2)), jax.Array)
+    assert_type(jaxconv.gaussian_filter((3, 3), sigma=(1.0, 2.0), dtype=jnp.bfloat16), jax.Array)
+    assert_type(jaxconv.conv_to_dense(numbers, order="channels_first"), jax.Array)
+    # What is loaded when it is first used.
+    assert_type(jaxconv.ConvOperator(kernel, g), ConvOperator)
+    assert_type(jaxconv.ConvMatrixOperator(C).transpose(), ConvMatrixOperator)
+    assert_type(jaxconv.from_lax_conv(numbers, (1, 1), "same"), jaxconv.Convolution)
+
+
+def right_rooms(rngs: nnx.Rngs) -> None:
+    layer = jaxconv.nn.Conv(2, 4, (3, 3), padding="SAME", dtype="bfloat16", param_dtype=np.float32, rngs=rngs)
+    assert_type(layer, nn.Conv)
+    assert_type(layer(x), jax.Array)
+    assert_type(layer(np.ones((8, 8, 2), np.float32)), jax.Array)
+    assert_type(jaxconv.from_flax(layer), jaxconv.Convolution)
+    nn.MaxPool((2, 2), strides=2, ceil_mode=True, return_switches=True)
+    nn.Sweep(2, 4, cell="lstm", rngs=rngs)
+    assert_type(models.UNet(3, 2, rngs=rngs)(x), jax.Array)
+    assert_type(segmentation.cross_entropy(x, x[..., 0], reduction="sum"), jax.Array)
+    assert_type(jaxconv.verify("counts"), Report)
+    assert_type(jaxconv.verify(dtype=np.float32), Report)
+    assert_type(jaxconv.verify(["counts"], dtype="all", trials=3), Reports)
+
+
+def wrong_names() -> None:
+    jaxconv.max_pol(x, (2, 2))  # error: attr-defined
+    jaxconv.conv2d(x, kernel)  # error: attr-defined
+    jaxconv.operators.unpooling(x)  # error: attr-defined
+    jaxconv.nn.Convolution2D(2, 4)  # error: attr-defined
+    jaxconv.models.UNetPlusPlus(3)  # error: attr-defined
+    C.to_dense()  # error: attr-defined
+    g.outputs  # error: attr-defined
+    g.padding = ((0, 0),)  # error: misc
+    jaxconv.conv(x, kernel, stride=2)  # error: call-arg
+    jaxconv.max_pool(x, (2, 2), stride=2)  # error: call-overload
+    nn.AvgPool((2, 2), stride=2)  # error: call-arg
+    jaxconv.ConvGeometry((8,), (3,), groups=2)  # error: call-arg
+
+
+def wrong_words() -> None:
+    jaxconv.conv(x, kernel, padding="same")  # error: arg-type
+    jaxconv.conv(x, kernel, padding="circular")  # error: arg-type
+    jaxconv.conv(x, kernel, padding_mode="wrap")  # error: arg-type
+    jaxconv.conv(x, kernel, method="winograd")  # error: arg-type
+    jaxconv.conv(x, kernel, method="subpixel")  # error: arg-type
+    jaxconv.conv_transpose(x, kernel, method="split_im2col")  # error: arg-type
+    jaxconv.conv_kernel_vjp(x, x, kernel.shape, method="vjp")  # error: arg-type
+    jaxconv.resize(x, (4, 4), "linear")  # error: arg-type
+    C.todense("NCHW")  # error: arg-type
+    C.to_scipy("lil")  # error: arg-type
+    jaxconv.dense_to_conv(kernel, (3, 3), order="channel_last")  # error: arg-type
+    jaxconv.verify(dtype="float8")  # error: call-overload
+    segmentation.cross_entropy(x, x, reduction="none")  # error: arg-type
+
+
+def wrong_types(rngs: nnx.Rngs) -> None:
+    jaxconv.conv(x, "kernel")  # error: arg-type
+    jaxconv.conv(x, kernel, strides=1.5)  # error: arg-type
+    jaxconv.conv(x, kernel, padding=(1.0, 2.0))  # error: arg-type
+    jaxconv.conv(x)  # error: call-arg
+    jaxconv.conv(x, kernel, 2)  # error: call-arg
+    jaxconv.conv_matrix(kernel, (8, 8))  # error: arg-type
+    jaxconv.max_pool(x, 2)  # error: call-overload
+    jaxconv.unpool(x, x)  # error: call-arg
+    jaxconv.ConvGeometry(8, 3)  # error: arg-type
+    C @ "x"  # error: operator
+    jaxconv.receptive_field(g)  # error: arg-type
+    nn.Conv(2, 4, (3, 3))  # error: call-arg
+    nn.Conv(2, 4, 3, rngs=rngs)  # error: arg-type
+    nn.Sweep(2, 4, cell="rnn", rngs=rngs)  # error: arg-type
+    segmentation.mean_iou()  # error: call-arg
+
+
+def wrong_results() -> None:
+    jaxconv.max_pool(x, (2, 2), return_switches=True).sum()  # error: attr-defined
+    rows: tuple[int, int] = g.output_shape  # error: assignment
+    report: Report = jaxconv.verify(dtype="all")  # error: assignment
+    jaxconv.verify("counts").reports  # error: attr-defined
