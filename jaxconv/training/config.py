@@ -12,12 +12,12 @@ from typing import Annotated, Any, Literal, get_type_hints
 import tomli_w
 
 from jaxconv.data import DATASETS, Augmentation
-from jaxconv.errors import GeometryError
+from jaxconv.errors import ConfigError, JaxconvError
 from jaxconv.limits import Seed, Within
 from jaxconv.models import MODELS
 from jaxconv.training.losses import LOSSES
 from jaxconv.training.optimizers import OPTIMIZERS, SCHEDULES
-from jaxconv.training.options import ConfigError, checked, checked_options, nearest, options_of
+from jaxconv.training.options import checked, checked_options, nearest, options_of
 from jaxconv.training.preprocessing import Preprocessing
 
 CHOICES: dict[str, Mapping[str, Callable]] = {
@@ -100,7 +100,7 @@ class Config:
       training: Steps, batch, precision.
 
     Raises:
-      GeometryError: `training.shrink` does not divide `augmentation.crop`.
+      OptionError: `training.shrink` does not divide `augmentation.crop`.
 
     >>> config = Config.of({"model": {"name": "unet"}, "data": {"name": "shapes"}})
     >>> config.model.name, config.training.batch_size
@@ -138,7 +138,7 @@ class Config:
             raise ConfigError(f"{path} is not TOML: {error}.") from None
         try:
             return cls.of(_changed(tables, changes))
-        except GeometryError as error:
+        except JaxconvError as error:
             raise ConfigError(f"{path}: {error}") from None
 
     @classmethod
@@ -147,7 +147,7 @@ class Config:
 
         Raises:
           ConfigError: An unknown table, name or option, or a value of the wrong type or out of its range.
-          GeometryError: `training.shrink` does not divide `augmentation.crop`.
+          OptionError: `training.shrink` does not divide `augmentation.crop`.
         """
         known = {one.name for one in fields(cls)}
         for name in tables:
@@ -216,7 +216,7 @@ def _dataclass(kind: type, tables: Mapping[str, Any], table: str):
         return kind(**options)
     except ConfigError:
         raise
-    except GeometryError as error:  # of a class that does not know in which table it stands
+    except JaxconvError as error:  # of a class that does not know in which table it stands
         raise ConfigError(f"[{table}] {error}") from None
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from jaxconv.data import VOID, Batch, Dataset
 from jaxconv.data.batches import batches
-from jaxconv.errors import GeometryError
+from jaxconv.errors import DataError
 from jaxconv.segmentation import confusion_matrix, scores, top_k_accuracy, void_predictions
 from jaxconv.training.record import plain
 from jaxconv.training.resolution import upsampled_labels
@@ -44,7 +44,7 @@ def evaluate(
       classification ``top1``, ``top5`` and ``confusion``, rows the truth.
 
     Raises:
-      GeometryError: The data set is empty, or not what the network was trained for.
+      DataError: The data set is empty, or not what the network was trained for.
     """
     _check(trained, dataset)
     common = {"task": trained.task, "examples": len(dataset)}
@@ -113,7 +113,7 @@ def _waited_for(
 
 def _check(trained, dataset: Dataset) -> None:
     if not len(dataset):
-        raise GeometryError("the data set has no examples, so there is nothing to evaluate.")
+        raise DataError("the data set has no examples, so there is nothing to evaluate.")
     pairs = {
         "the tasks": (trained.task, dataset.task),
         "the features": (str(trained.in_features), str(dataset.in_features)),
@@ -121,7 +121,7 @@ def _check(trained, dataset: Dataset) -> None:
     }
     for what, (mine, its) in pairs.items():
         if mine != its:
-            raise GeometryError(
+            raise DataError(
                 f"{what} differ: the network has {mine}, the data set {its}; evaluate on data like those "
                 "that it was trained on."
             )

@@ -11,7 +11,12 @@ from typing import Any
 
 import jax
 
+from jaxconv.errors import FailureError
 from jaxconv.training.record import RunError, plain, read_log, write_whole, writing
+
+
+class DivergenceError(FailureError, FloatingPointError):
+    """The loss, the gradient or the new parameters of a training are not finite."""
 
 
 def lines_until(path: Path, step: int) -> list[dict[str, Any]]:
@@ -79,13 +84,13 @@ class History:
           waited: Seconds spent waiting for data so far.
 
         Raises:
-          FloatingPointError: The loss, the gradient or the new parameters are not finite.
+          DivergenceError: The loss, the gradient or the new parameters are not finite.
         """
         numbers = {name: float(value.addressable_data(0)) for name, value in record.items()}
         wrong = [name for name, value in numbers.items() if not math.isfinite(value)]
         if wrong:
             name = "loss" if "loss" in wrong else wrong[0]
-            raise FloatingPointError(
+            raise DivergenceError(
                 f"the {name.replace('_', ' ')} became {numbers[name]} at step {step}, after losses of "
                 f"{self._losses[-3:]}; lower `schedule.learning_rate`, lengthen `schedule.warmup` or "
                 "set `training.clip_norm`."

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from jaxconv.training.options import ConfigError
+from jaxconv.errors import ConfigError
 from jaxconv.training.record import writing
 
 try:

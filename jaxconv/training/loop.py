@@ -12,6 +12,7 @@ from rich.console import Console
 
 from jaxconv.data import Batch, Dataset, Stream
 from jaxconv.data.batches import prefetch
+from jaxconv.errors import ConfigError
 from jaxconv.training.agreement import all_succeed, first_decides
 from jaxconv.training.checkpoints import Checkpoints, Which
 from jaxconv.training.checks import check_data, warn_of_void
@@ -23,7 +24,6 @@ from jaxconv.training.interruption import Interruption
 from jaxconv.training.lock import locked
 from jaxconv.training.losses import build_loss
 from jaxconv.training.optimizers import build_optimizer
-from jaxconv.training.options import ConfigError
 from jaxconv.training.progress import TrainingProgress
 from jaxconv.training.record import RunError, environment, write_json, write_whole
 from jaxconv.training.results import said, write_results
@@ -68,8 +68,8 @@ def train(
       ConfigError: The folder holds another run, another process trains there, or the configuration does
         not fit the data.
       RunError: A file of the run is damaged or missing, or cannot be written.
-      GeometryError: The data are damaged; the message names the files.
-      FloatingPointError: The loss is no longer finite; the message names the step.
+      DataError: The data are damaged; the message names the files.
+      DivergenceError: The loss is no longer finite; the message names the step.
     """
     out, console = Path(out), console or Console()
     learned, judged = (open_data(config, split, data) for split in ("train", "val"))

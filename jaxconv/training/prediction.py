@@ -12,7 +12,7 @@ from PIL import Image
 
 from jaxconv.data import read_image
 from jaxconv.data.image_files import IMAGE_SUFFIXES
-from jaxconv.errors import GeometryError
+from jaxconv.errors import DataError, JaxconvError
 from jaxconv.training.tiling import predict
 
 
@@ -42,7 +42,7 @@ def label_files(
         try:
             image = read_image(path, grey=trained.in_features == 1)
             labels = predict(trained, image, max_pixels=max_pixels, halo=halo)
-        except GeometryError as error:
+        except JaxconvError as error:
             problem = str(error) if str(path) in str(error) else f"{path}: {error}"
         else:
             if trained.task == "segmentation":
@@ -60,7 +60,7 @@ def named_images(inputs: Sequence[Path], out: Path) -> dict[str, Path]:
     Images that differ only in their suffix keep it. What lies in `out` is no input.
 
     Raises:
-      GeometryError: Two images still have one name, or there is none.
+      DataError: Two images still have one name, or there is none.
       OSError: An input does not exist.
     """
     found: dict[Path, Path] = {}
@@ -71,12 +71,12 @@ def named_images(inputs: Sequence[Path], out: Path) -> dict[str, Path]:
         for path in _images(given, out) if inside else [given]:
             relative = path.relative_to(given) if inside else Path(path.name)
             if found.setdefault(relative, path).resolve() != path.resolve():
-                raise GeometryError(
+                raise DataError(
                     f"{found[relative]} and {path} would be written to one file; label them in two calls."
                 )
     if not found:
         places = ", ".join(map(str, inputs)) or "an empty list"
-        raise GeometryError(f"no image in {places}: none ends in {', '.join(IMAGE_SUFFIXES)}.")
+        raise DataError(f"no image in {places}: none ends in {', '.join(IMAGE_SUFFIXES)}.")
     stems = [relative.with_suffix("") for relative in found]
     times = Counter(stems)
     return {

@@ -14,12 +14,12 @@ from typing import Any
 
 import jax
 
-from jaxconv.errors import GeometryError
+from jaxconv.errors import FailureError
 
 LIBRARIES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy", "pillow")
 
 
-class RunError(GeometryError, RuntimeError):
+class RunError(FailureError):
     """A file of a run is damaged or missing, or cannot be written."""
 
 

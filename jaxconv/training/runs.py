@@ -10,12 +10,12 @@ from typing import Any
 import jax
 
 from jaxconv.data import DATASETS, Dataset
+from jaxconv.errors import ConfigError
 from jaxconv.training.agreement import first_decides
 from jaxconv.training.checkpoints import Checkpoints, Which
 from jaxconv.training.config import Config
 from jaxconv.training.devices import local_mesh, replicated
 from jaxconv.training.optimizers import build_optimizer
-from jaxconv.training.options import ConfigError
 from jaxconv.training.record import RunError, plain
 from jaxconv.training.state import abstract_state
 from jaxconv.training.trained import Trained
@@ -30,7 +30,7 @@ def open_data(config: Config, split: str, folder: Path | None = None) -> Dataset
       folder: Where the files are; None for data that are made.
 
     Raises:
-      GeometryError: The folder is missing, or not laid out as the data set expects.
+      DataError: The folder is missing, or not laid out as the data set expects.
     """
     return DATASETS[config.data.name](split, folder, **config.data.options)
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from jaxconv.training.options import ConfigError, nearest
+from jaxconv.errors import ConfigError
+from jaxconv.training.options import nearest
 
 
 def shipped_configs() -> dict[str, Path]:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from jax import lax
 
-from jaxconv.errors import GeometryError
+from jaxconv.errors import DataError, GeometryError, OptionError
 from jaxconv.geometry.arguments import at_least_one, per_axis
 from jaxconv.training.resolution import label, shrunken
 
@@ -38,7 +38,9 @@ def predict(trained, images: np.ndarray, *, max_pixels: int = 2**20, halo: int =
       ``(*batch, rows, columns)`` int32; ``batch`` from a classifier.
 
     Raises:
-      GeometryError: Features that cannot be converted, an empty image, or tiles too small for `halo`.
+      DataError: Features that cannot be converted.
+      GeometryError: An empty image, no pixels, or a negative `halo`.
+      OptionError: Tiles too small for `halo`.
       TypeError: `images` are not floating, or `max_pixels` or `halo` not an integer.
 
     >>> from types import SimpleNamespace
@@ -114,7 +116,7 @@ def with_features(images: np.ndarray, features: int) -> np.ndarray:
     The grey of a colour is its luma by ITU-R BT.601, which Pillow's mode L is too.
 
     Raises:
-      GeometryError: There is no such conversion.
+      DataError: There is no such conversion.
 
     >>> with_features(np.float32([[0.5]]), 3).tolist()
     [[0.5, 0.5, 0.5]]
@@ -128,7 +130,7 @@ def with_features(images: np.ndarray, features: int) -> np.ndarray:
         return np.repeat(images, 3, axis=-1)
     if (found, features) == (3, 1):
         return images @ np.array([[0.299], [0.587], [0.114]], images.dtype)
-    raise GeometryError(
+    raise DataError(
         f"the network was trained on {features} features, the image has {found}; only grey and colour "
         "are converted into each other."
     )
@@ -139,7 +141,7 @@ def _tile(max_pixels: int, halo: int) -> tuple[int, int]:
     halo = -(-halo // STEP) * STEP
     edge = math.isqrt(max_pixels) // STEP * STEP
     if edge <= 2 * halo:
-        raise GeometryError(
+        raise OptionError(
             f"tiles of {max_pixels} pixels, {edge} wide, hold nothing but a halo of {halo} on either side; "
             f"raise `max_pixels` (--max-pixels) to {(2 * halo + STEP) ** 2} or lower `halo` (--halo)."
         )

@@ -9,7 +9,7 @@ import pytest
 from sklearn.datasets import load_digits
 
 from jaxconv.data import DATASETS, SPLITS, Classes, DigitMosaics, Shapes, check, digit_images, digits, shapes
-from jaxconv.errors import GeometryError
+from jaxconv.errors import DataError, OptionError
 
 MADE = {"digits": {"held_out_examples": 5}, "digit_images": {}, "shapes": {"held_out_examples": 5}}
 
@@ -130,13 +130,13 @@ def test_numbers_outside_their_range():
         ({"count": -1}, "count=-1"),
         ({"examples": 0}, "examples=0"),
     ):
-        with pytest.raises(GeometryError, match=words):
+        with pytest.raises(OptionError, match=words):
             Shapes(**options)
-    with pytest.raises(GeometryError, match="at least one mosaic"):
+    with pytest.raises(OptionError, match="at least one mosaic"):
         digits("train", examples=0)
-    with pytest.raises(GeometryError, match="1 to 255"):
+    with pytest.raises(DataError, match="1 to 255"):
         Classes((), ())
-    with pytest.raises(GeometryError, match="2 names, 1 colours"):
+    with pytest.raises(DataError, match="2 names, 1 colours"):
         Classes(("a", "b"), ((0, 0, 0),))
-    with pytest.raises(GeometryError, match="class 'a'"):
+    with pytest.raises(DataError, match="class 'a'"):
         Classes(("a",), ((0, 0, 300),))

@@ -11,9 +11,9 @@ import pytest
 from PIL import Image
 
 import jaxconv
-from jaxconv import demo
+from jaxconv.demo import main_job as demo
 from jaxconv.demo import photograph, segmentation
-from jaxconv.errors import GeometryError
+from jaxconv.errors import FailureError, OptionError
 from jaxconv.figures import draw_matrix, matrix_figure
 
 
@@ -50,7 +50,7 @@ def test_a_failed_claim_stops_the_demo(tmp_path, monkeypatch):
     broken = type(report.rows[0])(**{**vars(report.rows[0]), "ok": False})
     failed = type(report)(**{**vars(report), "rows": (broken,)})
     monkeypatch.setattr(demo, "verify", lambda **options: failed)
-    with pytest.raises(RuntimeError, match="relationship-14"):
+    with pytest.raises(FailureError, match="relationship-14"):
         demo.run(tmp_path)
     assert not list(tmp_path.iterdir())
 
@@ -136,7 +136,7 @@ def test_complex_matrices_and_unknown_colours(rng, tmp_path):
     g = jaxconv.ConvGeometry((6,), (3,))
     C = jaxconv.conv_matrix(jnp.asarray(rng.normal(size=(3, 1, 1)) + 1j * rng.normal(size=(3, 1, 1))), g)
     assert is_picture(draw_matrix(C, tmp_path / "C.png"))
-    with pytest.raises(GeometryError, match="colour"):
+    with pytest.raises(OptionError, match="colour"):
         draw_matrix(C, tmp_path / "D.png", colour="rainbow")
 
 

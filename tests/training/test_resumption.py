@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from jaxconv.training import Config, ConfigError
-from jaxconv.training.history import History
+from jaxconv.training.history import DivergenceError, History
 from jaxconv.training.loop import _begun
 from jaxconv.training.state import kept
 
@@ -71,7 +71,7 @@ def test_what_is_not_finite_stops_and_names_the_step(tmp_path, name):
     history = History(tmp_path / "log.jsonl", [], 4, "mean_iou")
     record = {"loss": 1.0, "gradient_norm": 2.0, "parameter_norm": 3.0}
     history.step(1, {key: jnp.float32(value) for key, value in record.items()}, 0.0)
-    with pytest.raises(FloatingPointError, match=rf"the {name.replace('_', ' ')} became nan at step 2"):
+    with pytest.raises(DivergenceError, match=rf"the {name.replace('_', ' ')} became nan at step 2"):
         history.step(2, {key: jnp.float32(np.nan if key == name else 1) for key in record}, 0.0)
     history.close()
     assert [json.loads(line)["step"] for line in (tmp_path / "log.jsonl").read_text().splitlines()] == [1]
