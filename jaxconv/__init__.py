@@ -20,7 +20,7 @@ from jaxconv.convolution import (
     conv_transpose,
     transposed_kernel,
 )
-from jaxconv.errors import GeometryError, SizeError
+from jaxconv.errors import ConfigError, DataError, GeometryError, JaxconvError, OptionError, SizeError
 from jaxconv.geometry import (
     RELATIONSHIPS,
     AxisGeometry,
@@ -101,12 +101,16 @@ __all__ = [
     "CONV_TRANSPOSE_METHODS",
     "RELATIONSHIPS",
     "AxisGeometry",
+    "ConfigError",
     "ConvGeometry",
     "ConvMatrix",
     "ConvMatrixOperator",
     "ConvOperator",
     "Convolution",
+    "DataError",
     "GeometryError",
+    "JaxconvError",
+    "OptionError",
     "ReceptiveField",
     "SizeError",
     "avg_pool",

@@ -1,12 +1,16 @@
-"""What an environment without extras may import: everything that is imported when a file is loaded."""
+"""What an environment may lack: everything that is imported when a file is loaded, and the extras' lines."""
 
 import ast
+import importlib
 import re
+import subprocess
 import sys
 import tomllib
 from pathlib import Path
 
 import pytest
+
+from jaxconv.errors import MissingExtraError, needs_extra
 
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -29,9 +33,13 @@ FILES = sorted(
 # They are imported by a file that asks for PyTorch first, or by a function.
 ASK_FOR_TORCH = {"benchmarks/twins.py", "benchmarks/trainable_torch.py"}
 
+EXTRAS = ("figures", "train", "lineax")
+# Rooms, or modules of them, that say which extra brings what they load.
+MAY_LOAD = {"figures": ("figures",), "training": ("train",), "demo": EXTRAS, "interop/lineax.py": ("lineax",)}
+
 
 def names(*extras):
-    """Modules of the dependencies that pyproject.toml declares."""
+    """Modules of the dependencies that pyproject.toml declares, and of its extras."""
     optional = PROJECT["optional-dependencies"]
     for line in PROJECT["dependencies"] + [line for extra in extras for line in optional[extra]]:
         distribution = re.match(r"[A-Za-z0-9_.-]+", line)[0]
@@ -47,17 +55,20 @@ def loaded(body):
             yield from (alias.name.split(".")[0] for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and not node.level:
             yield node.module.split(".")[0]
+        elif isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test):
+            continue
         elif isinstance(node, ast.If | ast.With | ast.For | ast.ClassDef):
             yield from loaded(node.body)
         # A `try` minds what is missing, a function is called later.
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.relative_to(ROOT).as_posix())
-def test_files_load_without_extras(path):
+def test_files_load_what_is_installed(path):
+    """The library's own rooms load the dependencies, or an extra that they name; all else what tests have."""
     relative = path.relative_to(ROOT).as_posix()
-    allowed = {*names(), *OURS, *sys.stdlib_module_names}
-    if not relative.startswith("jaxconv/"):
-        allowed |= set(names("dev"))
+    inside = relative.removeprefix("jaxconv/")
+    extras = [extra for place in MAY_LOAD if inside.startswith(place) for extra in MAY_LOAD[place]]
+    allowed = {*names(*(extras if inside != relative else (*EXTRAS, "dev"))), *OURS, *sys.stdlib_module_names}
     if relative in ASK_FOR_TORCH:
         allowed.add("torch")
     found = set(loaded(ast.parse(path.read_text()).body))
@@ -96,3 +107,65 @@ def test_tests_that_ask_for_peers_are_marked():
             marks = [ast.dump(decorator) for decorator in getattr(node, "decorator_list", [])]
             if not (helper or whole_file or any("peers" in mark for mark in marks)):
                 assert not {"torch", "keras"} & set(asked_for(node)), f"{path.name}, line {node.lineno}"
+
+
+CORE = "jaxconv, jaxconv.cli, jaxconv.data, jaxconv.models, jaxconv.nn, jaxconv.segmentation"
+WITHOUT = """
+import sys
+from importlib.abc import MetaPathFinder
+
+class Missing(MetaPathFinder):
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {missing}:
+            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
+
+sys.meta_path.insert(0, Missing())
+"""
+
+
+def without(missing, statement):
+    """Python that runs a statement where packages are missing."""
+    code = WITHOUT.format(missing=sorted(missing)) + statement
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+
+
+def test_the_core_loads_without_extras():
+    """Orbax is left in, because flax brings it and loads it."""
+    missing = set(names(*EXTRAS)) - set(names()) - {"orbax"}
+    done = without(missing, f"import {CORE}\nprint(*sys.modules)")
+    assert done.returncode == 0, done.stderr
+    assert not missing & set(done.stdout.split())
+
+
+@pytest.mark.parametrize(
+    ("package", "module", "extra"),
+    [
+        ("matplotlib", "figures", "figures"),
+        ("tomli_w", "training", "train"),
+        ("orbax", "demo", "all"),
+        ("lineax", "interop.lineax", "lineax"),
+    ],
+)
+def test_a_missing_extra_is_named(package, module, extra):
+    line = f"jaxconv.{module} needs {package}; install it by: pip install 'jaxconv[{extra}]'"
+    done = without([package], f"import jaxconv.{module}")
+    assert done.stderr.splitlines()[-1] == f"jaxconv.errors.MissingExtraError: {line}"
+
+
+def test_a_command_that_misses_an_extra_says_so_in_one_line():
+    done = without(
+        ["matplotlib"],
+        "from jaxconv.cli import main\nmain('matrix --input 4 --kernel 2 --out C.png'.split())",
+    )
+    assert done.returncode == 2
+    assert done.stderr == (
+        "jaxconv: jaxconv.figures needs matplotlib; install it by: pip install 'jaxconv[figures]'\n"
+    )
+
+
+def test_other_failures_of_an_import_are_not_a_missing_extra():
+    with pytest.raises(ModuleNotFoundError, match=r"jaxconv\.nowhere"), needs_extra("this", "all"):
+        importlib.import_module("jaxconv.nowhere")
+    with pytest.raises(ImportError, match="cannot import name") as error, needs_extra("this", "all"):
+        from math import nowhere  # noqa: F401
+    assert not isinstance(error.value, MissingExtraError)

@@ -79,7 +79,8 @@ CONSTANTS = {
 
 NO_ARRAYS = {
     "CONV_KERNEL_VJP_METHODS", "CONV_METHODS", "CONV_TRANSPOSE_METHODS", "RELATIONSHIPS",
-    "AxisGeometry", "ConvGeometry", "GeometryError", "ReceptiveField", "SizeError",
+    "AxisGeometry", "ConvGeometry", "ConfigError", "DataError", "GeometryError", "JaxconvError",
+    "OptionError", "ReceptiveField", "SizeError",
     "pool_geometry", "receptive_field", "resize_geometry", "symbols", "unfold_geometry",
     "from_equinox", "from_flax", "from_keras", "from_lax_conv", "from_lax_conv_transpose", "from_torch",
     "to_equinox", "to_flax", "to_keras", "to_lax_conv", "to_lax_conv_transpose", "to_torch",

@@ -30,7 +30,7 @@ from jaxconv.claims.by_dtype import Reports
 from jaxconv.claims.cases import KINDS, Cases
 from jaxconv.claims.claim import REGISTERED, Claim
 from jaxconv.claims.report import Report, Row
-from jaxconv.errors import GeometryError
+from jaxconv.errors import GeometryError, OptionError
 from jaxconv.geometry.arguments import at_least_one, did_you_mean
 
 __all__ = ["CLAIMS", "Report", "Reports", "Row", "verify"]
@@ -103,7 +103,8 @@ def verify(
       and a report for each. A claim of integers alone is tried once for all of them.
 
     Raises:
-      GeometryError: An unknown claim or dtype, a claim that `dtype` cannot have, or no trials.
+      OptionError: An unknown claim or dtype, a claim that `dtype` cannot have, or a negative seed.
+      GeometryError: No trials.
 
     >>> report = verify(["relationship-14", "counts"])
     >>> report.ok, [row.name for row in report.rows]
@@ -111,11 +112,11 @@ def verify(
     """
     name = getattr(dtype, "__name__", str(dtype))  # jnp.float32 or "float32"
     if name not in (*_DTYPES, "all"):
-        raise GeometryError(f"`dtype` must be one of {_DTYPES} or 'all', got {dtype!r}.")
+        raise OptionError(f"`dtype` must be one of {_DTYPES} or 'all', got {dtype!r}.")
     chosen = _chosen(claims, name)
     trials = at_least_one("trials", trials)
     if (seed := operator.index(seed)) < 0:
-        raise GeometryError(f"`seed` must be at least 0, got {seed}.")
+        raise OptionError(f"`seed` must be at least 0, got {seed}.")
     reports = []
     integers: dict[str, Row] = {}
     with jax.enable_x64(True), jax.default_matmul_precision("highest"):
@@ -143,7 +144,7 @@ def _chosen(claims: str | Iterable[str] | None, dtype: str) -> list[Claim]:
             listed = f"; there are {', '.join(CLAIMS)}."
             raise GeometryError(f"no claim is called {name!r}{did_you_mean(name, CLAIMS, otherwise=listed)}")
         if dtype != "all" and not CLAIMS[name].can_have(jnp.dtype(dtype)):
-            raise GeometryError(
+            raise OptionError(
                 f"the claim {name!r} is about the order of numbers, which {dtype} has not; take a real dtype."
             )
         chosen.append(CLAIMS[name])

@@ -8,15 +8,14 @@ import sys
 from collections.abc import Callable, Sequence
 
 import tyro
-from rich.console import Console
 
 from jaxconv import __version__
 from jaxconv.cli.convolution import arithmetic, matrix, verify
 from jaxconv.cli.demo import demo
-from jaxconv.cli.screen import console
+from jaxconv.cli.screen import console, new_console
 from jaxconv.cli.segmentation import class_weights, evaluate, export, predict
 from jaxconv.cli.training import train
-from jaxconv.errors import GeometryError
+from jaxconv.errors import FailureError, JaxconvError
 
 COMMANDS: dict[str, Callable] = {
     "verify": verify,
@@ -36,7 +35,11 @@ BROKEN = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EIO}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Runs one command; a mistake of the caller is one line and exit status 2, a failure 1, Ctrl-C 130."""
+    """Runs one command, and ends in one line where the library or the operating system refuses it.
+
+    The exit status is 2 for a mistake of the caller, 1 for a failure and 130 for Ctrl-C. Every other
+    exception is a mistake of the library and keeps its traceback.
+    """
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     if arguments == ["--version"]:
         console.print(f"jaxconv {__version__}", highlight=False)
@@ -45,8 +48,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         tyro.extras.subcommand_cli_from_dict(
             COMMANDS, prog="jaxconv", description=__doc__, args=arguments, sort_subcommands=False
         )
-    except (GeometryError, TypeError, OSError, RuntimeError, FloatingPointError) as error:
-        failed = isinstance(error, RuntimeError | FloatingPointError) or getattr(error, "errno", 0) in BROKEN
+    except (JaxconvError, OSError) as error:
+        failed = isinstance(error, FailureError) or getattr(error, "errno", 0) in BROKEN
         raise SystemExit(_refusal(str(error), 1 if failed else 2)) from None
     except KeyboardInterrupt:
         raise SystemExit(_refusal("interrupted", 128 + signal.SIGINT)) from None
@@ -54,6 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _refusal(message: str, status: int) -> int:
     """Prints why a command ends, and returns its exit status."""
-    console = Console(stderr=True)
-    console.print(f"jaxconv: {message}", style="red", highlight=False, markup=False, soft_wrap=True)
+    new_console(stderr=True).print(
+        f"jaxconv: {message}", style="red", highlight=False, markup=False, soft_wrap=True
+    )
     return status

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, cast
 import tyro
 
 from jaxconv.cli.screen import console
-from jaxconv.errors import GeometryError
+from jaxconv.errors import OptionError
 from jaxconv.geometry import ConvGeometry
 from jaxconv.geometry.arguments import PADDING_WORDS
 from jaxconv.matrix.coordinates import Order
@@ -76,7 +76,7 @@ def _padding(entries: Sequence[str], n: int):
     try:
         numbers = [tuple(int(number) for number in entry.split(",")) for entry in entries]
     except ValueError:
-        raise GeometryError(
+        raise OptionError(
             f"--padding takes one of {', '.join(PADDING_WORDS)}, or for every axis a number or low,high; "
             f"got {got}."
         ) from None
@@ -87,7 +87,7 @@ def _padding(entries: Sequence[str], n: int):
         hint = (
             f" Type --padding {','.join(entries)} for low and high." if n == 1 and lengths == [1, 1] else ""
         )
-        raise GeometryError(
+        raise OptionError(
             f"--padding takes a number or low,high for each of the {n} spatial axes, got {got}.{hint}"
         )
     return tuple(_one_or_many(pair) for pair in numbers)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from jaxconv.cli.screen import console
+
 
 def demo(out: Path = Path("runs/demo"), steps: int | None = None, seed: int = 0) -> None:
     """Verifies the claims, filters a photograph and trains a small network on real digits.
@@ -15,4 +17,4 @@ def demo(out: Path = Path("runs/demo"), steps: int | None = None, seed: int = 0)
     """
     from jaxconv.demo import run
 
-    run(out, seed=seed, **({} if steps is None else {"steps": steps}))
+    run(out, seed=seed, console=console, **({} if steps is None else {"steps": steps}))

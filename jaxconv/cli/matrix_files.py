@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxconv.core.checks import check_kernel
-from jaxconv.errors import GeometryError, SizeError
+from jaxconv.errors import DataError, OptionError, SizeError
 from jaxconv.geometry import ConvGeometry
 from jaxconv.matrix import ConvMatrix, conv_matrix
 from jaxconv.matrix.coordinates import Order
@@ -27,16 +27,16 @@ def read_kernel(path: Path, geometry: ConvGeometry) -> np.ndarray:
       geometry: Which convolution it must fit.
 
     Raises:
-      GeometryError: Not such a file, or another shape.
+      DataError: Not such a file, or another shape.
       OSError: It cannot be read.
     """
     try:
         kernel = np.load(path, allow_pickle=False)
     except (ValueError, EOFError) as error:
-        raise GeometryError(f"{path} is no .npy file of numbers: {error}") from None
+        raise DataError(f"{path} is no .npy file of numbers: {error}") from None
     largest = {"i": 8, "u": 8, "f": 8, "c": 16}  # bytes that jax has numbers of
     if not isinstance(kernel, np.ndarray) or kernel.dtype.itemsize > largest.get(kernel.dtype.kind, 0):
-        raise GeometryError(f"{path} must hold one array of numbers of 64 bits or less.")
+        raise DataError(f"{path} must hold one array of numbers of 64 bits or less.")
     if kernel.shape == geometry.kernel_shape:
         kernel = kernel[..., None, None]
     check_kernel(kernel.shape, geometry)
@@ -77,14 +77,14 @@ def write(
     """Writes C as its suffix says and tells what was written.
 
     Raises:
-      GeometryError: Another suffix than .npz, .mtx or .png.
+      OptionError: Another suffix than .npz, .mtx or .png.
       SizeError: C does not fit into memory.
     """
     import scipy.io
     import scipy.sparse
 
     if path.suffix not in SUFFIXES:
-        raise GeometryError(f"--out ends in one of {', '.join(SUFFIXES)}, got {path}.")
+        raise OptionError(f"--out ends in one of {', '.join(SUFFIXES)}, got {path}.")
     path.parent.mkdir(parents=True, exist_ok=True)
     with jax.enable_x64(True):
         C = _matrix(geometry, kernel, transposed)

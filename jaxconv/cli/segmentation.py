@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 import tyro
 
 from jaxconv.cli.screen import console
+from jaxconv.errors import OptionError
 
 Run = Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
 Inputs = Annotated[tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="IMAGE_OR_FOLDER")]
@@ -152,7 +153,7 @@ def class_weights(
 
     from jaxconv.data import DATASETS
     from jaxconv.segmentation import class_frequencies, median_frequency_weights
-    from jaxconv.training import Config, ConfigError, open_data
+    from jaxconv.training import Config, open_data
     from jaxconv.training.options import suggestion
 
     if config is not None:
@@ -164,7 +165,7 @@ def class_weights(
     elif dataset in DATASETS:
         examples = DATASETS[dataset](split, data)
     else:
-        raise ConfigError(f"there is no data set {dataset!r}{suggestion(dataset, DATASETS)}")
+        raise OptionError(f"there is no data set {dataset!r}{suggestion(dataset, DATASETS)}")
     with console.status(f"counting the labels of {len(examples)} examples"):
         frequencies = class_frequencies(examples)
         weights = median_frequency_weights(frequencies)

@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 import tyro
 
 from jaxconv.cli.screen import console
+from jaxconv.errors import OptionError
 
 
 @dataclass(frozen=True)
@@ -32,10 +33,10 @@ class Processes:
         given = (self.coordinator, self.processes, self.process)
         if self.distributed:
             if None in given and given != (None, None, None):
-                raise TypeError("--coordinator, --processes and --process go together: give all or none.")
+                raise OptionError("--coordinator, --processes and --process go together: give all or none.")
             jax.distributed.initialize(self.coordinator, self.processes, self.process)
         elif given != (None, None, None):
-            raise TypeError("--coordinator, --processes and --process belong to --distributed.")
+            raise OptionError("--coordinator, --processes and --process belong to --distributed.")
 
 
 def train(
@@ -72,9 +73,9 @@ def train(
     from jaxconv.training.run_folder import recorded_data
 
     if dry_run and processes.distributed:
-        raise TypeError("--dry-run is for one process: its folder is its own and thrown away.")
+        raise OptionError("--dry-run is for one process: its folder is its own and thrown away.")
     if checkpoint != "last" and not resume:
-        raise TypeError(f"--checkpoint {checkpoint} is of a run to go on with: give --resume too.")
+        raise OptionError(f"--checkpoint {checkpoint} is of a run to go on with: give --resume too.")
     path = config_file(config)
     if config.is_dir():
         out = out or config

@@ -6,10 +6,9 @@ import math
 from dataclasses import dataclass, replace
 
 import numpy as np
-from PIL import Image
 
 from jaxconv.data.dataset import VOID, Example
-from jaxconv.errors import GeometryError
+from jaxconv.errors import OptionError, needs_extra
 
 SCALES = (0.05, 20.0)
 LARGEST = 2**14
@@ -31,7 +30,7 @@ class Augmentation:
       saturation: Of 0.2: differences from each pixel's grey are multiplied by 0.8 to 1.2.
 
     Raises:
-      GeometryError: A number outside its range, or `scale` without `crop`.
+      OptionError: A number outside its range, or `scale` without `crop`.
     """
 
     flip: float = 0.0
@@ -44,19 +43,19 @@ class Augmentation:
     def __post_init__(self):
         for name in ("flip", "brightness", "contrast", "saturation"):
             if not 0 <= getattr(self, name) <= 1:
-                raise GeometryError(f"`{name}` must be a number from 0 to 1, got {getattr(self, name)}.")
+                raise OptionError(f"`{name}` must be a number from 0 to 1, got {getattr(self, name)}.")
         if len(self.scale) != 2 or not SCALES[0] <= self.scale[0] <= self.scale[1] <= SCALES[1]:
-            raise GeometryError(
+            raise OptionError(
                 f"`scale` must be (smallest, largest), from {SCALES[0]} to {SCALES[1]}, got {self.scale}."
             )
         if self.crop is not None and (
             len(self.crop) != 2 or not 1 <= min(self.crop) <= max(self.crop) <= LARGEST
         ):
-            raise GeometryError(
+            raise OptionError(
                 f"`crop` must be (rows, columns), each from 1 to {LARGEST} pixels, got {self.crop}."
             )
         if tuple(self.scale) != (1.0, 1.0) and self.crop is None:
-            raise GeometryError(
+            raise OptionError(
                 f"`scale` changes the size of every example, which one batch cannot hold; give `crop` too. "
                 f"Got scale={self.scale}."
             )
@@ -65,7 +64,7 @@ class Augmentation:
         """Returns the same changes for examples that were averaged over `shrink` pixels per axis.
 
         Raises:
-          GeometryError: `shrink` does not divide the crop.
+          OptionError: `shrink` does not divide the crop.
 
         >>> Augmentation(crop=(336, 432)).downsample(3).crop
         (112, 144)
@@ -75,7 +74,7 @@ class Augmentation:
         rows, columns = self.crop
         if rows % shrink or columns % shrink:
             below = [max(size - size % shrink, shrink) for size in self.crop]
-            raise GeometryError(
+            raise OptionError(
                 f"`augmentation.crop` counts pixels of the file, of which every {shrink} become one "
                 f"(`training.shrink`), so both sizes must be multiples of {shrink}, got {[rows, columns]}; "
                 f"{below} would do."
@@ -96,7 +95,7 @@ def augment(example: Example, augmentation: Augmentation, rng: np.random.Generat
       rng: Decides what does.
 
     Raises:
-      GeometryError: `saturation` for images without three features.
+      OptionError: `saturation` for images without three features.
 
     >>> from jaxconv.data import shapes
     >>> example = shapes("train")[0]
@@ -172,6 +171,9 @@ def _cut(plane: np.ndarray, rows: _Window, columns: _Window, outside: int) -> np
     if (rows.size, columns.size) == (rows.scaled, columns.scaled):
         target[...] = plane[slice(*rows.shown), slice(*columns.shown)]
     elif plane.dtype.kind == "f":
+        with needs_extra("scaling an image", "train"):
+            from PIL import Image
+
         (top, bottom), (left, right) = rows.source, columns.source
         image = Image.fromarray(np.ascontiguousarray(plane))
         linear = Image.Resampling.BILINEAR
@@ -187,7 +189,7 @@ def _recolour(image: np.ndarray, augmentation: Augmentation, chance: np.ndarray)
     if not any(strengths):
         return image
     if augmentation.saturation and image.shape[-1] != 3:
-        raise GeometryError(
+        raise OptionError(
             f"`saturation` needs red, green and blue, the image has {image.shape[-1]} features; set it to 0."
         )
     brightness, contrast, saturation = (np.float32(1 + s * u) for s, u in zip(strengths, chance, strict=True))

@@ -13,7 +13,7 @@ from jaxconv.data.cache import DEFAULT_BYTES, Cache
 from jaxconv.data.dataset import VOID, Dataset, Example
 from jaxconv.data.downsampling import downsample_example
 from jaxconv.data.prefetch import Prefetcher
-from jaxconv.errors import GeometryError
+from jaxconv.errors import DataError, OptionError
 
 # SeedSequence pads with zeros: (seed, epoch) and (seed, epoch, 0) are one. What a seed is for stands second.
 _ORDER, _CHANGES = 1, 2
@@ -48,7 +48,8 @@ class Stream:
       cache_bytes: Memory for downsampled examples, in bytes.
 
     Raises:
-      GeometryError: No examples, a number below its smallest, or a crop that `shrink` does not divide.
+      DataError: No examples.
+      OptionError: A number below its smallest, or a crop that `shrink` does not divide.
 
     >>> from jaxconv.data import digits
     >>> batch = Stream(digits("train"), 4, seed=1).batch(step=0)
@@ -67,7 +68,7 @@ class Stream:
         cache_bytes: int = DEFAULT_BYTES,
     ):
         if not len(dataset):
-            raise GeometryError("the data set has no examples to stream.")
+            raise DataError("the data set has no examples to stream.")
         for name, number, least in (
             ("batch_size", batch_size, 1),
             ("seed", seed, 0),
@@ -75,7 +76,7 @@ class Stream:
             ("cache_bytes", cache_bytes, 0),
         ):
             if number < least:
-                raise GeometryError(f"`{name}` is at least {least}, got {number}.")
+                raise OptionError(f"`{name}` is at least {least}, got {number}.")
         self.dataset, self.batch_size, self.seed, self.shrink = dataset, batch_size, seed, shrink
         self.augmentation = None if augmentation is None else augmentation.downsample(shrink)
         self._examples = Cache(lambda index: downsample_example(dataset[index], shrink), cache_bytes)
@@ -89,11 +90,12 @@ class Stream:
           part: ``(index, count)``: share `index` of `count` equal ones; the others are not computed.
 
         Raises:
-          GeometryError: The batch has no such share, or its examples differ in size.
+          OptionError: The batch has no such share.
+          DataError: Its examples differ in size.
         """
         share, count = part
         if step < 0 or not 0 <= share < count or self.batch_size % count:
-            raise GeometryError(
+            raise OptionError(
                 f"batches count from 0 and `part` is (index, count), where `count` divides the batch size "
                 f"{self.batch_size}; got step={step}, part={part}."
             )
@@ -163,14 +165,14 @@ def iterate_batches(
       The batch, and how many of its examples are no filling.
 
     Raises:
-      GeometryError: `size` below 1.
+      OptionError: `size` below 1.
 
     >>> from jaxconv.data import digit_images
     >>> [count for _, count in iterate_batches(digit_images("val"), 100)]
     [100, 100, 25]
     """
     if size < 1:
-        raise GeometryError(f"a batch has at least one example, got size={size}.")
+        raise OptionError(f"a batch has at least one example, got size={size}.")
 
     def load(index: int) -> Example:
         example = dataset[index]
@@ -198,12 +200,12 @@ def stack_examples(examples: Sequence[Example]) -> Batch:
     """Stacks examples of one size into a batch.
 
     Raises:
-      GeometryError: They differ in size.
+      DataError: They differ in size.
     """
     first = examples[0]
     for other in examples:
         if other.image.shape != first.image.shape:
-            raise GeometryError(
+            raise DataError(
                 f"the images of a batch have one size: {first.name} is {first.image.shape}, {other.name} "
                 f"{other.image.shape} (rows, columns, features); set `augmentation.crop`."
             )

@@ -7,7 +7,7 @@ from pathlib import Path
 from jaxconv.data.dataset import VOID, Classes, Split, check_split
 from jaxconv.data.file_pairs import Pairs, describe_contents, pair_files
 from jaxconv.data.image_files import LabelCode
-from jaxconv.errors import GeometryError
+from jaxconv.errors import DataError
 
 CAMVID = Classes(
     (
@@ -39,7 +39,7 @@ def camvid(split: Split, folder: Path | None = None) -> Pairs:
       The data set: 367 examples in train, 101 in val and 233 in test, where all are there.
 
     Raises:
-      GeometryError: No folder, another layout, or an image without label.
+      DataError: No folder, another layout, or an image without label.
 
     References:
       Brostow, Fauqueur & Cipolla, Semantic object classes in video, PRL 30, 2009.
@@ -48,10 +48,10 @@ def camvid(split: Split, folder: Path | None = None) -> Pairs:
     split = check_split(split)
     layout = f"{split}/ with images and {split}annot/ with PNG labels of the same names"
     if folder is None:
-        raise GeometryError(f"CamVid is read from a folder that holds {layout}; none was given.")
+        raise DataError(f"CamVid is read from a folder that holds {layout}; none was given.")
     images, labels = folder / split, folder / f"{split}annot"
     if not (images.is_dir() and labels.is_dir()):
-        raise GeometryError(f"CamVid's folder holds {layout}; {describe_contents(folder)}.")
+        raise DataError(f"CamVid's folder holds {layout}; {describe_contents(folder)}.")
     values = {**{c: c for c in range(len(CAMVID))}, CAMVID_VOID: VOID}
     colors = {**dict(zip(CAMVID.colors, range(len(CAMVID)), strict=True)), (0, 0, 0): VOID}
     return Pairs(CAMVID, LabelCode(values, colors), pair_files(images, labels))

@@ -18,7 +18,7 @@ from jaxconv.data.dataset import (
     example_index,
     refuse_folder,
 )
-from jaxconv.errors import GeometryError
+from jaxconv.errors import OptionError
 from jaxconv.limits import Examples, Pixels, Seed, Within
 
 SHAPES = ("disc", "square", "triangle")
@@ -58,11 +58,11 @@ class Shapes:
 
     def __post_init__(self):
         if len(self.canvas) != 2 or min(self.canvas) < 1:
-            raise GeometryError(f"`canvas` is (rows, columns), at least one each, got {self.canvas}.")
+            raise OptionError(f"`canvas` is (rows, columns), at least one each, got {self.canvas}.")
         if len(self.radii) != 2 or not 1 <= self.radii[0] <= self.radii[1]:
-            raise GeometryError(f"`radii` is (smallest, largest), at least 1 pixel, got {self.radii}.")
+            raise OptionError(f"`radii` is (smallest, largest), at least 1 pixel, got {self.radii}.")
         if min(self.count, self.clutter) < 0 or self.examples < 1:
-            raise GeometryError(
+            raise OptionError(
                 f"at least one example, and no fewer than 0 shapes and ripples; got "
                 f"examples={self.examples}, count={self.count}, clutter={self.clutter}."
             )
@@ -138,7 +138,7 @@ def shapes(
       seed: Of the pictures.
 
     Raises:
-      GeometryError: An unknown split, a folder, or a number outside its range.
+      OptionError: An unknown split, a folder, or a number outside its range.
 
     >>> example = shapes("val")[0]
     >>> example.image.shape, example.label.shape

@@ -10,7 +10,7 @@ from typing import Literal, Protocol
 
 import numpy as np
 
-from jaxconv.errors import GeometryError
+from jaxconv.errors import DataError, JaxconvError, OptionError
 
 VOID = 255
 """The one label that means "not labelled"; data sets map their own to it."""
@@ -29,7 +29,7 @@ class Classes:
       colors: Red, green and blue of each, 0 to 255.
 
     Raises:
-      GeometryError: None, more than 255 (255 is `VOID`), a name twice, or no colour for one.
+      DataError: None, more than 255 (255 is `VOID`), a name twice, or no colour for one.
 
     >>> classes = Classes(("sky", "road"), ((70, 130, 180), (128, 64, 128)))
     >>> len(classes)
@@ -41,17 +41,15 @@ class Classes:
 
     def __post_init__(self):
         if not 1 <= len(self.names) <= VOID:
-            raise GeometryError(f"a data set has 1 to {VOID} classes, got {len(self.names)}.")
+            raise DataError(f"a data set has 1 to {VOID} classes, got {len(self.names)}.")
         twice = sorted({name for name in self.names if self.names.count(name) > 1})
         if twice:
-            raise GeometryError(f"every class has a name of its own; twice in the list: {', '.join(twice)}.")
+            raise DataError(f"every class has a name of its own; twice in the list: {', '.join(twice)}.")
         if len(self.colors) != len(self.names):
-            raise GeometryError(
-                f"every class has a colour: {len(self.names)} names, {len(self.colors)} colours."
-            )
+            raise DataError(f"every class has a colour: {len(self.names)} names, {len(self.colors)} colours.")
         for name, color in zip(self.names, self.colors, strict=True):
             if len(color) != 3 or not all(0 <= part <= 255 for part in color):
-                raise GeometryError(f"a colour is three numbers from 0 to 255; class {name!r} has {color}.")
+                raise DataError(f"a colour is three numbers from 0 to 255; class {name!r} has {color}.")
 
     def __len__(self) -> int:
         return len(self.names)
@@ -108,13 +106,13 @@ def check_split(split: str) -> Split:
     for known in SPLITS:
         if split == known:
             return known
-    raise GeometryError(f"`split` is one of {', '.join(SPLITS)}, got {split!r}.")
+    raise OptionError(f"`split` is one of {', '.join(SPLITS)}, got {split!r}.")
 
 
 def refuse_folder(name: str, folder: Path | None) -> None:
     """Refuses a folder where examples are made and not read."""
     if folder is not None:
-        raise GeometryError(f"the data set {name!r} reads no files; leave the folder out, got {folder}.")
+        raise OptionError(f"the data set {name!r} reads no files; leave the folder out, got {folder}.")
 
 
 def check_dataset(
@@ -129,19 +127,19 @@ def check_dataset(
       workers: Threads.
 
     Raises:
-      GeometryError: There is no example, nothing is labelled, or some examples cannot be used: one line
+      DataError: There is no example, nothing is labelled, or some examples cannot be used: one line
         for each.
     """
     if not len(dataset):
-        raise GeometryError("the data set has no examples.")
+        raise DataError("the data set has no examples.")
     shape = None if not one_size or _examine(dataset, 0, None)[0] else dataset[0].image.shape
     with ThreadPoolExecutor(workers) as pool:
         found = list(pool.map(lambda index: _examine(dataset, index, shape), range(len(dataset))))
     problems = [problem for problem, _ in found if problem]
     if problems:
-        raise GeometryError(f"{len(problems)} of {len(dataset)} examples cannot be used:\n{_lines(problems)}")
+        raise DataError(f"{len(problems)} of {len(dataset)} examples cannot be used:\n{_lines(problems)}")
     if labelled and not any(some for _, some in found):
-        raise GeometryError(
+        raise DataError(
             f"every pixel of all {len(dataset)} examples is void, from {dataset[0].name} on, so there is "
             "nothing to learn from; check the label files, and which of their values mean void."
         )
@@ -155,7 +153,7 @@ def _examine(dataset: Dataset, index: int, shape: tuple[int, ...] | None) -> tup
     """What is wrong with an example, if anything, and whether a pixel of it is labelled."""
     try:
         example = dataset[index]
-    except (GeometryError, TypeError) as error:
+    except (JaxconvError, TypeError) as error:
         return str(error), False
     wrong = _find_fault(dataset, example, shape)
     return (f"{example.name}: {wrong}." if wrong else None), bool((example.label != VOID).any())

@@ -20,7 +20,7 @@ from jaxconv.data.dataset import (
     refuse_folder,
 )
 from jaxconv.data.single_digits import DIGIT_COLORS, HELD_OUT, load_samples, split_samples
-from jaxconv.errors import GeometryError
+from jaxconv.errors import OptionError
 from jaxconv.limits import Examples, Pixels, Seed, Within
 
 BACKGROUND = 10
@@ -68,14 +68,14 @@ class DigitMosaics:
     def __post_init__(self):
         largest = round(8 * self.scales[1])
         if not 1.0 <= self.scales[0] <= self.scales[1]:
-            raise GeometryError(f"`scales` is (smallest, largest), both at least 1, got {self.scales}.")
+            raise OptionError(f"`scales` is (smallest, largest), both at least 1, got {self.scales}.")
         if len(self.canvas) != 2 or min(self.canvas) < largest:
-            raise GeometryError(
+            raise OptionError(
                 f"a digit enlarged {self.scales[1]} times takes {largest}x{largest} pixels, the canvas is "
                 f"{self.canvas}; make it larger or lower `scales`."
             )
         if self.examples < 1 or self.count < 0:
-            raise GeometryError(
+            raise OptionError(
                 f"a data set has at least one mosaic, of no fewer than 0 digits; got examples="
                 f"{self.examples}, count={self.count}."
             )
@@ -146,7 +146,7 @@ def digits(
       seed: Of the mosaics.
 
     Raises:
-      GeometryError: An unknown split, a folder, or a canvas that is too small.
+      OptionError: An unknown split, a folder, or a canvas that is too small.
 
     >>> example = digits("val", canvas=(32, 40))[0]
     >>> example.image.shape, example.label.shape, sorted(set(example.label.ravel().tolist()))
@@ -175,7 +175,7 @@ def make_digit_mosaics(
       Mosaics of the training digits, and of those held out.
 
     Raises:
-      GeometryError: The canvas is too small, or `held_out` leaves one side without digits.
+      OptionError: The canvas is too small, or `held_out` leaves one side without digits.
 
     >>> train, held_out = make_digit_mosaics((32, 48))
     >>> len(train.samples), len(held_out.samples)

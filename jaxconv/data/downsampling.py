@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from jaxconv.data.dataset import Example
-from jaxconv.errors import GeometryError
+from jaxconv.errors import OptionError
 
 
 def downsample_image(image: np.ndarray, shrink: int) -> np.ndarray:
@@ -22,13 +22,13 @@ def downsample_image(image: np.ndarray, shrink: int) -> np.ndarray:
       ``(ceil(rows / shrink), ceil(columns / shrink), features)``.
 
     Raises:
-      GeometryError: `shrink` below 1.
+      OptionError: `shrink` below 1.
 
     >>> downsample_image(np.arange(6.0).reshape(2, 3, 1), 2)[..., 0].tolist()
     [[2.0, 3.5]]
     """
     if shrink < 1:
-        raise GeometryError(f"`shrink` is the pixels of one cell, at least 1, got {shrink}.")
+        raise OptionError(f"`shrink` is the pixels of one cell, at least 1, got {shrink}.")
     if shrink == 1:
         return image
     rows, columns, features = image.shape

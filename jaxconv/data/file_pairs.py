@@ -7,7 +7,7 @@ from pathlib import Path
 
 from jaxconv.data.dataset import Classes, Example, Task, example_index
 from jaxconv.data.image_files import IMAGE_SUFFIXES, LABEL_SUFFIXES, LabelCode, list_images, read_image
-from jaxconv.errors import GeometryError
+from jaxconv.errors import DataError
 
 
 @dataclass(frozen=True)
@@ -36,11 +36,11 @@ class Pairs:
         return len(self.pairs)
 
     def __getitem__(self, index: int) -> Example:
-        """Reads one pair; GeometryError, naming the file, if it cannot be used."""
+        """Reads one pair; DataError, naming the file, if it cannot be used."""
         image_path, label_path = self.pairs[example_index(index, len(self))]
         image, label = read_image(image_path, grey=self.grey), self.code.read(label_path)
         if image.shape[:2] != label.shape:
-            raise GeometryError(
+            raise DataError(
                 f"{label_path}: every pixel needs one label, but the label has "
                 f"{label.shape[0]}x{label.shape[1]} pixels and the image {image_path} "
                 f"{image.shape[0]}x{image.shape[1]} (rows x columns)."
@@ -52,7 +52,7 @@ def pair_files(images: Path, labels: Path) -> tuple[tuple[Path, Path], ...]:
     """Every image of one folder with the label of the same name in the other.
 
     Raises:
-      GeometryError: One is missing, on either side, or there is none at all.
+      DataError: One is missing, on either side, or there is none at all.
     """
     image_of, label_of = list_images(images), list_images(labels, LABEL_SUFFIXES)
     without_label = [str(image_of[stem]) for stem in image_of if stem not in label_of]
@@ -72,11 +72,11 @@ def pair_files(images: Path, labels: Path) -> tuple[tuple[Path, Path], ...]:
             problems.append(
                 f"labels are not read from {', '.join(unread[:5])}, as JPEG and WebP change values"
             )
-        raise GeometryError(
+        raise DataError(
             "an image and its label have the same name, whatever the suffix; " + "; ".join(problems) + "."
         )
     if not image_of:
-        raise GeometryError(f"there are no images in {images}.")
+        raise DataError(f"there are no images in {images}.")
     return tuple((image_of[stem], label_of[stem]) for stem in image_of)
 
 

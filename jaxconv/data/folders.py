@@ -9,7 +9,7 @@ from typing import Any
 from jaxconv.data.dataset import VOID, Classes, Split, check_split
 from jaxconv.data.file_pairs import Pairs, describe_contents, pair_files
 from jaxconv.data.image_files import LabelCode
-from jaxconv.errors import GeometryError
+from jaxconv.errors import DataError, JaxconvError
 from jaxconv.geometry.arguments import did_you_mean
 
 CLASSES_FILE = "classes.toml"
@@ -34,39 +34,39 @@ def folder(split: Split, folder: Path | None = None, *, grey: bool = False) -> P
       grey: Images are read with one feature; with three otherwise.
 
     Raises:
-      GeometryError: No folder, another layout, an image without label, or classes that contradict
+      DataError: No folder, another layout, an image without label, or classes that contradict
         each other.
     """
     split = check_split(split)
     layout = f"{CLASSES_FILE}, and {split}/ and {split}annot/ or images/{split}/ and labels/{split}/"
     if folder is None:
-        raise GeometryError(f"this data set is read from a folder that holds {layout}; none was given.")
+        raise DataError(f"this data set is read from a folder that holds {layout}; none was given.")
     if not (folder / CLASSES_FILE).is_file():
-        raise GeometryError(f"the folder holds {layout}; {describe_contents(folder)}.")
+        raise DataError(f"the folder holds {layout}; {describe_contents(folder)}.")
     for images, labels in (
         (folder / split, folder / f"{split}annot"),
         (folder / "images" / split, folder / "labels" / split),
     ):
         if images.is_dir() and labels.is_dir():
             return Pairs(*read_classes(folder / CLASSES_FILE), pair_files(images, labels), grey)
-    raise GeometryError(f"the folder holds {layout}; {describe_contents(folder)}.")
+    raise DataError(f"the folder holds {layout}; {describe_contents(folder)}.")
 
 
 def read_classes(path: Path) -> tuple[Classes, LabelCode]:
     """The classes of a ``classes.toml``, and how label files write them.
 
     Raises:
-      GeometryError: No TOML, a key that nobody reads, a value of the wrong type, or two classes of one
+      DataError: No TOML, a key that nobody reads, a value of the wrong type, or two classes of one
         value or colour.
     """
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise GeometryError(f"{path}: is no TOML: {error}.") from error
+        raise DataError(f"{path}: is no TOML: {error}.") from error
     _check_keys(path, table, ("class", "void"))
     entries = table.get("class")
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
-        raise GeometryError(f"{path}: every class is a [[class]] with `name` and `color`.")
+        raise DataError(f"{path}: every class is a [[class]] with `name` and `color`.")
     values: dict[int, int] = {}
     colors: dict[tuple[int, int, int], int] = {}
     names = []
@@ -87,8 +87,8 @@ def read_classes(path: Path) -> tuple[Classes, LabelCode]:
 def _classes(path: Path, names: tuple[str, ...], colors: tuple[tuple[int, int, int], ...]) -> Classes:
     try:
         return Classes(names, colors)
-    except GeometryError as error:
-        raise GeometryError(f"{path}: {error}") from error
+    except JaxconvError as error:
+        raise DataError(f"{path}: {error}") from error
 
 
 def _voids(path: Path, void: Any) -> list:
@@ -97,31 +97,31 @@ def _voids(path: Path, void: Any) -> list:
         return [void]
     if isinstance(void, list) and all(_is_int(one) or isinstance(one, list) for one in void):
         return void
-    raise GeometryError(f"{path}: `void` is a value, a colour [r, g, b] or a list of both, got {void!r}.")
+    raise DataError(f"{path}: `void` is a value, a colour [r, g, b] or a list of both, got {void!r}.")
 
 
 def _add(path: Path, known: dict, code: Any, c: int) -> None:
     if code in known:
-        raise GeometryError(f"{path}: {code} stands for two things; every class and void need their own.")
+        raise DataError(f"{path}: {code} stands for two things; every class and void need their own.")
     known[code] = c
 
 
 def _name(path: Path, c: int, entry: dict) -> str:
     name = entry.get("name")
     if not isinstance(name, str) or not name:
-        raise GeometryError(f"{path}: class {c} needs a `name`, a string, got {name!r}.")
+        raise DataError(f"{path}: class {c} needs a `name`, a string, got {name!r}.")
     return name
 
 
 def _value(path: Path, value: Any) -> int:
     if not _is_int(value) or not 0 <= value < 1 << 16:
-        raise GeometryError(f"{path}: a label's `value` is an integer from 0 to 65535, got {value!r}.")
+        raise DataError(f"{path}: a label's `value` is an integer from 0 to 65535, got {value!r}.")
     return value
 
 
 def _color(path: Path, color: Any) -> tuple[int, int, int]:
     if not (isinstance(color, list) and len(color) == 3 and all(_is_int(c) and 0 <= c < 256 for c in color)):
-        raise GeometryError(f"{path}: a `color` is [red, green, blue], 0 to 255 each, got {color!r}.")
+        raise DataError(f"{path}: a `color` is [red, green, blue], 0 to 255 each, got {color!r}.")
     return color[0], color[1], color[2]
 
 
@@ -129,7 +129,7 @@ def _check_keys(path: Path, table: dict, known: tuple[str, ...]) -> None:
     for key in table:
         if key not in known:
             hint = did_you_mean(key, known, otherwise=f"; it reads {', '.join(known)}.")
-            raise GeometryError(f"{path}: nothing reads the key {key!r}{hint}")
+            raise DataError(f"{path}: nothing reads the key {key!r}{hint}")
 
 
 def _is_int(value: Any) -> bool:

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
 
-from jaxconv.errors import GeometryError
+from jaxconv.errors import DataError, needs_extra
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
 LABEL_SUFFIXES = (".png", ".bmp", ".tif", ".tiff")
@@ -33,7 +36,7 @@ def read_image(path: Path, *, grey: bool = False) -> np.ndarray:
       ``(rows, columns, 1 or 3)`` float32, 0 to 1.
 
     Raises:
-      GeometryError: The file is missing, truncated, not an image or several of them, it has transparent
+      DataError: The file is missing, truncated, not an image or several of them, it has transparent
         pixels, or its values have no known range (32-bit integers, floats, CMYK).
     """
     image, _ = _open_image(path)
@@ -41,7 +44,7 @@ def read_image(path: Path, *, grey: bool = False) -> np.ndarray:
         values = np.divide(np.asarray(image), np.float32(65535), dtype=np.float32)[..., None]
         return values if grey else values.repeat(3, axis=-1)
     if image.mode not in ("1", "L", "LA", "P", "PA", "RGB", "RGBA"):
-        raise GeometryError(
+        raise DataError(
             f"{path}: images are grey, palette or RGB of 8 bits, or grey of 16; this is Pillow's mode "
             f"{image.mode!r}; convert it."
         )
@@ -53,13 +56,13 @@ def list_images(folder: Path, suffixes: Iterable[str] = IMAGE_SUFFIXES) -> dict[
     """The images of a folder by their names without suffix, in order; hidden files are no images.
 
     Raises:
-      GeometryError: Two files differ only in their suffix.
+      DataError: Two files differ only in their suffix.
     """
     found: dict[str, Path] = {}
     for path in sorted(folder.iterdir()):
         if path.suffix.lower() in suffixes and not path.name.startswith("."):
             if path.stem in found:
-                raise GeometryError(
+                raise DataError(
                     f"{found[path.stem]} and {path.name} share one name, so it is not known which of them is "
                     "meant; remove one."
                 )
@@ -86,12 +89,12 @@ class LabelCode:
           ``(rows, columns)`` int32.
 
         Raises:
-          GeometryError: The file cannot be read, its format changes values (JPEG), or it holds a value
+          DataError: The file cannot be read, its format changes values (JPEG), or it holds a value
             or colour that is not a class.
         """
         image, stored_as = _open_image(path)
         if stored_as in LOSSY:
-            raise GeometryError(
+            raise DataError(
                 f"{path}: is stored as {stored_as}, whatever its name says, which mixes labels at edges; "
                 "make the label file anew, as PNG."
             )
@@ -103,7 +106,7 @@ class LabelCode:
             return _look_up(path, _pack(red, green, blue), packed, _unpack)
         if image.mode in ("1", "L", "P", "I", "I;16", "I;16B", "I;16L"):
             return _look_up(path, np.asarray(image).astype(np.int32), self.values, str)
-        raise GeometryError(
+        raise DataError(
             f"{path}: labels are grey, palette or RGB; this is Pillow's mode {image.mode!r}; convert it."
         )
 
@@ -124,7 +127,7 @@ def _unpack(color: int) -> str:
 def _look_up(
     path: Path, codes: np.ndarray, classes: Mapping[int, int], write: Callable[[int], str]
 ) -> np.ndarray:
-    """The class of every code; GeometryError naming the file and the codes that are none."""
+    """The class of every code; DataError naming the file and the codes that are none."""
     known = np.array(sorted(classes), np.int32)
     meant = np.array([classes[int(code)] for code in known], np.int32)
     if not known.size:
@@ -142,7 +145,7 @@ def _look_up(
         found = [
             f"{write(value)} ({count} pixels)" for value, count in zip(values[:8], counts[:8], strict=True)
         ]
-        raise GeometryError(
+        raise DataError(
             f"{path}: holds labels that are not classes: {', '.join(found)}{', ...' * (len(values) > 8)}; "
             f"known are {', '.join(map(write, known[:12]))}{', ...' * (len(known) > 12)}."
         )
@@ -151,8 +154,11 @@ def _look_up(
 
 def _open_image(path: Path) -> tuple[Image.Image, str]:
     """Decoded, turned upright, and the file closed; and the format that its pixels are stored in."""
+    with needs_extra("reading an image", "train"):
+        from PIL import Image, ImageOps
+
     if not path.is_file():  # a pipe would never end
-        raise GeometryError(f"{path}: {_explain_missing_file(path)}.")
+        raise DataError(f"{path}: {_explain_missing_file(path)}.")
     try:
         with Image.open(path) as image:
             frames = _frames(image)
@@ -164,9 +170,9 @@ def _open_image(path: Path) -> tuple[Image.Image, str]:
     except (
         Exception
     ) as error:  # Pillow raises whatever its decoders do: IndexError, struct.error, zlib.error ...
-        raise GeometryError(_describe_error(path, error)) from error
+        raise DataError(_describe_error(path, error)) from error
     if frames > 1:
-        raise GeometryError(f"{path}: holds {frames} images, and one is needed; save one of them.")
+        raise DataError(f"{path}: holds {frames} images, and one is needed; save one of them.")
     return upright, stored_as
 
 
@@ -191,6 +197,8 @@ def _explain_missing_file(path: Path) -> str:
 
 
 def _describe_error(path: Path, error: Exception) -> str:
+    from PIL import Image, UnidentifiedImageError
+
     if not path.stat().st_size:
         return f"{path}: is empty."
     if isinstance(error, UnidentifiedImageError):
@@ -205,5 +213,5 @@ def _drop_alpha(path: Path, image: Image.Image) -> Image.Image:
     if image.has_transparency_data:
         image = image.convert("RGBA")
         if np.asarray(image.getchannel("A")).min() < 255:
-            raise GeometryError(f"{path}: has transparent pixels, whose colour is unknown; flatten it.")
+            raise DataError(f"{path}: has transparent pixels, whose colour is unknown; flatten it.")
     return image

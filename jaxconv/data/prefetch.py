@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Generic, TypeVar
 
-from jaxconv.errors import GeometryError
+from jaxconv.errors import OptionError
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -38,7 +38,7 @@ class Prefetcher(Generic[Item, Result]):
         self, function: Callable[[Item], Result], items: Iterable[Item], *, workers: int = 2, depth: int = 4
     ):
         if workers < 1 or depth < 1:
-            raise GeometryError(
+            raise OptionError(
                 f"at least one thread and one result ahead, got workers={workers}, depth={depth}."
             )
         self.waited = 0.0

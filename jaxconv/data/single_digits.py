@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from jaxconv.data.dataset import Classes, Example, Split, Task, check_split, example_index, refuse_folder
-from jaxconv.errors import GeometryError
+from jaxconv.errors import OptionError, needs_extra
 
 DIGIT_COLORS = (
     (31, 119, 180), (255, 127, 14), (44, 160, 44), (214, 39, 40), (148, 103, 189),
@@ -49,13 +49,13 @@ def split_samples(held_out: float = HELD_OUT) -> tuple[Samples, Samples]:
       held_out: Which part of each class is held out.
 
     Raises:
-      GeometryError: `held_out` leaves one side without digits.
+      OptionError: `held_out` leaves one side without digits.
     """
     if not 0 < held_out < 1:
-        raise GeometryError(f"`held_out` is a part of the digits, between 0 and 1, got {held_out}.")
+        raise OptionError(f"`held_out` is a part of the digits, between 0 and 1, got {held_out}.")
     train, test = _split(held_out)
     if not (len(train) and len(test)):
-        raise GeometryError(f"held_out={held_out} leaves one side without digits; move it towards 0.25.")
+        raise OptionError(f"held_out={held_out} leaves one side without digits; move it towards 0.25.")
     return _select(np.sort(train)), _select(np.sort(test))
 
 
@@ -93,7 +93,7 @@ def digit_images(split: Split, folder: Path | None = None) -> DigitImages:
       folder: None: the digits come with scikit-learn.
 
     Raises:
-      GeometryError: An unknown split, or a folder.
+      OptionError: An unknown split, or a folder.
 
     >>> len(digit_images("train")), digit_images("val")[0].image.shape
     (1347, (8, 8, 1))
@@ -119,7 +119,8 @@ def _select(samples: np.ndarray) -> Samples:
 
 @lru_cache(maxsize=1)
 def _load() -> tuple[np.ndarray, np.ndarray]:
-    from sklearn.datasets import load_digits
+    with needs_extra("the data of handwritten digits", "train"):
+        from sklearn.datasets import load_digits
 
     loaded = load_digits()
     return (loaded.images / 16).astype(np.float32), loaded.target.astype(np.int32)

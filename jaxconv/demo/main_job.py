@@ -12,17 +12,24 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from rich.console import Console
+from rich.rule import Rule
 
 import jaxconv
 from jaxconv.claims import verify
 from jaxconv.demo.photograph import show_photograph
 from jaxconv.demo.segmentation import demo_config, train_and_test
 from jaxconv.demo.summary import summary
+from jaxconv.errors import FailureError
 
 __all__ = ["run"]
 
 
-def run(out: Path | str = Path("runs/demo"), steps: int | None = None, seed: int = 0) -> dict:
+def run(
+    out: Path | str = Path("runs/demo"),
+    steps: int | None = None,
+    seed: int = 0,
+    console: Console | None = None,
+) -> dict:
     """Verifies the claims, filters a photograph, trains a small FCN, and writes it all down.
 
     Args:
@@ -30,23 +37,24 @@ def run(out: Path | str = Path("runs/demo"), steps: int | None = None, seed: int
         ``metrics.json``, ``summary.md`` and ``training/``, the run; made if it is missing.
       steps: Of the training; those of its configuration by default.
       seed: Of everything random.
+      console: Where to print; the standard output by default.
 
     Returns:
       What stands in ``metrics.json``.
 
     Raises:
-      GeometryError: No steps.
-      RuntimeError: A claim does not hold on this machine; nothing is built on top.
-      FloatingPointError: The training diverged.
+      ConfigError: No steps.
+      FailureError: A claim does not hold on this machine; nothing is built on top.
+      DivergenceError: The training diverged.
     """
     demo_config(seed, steps)  # refused before the work, not after it
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
-    console = Console()
+    console = console or Console()
     started = time.perf_counter()
-    console.rule("1. the claims")
+    heading("1. the claims", console)
     claims = check_claims(console, seed)
-    console.rule("2. a photograph")
+    heading("2. a photograph", console)
     draw_example(out, seed)
     photograph = show_photograph(out)
     for one in photograph:
@@ -54,7 +62,7 @@ def run(out: Path | str = Path("runs/demo"), steps: int | None = None, seed: int
             f"{one['filter']}: C has {one['entries']:,} entries; in units of the rounding bound, conv is "
             f"{one['gap_of_conv']:.2f} from it and conv_transpose {one['gap_of_conv_transpose']:.2f}"
         )
-    console.rule("3. an FCN-8s on mosaics of handwritten digits")
+    heading("3. an FCN-8s on mosaics of handwritten digits", console)
     fcn = train_and_test(out, console, seed=seed, steps=steps)
     metrics = {
         "claims": claims,
@@ -79,6 +87,11 @@ def run(out: Path | str = Path("runs/demo"), steps: int | None = None, seed: int
     return metrics
 
 
+def heading(title: str, console: Console) -> None:
+    """Prints a line with a title in it, no longer than a page is wide."""
+    console.print(Rule(title), width=min(console.width, 100))
+
+
 def check_claims(console: Console, seed: int) -> dict:
     """Prints the report; the demo stops where a claim fails."""
     started = time.perf_counter()
@@ -87,7 +100,7 @@ def check_claims(console: Console, seed: int) -> dict:
     console.print(report.table(console.width >= 110))
     failed = [row.name for row in report.rows if not row.ok]
     if failed:
-        raise RuntimeError(
+        raise FailureError(
             f"on this machine {', '.join(failed)} does not hold; `jaxconv verify --claim {failed[0]}` "
             "shows a geometry to paste into Python."
         )

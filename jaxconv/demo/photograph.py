@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxconv.convolution import conv, conv_transpose
+from jaxconv.errors import needs_extra
 from jaxconv.geometry import ConvGeometry
 from jaxconv.matrix import ConvMatrix, conv_matrix
 
@@ -23,7 +24,8 @@ def load_photograph(shrink: int = 1) -> np.ndarray:
     Returns:
       ``(427 // shrink, 640 // shrink, 3)`` float32, 0 to 1.
     """
-    from sklearn.datasets import load_sample_image
+    with needs_extra("the photograph", "train"):
+        from sklearn.datasets import load_sample_image
 
     photograph = load_sample_image("china.jpg").astype(np.float32) / 255
     rows, columns = (size // shrink for size in photograph.shape[:2])

@@ -9,6 +9,7 @@ from pathlib import Path
 from rich.console import Console
 
 from jaxconv.data import SPLITS, digits
+from jaxconv.errors import FailureError
 from jaxconv.training import Config, Trained, evaluate, load, open_data, predict, train
 from jaxconv.training.config import shipped_config
 
@@ -32,14 +33,14 @@ def train_and_test(
       What happened, in numbers.
 
     Raises:
-      FloatingPointError: The loss is no longer finite; the message names the step.
+      DivergenceError: The loss is no longer finite; the message names the step.
     """
     config = demo_config(seed, steps, changes)
     run = out / "training"
     shutil.rmtree(run, ignore_errors=True)  # of the demo before
     metrics = train(config, run, console=console)
     if metrics is None:
-        raise RuntimeError("the training was asked to stop before its end, and the demo with it.")
+        raise FailureError("the training was asked to stop before its end, and the demo with it.")
     shutil.copy(run / "curves.png", out / "curves.png")
     network, test = load(run), open_data(config, "test")
     scores = evaluate(network, test, batch_size=64)

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from jaxconv.errors import GeometryError
+from jaxconv.errors import OptionError
 from jaxconv.figures import canvas
 from jaxconv.geometry import ConvGeometry
 from jaxconv.matrix import ConvMatrix
@@ -40,7 +40,8 @@ def draw_matrix(
       `path`.
 
     Raises:
-      GeometryError: Unknown `colour` or `order`.
+      OptionError: Unknown `colour`.
+      GeometryError: Unknown `order`.
     """
     return canvas.save(matrix_figure(C, transpose=transpose, colour=colour, order=order), path)
 
@@ -70,10 +71,11 @@ def matrix_figure(
       A `matplotlib.figure.Figure`.
 
     Raises:
-      GeometryError: Unknown `colour` or `order`.
+      OptionError: Unknown `colour`.
+      GeometryError: Unknown `order`.
     """
     if colour not in ("value", "tap"):
-        raise GeometryError(f"`colour` is 'value' or 'tap', got {colour!r}.")
+        raise OptionError(f"`colour` is 'value' or 'tap', got {colour!r}.")
     matrices = [C, C.T] if transpose else [C]
     shading = _shading(C, colour)
     sizes = [_panel_size(matrix.shape) for matrix in matrices]

@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxconv.convolution import transposed_kernel
-from jaxconv.errors import GeometryError
+from jaxconv.errors import GeometryError, needs_extra
 from jaxconv.interop.call import Call, Name, without_defaults
 from jaxconv.interop.layer import Convolution
 from jaxconv.interop.refusals import (
@@ -48,7 +48,8 @@ def from_equinox(layer: Any) -> Convolution:
     >>> layer.kernel.shape, layer.padding, layer.geometry((9, 6)).input_shape
     ((4, 4, 3, 8), ((1, 1), (1, 1)), (18, 12))
     """
-    import equinox as eqx
+    with needs_extra(__name__, "lineax"):
+        import equinox as eqx
 
     check_type(layer, (eqx.nn.Conv, eqx.nn.ConvTranspose), ("__call__",), "equinox.nn")
     transposed = isinstance(layer, eqx.nn.ConvTranspose)
@@ -97,7 +98,8 @@ def to_equinox(layer: Convolution) -> eqx.nn.Conv | eqx.nn.ConvTranspose:
     >>> to_equinox(Convolution(jnp.ones((3, 1, 1)), strides=2, padding=1, transposed=True)).padding
     ((1, 1),)
     """
-    import equinox as eqx
+    with needs_extra(__name__, "lineax"):
+        import equinox as eqx
 
     check_convolution(layer)
     check_computes_in_its_dtype(layer, "equinox.nn")

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from functools import partial
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
-import lineax as lx
 import numpy as np
 from jax.typing import DTypeLike
 
 from jaxconv.convolution import conv, conv_transpose
 from jaxconv.core.checks import check_dtypes, check_kernel, check_single
-from jaxconv.errors import GeometryError
+from jaxconv.errors import GeometryError, needs_extra
 from jaxconv.geometry import ConvGeometry
 from jaxconv.matrix import ConvMatrix
+
+with needs_extra(__name__, "lineax"):
+    import equinox as eqx
+    import lineax as lx
 
 
 class ConvOperator(lx.AbstractLinearOperator):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import jax
 from flax import nnx
 
-from jaxconv.errors import GeometryError
+from jaxconv.errors import OptionError
 from jaxconv.geometry import Padding
 from jaxconv.nn import Conv, Norm, Normalization
 
@@ -63,8 +63,8 @@ def make_dropout(rate: float, rngs: nnx.Rngs) -> nnx.Dropout:
     """Dropout that has a random state only where it drops.
 
     Raises:
-      GeometryError: The rate is no probability below 1.
+      OptionError: The rate is no probability below 1.
     """
     if not 0 <= rate < 1:
-        raise GeometryError(f"`dropout` is the part that is dropped, at least 0 and below 1; got {rate}.")
+        raise OptionError(f"`dropout` is the part that is dropped, at least 0 and below 1; got {rate}.")
     return nnx.Dropout(rate, rngs=rngs if rate else None)

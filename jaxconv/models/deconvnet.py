@@ -6,7 +6,7 @@ import jax
 from flax import nnx
 from jax.nn.initializers import variance_scaling
 
-from jaxconv.errors import GeometryError
+from jaxconv.errors import GeometryError, OptionError
 from jaxconv.limits import Features, Taps
 from jaxconv.models.blocks import ConvBlock
 from jaxconv.models.vgg import VGG_BLOCKS, Blocks
@@ -39,7 +39,8 @@ class DeconvNet(nnx.Module):
       PUBLISHED: The options of the paper's network, made for 224x224.
 
     Raises:
-      GeometryError: No block, or a file that does not fit.
+      OptionError: No block.
+      DataError: A file of weights that does not fit.
 
     References:
       Noh, Hong & Han, *Learning deconvolution network for semantic segmentation*, arXiv:1505.04366.
@@ -65,7 +66,7 @@ class DeconvNet(nnx.Module):
         rngs: nnx.Rngs,
     ):
         if not blocks or any(count < 1 for _, count in blocks):
-            raise GeometryError(
+            raise OptionError(
                 f"DeconvNet needs at least one block of at least one convolution, got {blocks}."
             )
         finer = [in_features, *(width for width, _ in blocks)]

@@ -7,7 +7,7 @@ from typing import Annotated
 import jax
 from flax import nnx
 
-from jaxconv.errors import GeometryError
+from jaxconv.errors import OptionError
 from jaxconv.limits import Fraction, Taps, Within
 from jaxconv.models.blocks import make_dropout
 from jaxconv.models.upsampling import Upsampler, Upsampling
@@ -45,7 +45,8 @@ class FCN8s(nnx.Module):
       PUBLISHED: The options of the paper's network.
 
     Raises:
-      GeometryError: Fewer blocks than depths that are scored, an even window, or a file that does not fit.
+      OptionError: Fewer blocks than depths that are scored, or an even window.
+      DataError: A file of weights that does not fit.
 
     References:
       Long, Shelhamer & Darrell, arXiv:1411.4038.
@@ -74,7 +75,7 @@ class FCN8s(nnx.Module):
         rngs: nnx.Rngs,
     ):
         if len(blocks) < self.scales or window % 2 == 0:
-            raise GeometryError(
+            raise OptionError(
                 f"{type(self).__name__} scores the pooled maps of its last {self.scales} blocks, and centres "
                 f"an odd `window` on every cell; got blocks={blocks} and window={window}."
             )

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from flax import nnx
 
 from jaxconv.core.checks import split_map
-from jaxconv.errors import GeometryError
+from jaxconv.errors import GeometryError, OptionError
 from jaxconv.limits import Features, Fraction, Taps, Within
 from jaxconv.models.blocks import make_dropout
 from jaxconv.nn import Conv, ReNet
@@ -43,7 +43,8 @@ class ReNetClassifier(nnx.Module):
         count of dense layers is not certain.
 
     Raises:
-      GeometryError: No layer, an empty patch or window, no unit, or no such cell, variant or axis.
+      OptionError: No layer.
+      GeometryError: An empty patch or window, no unit, or no such cell, variant or axis.
 
     References:
       Visin et al., arXiv:1505.00393.
@@ -76,7 +77,7 @@ class ReNetClassifier(nnx.Module):
         rngs: nnx.Rngs,
     ):
         if not patches:
-            raise GeometryError("a ReNet needs the patch of at least one layer, got patches=().")
+            raise OptionError("a ReNet needs the patch of at least one layer, got patches=().")
         widths = [in_features] + [2 * units] * (len(patches) - 1)
         self.layers = nnx.List(
             ReNet(width, units, patch=patch, cell=cell, variant=variant, first=first, rngs=rngs)

@@ -9,7 +9,7 @@ import jax
 from flax import nnx
 
 from jaxconv.core.checks import check_option
-from jaxconv.errors import GeometryError
+from jaxconv.errors import OptionError
 from jaxconv.limits import Features, Layers, Taps, Within
 from jaxconv.models.blocks import ConvBlock
 from jaxconv.models.vgg import VGG_BLOCKS, VGGFeatures
@@ -56,7 +56,9 @@ class ReSeg(nnx.Module):
         2,405,400 parameters. Its front end has the weights of VGG-16 and stays as it is.
 
     Raises:
-      GeometryError: Options that contradict each other, no such one, or a file that does not fit.
+      OptionError: Options that contradict each other.
+      GeometryError: No such option of a layer.
+      DataError: A file of weights that does not fit.
 
     References:
       Visin et al., arXiv:1511.07053.
@@ -170,17 +172,17 @@ def _check_options(
     front_end: str, blocks: FrontBlocks, weights: str | None, layers: int, patch: Sequence[int]
 ):
     if any(count < 1 for _, count in blocks) or bool(blocks) == (front_end == "none"):
-        raise GeometryError(
+        raise OptionError(
             "a front end other than 'none' needs blocks of at least one convolution, and 'none' has none; "
             f"got front_end={front_end!r} and blocks={blocks}."
         )
     if weights is not None and front_end != "vgg":
-        raise GeometryError(
+        raise OptionError(
             f"`weights` are VGG's, so the front end must be 'vgg', got front_end={front_end!r}; "
             "leave `weights` out to start from scratch."
         )
     if layers < 0 or (layers == 0 and tuple(patch) != (1, 1)):
-        raise GeometryError(
+        raise OptionError(
             f"`layers` is at least 0, and patches are the first layer's: got layers={layers} and "
             f"patch={patch}; without layers leave `patch` at (1, 1)."
         )

@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from jaxconv.errors import GeometryError
+from jaxconv.errors import GeometryError, OptionError
 from jaxconv.limits import Features, Fraction, Layers, Within
 from jaxconv.models.blocks import ConvBlock, make_dropout
 from jaxconv.nn import Conv, ConvTranspose, Norm
@@ -44,7 +44,7 @@ class UNet(nnx.Module):
       PUBLISHED: The options of the paper's network.
 
     Raises:
-      GeometryError: No level, a level without convolution, or another padding.
+      OptionError: No level, a level without convolution, or another padding.
 
     References:
       Ronneberger, Fischer & Brox, arXiv:1505.04597.
@@ -69,7 +69,7 @@ class UNet(nnx.Module):
         rngs: nnx.Rngs,
     ):
         if not features or depth < 1 or padding not in ("same", "valid"):
-            raise GeometryError(
+            raise OptionError(
                 "a U-Net has at least one level of at least one convolution, padded 'same' or 'valid'; "
                 f"got features={features}, depth={depth} and padding={padding!r}."
             )

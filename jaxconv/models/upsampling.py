@@ -9,7 +9,7 @@ import jax
 from flax import nnx
 
 from jaxconv.convolution import conv_transpose
-from jaxconv.errors import GeometryError
+from jaxconv.errors import OptionError
 from jaxconv.nn import ConvTranspose, bilinear
 from jaxconv.operators import bilinear_kernel, resize
 
@@ -33,7 +33,7 @@ class Upsampling(nnx.Module):
       rngs: Of the layer, where it is learned.
 
     Raises:
-      GeometryError: `kind` is another word, or the factor is odd.
+      OptionError: `kind` is another word, or the factor is odd.
 
     References:
       Long, Shelhamer & Darrell, arXiv:1411.4038, section 3.3.
@@ -47,7 +47,7 @@ class Upsampling(nnx.Module):
     def __init__(self, features: int, factor: int, kind: Upsampler, *, rngs: nnx.Rngs):
         if kind not in get_args(Upsampler) or factor % 2:
             words = ", ".join(get_args(Upsampler))
-            raise GeometryError(f"upsampling is one of {words}, by an even factor; got {kind!r} by {factor}.")
+            raise OptionError(f"upsampling is one of {words}, by an even factor; got {kind!r} by {factor}.")
         self.features, self.factor, self.kind = features, factor, kind
         self.padding = ((factor // 2, 3 * factor // 2 - 1),) * 2
         if kind == "learned":

@@ -7,7 +7,7 @@ from typing import Annotated
 import jax
 from flax import nnx
 
-from jaxconv.errors import GeometryError
+from jaxconv.errors import GeometryError, OptionError
 from jaxconv.limits import Features, Fraction, Layers, Taps, Within
 from jaxconv.models.blocks import ConvBlock, make_dropout
 from jaxconv.models.vgg_weights import load_vgg
@@ -38,7 +38,7 @@ class VGGFeatures(nnx.Module):
       rngs: Source of the parameters' randomness.
 
     Raises:
-      GeometryError: No block, or a block without convolution.
+      OptionError: No block, or a block without convolution.
 
     References:
       Simonyan & Zisserman, arXiv:1409.1556.
@@ -59,7 +59,7 @@ class VGGFeatures(nnx.Module):
         rngs: nnx.Rngs,
     ):
         if not blocks or any(count < 1 for _, count in blocks):
-            raise GeometryError(f"VGG needs at least one block of at least one convolution, got {blocks}.")
+            raise OptionError(f"VGG needs at least one block of at least one convolution, got {blocks}.")
         self.ceil_mode = ceil_mode
         widths = [in_features, *(features for features, _ in blocks)]
         self.blocks = nnx.List(
@@ -109,7 +109,8 @@ class VGG(nnx.Module):
       rngs: Source of the parameters' randomness, and dropout's.
 
     Raises:
-      GeometryError: No block, or a file that does not fit.
+      OptionError: No block.
+      DataError: A file of weights that does not fit.
 
     References:
       Simonyan & Zisserman, arXiv:1409.1556, sections 2.1 and 3.2.

@@ -9,7 +9,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from jaxconv.errors import GeometryError
+from jaxconv.errors import DataError
 from jaxconv.models.weights import read_arrays
 from jaxconv.nn import Conv
 from jaxconv.operators import dense_to_conv
@@ -34,7 +34,7 @@ def load_vgg(path: str, blocks: Sequence[Sequence[Conv]], dense: Sequence[Conv] 
         hold nothing else.
 
     Raises:
-      GeometryError: The file is no such file, belongs to a variant with batch normalisation, misses
+      DataError: The file is no such file, belongs to a variant with batch normalisation, misses
         arrays, holds unexpected ones, or ones of another shape, or NaN; all are named.
     """
     arrays = read_arrays(path)
@@ -67,7 +67,7 @@ def _span(blocks: Sequence[Sequence[Conv]]) -> int:
 
 def _check_names(path: str, arrays: dict, layers: dict[str, Conv], whole: bool, span: int) -> None:
     if any(name.endswith(("running_mean", "running_var")) for name in arrays):
-        raise GeometryError(
+        raise DataError(
             f"{path} holds batch normalisation, as torchvision's `_bn` variants do, whose convolutions mean "
             "nothing without it; take the variant without `_bn`."
         )
@@ -120,4 +120,4 @@ def _complain(path: str, complaints: Sequence[tuple[str, Iterable[str]]], way_ou
             more = f" and {len(names) - NAMES_SHOWN} more" if len(names) > NAMES_SHOWN else ""
             parts.append(f"{what} {', '.join(names[:NAMES_SHOWN])}{more}")
     if parts:
-        raise GeometryError(f"{path} {'; it '.join(parts)}; {way_out}.")
+        raise DataError(f"{path} {'; it '.join(parts)}; {way_out}.")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from jaxconv.errors import GeometryError
+from jaxconv.errors import DataError, MissingExtraError, needs_extra
 from jaxconv.models.torch_files import read_torch
 
 
@@ -23,7 +23,8 @@ def read_arrays(path: str | Path) -> dict[str, np.ndarray]:
       The arrays as they were saved.
 
     Raises:
-      GeometryError: There is no such file, its kind is not known, or it is broken or holds something
+      MissingExtraError: The file is a .safetensors one and safetensors is not installed.
+      DataError: There is no such file, its kind is not known, or it is broken or holds something
         else; the file is named.
 
     >>> import tempfile
@@ -34,13 +35,15 @@ def read_arrays(path: str | Path) -> dict[str, np.ndarray]:
     """
     path = Path(path)
     if path.suffix not in _READERS:
-        raise GeometryError(f"weights are read from {', '.join(_READERS)} files, got {path}; convert it.")
+        raise DataError(f"weights are read from {', '.join(_READERS)} files, got {path}; convert it.")
     if not path.is_file():
-        raise GeometryError(f"there is no file of weights at {path}.")
+        raise DataError(f"there is no file of weights at {path}.")
     try:
         return _READERS[path.suffix](path)
+    except MissingExtraError:
+        raise
     except Exception as error:  # a stranger's bytes may break a reader in any way
-        raise GeometryError(
+        raise DataError(
             f"{path} is no readable {path.suffix} file of arrays: {error or type(error).__name__}"
         ) from error
 
@@ -53,7 +56,8 @@ def _read_npz(path: Path) -> dict[str, np.ndarray]:
 
 
 def _read_safetensors(path: Path) -> dict[str, np.ndarray]:
-    from safetensors.numpy import load_file
+    with needs_extra("a .safetensors file", "train"):
+        from safetensors.numpy import load_file
 
     return load_file(path)
 

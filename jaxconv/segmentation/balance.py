@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from jaxconv.data import Dataset, Prefetcher
-from jaxconv.errors import GeometryError
+from jaxconv.errors import DataError
 
 
 def class_frequencies(dataset: Dataset, *, workers: int = 2) -> np.ndarray:
@@ -48,7 +48,7 @@ def median_frequency_weights(frequencies: np.ndarray) -> np.ndarray:
       ``(n_classes,)`` float64; 1 for a class that does not occur, which no pixel is multiplied with.
 
     Raises:
-      GeometryError: No class occurs.
+      DataError: No class occurs.
 
     >>> median_frequency_weights(np.array([0.5, 0.1, 0.2, np.nan])).tolist()
     [0.4, 2.0, 1.0, 1.0]
@@ -56,6 +56,6 @@ def median_frequency_weights(frequencies: np.ndarray) -> np.ndarray:
     frequencies = np.asarray(frequencies, np.float64)
     occurring = frequencies[frequencies > 0]
     if not occurring.size:
-        raise GeometryError("no class occurs, so there is no median: every pixel is void.")
+        raise DataError("no class occurs, so there is no median: every pixel is void.")
     weights = np.ones_like(frequencies)
     return np.divide(np.median(occurring), frequencies, out=weights, where=frequencies > 0)

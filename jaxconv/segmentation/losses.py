@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxconv.data import VOID
-from jaxconv.errors import GeometryError
+from jaxconv.errors import GeometryError, OptionError
 from jaxconv.geometry.arguments import ints
 
 Reduction = Literal["mean", "sum"]
@@ -44,7 +44,8 @@ def cross_entropy(
       A scalar.
 
     Raises:
-      GeometryError: Shapes that do not go together, or an unknown reduction.
+      GeometryError: Shapes that do not go together.
+      OptionError: An unknown reduction, or weights that are not one for each class.
       TypeError: Labels or `ignore_label` that are not integers, or logits that are not floats.
 
     >>> logits = jnp.array([[2.0, 0.0, 0.0], [0.0, 0.0, 0.0]])
@@ -76,7 +77,8 @@ def focal_loss(
       reduction: As there.
 
     Raises:
-      GeometryError: `gamma` below 0, or what `cross_entropy` refuses.
+      GeometryError: As `cross_entropy`.
+      OptionError: `gamma` below 0, or what `cross_entropy` refuses.
       TypeError: As there.
 
     References:
@@ -87,9 +89,9 @@ def focal_loss(
     0.0109
     """
     if gamma < 0:
-        raise GeometryError(f"`gamma` is at least 0, which is the cross-entropy; got {gamma}.")
+        raise OptionError(f"`gamma` is at least 0, which is the cross-entropy; got {gamma}.")
     if reduction not in ("mean", "sum"):
-        raise GeometryError(f"`reduction` is 'mean' or 'sum', got {reduction!r}.")
+        raise OptionError(f"`reduction` is 'mean' or 'sum', got {reduction!r}.")
     logits, classes, counted, strange = _prepare(logits, labels, ignore_label)
     truth = _one_of(classes, logits)
     # A masked sum, not a gather: its gradient is no scatter, and explicit meshes take it as it is.
@@ -184,5 +186,5 @@ def _class_weights(class_weights: Weights, logits: jax.Array) -> jax.Array:
     n = logits.shape[-1]
     weights = jnp.ones(n, logits.dtype) if class_weights is None else jnp.asarray(class_weights, logits.dtype)
     if weights.shape != (n,):
-        raise GeometryError(f"`class_weights` has one number for each of {n} classes, got {weights.shape}.")
+        raise OptionError(f"`class_weights` has one number for each of {n} classes, got {weights.shape}.")
     return weights.reshape((1,) * (logits.ndim - 1) + (n,))

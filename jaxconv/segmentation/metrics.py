@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from jaxconv.errors import GeometryError
+from jaxconv.errors import DataError, GeometryError
 from jaxconv.geometry.arguments import at_least_one
 
 
@@ -24,7 +24,8 @@ def confusion_matrix(
       ``(n_classes, n_classes)`` int64, rows the truth, columns the prediction.
 
     Raises:
-      GeometryError: Shapes differ, or a class outside the range is counted.
+      GeometryError: Shapes differ.
+      DataError: A class outside the range is counted.
       TypeError: Labels, predictions or `n_classes` are not integers.
 
     >>> print(confusion_matrix([0, 0, 1, 255], [0, 1, 1, 0], 2, ignore_label=255))
@@ -43,7 +44,7 @@ def confusion_matrix(
         labels, predictions = labels[counted], predictions[counted]
     for name, array in (("labels", labels), ("predictions", predictions)):
         if array.size and not (0 <= array.min() and array.max() < n_classes):
-            raise GeometryError(
+            raise DataError(
                 f"`{name}` must lie in [0, {n_classes}), found {array.min()} to {array.max()}; raise "
                 "`n_classes`, or name the void class as `ignore_label`."
             )
@@ -67,7 +68,8 @@ def void_predictions(
       ``(n_classes,)`` int64.
 
     Raises:
-      GeometryError: Shapes differ, or a class outside the range was predicted there.
+      GeometryError: Shapes differ.
+      DataError: A class outside the range was predicted there.
       TypeError: Labels, predictions or `n_classes` are not integers.
 
     >>> void_predictions([0, 255, 255], [1, 1, 0], 2, ignore_label=255).tolist()
@@ -91,7 +93,8 @@ def iou(confusion: np.ndarray, void: np.ndarray | None = None) -> np.ndarray:
       ``(n,)`` float64; NaN for a class that occurs neither in the truth nor in a prediction.
 
     Raises:
-      GeometryError: `confusion` is not square, `void` is not one count per class, or a count is negative.
+      GeometryError: `confusion` is not square, or `void` is not one count per class.
+      DataError: A count is negative.
       TypeError: The counts are not numbers.
 
     References:
@@ -188,7 +191,8 @@ def top_k_accuracy(
       ignore_label: Void: left out.
 
     Raises:
-      GeometryError: Shapes that do not go together, a label outside the classes, or `k` below 1.
+      GeometryError: Shapes that do not go together, or `k` below 1.
+      DataError: A label outside the classes.
       TypeError: Labels or `k` are not integers.
 
     >>> top_k_accuracy([[0.1, 0.7, 0.2], [0.5, 0.3, 0.2]], [2, 0], k=2)
@@ -203,7 +207,7 @@ def top_k_accuracy(
     logits, labels = logits[counted], labels[counted]
     n = logits.shape[-1]
     if labels.size and not (0 <= labels.min() and labels.max() < n):
-        raise GeometryError(f"`labels` must lie in [0, {n}), found {labels.min()} to {labels.max()}.")
+        raise DataError(f"`labels` must lie in [0, {n}), found {labels.min()} to {labels.max()}.")
     truth = np.take_along_axis(logits, labels[:, None], axis=-1)
     not_below = n - (logits < truth).sum(axis=-1)  # the truth itself among them, and every NaN
     return float((not_below <= k).mean()) if labels.size else float("nan")
@@ -233,7 +237,7 @@ def _counts(values, n: int | None = None) -> np.ndarray:
             "`confusion_matrix` counts labels and predictions."
         )
     if not (np.isfinite(counts) & (counts >= 0)).all():
-        raise GeometryError(f"counts must be finite and at least 0, found {counts.min()} to {counts.max()}.")
+        raise DataError(f"counts must be finite and at least 0, found {counts.min()} to {counts.max()}.")
     return counts.astype(np.float64) if counts.dtype.kind == "f" else counts  # sums of float16 overflow
 
 

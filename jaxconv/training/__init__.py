@@ -1,10 +1,12 @@
 """From a configuration to a trained network: one step, the loop around it, what it leaves behind."""
 
-from jaxconv.training.config import Config, open_data
-from jaxconv.training.evaluation import evaluate
-from jaxconv.training.inference import predict
-from jaxconv.training.loop import train
-from jaxconv.training.network import Trained, load
-from jaxconv.training.options import ConfigError
+from jaxconv.errors import ConfigError, needs_extra
+
+with needs_extra(__name__, "train"):
+    from jaxconv.training.config import Config, open_data
+    from jaxconv.training.evaluation import evaluate
+    from jaxconv.training.inference import predict
+    from jaxconv.training.loop import train
+    from jaxconv.training.network import Trained, load
 
 __all__ = ["Config", "ConfigError", "Trained", "evaluate", "load", "open_data", "predict", "train"]

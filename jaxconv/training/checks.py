@@ -7,12 +7,11 @@ import numpy as np
 from rich.console import Console
 
 from jaxconv.data import VOID, Batch, Dataset, check_dataset
-from jaxconv.errors import GeometryError
+from jaxconv.errors import ConfigError, DataError
 from jaxconv.training.config import Config
 from jaxconv.training.devices import local_mesh, replicated
 from jaxconv.training.losses import class_weights
 from jaxconv.training.optimizers import build_optimizer
-from jaxconv.training.options import ConfigError
 from jaxconv.training.state import Step, abstract_state
 
 CROP_EXAMPLES = 16
@@ -30,7 +29,7 @@ def check_data(config: Config, train_set: Dataset, val_set: Dataset, *, files: b
     Raises:
       ConfigError: The crop is larger than the images, a class has no weight of its own, or the network
         is not one for these data.
-      GeometryError: Some files cannot be used, or every pixel of the training split is void.
+      DataError: Some files cannot be used, or every pixel of the training split is void.
     """
     check_crop(config, train_set)
     if isinstance(weights := config.loss.options["class_weights"], tuple):
@@ -58,7 +57,7 @@ def check_crop(config: Config, dataset: Dataset) -> None:
     for index in range(min(len(dataset), CROP_EXAMPLES)):
         try:
             example = dataset[index]
-        except GeometryError:
+        except DataError:
             continue  # `check_dataset` lists what is wrong with the files
         rows, columns = example.image.shape[:2]
         limit = [round(-(-size // shrink) * enlarged) * shrink for size in (rows, columns)]
@@ -78,12 +77,12 @@ def check_model(config: Config, dataset: Dataset) -> None:
     It is traced on the shapes of one batch, and nothing is computed: a second, where files take minutes.
 
     Raises:
-      GeometryError: As the network and its first step would.
+      JaxconvError: As the network and its first step would.
     """
     shrink = config.training.shrink
     try:
         shape = config.augmentation.crop or dataset[0].image.shape[:2]
-    except GeometryError:
+    except DataError:
         return  # `check_dataset` lists what is wrong with the files
     size = (config.training.batch_size, *(-(-cells // shrink) for cells in shape))
     images = np.broadcast_to(np.float32(0), (*size, dataset.in_features))  # takes no memory

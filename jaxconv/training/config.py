@@ -13,7 +13,7 @@ import tomli_w
 from flax import nnx
 
 from jaxconv.data import DATASETS, Augmentation, Dataset
-from jaxconv.errors import GeometryError
+from jaxconv.errors import JaxconvError
 from jaxconv.limits import Seed, Within
 from jaxconv.models import MODELS
 from jaxconv.training.losses import LOSSES
@@ -101,7 +101,7 @@ class Config:
       training: Steps, batch, precision.
 
     Raises:
-      GeometryError: `training.shrink` does not divide `augmentation.crop`.
+      OptionError: `training.shrink` does not divide `augmentation.crop`.
 
     >>> config = Config.of({"model": {"name": "unet"}, "data": {"name": "shapes"}})
     >>> config.model.name, config.training.batch_size
@@ -139,7 +139,7 @@ class Config:
             raise ConfigError(f"{path} is not TOML: {error}.") from None
         try:
             return cls.of(_apply_changes(tables, changes))
-        except GeometryError as error:
+        except JaxconvError as error:
             raise ConfigError(f"{path}: {error}") from None
 
     @classmethod
@@ -148,7 +148,7 @@ class Config:
 
         Raises:
           ConfigError: An unknown table, name or option, or a value of the wrong type or out of its range.
-          GeometryError: `training.shrink` does not divide `augmentation.crop`.
+          OptionError: `training.shrink` does not divide `augmentation.crop`.
         """
         known = {one.name for one in fields(cls)}
         for name in tables:
@@ -217,7 +217,7 @@ def _read_dataclass(kind: type, tables: Mapping[str, Any], table: str):
         return kind(**options)
     except ConfigError:
         raise
-    except GeometryError as error:  # of a class that does not know in which table it stands
+    except JaxconvError as error:  # of a class that does not know in which table it stands
         raise ConfigError(f"[{table}] {error}") from None
 
 
@@ -315,7 +315,7 @@ def open_data(config: Config, split: str, folder: Path | None = None) -> Dataset
       folder: Where the files are; None for data that are made.
 
     Raises:
-      GeometryError: The folder is missing, or not laid out as the data set expects.
+      DataError: The folder is missing, or not laid out as the data set expects.
     """
     return DATASETS[config.data.name](split, folder, **config.data.options)
 

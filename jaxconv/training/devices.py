@@ -12,7 +12,7 @@ from jax.sharding import Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 
 from jaxconv.data import Batch
-from jaxconv.errors import GeometryError
+from jaxconv.errors import ConfigError
 
 AXIS = "batch"
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8  # malloc.h
@@ -22,11 +22,11 @@ def batch_mesh(batch_size: int) -> Mesh:
     """All devices of all processes in one row.
 
     Raises:
-      GeometryError: The batch does not divide over them.
+      ConfigError: The batch does not divide over them.
     """
     devices = jax.devices()
     if batch_size % len(devices):
-        raise GeometryError(
+        raise ConfigError(
             f"a batch of {batch_size} examples does not divide over {len(devices)} devices; make "
             f"`training.batch_size` a multiple of {len(devices)}, or show jax fewer devices."
         )

@@ -10,7 +10,7 @@ import numpy as np
 
 from jaxconv.data import VOID, Batch, Dataset
 from jaxconv.data.batches import iterate_batches
-from jaxconv.errors import GeometryError
+from jaxconv.errors import DataError
 from jaxconv.segmentation import confusion_matrix, scores, top_k_accuracy, void_predictions
 from jaxconv.training.inference import upsample_labels
 from jaxconv.training.network import Network
@@ -45,7 +45,7 @@ def evaluate(
       classification ``top1``, ``top5`` and ``confusion``, rows the truth.
 
     Raises:
-      GeometryError: The data set is empty, or not what the network was trained for.
+      DataError: The data set is empty, or not what the network was trained for.
     """
     _check(network, dataset)
     common = {"task": network.task, "examples": len(dataset)}
@@ -116,7 +116,7 @@ def _fetch(
 
 def _check(network: Network, dataset: Dataset) -> None:
     if not len(dataset):
-        raise GeometryError("the data set has no examples, so there is nothing to evaluate.")
+        raise DataError("the data set has no examples, so there is nothing to evaluate.")
     pairs = {
         "the tasks": (network.task, dataset.task),
         "the features": (str(network.in_features), str(dataset.in_features)),
@@ -124,7 +124,7 @@ def _check(network: Network, dataset: Dataset) -> None:
     }
     for what, (mine, its) in pairs.items():
         if mine != its:
-            raise GeometryError(
+            raise DataError(
                 f"{what} differ: the network has {mine}, the data set {its}; evaluate on data like those "
                 "that it was trained on."
             )

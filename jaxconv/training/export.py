@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from jax import export as jax_export
 from jax import lax
 
-from jaxconv.errors import GeometryError
+from jaxconv.errors import OptionError, needs_extra
 from jaxconv.training.inference import downsample_images, upsample_scores
 from jaxconv.training.network import Network
 
@@ -44,7 +44,7 @@ def export(
       ``(b, rows, columns, in_features)``.
 
     Raises:
-      GeometryError: A size without pixels.
+      OptionError: A size without pixels.
 
     >>> from types import SimpleNamespace
     >>> network = SimpleNamespace(
@@ -56,7 +56,7 @@ def export(
     (('cpu', 'cuda', 'tpu'), [[[0, 1]]])
     """
     if len(size) != 2 or min(size) < 1:
-        raise GeometryError(f"`size` is the rows and columns of an image, at least 1 each; got {size}.")
+        raise OptionError(f"`size` is the rows and columns of an image, at least 1 each; got {size}.")
     # On one device: the file is not to ask for as many as the training had.
     parameters, rest = jax.device_put((network.parameters, network.rest), jax.local_devices()[0])
 
@@ -102,6 +102,8 @@ def write_export(
     exported = export(network, size, output=output, platforms=platforms)
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
+    with needs_extra("an exported network", "train"):  # jax writes it with this package
+        import flatbuffers  # noqa: F401
     path.write_bytes(exported.serialize())
     beside = path.with_name(f"{path.name}.json")
     beside.write_text(json.dumps(description(network, size, output, platforms), indent=2) + "\n")

@@ -18,7 +18,7 @@ from PIL import Image
 
 from jaxconv.data import read_image
 from jaxconv.data.image_files import IMAGE_SUFFIXES
-from jaxconv.errors import GeometryError
+from jaxconv.errors import DataError, GeometryError, JaxconvError, OptionError
 from jaxconv.geometry.arguments import at_least_one, per_axis
 from jaxconv.operators import avg_pool, resize
 from jaxconv.training.network import Network
@@ -114,7 +114,9 @@ def predict(network: Network, images: np.ndarray, *, max_pixels: int = 2**20, ha
       ``(*batch, rows, columns)`` int32; ``batch`` from a classifier.
 
     Raises:
-      GeometryError: Features that cannot be converted, an empty image, or tiles too small for `halo`.
+      GeometryError: An empty image.
+      DataError: Features that cannot be converted.
+      OptionError: Tiles too small for `halo`.
       TypeError: `images` are not floating, or `max_pixels` or `halo` not an integer.
 
     >>> from types import SimpleNamespace
@@ -190,7 +192,7 @@ def convert_features(images: np.ndarray, features: int) -> np.ndarray:
     The grey of a colour is its luma by ITU-R BT.601, which Pillow's mode L is too.
 
     Raises:
-      GeometryError: There is no such conversion.
+      DataError: There is no such conversion.
 
     >>> convert_features(np.float32([[0.5]]), 3).tolist()
     [[0.5, 0.5, 0.5]]
@@ -204,7 +206,7 @@ def convert_features(images: np.ndarray, features: int) -> np.ndarray:
         return np.repeat(images, 3, axis=-1)
     if (found, features) == (3, 1):
         return images @ np.array([[0.299], [0.587], [0.114]], images.dtype)
-    raise GeometryError(
+    raise DataError(
         f"the network was trained on {features} features, the image has {found}; only grey and colour "
         "are converted into each other."
     )
@@ -215,7 +217,7 @@ def _tile_size(max_pixels: int, halo: int) -> tuple[int, int]:
     halo = -(-halo // STEP) * STEP
     edge = math.isqrt(max_pixels) // STEP * STEP
     if edge <= 2 * halo:
-        raise GeometryError(
+        raise OptionError(
             f"tiles of {max_pixels} pixels, {edge} wide, hold nothing but a halo of {halo} on either side; "
             f"raise `max_pixels` (--max-pixels) to {(2 * halo + STEP) ** 2} or lower `halo` (--halo)."
         )
@@ -248,7 +250,7 @@ def label_files(
         try:
             image = read_image(path, grey=network.in_features == 1)
             labels = predict(network, image, max_pixels=max_pixels, halo=halo)
-        except GeometryError as error:
+        except JaxconvError as error:
             problem = str(error) if str(path) in str(error) else f"{path}: {error}"
         else:
             if network.task == "segmentation":
@@ -266,7 +268,7 @@ def name_images(inputs: Sequence[Path], out: Path) -> dict[str, Path]:
     Images that differ only in their suffix keep it. What lies in `out` is no input.
 
     Raises:
-      GeometryError: Two images still have one name, or there is none.
+      DataError: Two images still have one name, or there is none.
       OSError: An input does not exist.
     """
     found: dict[Path, Path] = {}
@@ -277,12 +279,12 @@ def name_images(inputs: Sequence[Path], out: Path) -> dict[str, Path]:
         for path in _images(given, out) if inside else [given]:
             relative = path.relative_to(given) if inside else Path(path.name)
             if found.setdefault(relative, path).resolve() != path.resolve():
-                raise GeometryError(
+                raise DataError(
                     f"{found[relative]} and {path} would be written to one file; label them in two calls."
                 )
     if not found:
         places = ", ".join(map(str, inputs)) or "an empty list"
-        raise GeometryError(f"no image in {places}: none ends in {', '.join(IMAGE_SUFFIXES)}.")
+        raise DataError(f"no image in {places}: none ends in {', '.join(IMAGE_SUFFIXES)}.")
     stems = [relative.with_suffix("") for relative in found]
     times = Counter(stems)
     return {

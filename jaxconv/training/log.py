@@ -11,6 +11,7 @@ from typing import Any
 
 import jax
 
+from jaxconv.errors import FailureError
 from jaxconv.training.run_folder import RunError, json_value, write_errors, write_whole
 
 
@@ -67,6 +68,10 @@ def read_log_until(path: Path, step: int) -> list[dict[str, Any]]:
     return lines
 
 
+class DivergenceError(FailureError, FloatingPointError):
+    """The loss, the gradient or the new parameters of a training are not finite."""
+
+
 class TrainingLog:
     """Training log, timing and early-stopping state: ``log.jsonl``, a line per step and per evaluation.
 
@@ -110,13 +115,13 @@ class TrainingLog:
           waited: Seconds spent waiting for data so far.
 
         Raises:
-          FloatingPointError: The loss, the gradient or the new parameters are not finite.
+          DivergenceError: The loss, the gradient or the new parameters are not finite.
         """
         numbers = {name: float(value.addressable_data(0)) for name, value in record.items()}
         wrong = [name for name, value in numbers.items() if not math.isfinite(value)]
         if wrong:
             name = "loss" if "loss" in wrong else wrong[0]
-            raise FloatingPointError(
+            raise DivergenceError(
                 f"the {name.replace('_', ' ')} became {numbers[name]} at step {step}, after losses of "
                 f"{self._losses[-3:]}; lower `schedule.learning_rate`, lengthen `schedule.warmup` or "
                 "set `training.clip_norm`."

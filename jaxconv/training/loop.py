@@ -133,8 +133,8 @@ def train(
       ConfigError: The folder holds another run, another process trains there, or the configuration does
         not fit the data.
       RunError: A file of the run is damaged or missing, or cannot be written.
-      GeometryError: The data are damaged; the message names the files.
-      FloatingPointError: The loss is no longer finite; the message names the step.
+      DataError: The data are damaged; the message names the files.
+      DivergenceError: The loss is no longer finite; the message names the step.
     """
     out, console = Path(out), console or Console()
     train_set, val_set = (open_data(config, split, data) for split in ("train", "val"))

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 import numpy as np
 
 from jaxconv.data import Dataset
+from jaxconv.errors import ConfigError
 from jaxconv.limits import Within
 from jaxconv.segmentation import (
     class_frequencies,
@@ -17,7 +18,6 @@ from jaxconv.segmentation import (
     focal_loss,
     median_frequency_weights,
 )
-from jaxconv.training.options import ConfigError
 
 ClassWeights = Literal["none", "median_frequency"] | tuple[Annotated[float, Within(0, 1e6)], ...]
 

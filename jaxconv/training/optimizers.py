@@ -8,8 +8,8 @@ from typing import Annotated
 import jax
 import optax
 
+from jaxconv.errors import ConfigError
 from jaxconv.limits import Fraction, Within
-from jaxconv.training.options import ConfigError
 
 Rate = Annotated[float, Within(1e-30, 1e30)]  # what float32 holds; some want a step that moves nothing
 Decay = Annotated[float, Within(0, 100)]

@@ -8,13 +8,9 @@ import types
 from collections.abc import Callable, Iterable, Mapping
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from jaxconv.errors import GeometryError
+from jaxconv.errors import ConfigError
 from jaxconv.geometry.arguments import did_you_mean
 from jaxconv.limits import Within
-
-
-class ConfigError(GeometryError):
-    """A configuration names what does not exist, or gives it a value of the wrong type or size."""
 
 
 def options_of(function: Callable) -> dict[str, tuple[Any, Any]]:

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxconv.errors import GeometryError
+from jaxconv.errors import ConfigError
 
 Preprocessing = Literal["unit", "centred", "torchvision", "caffe"]
 
@@ -29,7 +29,7 @@ def preprocess(x: jax.Array, kind: Preprocessing) -> jax.Array:
       The same shape and dtype.
 
     Raises:
-      GeometryError: A kind for colours meets other features than three.
+      ConfigError: A kind for colours meets other features than three.
 
     >>> print(preprocess(jnp.array([[1.0, 0.5, 0.0]]), "caffe").round(1))
     [[-103.9   10.7  131.3]]
@@ -39,7 +39,7 @@ def preprocess(x: jax.Array, kind: Preprocessing) -> jax.Array:
     if kind == "centred":
         return 2 * x - 1
     if x.shape[-1] != 3:
-        raise GeometryError(
+        raise ConfigError(
             f"preprocessing={kind!r} is for red, green and blue; the examples have {x.shape[-1]} "
             'features. Take "unit" or "centred".'
         )

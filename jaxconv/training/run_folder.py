@@ -16,7 +16,7 @@ from typing import Any
 import jax
 from rich.console import Console
 
-from jaxconv.errors import GeometryError
+from jaxconv.errors import FailureError
 from jaxconv.training.options import ConfigError
 
 try:
@@ -27,7 +27,7 @@ except ImportError:  # Windows
 LIBRARIES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy", "pillow")
 
 
-class RunError(GeometryError, RuntimeError):
+class RunError(FailureError):
     """A file of a run is damaged or missing, or cannot be written."""
 
 

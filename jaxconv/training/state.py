@@ -13,9 +13,9 @@ import optax
 from flax import nnx
 
 from jaxconv.data import Batch
+from jaxconv.errors import ConfigError
 from jaxconv.training.config import Config, build_model
 from jaxconv.training.optimizers import frozen_labels, is_frozen
-from jaxconv.training.options import ConfigError
 from jaxconv.training.preprocessing import Preprocessing, preprocess
 
 

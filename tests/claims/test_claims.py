@@ -15,6 +15,7 @@ from jaxconv.claims import CLAIMS, pooling, products, transposes
 from jaxconv.claims.cases import KINDS, Cases
 from jaxconv.convolution import registry as formulations
 from jaxconv.convolution.formulations.grouped import grouped_conv
+from jaxconv.errors import OptionError
 
 CHEAP = ["relationship-14", "equivalent-pattern", "stride-2-transpose", "counts"]
 
@@ -216,15 +217,15 @@ def test_the_report_as_json_and_table(report):
 
 
 def test_bad_arguments():
-    with pytest.raises(GeometryError, match="conv_transpose"):
+    with pytest.raises(OptionError, match="conv_transpose"):
         verify(["conv_transposed"])
-    with pytest.raises(GeometryError, match="float64"):
+    with pytest.raises(OptionError, match="float64"):
         verify(CHEAP, dtype="int32")
     with pytest.raises(GeometryError, match="at least 1"):
         verify(CHEAP, trials=0)
     with pytest.raises(TypeError, match="trials"):
         verify(CHEAP, trials=1.5)
-    with pytest.raises(GeometryError, match="seed"):
+    with pytest.raises(OptionError, match="seed"):
         verify(CHEAP, seed=-1)
     assert verify("counts", dtype=np.float32).dtype == "float32"
     assert not verify([]).ok  # nothing was shown

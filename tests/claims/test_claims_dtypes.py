@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from jaxconv import GeometryError, verify
+from jaxconv import verify
 from jaxconv.claims import ALL_DTYPES, CLAIMS, Report, Reports, Row, pooling, transposes
 from jaxconv.claims.cases import normal
 from jaxconv.cli import main
+from jaxconv.errors import OptionError
 
 FEW = ["counts", "matrix", "lp-pool"]  # integers alone, any numbers, real numbers
 
@@ -51,7 +52,7 @@ def test_which_claims_are_not_for_every_dtype():
     assert real == {"max-pool", "unpool", "lp-pool", "unrolled"}
     for name in ("conv", "conv_transpose", "avg-pool", "flax-layers", "bilinear", "figure-1.1"):
         assert CLAIMS[name].numbers == "any"
-    with pytest.raises(GeometryError, match=r"'max-pool' is about the order .* which complex64 has not"):
+    with pytest.raises(OptionError, match=r"'max-pool' is about the order .* which complex64 has not"):
         verify("max-pool", dtype="complex64")
     assert normal(np.random.default_rng(0), (3,), np.dtype("complex64")).imag.all()
 

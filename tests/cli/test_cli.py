@@ -1,6 +1,7 @@
 """The command line, as a reader calls it."""
 
 import json
+import os
 import subprocess
 import sys
 
@@ -11,6 +12,7 @@ import scipy.sparse
 
 from jaxconv import ConvGeometry, __version__, conv_matrix
 from jaxconv.cli import main
+from jaxconv.errors import FailureError
 
 
 def run(capsys, *arguments):
@@ -132,3 +134,47 @@ def test_version_and_module_entry():
         [sys.executable, "-m", "jaxconv", "--version"], capture_output=True, text=True, check=True
     )
     assert done.stdout == f"jaxconv {__version__}\n"
+
+
+def test_lines_on_a_pipe_are_not_wrapped():
+    """Neither those of tables, whatever the shell says of its own width."""
+    command = "arithmetic --input 6 7 --kernel 3 --padding 1 --in-features 1234 --out-features 5678"
+    done = subprocess.run(
+        [sys.executable, "-m", "jaxconv", *command.split()],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "COLUMNS": "40"},
+    )
+    lines = [line.rstrip() for line in done.stdout.splitlines()]
+    assert repr(ConvGeometry((6, 7), (3, 3), in_features=1234, out_features=5678, padding=1)) in lines
+    (call,) = [line for line in lines if "lax.conv_general_dilated" in line]
+    assert call.count("(") == call.count(")")
+    assert max(map(len, lines)) < 1000
+
+
+def test_refusals_on_a_pipe_are_one_line(capsys):
+    text = refused(capsys, "verify", "--claim", "c" * 300)
+    assert text.count("\n") == 1
+    assert "c" * 300 in text
+
+
+@pytest.mark.parametrize("error", [TypeError, ValueError, RuntimeError, ImportError])
+def test_mistakes_of_the_library_keep_their_traceback(monkeypatch, error):
+    def broken(*_):
+        raise error("a mistake in the library")
+
+    monkeypatch.setattr("jaxconv.cli.matrix_files.show", broken)
+    with pytest.raises(error, match="a mistake in the library"):
+        main("matrix --input 4 --kernel 2".split())
+
+
+def test_failures_have_another_exit_status_than_mistakes(capsys, monkeypatch):
+    def failing(*_):
+        raise FailureError("it does not hold")
+
+    monkeypatch.setattr("jaxconv.cli.matrix_files.show", failing)
+    with pytest.raises(SystemExit) as stop:
+        main("matrix --input 4 --kernel 2".split())
+    assert stop.value.code == 1
+    assert capsys.readouterr().err == "jaxconv: it does not hold\n"

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from jaxconv.data import VOID, Augmentation, Example, augment
-from jaxconv.errors import GeometryError
+from jaxconv.errors import OptionError
 
 
 @pytest.fixture
@@ -181,8 +181,8 @@ def test_bad_numbers(example):
         ({"crop": (0, 4)}, "crop"),
         ({"scale": (0.5, 1.0)}, "give `crop`"),
     ):
-        with pytest.raises(GeometryError, match=message):
+        with pytest.raises(OptionError, match=message):
             Augmentation(**options)
     grey = Example("", example.image[..., :1], example.label)
-    with pytest.raises(GeometryError, match="1 features"):
+    with pytest.raises(OptionError, match="1 features"):
         augment(grey, Augmentation(saturation=0.1), np.random.default_rng(0))

@@ -18,7 +18,7 @@ from jaxconv.data import (
     downsample_image,
 )
 from jaxconv.data.batches import iterate_batches, prefetch_batches
-from jaxconv.errors import GeometryError
+from jaxconv.errors import DataError, OptionError
 
 
 class Numbers:
@@ -150,7 +150,7 @@ def test_shrinking_averages_cells(rng, shrink):
 
 def test_sizes_that_no_batch_holds():
     stream = Stream(Numbers(10, sizes=((4, 6), (5, 6))), 8)
-    with pytest.raises(GeometryError, match=r"n\d is \(4, 6, 2\), n\d \(5, 6, 2\)|crop"):
+    with pytest.raises(DataError, match=r"n\d is \(4, 6, 2\), n\d \(5, 6, 2\)|crop"):
         stream.batch(0)
     assert Stream(stream.dataset, 8, augmentation=CHANGES).batch(0).images.shape == (8, 5, 5, 2)
 
@@ -194,11 +194,11 @@ def test_waiting_is_counted():
 def test_an_exception_is_raised_where_its_result_is_due():
     def work(n):
         if n == 3:
-            raise GeometryError("file 3 is gone")
+            raise DataError("file 3 is gone")
         return n
 
     ahead, taken = Prefetcher(work, range(10), workers=2, depth=4), []
-    with pytest.raises(GeometryError, match="file 3"):
+    with pytest.raises(DataError, match="file 3"):
         taken.extend(iter(ahead.__next__, None))
     assert taken == [0, 1, 2]
     assert not threads()
@@ -242,17 +242,17 @@ def test_classification():
 
 def test_bad_numbers():
     for options in ({"batch_size": 0}, {"seed": -1}, {"shrink": 0}, {"cache_bytes": -1}):
-        with pytest.raises(GeometryError, match=next(iter(options))):
+        with pytest.raises(OptionError, match=next(iter(options))):
             Stream(Numbers(3), **{"batch_size": 2, **options})
-    with pytest.raises(GeometryError, match="no examples"):
+    with pytest.raises(DataError, match="no examples"):
         Stream(Numbers(0), 2)
     stream = Stream(Numbers(3), 4)
     for step, part in ((-1, (0, 1)), (0, (1, 1)), (0, (0, 3)), (0, (-1, 2))):
-        with pytest.raises(GeometryError, match="divides"):
+        with pytest.raises(OptionError, match="divides"):
             stream.batch(step, part)
-    with pytest.raises(GeometryError, match="depth=0"):
+    with pytest.raises(OptionError, match="depth=0"):
         prefetch_batches(stream, 0, 1, depth=0)
-    with pytest.raises(GeometryError, match="size=0"):
+    with pytest.raises(OptionError, match="size=0"):
         next(iterate_batches(stream.dataset, 0))
-    with pytest.raises(GeometryError, match="shrink"):
+    with pytest.raises(OptionError, match="shrink"):
         downsample_image(np.zeros((2, 2, 1), np.float32), 0)

@@ -15,7 +15,7 @@ from jaxconv.data import (
     read_classes,
     read_image,
 )
-from jaxconv.errors import GeometryError
+from jaxconv.errors import DataError, OptionError
 
 TOML = """
 void = [0, 0, 0]
@@ -66,17 +66,17 @@ def test_camvid_is_what_was_written(streets):
 
 
 def test_another_layout_is_shown_beside_the_expected_one(tmp_path, streets):
-    with pytest.raises(GeometryError, match=r"val/ with images and valannot/.*holds train/, trainannot/"):
+    with pytest.raises(DataError, match=r"val/ with images and valannot/.*holds train/, trainannot/"):
         camvid("val", tmp_path)
-    with pytest.raises(GeometryError, match="is not there"):
+    with pytest.raises(DataError, match="is not there"):
         camvid("train", tmp_path / "nowhere")
-    with pytest.raises(GeometryError, match="none was given"):
+    with pytest.raises(DataError, match="none was given"):
         camvid("train")
-    with pytest.raises(GeometryError, match="train, val, test"):
+    with pytest.raises(OptionError, match="train, val, test"):
         camvid("validation", tmp_path)
     (tmp_path / "val").mkdir()
     (tmp_path / "valannot").mkdir()
-    with pytest.raises(GeometryError, match="no images"):
+    with pytest.raises(DataError, match="no images"):
         camvid("val", tmp_path)
 
 
@@ -84,10 +84,10 @@ def test_pairs_are_checked_at_once(streets, rng):
     path, images, _ = streets
     write(path / "train" / "c_3.png", images["a_1"])
     (path / "trainannot" / "b_2.png").rename(path / "trainannot" / "d_4.png")
-    with pytest.raises(GeometryError, match=r"2 without label.*b_2.png, .*c_3.png; 1 without image.*d_4"):
+    with pytest.raises(DataError, match=r"2 without label.*b_2.png, .*c_3.png; 1 without image.*d_4"):
         camvid("train", path)
     write(path / "train" / "a_1.jpg", images["a_1"])
-    with pytest.raises(GeometryError, match=r"a_1.*share one name"):
+    with pytest.raises(DataError, match=r"a_1.*share one name"):
         camvid("train", path)
 
 
@@ -100,7 +100,7 @@ def test_check_reports_every_bad_file(streets, rng):
     cut.write_bytes(cut.read_bytes()[:100])
     (path / "train" / "f.jpg").write_text("no image")
     write(path / "trainannot" / "f.png", labels["a_1"])
-    with pytest.raises(GeometryError, match="4 of 6 examples cannot be used") as caught:
+    with pytest.raises(DataError, match="4 of 6 examples cannot be used") as caught:
         check_dataset(camvid("train", path))
     first, *lines = str(caught.value).splitlines()
     assert first == "4 of 6 examples cannot be used:"
@@ -142,7 +142,7 @@ def test_check_looks_inside(rng):
         (image, label + 1),
         (image, label - 2),
     ):
-        with pytest.raises(GeometryError, match="it: "):
+        with pytest.raises(DataError, match="it: "):
             check_dataset(Wrong(*bad))
 
 
@@ -168,12 +168,12 @@ def test_every_mode_is_read_or_refused(tmp_path, rng):
     np.testing.assert_array_equal(read_image(path), as_float(colour))
     opaque[1, 2, 3] = 254
     write(path, opaque)
-    with pytest.raises(GeometryError, match=r"image.png: has transparent"):
+    with pytest.raises(DataError, match=r"image.png: has transparent"):
         read_image(path)
     write(tmp_path / "float.tif", rng.uniform(size=(4, 5)).astype(np.float32))
-    with pytest.raises(GeometryError, match=r"float.tif.*'F'"):
+    with pytest.raises(DataError, match=r"float.tif.*'F'"):
         read_image(tmp_path / "float.tif")
-    with pytest.raises(GeometryError, match="no such file"):
+    with pytest.raises(DataError, match="no such file"):
         read_image(tmp_path / "none.png")
 
 
@@ -220,10 +220,10 @@ def test_deep_labels_and_unknown_ones(tmp_path):
     write(path, np.array([[1000, 1, 9]], np.uint16))
     np.testing.assert_array_equal(code.read(path), [[0, 1, VOID]])
     write(path, np.array([[1000, 7, 7]], np.uint16))
-    with pytest.raises(GeometryError, match=r"label.png: .*: 7 \(2 pixels\); known are 1, 9, 1000"):
+    with pytest.raises(DataError, match=r"label.png: .*: 7 \(2 pixels\); known are 1, 9, 1000"):
         code.read(path)
     write(path, np.array([[[0, 0, 200], [0, 0, 201]]], np.uint8))
-    with pytest.raises(GeometryError, match=r"\(0, 0, 201\) \(1 pixels\); known are \(0, 0, 0\), "):
+    with pytest.raises(DataError, match=r"\(0, 0, 201\) \(1 pixels\); known are \(0, 0, 0\), "):
         code.read(path)
 
 
@@ -248,22 +248,22 @@ def test_deep_labels_and_unknown_ones(tmp_path):
 def test_classes_that_contradict_each_other(tmp_path, text, message):
     path = tmp_path / "classes.toml"
     path.write_text(text)
-    with pytest.raises(GeometryError, match=message) as caught:
+    with pytest.raises(DataError, match=message) as caught:
         read_classes(path)
     assert str(path) in str(caught.value)
 
 
 def test_a_folder_without_its_parts(tmp_path):
-    with pytest.raises(GeometryError, match=r"classes.toml.*holds nothing"):
+    with pytest.raises(DataError, match=r"classes.toml.*holds nothing"):
         folder("train", tmp_path)
     (tmp_path / "classes.toml").write_text(TOML)
-    with pytest.raises(GeometryError, match=r"images/train/.*holds classes.toml"):
+    with pytest.raises(DataError, match=r"images/train/.*holds classes.toml"):
         folder("train", tmp_path)
 
 
 def test_what_is_made_reads_no_folder(tmp_path):
     for name in ("digits", "digit_images", "shapes"):
-        with pytest.raises(GeometryError, match=name):
+        with pytest.raises(OptionError, match=name):
             DATASETS[name]("train", tmp_path)
-        with pytest.raises(GeometryError, match="train, val, test"):
+        with pytest.raises(OptionError, match="train, val, test"):
             DATASETS[name]("dev")

@@ -19,7 +19,7 @@ from jaxconv.data import (
     digits,
     shapes,
 )
-from jaxconv.errors import GeometryError
+from jaxconv.errors import DataError, OptionError
 
 MADE = {"digits": {"held_out_examples": 5}, "digit_images": {}, "shapes": {"held_out_examples": 5}}
 
@@ -140,13 +140,13 @@ def test_numbers_outside_their_range():
         ({"count": -1}, "count=-1"),
         ({"examples": 0}, "examples=0"),
     ):
-        with pytest.raises(GeometryError, match=words):
+        with pytest.raises(OptionError, match=words):
             Shapes(**options)
-    with pytest.raises(GeometryError, match="at least one mosaic"):
+    with pytest.raises(OptionError, match="at least one mosaic"):
         digits("train", examples=0)
-    with pytest.raises(GeometryError, match="1 to 255"):
+    with pytest.raises(DataError, match="1 to 255"):
         Classes((), ())
-    with pytest.raises(GeometryError, match="2 names, 1 colours"):
+    with pytest.raises(DataError, match="2 names, 1 colours"):
         Classes(("a", "b"), ((0, 0, 0),))
-    with pytest.raises(GeometryError, match="class 'a'"):
+    with pytest.raises(DataError, match="class 'a'"):
         Classes(("a",), ((0, 0, 300),))

@@ -9,7 +9,7 @@ from sklearn.datasets import load_digits
 
 from jaxconv.data import BACKGROUND, DigitMosaics
 from jaxconv.data.digit_mosaics import make_digit_mosaics
-from jaxconv.errors import GeometryError
+from jaxconv.errors import OptionError
 
 
 def test_no_held_out_sample_is_trained_on():
@@ -89,12 +89,12 @@ def test_digits_barely_overlap():
 
 
 def test_what_cannot_be_made_is_refused():
-    with pytest.raises(GeometryError, match="canvas"):
+    with pytest.raises(OptionError, match="canvas"):
         make_digit_mosaics((12, 64))
-    with pytest.raises(GeometryError, match="held_out"):
+    with pytest.raises(OptionError, match="held_out"):
         make_digit_mosaics(held_out=1.5)
-    with pytest.raises(GeometryError, match="one side"):
+    with pytest.raises(OptionError, match="one side"):
         make_digit_mosaics(held_out=0.001)
     digits = np.zeros((1, 8, 8), np.float32)
-    with pytest.raises(GeometryError, match="scales"):
+    with pytest.raises(OptionError, match="scales"):
         DigitMosaics(digits, np.zeros(1, int), np.zeros(1, int), scales=(2.0, 1.0))

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from jaxconv.data import camvid, check_dataset, read_image
-from jaxconv.errors import GeometryError
+from jaxconv.errors import DataError
 
 ROWS, COLUMNS = 24, 30
 
@@ -142,7 +142,7 @@ def test_a_fault_is_one_line_that_names_the_file(folder, part, name):
     fault, words = (IMAGES if part == "train" else LABELS)[name]
     path = folder / part / "b.png"
     fault(path)
-    with pytest.raises(GeometryError, match=words) as error:
+    with pytest.raises(DataError, match=words) as error:
         check_dataset(camvid("train", folder))
     first, line = str(error.value).splitlines()
     assert first == "1 of 2 examples cannot be used:"
@@ -177,7 +177,7 @@ PAIRS = {
 def test_a_pair_that_is_not_one(folder, name):
     fault, words = PAIRS[name]
     fault(folder)
-    with pytest.raises(GeometryError, match=words) as error:
+    with pytest.raises(DataError, match=words) as error:
         camvid("train", folder)
     assert "\n" not in str(error.value)
 
@@ -188,7 +188,7 @@ def test_nothing_is_labelled(folder):
     dataset = camvid("train", folder)
     check_dataset(dataset)  # as the split to predict may be
     with pytest.raises(
-        GeometryError, match="every pixel of all 2 examples is void, from a on, so there is nothing"
+        DataError, match="every pixel of all 2 examples is void, from a on, so there is nothing"
     ):
         check_dataset(dataset, labelled=True)
     label = np.full((ROWS, COLUMNS), 11, np.uint8)
@@ -227,6 +227,6 @@ def test_damaged_bytes_never_escape(folder, rng):
             path.write_bytes(bytes(damaged))
             try:
                 read_image(path)
-            except GeometryError as error:
+            except DataError as error:
                 refused += str(error).startswith(f"{path}: ")
     assert refused > 60

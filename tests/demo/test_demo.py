@@ -12,7 +12,7 @@ from PIL import Image
 
 import jaxconv
 from jaxconv.demo import main_job, photograph, segmentation
-from jaxconv.errors import GeometryError
+from jaxconv.errors import FailureError, OptionError
 from jaxconv.figures import draw_matrix, matrix_figure
 
 
@@ -49,7 +49,7 @@ def test_a_failed_claim_stops_the_demo(tmp_path, monkeypatch):
     broken = type(report.rows[0])(**{**vars(report.rows[0]), "ok": False})
     failed = type(report)(**{**vars(report), "rows": (broken,)})
     monkeypatch.setattr(main_job, "verify", lambda **options: failed)
-    with pytest.raises(RuntimeError, match="relationship-14"):
+    with pytest.raises(FailureError, match="relationship-14"):
         main_job.run(tmp_path)
     assert not list(tmp_path.iterdir())
 
@@ -135,7 +135,7 @@ def test_complex_matrices_and_unknown_colours(rng, tmp_path):
     g = jaxconv.ConvGeometry((6,), (3,))
     C = jaxconv.conv_matrix(jnp.asarray(rng.normal(size=(3, 1, 1)) + 1j * rng.normal(size=(3, 1, 1))), g)
     assert is_picture(draw_matrix(C, tmp_path / "C.png"))
-    with pytest.raises(GeometryError, match="colour"):
+    with pytest.raises(OptionError, match="colour"):
         draw_matrix(C, tmp_path / "D.png", colour="rainbow")
 
 

@@ -11,6 +11,7 @@ import pytest
 from flax import nnx
 
 from jaxconv import GeometryError
+from jaxconv.errors import OptionError
 from jaxconv.models import MODELS, VGG_BLOCKS, DeconvNet, FCN8s, FCN16s, FCN32s, UNet
 from jaxconv.models.upsampling import Upsampling
 
@@ -296,11 +297,11 @@ def hat(n, cells, factor):
 
 
 def test_bad_options_say_what_is_wrong():
-    with pytest.raises(GeometryError, match="last 3 blocks"):
+    with pytest.raises(OptionError, match="last 3 blocks"):
         sketch(FCN8s, blocks=((4, 1), (4, 1)))
-    with pytest.raises(GeometryError, match="learned, fixed, nearest"):
+    with pytest.raises(OptionError, match="learned, fixed, nearest"):
         sketch(FCN8s, upsampling="cubic")
-    with pytest.raises(GeometryError, match="'reflect'"):
+    with pytest.raises(OptionError, match="'reflect'"):
         sketch(UNet, padding="reflect")
     with pytest.raises(GeometryError, match="none, batch, group"):
         sketch(UNet, norm="layer")

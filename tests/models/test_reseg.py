@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from jaxconv.errors import GeometryError
+from jaxconv.errors import GeometryError, OptionError
 from jaxconv.models import ReNetClassifier, ReSeg
 
 
@@ -127,11 +127,11 @@ def test_bad_models_say_what_is_wrong():
     rngs = nnx.Rngs(0)
     with pytest.raises(GeometryError, match="did you mean 'vgg'"):
         ReSeg(3, 2, front_end="vggg", rngs=rngs)
-    with pytest.raises(GeometryError, match="'none' has none"):
+    with pytest.raises(OptionError, match="'none' has none"):
         ReSeg(3, 2, front_end="none", blocks=((3, 1),), rngs=rngs)
-    with pytest.raises(GeometryError, match="weights"):
+    with pytest.raises(OptionError, match="weights"):
         ReSeg(3, 2, front_end="conv", weights="vgg.npz", rngs=rngs)
-    with pytest.raises(GeometryError, match="layers=0"):
+    with pytest.raises(OptionError, match="layers=0"):
         ReSeg(3, 2, layers=0, patch=(2, 2), rngs=rngs)
-    with pytest.raises(GeometryError, match="at least one layer"):
+    with pytest.raises(OptionError, match="at least one layer"):
         ReNetClassifier(3, 2, patches=(), rngs=rngs)

@@ -13,6 +13,7 @@ import pytest
 from flax import nnx
 
 from jaxconv import GeometryError
+from jaxconv.errors import DataError, OptionError
 from jaxconv.models import VGG, VGG_BLOCKS, DeconvNet, FCN16s, VGGFeatures
 from jaxconv.models.weights import read_arrays
 
@@ -108,7 +109,7 @@ def test_every_depth_of_the_table_is_loaded(tmp_path, rng, depth):
     np.testing.assert_allclose(run(model, x), expected, atol=2e-6)
     other = next(name for name in VGG_BLOCKS if name != depth)
     wrong = tuple((width, count) for (width, _), (_, count) in zip(blocks, VGG_BLOCKS[other], strict=True))
-    with pytest.raises(GeometryError, match=r"misses features|unexpectedly, features"):
+    with pytest.raises(DataError, match=r"misses features|unexpectedly, features"):
         blank(VGGFeatures, 3, wrong).load(str(tmp_path / "a.npz"))
 
 
@@ -129,7 +130,7 @@ def test_segmentation_networks_start_from_a_file(tmp_path):
         third.encoder[0].convs[0],
     ):
         np.testing.assert_array_equal(conv.kernel[...], first)
-    with pytest.raises(GeometryError, match=r"classifier\.0\.bias \(6,\) for \(7,\)"):
+    with pytest.raises(DataError, match=r"classifier\.0\.bias \(6,\) for \(7,\)"):
         other.load(path)
 
 
@@ -177,7 +178,7 @@ def test_training_and_use_share_one_state():
 def test_small_images_and_empty_networks_are_refused():
     with pytest.raises(GeometryError, match=r"at least 12x12, got \(11, 40\)"):
         ours()(jnp.zeros((2, 11, 40, 3), jnp.float32))
-    with pytest.raises(GeometryError, match="at least one block"):
+    with pytest.raises(OptionError, match="at least one block"):
         VGGFeatures(3, ((4, 0),), rngs=nnx.Rngs(0))
 
 
@@ -203,7 +204,7 @@ WRONG = {
 def test_wrong_contents_are_named(tmp_path, case):
     change, message = WRONG[case]
     path = save(tmp_path / "a.npz", change(peer().state_dict()))
-    with pytest.raises(GeometryError, match=message) as caught:
+    with pytest.raises(DataError, match=message) as caught:
         ours(weights=path)
     assert path in str(caught.value)
 
@@ -211,7 +212,7 @@ def test_wrong_contents_are_named(tmp_path, case):
 def test_a_refused_file_changes_nothing(tmp_path):
     model = ours()
     before = jax.tree.map(jnp.copy, nnx.state(model, nnx.Param))
-    with pytest.raises(GeometryError, match=r"classifier\.6\.bias"):
+    with pytest.raises(DataError, match=r"classifier\.6\.bias"):
         model.load(save(tmp_path / "a.npz", WRONG["classes"][0](peer().state_dict())))
     assert all(map(np.array_equal, jax.tree.leaves(before), jax.tree.leaves(nnx.state(model, nnx.Param))))
 
@@ -222,21 +223,21 @@ def test_truncated_files_are_named(tmp_path, name):
     content = Path(save(path, peer().state_dict())).read_bytes()
     for kept in (0, 10, len(content) // 2, len(content) - 5):
         path.write_bytes(content[:kept])
-        with pytest.raises(GeometryError, match=name):
+        with pytest.raises(DataError, match=name):
             read_arrays(path)
 
 
 def test_files_of_another_kind(tmp_path):
-    with pytest.raises(GeometryError, match="there is no file"):
+    with pytest.raises(DataError, match="there is no file"):
         read_arrays(tmp_path / "none.npz")
-    with pytest.raises(GeometryError, match=r"\.safetensors.*convert"):
+    with pytest.raises(DataError, match=r"\.safetensors.*convert"):
         read_arrays(tmp_path / "a.h5")
     with zipfile.ZipFile(tmp_path / "zip.pth", "w") as archive:
         archive.writestr("readme", "no tensors")
-    with pytest.raises(GeometryError, match=r"zip\.pth.*not one that torch\.save wrote"):
+    with pytest.raises(DataError, match=r"zip\.pth.*not one that torch\.save wrote"):
         read_arrays(tmp_path / "zip.pth")
     torch.save({"epoch": 3, "state_dict": peer().state_dict()}, tmp_path / "checkpoint.pth")
-    with pytest.raises(GeometryError, match="'epoch' is no tensor"):
+    with pytest.raises(DataError, match="'epoch' is no tensor"):
         read_arrays(tmp_path / "checkpoint.pth")
 
 
@@ -280,9 +281,9 @@ def test_no_code_in_a_file_runs(tmp_path):
     torch.save({"b": Attack(target)}, tmp_path / "old.pth", _use_new_zipfile_serialization=False)
     (tmp_path / "bare.pth").write_bytes(pickle.dumps(Attack(target)))
     for name in ("new", "old"):
-        with pytest.raises(GeometryError, match=rf"{name}\.pth.*system"):
+        with pytest.raises(DataError, match=rf"{name}\.pth.*system"):
             read_arrays(tmp_path / f"{name}.pth")
-    with pytest.raises(GeometryError, match=r"bare\.pth"):
+    with pytest.raises(DataError, match=r"bare\.pth"):
         read_arrays(tmp_path / "bare.pth")
     assert not target.exists()
 
@@ -296,5 +297,5 @@ def test_no_memory_outside_of_a_storage_is_read(tmp_path, view):
     storage = torch.ones(4).untyped_storage()
     typed = torch.storage.TypedStorage(wrap_storage=storage, dtype=torch.float32, _internal=True)
     torch.save({"a": Outside(typed, *view)}, tmp_path / "a.pth")
-    with pytest.raises(GeometryError, match="outside of its storage"):
+    with pytest.raises(DataError, match="outside of its storage"):
         read_arrays(tmp_path / "a.pth")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from jaxconv.data import VOID, Classes, Example, digit_images
-from jaxconv.errors import GeometryError
+from jaxconv.errors import DataError
 from jaxconv.segmentation import class_frequencies, median_frequency_weights
 
 
@@ -52,5 +52,5 @@ def test_classification_counts_images():
 
 
 def test_nothing_but_void():
-    with pytest.raises(GeometryError, match="void"):
+    with pytest.raises(DataError, match="void"):
         median_frequency_weights(class_frequencies(Few([np.full((2, 2), VOID, np.int32)], 2)))

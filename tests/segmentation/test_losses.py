@@ -9,7 +9,7 @@ import pytest
 from jax.sharding import NamedSharding, PartitionSpec
 
 from jaxconv.data import VOID
-from jaxconv.errors import GeometryError
+from jaxconv.errors import GeometryError, OptionError
 from jaxconv.segmentation import cross_entropy, dice_loss, focal_loss
 
 LOSSES = [cross_entropy, dice_loss, focal_loss]
@@ -233,11 +233,11 @@ def test_bad_input(pixels):
             loss(logits, labels.astype(jnp.float32))
         with pytest.raises(TypeError, match="floats"):
             loss(jnp.ones((2, 3), jnp.int32), jnp.ones(2, jnp.int32))
-        with pytest.raises(GeometryError, match="one number"):
+        with pytest.raises(OptionError, match="one number"):
             loss(logits, labels, class_weights=[1.0, 2.0])
     with pytest.raises(TypeError, match="`ignore_label` holds integers"):
         cross_entropy(logits, labels, ignore_label=None)
-    with pytest.raises(GeometryError, match="reduction"):
+    with pytest.raises(OptionError, match="reduction"):
         cross_entropy(logits, labels, reduction="none")
-    with pytest.raises(GeometryError, match="gamma"):
+    with pytest.raises(OptionError, match="gamma"):
         focal_loss(logits, labels, gamma=-1.0)

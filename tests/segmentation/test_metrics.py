@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn import metrics
 
-from jaxconv.errors import GeometryError
+from jaxconv.errors import DataError, GeometryError
 from jaxconv.segmentation import (
     confusion_matrix,
     frequency_weighted_iou,
@@ -39,7 +39,7 @@ def test_void_is_left_out_whatever_was_predicted_there(rng):
     # Predictions on void may even be outside of the classes; elsewhere they may not.
     predictions[void] = 9
     np.testing.assert_array_equal(confusion_matrix(marked, predictions, 4, ignore_label=255), without)
-    with pytest.raises(GeometryError, match="ignore_label"):
+    with pytest.raises(DataError, match="ignore_label"):
         confusion_matrix(marked, predictions, 4)
 
 
@@ -76,9 +76,9 @@ def test_void_is_no_other_number(dtype):
             assert void_predictions(labels, [1, 0], 2, void).tolist() == [1, 0]
             assert top_k_accuracy(np.eye(2)[[1, 0]], labels, ignore_label=void) == 1.0
         else:
-            with pytest.raises(GeometryError, match=r"\[0, 2\)"):
+            with pytest.raises(DataError, match=r"\[0, 2\)"):
                 confusion_matrix(labels, [1, 0], 2, ignore_label=void)
-            with pytest.raises(GeometryError, match=r"\[0, 2\)"):
+            with pytest.raises(DataError, match=r"\[0, 2\)"):
                 top_k_accuracy(np.eye(2)[[1, 0]], labels, ignore_label=void)
             assert void_predictions(labels, [1, 0], 2, void).tolist() == [0, 0]
 
@@ -112,8 +112,8 @@ def test_summaries_of_lists(summary):
         ([["a"]], TypeError, "must hold counts"),
         (np.ones((2, 3)), GeometryError, r"must be \(n_classes, n_classes\), got shape \(2, 3\)"),
         ([1, 2], GeometryError, r"must be \(n_classes, n_classes\)"),
-        ([[1, -2], [0, 1]], GeometryError, "at least 0, found -2"),
-        ([[1, float("nan")], [0, 1]], GeometryError, "must be finite"),
+        ([[1, -2], [0, 1]], DataError, "at least 0, found -2"),
+        ([[1, float("nan")], [0, 1]], DataError, "must be finite"),
     ],
     ids=["bool", "words", "oblong", "flat", "negative", "nan"],
 )
@@ -143,9 +143,9 @@ def test_bad_input():
         confusion_matrix(np.zeros((2, 3), int), np.zeros((2, 3, 4), int), 4)
     with pytest.raises(TypeError, match="float64"):
         confusion_matrix(np.zeros(3, int), np.zeros(3), 4)
-    with pytest.raises(GeometryError, match=r"\[0, 2\)"):
+    with pytest.raises(DataError, match=r"\[0, 2\)"):
         confusion_matrix(np.array([0, 2]), np.array([0, 1]), 2)
-    with pytest.raises(GeometryError, match=r"-1"):
+    with pytest.raises(DataError, match=r"-1"):
         confusion_matrix(np.array([0, 1]), np.array([0, -1]), 2)
 
 
@@ -180,7 +180,7 @@ def test_void_as_false_positive(rng):
         assert plain[key] == counted[key]
     truth = confusion.sum(1)
     assert counted["frequency_weighted_iou"] == pytest.approx((strict[:5] * truth).sum() / truth.sum())
-    with pytest.raises(GeometryError, match="predictions"):
+    with pytest.raises(DataError, match="predictions"):
         void_predictions([255], [5], 5, 255)
 
 
@@ -202,5 +202,5 @@ def test_top_k_gives_nothing_away():
     assert np.isnan(top_k_accuracy(np.zeros((0, 3)), np.zeros(0, int)))
     with pytest.raises(GeometryError, match="`k` must be at least 1, got 0"):
         top_k_accuracy(np.zeros((4, 3)), np.zeros(4, int), 0)
-    with pytest.raises(GeometryError, match=r"\[0, 3\)"):
+    with pytest.raises(DataError, match=r"\[0, 3\)"):
         top_k_accuracy(np.zeros((4, 3)), np.full(4, 3))

@@ -16,7 +16,7 @@ from jaxconv.data import (
     camvid,
     downsample_example,
 )
-from jaxconv.errors import GeometryError
+from jaxconv.errors import DataError, GeometryError, OptionError
 from jaxconv.training import Config, ConfigError, open_data, train
 from jaxconv.training.checks import CROP_EXAMPLES, check_crop, check_data, check_model, warn_of_void
 from jaxconv.training.network import make_metadata
@@ -36,7 +36,7 @@ class Images:
     def __getitem__(self, index):
         self.reads.append(index)
         if self.sizes[index] is None:
-            raise GeometryError(f"n{index}: is empty.")
+            raise DataError(f"n{index}: is empty.")
         rng = np.random.default_rng(index)
         image = rng.uniform(size=(*self.sizes[index], 3)).astype(np.float32)
         return Example(f"n{index}", image, rng.integers(2, size=self.sizes[index], dtype=np.int32))
@@ -86,7 +86,7 @@ def test_the_recorded_training_sees_what_it_saw():
 
 
 def test_a_crop_that_shrink_does_not_divide():
-    with pytest.raises(GeometryError, match=r"multiples of 3, got \[320, 448\]; \[318, 447\] would do"):
+    with pytest.raises(OptionError, match=r"multiples of 3, got \[320, 448\]; \[318, 447\] would do"):
         Stream(Images((360, 480)), 2, augmentation=Augmentation(crop=(320, 448)), shrink=3)
 
 
@@ -137,26 +137,42 @@ def test_a_crop_that_fits_reads_one_image():
 
 
 @pytest.mark.parametrize(
-    ("tables", "words"),
+    ("tables", "error", "words"),
     [
-        ({"model": {"name": "fcn8s", "window": 2}}, "centres an odd `window`"),
-        ({"model": {"name": "fcn8s", "blocks": [[4, 1]]}}, "scores the pooled maps of its last 3 blocks"),
-        ({"model": {"name": "reseg", "front_end": "none", "blocks": [[4, 1]]}}, "'none' has none"),
-        ({"model": {"name": "reseg", "layers": 0, "patch": [2, 2]}}, "without layers leave `patch`"),
-        ({"model": {"name": "vgg16"}}, "at least 224x224"),
-        ({"model": {"name": "renet"}}, "one of model and data is for pixels"),
-        ({"model": {"name": "deconvnet", "window": 9}}, "at least 65x65"),
-        ({"training": {"frozen": ["front"]}}, "names 'front', where no parameter begins"),
-        ({"loss": {"class_weights": [1.0, 2.0, 3.0]}}, "one number .* for each of the 2 classes"),
-        ({"loss": {"class_weights": [0.0, 0.0]}}, "not all 0"),
-        ({"augmentation": {"crop": [60, 40]}}, "n0 has 36x48"),
+        ({"model": {"name": "fcn8s", "window": 2}}, OptionError, "centres an odd `window`"),
+        (
+            {"model": {"name": "fcn8s", "blocks": [[4, 1]]}},
+            OptionError,
+            "scores the pooled maps of its last 3 blocks",
+        ),
+        (
+            {"model": {"name": "reseg", "front_end": "none", "blocks": [[4, 1]]}},
+            OptionError,
+            "'none' has none",
+        ),
+        (
+            {"model": {"name": "reseg", "layers": 0, "patch": [2, 2]}},
+            OptionError,
+            "without layers leave `patch`",
+        ),
+        ({"model": {"name": "vgg16"}}, GeometryError, "at least 224x224"),
+        ({"model": {"name": "renet"}}, ConfigError, "one of model and data is for pixels"),
+        ({"model": {"name": "deconvnet", "window": 9}}, GeometryError, "at least 65x65"),
+        ({"training": {"frozen": ["front"]}}, ConfigError, "names 'front', where no parameter begins"),
+        (
+            {"loss": {"class_weights": [1.0, 2.0, 3.0]}},
+            ConfigError,
+            "one number .* for each of the 2 classes",
+        ),
+        ({"loss": {"class_weights": [0.0, 0.0]}}, ConfigError, "not all 0"),
+        ({"augmentation": {"crop": [60, 40]}}, ConfigError, "n0 has 36x48"),
     ],
     ids=str,
 )
-def test_cheap_things_come_before_the_files(tables, words):
+def test_cheap_things_come_before_the_files(tables, error, words):
     """At most the first images are read."""
     images = Images(*[(36, 48)] * 40)
-    with pytest.raises(GeometryError, match=words):
+    with pytest.raises(error, match=words):
         check_data(config(**tables), images, images, files=True)
     assert len(images.reads) <= CROP_EXAMPLES
 
@@ -167,7 +183,7 @@ def test_a_network_that_fits_its_data():
 
 def test_colours_for_grey_images():
     digits = config(data={"name": "digits"}, training={"preprocessing": "torchvision"})
-    with pytest.raises(GeometryError, match="is for red, green and blue; the examples have 1"):
+    with pytest.raises(ConfigError, match="is for red, green and blue; the examples have 1"):
         check_model(digits, open_data(digits, "train"))
 
 
@@ -205,7 +221,7 @@ def streets(tmp_path):
 def test_a_training_of_void_is_refused(streets, tmp_path):
     for path in (streets / "trainannot").iterdir():
         Image.new("L", (48, 36), 11).save(path)
-    with pytest.raises(GeometryError, match=r"every pixel of all 4 examples is void.*nothing to learn from"):
+    with pytest.raises(DataError, match=r"every pixel of all 4 examples is void.*nothing to learn from"):
         train(config(), tmp_path / "run", data=streets, console=Console(quiet=True))
     assert not (tmp_path / "run").exists()
 

@@ -11,7 +11,7 @@ from networks import Network, classes, classifier, convolutional, images
 from sklearn import metrics
 
 from jaxconv.data import VOID, Example
-from jaxconv.errors import GeometryError
+from jaxconv.errors import DataError
 from jaxconv.training import evaluate, predict
 from jaxconv.training.inference import downsample_images
 from jaxconv.training.report import draw_run
@@ -137,7 +137,7 @@ def test_the_device_shrinks_as_the_loader_does(rng):
 
 def test_data_of_another_kind_are_refused(rng):
     network = convolutional(rng)
-    with pytest.raises(GeometryError, match="no examples"):
+    with pytest.raises(DataError, match="no examples"):
         evaluate(network, Data([], network.classes))
     example = labelled(rng, network, (4, 4)).examples
     for data, message in (
@@ -145,7 +145,7 @@ def test_data_of_another_kind_are_refused(rng):
         (Data(example, network.classes, 1), "the features differ: the network has 3, the data set 1"),
         (Data(example, network.classes, 3, "classification"), "the tasks differ"),
     ):
-        with pytest.raises(GeometryError, match=message):
+        with pytest.raises(DataError, match=message):
             evaluate(network, data)
 
 

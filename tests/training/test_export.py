@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from networks import classifier, convolutional, images
 
-from jaxconv.errors import GeometryError
+from jaxconv.errors import OptionError
 from jaxconv.training import predict
 from jaxconv.training.export import export, write_export
 
@@ -72,5 +72,5 @@ def test_a_classifier(rng):
 
 def test_bad_sizes(rng):
     for size in ((0, 4), (4,)):
-        with pytest.raises(GeometryError, match="rows and columns"):
+        with pytest.raises(OptionError, match="rows and columns"):
             export(convolutional(rng), size)

@@ -7,7 +7,7 @@ from typing import Annotated, get_args, get_origin, get_type_hints
 import pytest
 
 from jaxconv.data import Augmentation
-from jaxconv.errors import GeometryError
+from jaxconv.errors import OptionError
 from jaxconv.limits import Within
 from jaxconv.training import Config, ConfigError
 from jaxconv.training.config import CHOICES, Training
@@ -206,7 +206,7 @@ def test_a_training_made_in_python_is_checked_too():
     with pytest.raises(ConfigError, match=r"`training\.ema` must be"):
         Training(ema=math.nan)
     config = Config.of({"model": {"name": "unet"}, "data": {"name": "shapes"}})
-    with pytest.raises(GeometryError, match="counts pixels of the file"):
+    with pytest.raises(OptionError, match="counts pixels of the file"):
         dataclasses.replace(config, augmentation=Augmentation(crop=(9, 8)), training=Training(shrink=2))
 
 

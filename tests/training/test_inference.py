@@ -5,7 +5,7 @@ import pytest
 from networks import classifier, convolutional, images
 from PIL import Image
 
-from jaxconv.errors import GeometryError
+from jaxconv.errors import DataError, GeometryError, OptionError
 from jaxconv.training import predict
 from jaxconv.training.inference import (
     STEP,
@@ -104,7 +104,7 @@ def test_grey_and_colour_become_each_other(rng):
     np.testing.assert_array_equal(convert_features(np.dstack([grey, grey]), 1), grey)
     network = convolutional(rng)
     np.testing.assert_array_equal(predict(network, grey), predict(network, np.repeat(grey, 3, -1)))
-    with pytest.raises(GeometryError, match="3 features, the image has 5"):
+    with pytest.raises(DataError, match="3 features, the image has 5"):
         predict(network, np.zeros((4, 4, 5), np.float32))
 
 
@@ -116,7 +116,7 @@ def test_bad_input(rng):
         with pytest.raises(GeometryError, match="not empty"):
             predict(network, np.zeros(shape, np.float32))
     large = np.zeros((300, 300, 3), np.float32)
-    with pytest.raises(GeometryError, match=r"\(--max-pixels\) to 82944 or lower `halo` \(--halo\)"):
+    with pytest.raises(OptionError, match=r"\(--max-pixels\) to 82944 or lower `halo` \(--halo\)"):
         predict(network, large, max_pixels=256**2)
     assert predict(network, large, max_pixels=288**2).shape == (300, 300)  # as it says
     for options in ({"max_pixels": 0}, {"max_pixels": -4}, {"halo": -1}):

@@ -7,7 +7,7 @@ import pytest
 from networks import COLORS, classifier, convolutional
 from PIL import Image
 
-from jaxconv.errors import GeometryError
+from jaxconv.errors import DataError
 from jaxconv.training import predict
 from jaxconv.training.inference import label_files, name_images
 
@@ -79,12 +79,12 @@ def test_names(tmp_path, rng):
     assert name_images([tmp_path / "x"], out) == {"a.jpg": jpg, "a.png": png}
     assert name_images([jpg, other], out) == {"a.jpg": jpg, "a.png": other}
     assert name_images([png, png], out) == {"a": png}
-    with pytest.raises(GeometryError, match=r"x/a\.png and .*y/a\.png would be written to one file"):
+    with pytest.raises(DataError, match=r"x/a\.png and .*y/a\.png would be written to one file"):
         name_images([png, other], out)
     with pytest.raises(FileNotFoundError, match="none\\.png"):
         name_images([tmp_path / "none.png"], out)
     (tmp_path / "empty").mkdir()
-    with pytest.raises(GeometryError, match=r"no image in .*empty: none ends in \.png"):
+    with pytest.raises(DataError, match=r"no image in .*empty: none ends in \.png"):
         name_images([tmp_path / "empty"], out)
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from jaxconv import GeometryError
+from jaxconv.errors import ConfigError
 from jaxconv.training.preprocessing import preprocess
 
 EPS = float(np.finfo(np.float32).eps)
@@ -44,5 +44,5 @@ def test_shape_and_dtype_stay(kind, x):
 
 @pytest.mark.parametrize("kind", ["torchvision", "caffe"])
 def test_colours_need_three_features(kind, x):
-    with pytest.raises(GeometryError, match=rf"'{kind}' is for red, green and blue; .* have 1 features"):
+    with pytest.raises(ConfigError, match=rf"'{kind}' is for red, green and blue; .* have 1 features"):
         preprocess(x[..., :1], kind)

@@ -14,7 +14,7 @@ from rich.console import Console
 from jaxconv.data import Stream
 from jaxconv.segmentation import cross_entropy
 from jaxconv.training import Config, ConfigError, load, open_data, train
-from jaxconv.training.log import read_log
+from jaxconv.training.log import DivergenceError, read_log
 from jaxconv.training.optimizers import build_optimizer
 from jaxconv.training.state import initial_state, use
 
@@ -127,7 +127,7 @@ def test_training_and_use_share_their_states():
 
 def test_nan_stops_and_names_the_step(tmp_path):
     config = configured(schedule={"name": "constant", "learning_rate": 1e30}, optimizer={"name": "sgd"})
-    with pytest.raises(FloatingPointError, match=r"at step \d+, .* lower `schedule.learning_rate`") as error:
+    with pytest.raises(DivergenceError, match=r"at step \d+, .* lower `schedule.learning_rate`") as error:
         train(config, tmp_path, console=QUIET)
     taken = [line["step"] for line in read_log(tmp_path / "log.jsonl")]
     assert taken == list(range(1, len(taken) + 1))
