@@ -12,7 +12,7 @@ from PIL import Image
 
 import jaxconv
 from jaxconv import demo
-from jaxconv.demo import photograph, segmentation
+from jaxconv.demo import photograph, pipeline, segmentation
 from jaxconv.errors import GeometryError
 from jaxconv.figures import draw_matrix, matrix_figure
 
@@ -26,11 +26,11 @@ def is_picture(path):
 @pytest.mark.slow
 def test_a_short_run_leaves_everything(tmp_path, monkeypatch):
     few = lambda **options: jaxconv.claims.verify(["relationship-14"], seed=options["seed"])  # noqa: E731
-    monkeypatch.setattr(demo, "verify", few)
-    monkeypatch.setattr(demo, "show_photograph", lambda out: photograph.show_photograph(out, shrink=8))
+    monkeypatch.setattr(pipeline, "verify", few)
+    monkeypatch.setattr(pipeline, "show_photograph", lambda out: photograph.show_photograph(out, shrink=8))
     small = ["data.canvas=[24, 28]", "data.held_out_examples=5", "model.blocks=[[4, 1], [4, 1], [4, 1]]"]
     small += ["training.evaluate_every=3", "model.dense=4"]
-    monkeypatch.setattr(demo, "train_and_test", partial(segmentation.train_and_test, changes=small))
+    monkeypatch.setattr(pipeline, "train_and_test", partial(segmentation.train_and_test, changes=small))
     metrics = demo.run(tmp_path / "new" / "demo", steps=3)
     out = tmp_path / "new" / "demo"
     for name in ("matrix", "photograph", "predictions", "curves"):
@@ -49,7 +49,7 @@ def test_a_failed_claim_stops_the_demo(tmp_path, monkeypatch):
     report = jaxconv.claims.verify(["relationship-14"])
     broken = type(report.rows[0])(**{**vars(report.rows[0]), "ok": False})
     failed = type(report)(**{**vars(report), "rows": (broken,)})
-    monkeypatch.setattr(demo, "verify", lambda **options: failed)
+    monkeypatch.setattr(pipeline, "verify", lambda **options: failed)
     with pytest.raises(RuntimeError, match="relationship-14"):
         demo.run(tmp_path)
     assert not list(tmp_path.iterdir())
