@@ -3,7 +3,7 @@
 from jaxconv.errors import needs_extra
 
 with needs_extra(__name__, "all"):
-    from jaxconv.demo.main_job import run
+    from jaxconv.demo.pipeline import run
 
 __all__ = [
     "run",

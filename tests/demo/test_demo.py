@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 import jaxconv
-from jaxconv.demo import main_job, photograph, segmentation
+from jaxconv.demo import photograph, pipeline, segmentation
 from jaxconv.errors import FailureError, OptionError
 from jaxconv.figures import draw_matrix, matrix_figure
 
@@ -25,12 +25,12 @@ def is_picture(path):
 @pytest.mark.slow
 def test_a_short_run_leaves_everything(tmp_path, monkeypatch):
     few = lambda **options: jaxconv.claims.verify(["relationship-14"], seed=options["seed"])  # noqa: E731
-    monkeypatch.setattr(main_job, "verify", few)
-    monkeypatch.setattr(main_job, "show_photograph", lambda out: photograph.show_photograph(out, shrink=8))
+    monkeypatch.setattr(pipeline, "verify", few)
+    monkeypatch.setattr(pipeline, "show_photograph", lambda out: photograph.show_photograph(out, shrink=8))
     small = ["data.canvas=[24, 28]", "data.held_out_examples=5", "model.blocks=[[4, 1], [4, 1], [4, 1]]"]
     small += ["training.evaluate_every=3", "model.dense=4"]
-    monkeypatch.setattr(main_job, "train_and_test", partial(segmentation.train_and_test, changes=small))
-    metrics = main_job.run(tmp_path / "new" / "demo", steps=3)
+    monkeypatch.setattr(pipeline, "train_and_test", partial(segmentation.train_and_test, changes=small))
+    metrics = pipeline.run(tmp_path / "new" / "demo", steps=3)
     out = tmp_path / "new" / "demo"
     for name in ("matrix", "photograph", "predictions", "curves"):
         assert is_picture(out / f"{name}.png"), name
@@ -48,9 +48,9 @@ def test_a_failed_claim_stops_the_demo(tmp_path, monkeypatch):
     report = jaxconv.claims.verify(["relationship-14"])
     broken = type(report.rows[0])(**{**vars(report.rows[0]), "ok": False})
     failed = type(report)(**{**vars(report), "rows": (broken,)})
-    monkeypatch.setattr(main_job, "verify", lambda **options: failed)
+    monkeypatch.setattr(pipeline, "verify", lambda **options: failed)
     with pytest.raises(FailureError, match="relationship-14"):
-        main_job.run(tmp_path)
+        pipeline.run(tmp_path)
     assert not list(tmp_path.iterdir())
 
 
