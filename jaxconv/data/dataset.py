@@ -10,7 +10,7 @@ from typing import Literal, Protocol
 
 import numpy as np
 
-from jaxconv.errors import DataError, JaxconvError, OptionError
+from jaxconv.errors import DataError, JaxconvError, MissingExtraError, OptionError
 
 VOID = 255
 """The one label that means "not labelled"; data sets map their own to it."""
@@ -153,6 +153,8 @@ def _examine(dataset: Dataset, index: int, shape: tuple[int, ...] | None) -> tup
     """What is wrong with an example, if anything, and whether a pixel of it is labelled."""
     try:
         example = dataset[index]
+    except MissingExtraError:  # not a problem of this example
+        raise
     except (JaxconvError, TypeError) as error:
         return str(error), False
     wrong = _find_fault(dataset, example, shape)
