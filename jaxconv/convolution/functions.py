@@ -12,8 +12,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxconv.convolution import primitives
 from jaxconv.convolution.padding import geometry_after_padding, pad_in_mode, pad_in_mode_transpose
+from jaxconv.convolution.primitives import CONV_KERNEL_VJP_PRIMITIVE, CONV_PRIMITIVE, CONV_TRANSPOSE_PRIMITIVE
 from jaxconv.convolution.registry import CONV, CONV_KERNEL_VJP, CONV_TRANSPOSE
 from jaxconv.core.checks import (
     check_dtypes,
@@ -110,8 +110,7 @@ def conv(
     check_option("method", method, ("auto", *CONV_METHODS))
     precision = check_precision(precision)
     dtype = check_result_dtype(preferred_element_type, x.dtype)
-    y = primitives.bind(
-        primitives.CONV_PRIMITIVE,
+    y = CONV_PRIMITIVE.bind(
         pad_in_mode(_merge_batch(x, batch), geometry),
         kernel,
         geometry=geometry_after_padding(geometry),
@@ -201,8 +200,7 @@ def conv_transpose(
     precision = check_precision(precision)
     dtype = check_result_dtype(preferred_element_type, y.dtype)
     folds = geometry.padding_mode != "zeros"  # adds to the product: 16-bit floats are rounded after that
-    x = primitives.bind(
-        primitives.CONV_TRANSPOSE_PRIMITIVE,
+    x = CONV_TRANSPOSE_PRIMITIVE.bind(
         _merge_batch(y, batch),
         kernel,
         geometry=geometry_after_padding(geometry),
@@ -277,8 +275,7 @@ def conv_kernel_vjp(
     check_option("method", method, ("auto", *CONV_KERNEL_VJP_METHODS))
     precision = check_precision(precision)
     dtype = check_result_dtype(preferred_element_type, x.dtype)
-    return primitives.bind(
-        primitives.CONV_KERNEL_VJP_PRIMITIVE,
+    return CONV_KERNEL_VJP_PRIMITIVE.bind(
         pad_in_mode(_merge_batch(x, batch), geometry),
         _merge_batch(y, batch),
         geometry=geometry_after_padding(geometry),

@@ -23,7 +23,7 @@ from jaxconv.errors import GeometryError, SizeError
 from jaxconv.geometry import ConvGeometry
 from jaxconv.matrix import stored_taps
 from jaxconv.matrix.coordinates import coordinates
-from jaxconv.matrix.products import BACK, FORWARD, bind
+from jaxconv.matrix.products import BACK, FORWARD
 
 
 def conv_matrix(kernel: jax.Array, geometry: ConvGeometry, *, max_bytes: int | None = None) -> ConvMatrix:
@@ -344,8 +344,8 @@ def _multiply(C: ConvMatrix, columns: jax.Array, batch: int, precision=None) -> 
     shape = (*g.output_shape, g.out_features) if C.transposed else (*g.input_shape, g.in_features)
     groups = g.feature_group_count
     maps = columns.reshape(*shape[:-1], groups, shape[-1] // groups, batch)
-    member = BACK if C.transposed else FORWARD
-    return bind(member, C.values, maps, geometry=g, precision=precision)
+    product = BACK if C.transposed else FORWARD
+    return product.bind(C.values, maps, geometry=g, precision=precision)
 
 
 def _index(array: np.ndarray) -> np.ndarray:
