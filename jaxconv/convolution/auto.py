@@ -1,4 +1,4 @@
-"""Which formulation `method="auto"` takes, each rule with the measurement behind it.
+"""Which method ``"auto"`` stands for, each rule with the measurement behind it.
 
 A choice follows from the geometry, and from the batch where columns would be made of all of it.
 Milliseconds are medians, each pair of one run, on a 2-core CPU (AMD EPYC, AVX-512), float32, jax 0.10.2,

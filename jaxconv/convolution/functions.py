@@ -13,9 +13,9 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike, DTypeLike
 
-from jaxconv.convolution import primitives
 from jaxconv.convolution.methods import ConvKernelVjpMethod, ConvMethod, ConvTransposeMethod
 from jaxconv.convolution.padding import geometry_after_padding, pad_in_mode, pad_in_mode_transpose
+from jaxconv.convolution.primitives import CONV_KERNEL_VJP_PRIMITIVE, CONV_PRIMITIVE, CONV_TRANSPOSE_PRIMITIVE
 from jaxconv.convolution.registry import CONV, CONV_KERNEL_VJP, CONV_TRANSPOSE
 from jaxconv.core.checks import (
     check_dtypes,
@@ -73,7 +73,7 @@ def conv(
       input_dilation: Inserts zeros between inputs.
       kernel_dilation: Inserts zeros between taps.
       feature_group_count: Groups.
-      method: A formulation of `CONV_METHODS`, or ``"auto"``, which follows the geometry, the batch and
+      method: One of `CONV_METHODS`, or ``"auto"``, which follows the geometry, the batch and
         the platform. Derivatives choose for themselves. Some formulations multiply by zeros of their
         own, through which numbers that are not finite spread; ``"direct"`` does not.
       precision: As in `jax.lax.conv_general_dilated`.
@@ -109,18 +109,8 @@ def conv(
         feature_group_count=feature_group_count,
     )
     check_kernel(kernel.shape, geometry)
-    check_option("method", method, ("auto", *CONV_METHODS))
-    precision = check_precision(precision)
-    dtype = check_result_dtype(preferred_element_type, x.dtype)
-    y = primitives.bind(
-        primitives.CONV_PRIMITIVE,
-        pad_in_mode(_merge_batch(x, batch), geometry),
-        kernel,
-        geometry=geometry_after_padding(geometry),
-        method=method,
-        precision=precision,
-        dtype=dtype,
-    )
+    static = _static_arguments(geometry, method, CONV_METHODS, precision, preferred_element_type, x.dtype)
+    y = CONV_PRIMITIVE.bind(pad_in_mode(_merge_batch(x, batch), geometry), kernel, **static)
     return y.reshape(*batch, *y.shape[1:])
 
 
@@ -157,7 +147,7 @@ def conv_transpose(
       input_dilation: Likewise.
       kernel_dilation: Likewise.
       feature_group_count: Likewise.
-      method: A formulation of `CONV_TRANSPOSE_METHODS`, or ``"auto"``.
+      method: One of `CONV_TRANSPOSE_METHODS`, or ``"auto"``.
       precision: As in `jax.lax.conv_general_dilated`.
       preferred_element_type: The result's dtype; that of `y` by default.
 
@@ -199,19 +189,13 @@ def conv_transpose(
         geometry = ConvGeometry.from_shapes(input_shape, spatial, kernel.shape[:-2], **options)
         _check_output_padding(geometry, output_padding)
     check_kernel(kernel.shape, geometry)
-    check_option("method", method, ("auto", *CONV_TRANSPOSE_METHODS))
-    precision = check_precision(precision)
-    dtype = check_result_dtype(preferred_element_type, y.dtype)
-    folds = geometry.padding_mode != "zeros"  # adds to the product: 16-bit floats are rounded after that
-    x = primitives.bind(
-        primitives.CONV_TRANSPOSE_PRIMITIVE,
-        _merge_batch(y, batch),
-        kernel,
-        geometry=geometry_after_padding(geometry),
-        method=method,
-        precision=precision,
-        dtype=jnp.float32 if folds and dtype.itemsize == 2 else dtype,
+    static = _static_arguments(
+        geometry, method, CONV_TRANSPOSE_METHODS, precision, preferred_element_type, y.dtype
     )
+    dtype = static["dtype"]
+    if geometry.padding_mode != "zeros" and dtype.itemsize == 2:
+        static["dtype"] = jnp.float32  # the padding adds to the product: 16-bit floats are rounded after that
+    x = CONV_TRANSPOSE_PRIMITIVE.bind(_merge_batch(y, batch), kernel, **static)
     x = pad_in_mode_transpose(x, geometry).astype(dtype)
     return x.reshape(*batch, *x.shape[1:])
 
@@ -243,7 +227,7 @@ def conv_kernel_vjp(
       input_dilation: Likewise.
       kernel_dilation: Likewise.
       feature_group_count: Likewise.
-      method: A formulation of `CONV_KERNEL_VJP_METHODS`, or ``"auto"``.
+      method: One of `CONV_KERNEL_VJP_METHODS`, or ``"auto"``.
       precision: As in `jax.lax.conv_general_dilated`.
       preferred_element_type: The result's dtype; that of `x` by default.
 
@@ -276,17 +260,13 @@ def conv_kernel_vjp(
     )
     check_kernel(kernel_shape, geometry)
     check_map("y", y.shape, geometry.output_shape, geometry.out_features, batch)
-    check_option("method", method, ("auto", *CONV_KERNEL_VJP_METHODS))
-    precision = check_precision(precision)
-    dtype = check_result_dtype(preferred_element_type, x.dtype)
-    return primitives.bind(
-        primitives.CONV_KERNEL_VJP_PRIMITIVE,
+    static = _static_arguments(
+        geometry, method, CONV_KERNEL_VJP_METHODS, precision, preferred_element_type, x.dtype
+    )
+    return CONV_KERNEL_VJP_PRIMITIVE.bind(
         pad_in_mode(_merge_batch(x, batch), geometry),
         _merge_batch(y, batch),
-        geometry=geometry_after_padding(geometry),
-        method=method,
-        precision=precision,
-        dtype=dtype,
+        **static,
     )
 
 
@@ -298,6 +278,19 @@ def _split_batch(name: str, shape: tuple[int, ...], n: int) -> tuple[tuple[int, 
             f"got {n + 2} axes."
         )
     return split_map(name, shape, n, "the kernel")
+
+
+def _static_arguments(
+    geometry: ConvGeometry, method: str, methods: tuple[str, ...], precision, preferred_element_type, operand
+) -> dict[str, Any]:
+    """What the primitives take beside arrays, checked; `operand` is the dtype of the arrays."""
+    check_option("method", method, ("auto", *methods))
+    return {
+        "geometry": geometry_after_padding(geometry),
+        "method": method,
+        "precision": check_precision(precision),
+        "dtype": check_result_dtype(preferred_element_type, operand),
+    }
 
 
 def _merge_batch(x: jax.Array, batch: tuple[int, ...]) -> jax.Array:

@@ -1,6 +1,6 @@
-"""The formulations by method: one function for each of the three bilinear primitives.
+"""The formulations by method: a method is the name by which callers choose one.
 
-All take zero-padded geometries only (`padded` turns the other padding modes into one) and operands
+All take zero-padded geometries only (`padding` turns the other padding modes into one) and operands
 of one dtype, ``x: (N, *input_shape, in)``, ``kernel: (*kernel_shape, in // groups, out)``,
 ``y: (N, *output_shape, out)``.
 """

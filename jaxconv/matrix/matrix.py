@@ -25,7 +25,7 @@ from jaxconv.errors import GeometryError, SizeError
 from jaxconv.geometry import ConvGeometry
 from jaxconv.matrix import stored_taps
 from jaxconv.matrix.coordinates import Order, coordinates
-from jaxconv.matrix.products import BACK, FORWARD, bind
+from jaxconv.matrix.products import BACK, FORWARD
 
 if TYPE_CHECKING:
     import scipy.sparse
@@ -352,8 +352,8 @@ def _multiply(C: ConvMatrix, columns: jax.Array, batch: int, precision: Any = No
     shape = (*g.output_shape, g.out_features) if C.transposed else (*g.input_shape, g.in_features)
     groups = g.feature_group_count
     maps = columns.reshape(*shape[:-1], groups, shape[-1] // groups, batch)
-    member = BACK if C.transposed else FORWARD
-    return bind(member, C.values, maps, geometry=g, precision=precision)
+    product = BACK if C.transposed else FORWARD
+    return product.bind(C.values, maps, geometry=g, precision=precision)
 
 
 def _index(array: np.ndarray) -> np.ndarray:

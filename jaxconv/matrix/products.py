@@ -1,22 +1,22 @@
 r"""The products of C: three bilinear primitives, each a derivative of the others.
 
-With $y = C x$, linear in the stored values $v$ of C and in $x$, the members are ``C x``,
-``C-transposed y`` and the gradient of $\langle C x, y \rangle$ in $v$. So every derivative is a sum
-of slices too, in both modes and to any order, and vmap folds into groups, features or the batch.
+With $y = C x$, linear in the stored values $w$ of C and in $x$, they are ``C x``, ``C-transposed y``
+and the gradient of $\langle C x, y \rangle$ in $w$. So every derivative is a sum of
+slices too, in both modes and to any order, and vmap folds into groups, features or the batch.
 
 Maps are ``(*spatial, groups, features, batch)``, values ``(slots, *output_shape, groups, out, in)``.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial, reduce
 
 import jax
 import jax.numpy as jnp
 from jax import lax
-from jax.extend.core import Primitive
-from jax.interpreters import ad, batching, mlir
 
+from jaxconv.core.bilinear_primitives import BilinearPrimitive, Folding, register_family
 from jaxconv.core.dtypes import accumulator
 from jaxconv.core.sharding import vary_alike
 from jaxconv.geometry import ConvGeometry
@@ -104,24 +104,26 @@ def _contract(a, b, axis: int, other: int, precision, limit=MAX_WRITTEN_OUT):
     return jnp.matmul(b.mT, a, precision=precision).mT  # `a` as it is stored: a transpose would copy it
 
 
-FORWARD, BACK, OUTER = (Primitive(f"jaxconv_matrix_{name}") for name in ("product", "transpose", "outer"))
-MEMBERS: dict = {
-    FORWARD: (_forward, ("v", "x", "y")),
-    BACK: (_back, ("v", "y", "x")),
-    OUTER: (_outer, ("x", "y", "v")),
-}  # operands, result
-FEATURES = {"v": "GOI", "x": "GIN", "y": "GON"}  # the last axes of each
-SHARED = {frozenset("xy"): "N", frozenset("xv"): "I", frozenset("yv"): "O"}
+_AXES = {"w": "GOI", "x": "GIN", "y": "GON"}  # the last axes of each
 
 
-def bind(member: Primitive, a, b, *, geometry: ConvGeometry, precision=None, dtype=None):
-    """Applies a member; the result has `dtype`, that of `a` by default."""
-    a, b = vary_alike(a, b)
-    return member.bind(a, b, geometry=geometry, precision=precision, dtype=jnp.dtype(dtype or a.dtype))
+def _fold(name: str, where: str, array, dim: int, _):
+    """Moves the mapped axis to stand before its letter's, and makes one of the two."""
+    axis = _AXES[name].index(where) - 3
+    array = jnp.moveaxis(array, dim, axis - 1)
+    merged = array.shape[axis - 1] * array.shape[axis]
+    return array.reshape(*array.shape[: axis - 1], merged, *array.shape[array.ndim + axis + 1 :])
 
 
-def _implementation(member: Primitive):
-    function = MEMBERS[member][0]
+def _unfold(name: str, where: str, array, size: int, _):
+    """Inverse of `_fold`, the mapped axis first."""
+    axis = _AXES[name].index(where) - 3 + array.ndim
+    split = (size, array.shape[axis] // size)
+    return jnp.moveaxis(array.reshape(*array.shape[:axis], *split, *array.shape[axis + 1 :]), axis, 0)
+
+
+def _in_working_dtype(function: Callable) -> Callable:
+    """A product with its sums in the dtype in which they are kept."""
 
     def product(a, b, *, geometry, precision, dtype):
         with jax.numpy_dtype_promotion("standard"):
@@ -130,66 +132,11 @@ def _implementation(member: Primitive):
         a = a if function is not _outer else a.astype(work)  # values are converted where they are read
         return function(a, b, geometry, precision).astype(dtype)
 
-    product.__name__ = member.name
-    return jax.jit(product, static_argnames=("geometry", "precision", "dtype"))
+    return product
 
 
-def _transpose_rule(member: Primitive, linear: int):
-    """The transpose in operand `linear`: the member that returns what that operand is."""
-    *operands, result = MEMBERS[member][1]
-    other = next(p for p, (_, names) in MEMBERS.items() if names[2] == operands[linear])
-
-    def rule(cotangent, a, b, *, geometry, precision, dtype):
-        del dtype
-        operand, fixed = (a, b) if linear == 0 else (b, a)
-        given = {result: cotangent, operands[1 - linear]: fixed}
-        first, second = (given[name] for name in MEMBERS[other][1][:2])
-        return bind(other, first, second, geometry=geometry, precision=precision, dtype=operand.aval.dtype)
-
-    return rule
-
-
-def _batching_rule(member: Primitive):
-    """A mapped axis that two share makes their common axis longer; one of all three, more groups."""
-    *operands, result = MEMBERS[member][1]
-
-    def rule(arrays, dims, **static):
-        mapped = [name for name, dim in zip(operands, dims, strict=True) if dim is not None]
-        where = "G" if len(mapped) == 2 else SHARED[frozenset((mapped[0], result))]
-        size = next(array.shape[dim] for array, dim in zip(arrays, dims, strict=True) if dim is not None)
-        folded = [
-            array if dim is None else _fold(array, dim, FEATURES[name].index(where) - 3)
-            for name, array, dim in zip(operands, arrays, dims, strict=True)
-        ]
-        return _unfold(bind(member, *folded, **static), size, FEATURES[result].index(where) - 3), 0
-
-    return rule
-
-
-def _fold(array, dim: int, axis: int):
-    """Moves the mapped axis to stand before `axis`, and makes one of the two."""
-    array = jnp.moveaxis(array, dim, axis - 1)
-    merged = array.shape[axis - 1] * array.shape[axis]
-    return array.reshape(*array.shape[: axis - 1], merged, *array.shape[array.ndim + axis + 1 :])
-
-
-def _unfold(array, size: int, axis: int):
-    """Inverse of `_fold`, the mapped axis first."""
-    axis += array.ndim
-    split = (size, array.shape[axis] // size if size else 0)
-    return jnp.moveaxis(array.reshape(*array.shape[:axis], *split, *array.shape[axis + 1 :]), axis, 0)
-
-
-def _register(member: Primitive) -> None:
-    function = _implementation(member)
-    member.def_impl(function)
-    member.def_abstract_eval(
-        lambda a, b, **static: jax.make_jaxpr(partial(function, **static))(a, b).out_avals[0]
-    )
-    ad.defbilinear(member, _transpose_rule(member, 0), _transpose_rule(member, 1))
-    batching.primitive_batchers[member] = _batching_rule(member)
-    mlir.register_lowering(member, mlir.lower_fun(function, multiple_results=False))
-
-
-for _member in MEMBERS:
-    _register(_member)
+FORWARD = BilinearPrimitive("jaxconv_matrix_product", "wx", _in_working_dtype(_forward))
+BACK = BilinearPrimitive("jaxconv_matrix_transpose", "wy", _in_working_dtype(_back))
+OUTER = BilinearPrimitive("jaxconv_matrix_outer", "xy", _in_working_dtype(_outer))
+# The products read features from the arrays, so that the geometry needs no more of them.
+register_family(FORWARD, BACK, OUTER, folding=Folding(_fold, _unfold, lambda geometry, where, size: geometry))

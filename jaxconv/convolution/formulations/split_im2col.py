@@ -11,7 +11,7 @@ import numpy as np
 from jax import lax
 
 from jaxconv.convolution.formulations.contractions import over_positions
-from jaxconv.convolution.formulations.windows import slices
+from jaxconv.convolution.formulations.windows import read_tap, slices
 from jaxconv.convolution.padding import stretch_and_pad
 from jaxconv.geometry import AxisGeometry, ConvGeometry
 
@@ -29,7 +29,7 @@ def conv_kernel_vjp(
     x = _in_groups(_join_features(slices(x, x.ndim - 2, last)), last.kernel, g)
     y = _in_groups(_join_features(_shift_by_taps(y, first)), first.kernel, g)
     products = [
-        over_positions(_read_tap(x, middle, taps), y, precision)
+        over_positions(_read_middle(x, middle, taps), y, precision)
         for taps in np.ndindex(*(axis.kernel for axis in middle))
     ]
     groups, inputs = g.feature_group_count, g.in_features // g.feature_group_count
@@ -71,11 +71,8 @@ def _in_groups(x: jax.Array, taps: int, g: ConvGeometry) -> jax.Array:
     return x.reshape(*x.shape[:-2], taps * x.shape[-1])
 
 
-def _read_tap(x: jax.Array, middle: list[AxisGeometry], taps: tuple[int, ...]) -> jax.Array:
+def _read_middle(x: jax.Array, middle: list[AxisGeometry], taps: tuple[int, ...]) -> jax.Array:
     """What one tap of each middle axis reads."""
     for dimension, (axis, tap) in enumerate(zip(middle, taps, strict=True), start=2):
-        corner = tap * axis.dilation
-        x = lax.slice_in_dim(
-            x, corner, corner + (axis.out_size - 1) * axis.stride + 1, axis.stride, dimension
-        )
+        x = read_tap(x, dimension, tap * axis.dilation, axis)
     return x

@@ -43,9 +43,12 @@ def run_length(axis: AxisGeometry) -> int:
 
 def slices(x: jax.Array, dimension: int, axis: AxisGeometry) -> list[jax.Array]:
     """What each tap of one padded, stretched axis reads."""
-    length = (axis.out_size - 1) * axis.stride + 1
-    corners = range(0, axis.span, axis.dilation)
-    return [lax.slice_in_dim(x, t, t + length, axis.stride, dimension) for t in corners]
+    return [read_tap(x, dimension, corner, axis) for corner in range(0, axis.span, axis.dilation)]
+
+
+def read_tap(x: jax.Array, dimension: int, corner: int, axis: AxisGeometry) -> jax.Array:
+    """What the tap that begins at `corner` reads of one padded, stretched axis: every stride-th cell."""
+    return lax.slice_in_dim(x, corner, corner + (axis.out_size - 1) * axis.stride + 1, axis.stride, dimension)
 
 
 def _split_into_runs(x: jax.Array, dimension: int, axis: AxisGeometry, run: int) -> jax.Array:

@@ -18,6 +18,7 @@ import numpy as np
 from jax import lax
 from jax.typing import ArrayLike
 
+from jaxconv.convolution.formulations.windows import read_tap
 from jaxconv.core.dtypes import accumulator
 from jaxconv.core.linear_primitives import linear_with_transpose
 from jaxconv.errors import SizeError
@@ -126,11 +127,6 @@ def pad(x: jax.Array, g: ConvGeometry, value) -> jax.Array:
     """``(*batch, *input_shape, features)`` with its border."""
     config = [(0, 0, 0)] * (x.ndim - g.ndim - 1) + [(low, high, 0) for low, high in g.padding] + [(0, 0, 0)]
     return lax.pad(x, jnp.asarray(value, x.dtype), config)
-
-
-def read_tap(x: jax.Array, dimension: int, corner: int, axis: AxisGeometry) -> jax.Array:
-    """What one tap of a padded axis reads."""
-    return lax.slice_in_dim(x, corner, corner + (axis.out_size - 1) * axis.stride + 1, axis.stride, dimension)
 
 
 def _select(x, switches, geometry: ConvGeometry):

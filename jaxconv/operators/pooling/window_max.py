@@ -11,9 +11,10 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from jaxconv.convolution.formulations.windows import read_tap
 from jaxconv.geometry import AxisGeometry, ConvGeometry
 from jaxconv.operators.pooling.geometry import only_window
-from jaxconv.operators.pooling.switches import first_cells, pad, read_tap, select, tap_steps
+from jaxconv.operators.pooling.switches import first_cells, pad, select, tap_steps
 
 # Taps of an axis that get a slice each; beyond, windows of twice the size are made of two.
 MAX_SLICED_TAPS = 16

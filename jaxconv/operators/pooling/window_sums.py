@@ -11,7 +11,8 @@ from jax import lax
 
 from jaxconv.convolution import conv
 from jaxconv.convolution.formulations.taps import MAX_UNROLLED_TAPS
-from jaxconv.geometry import AxisGeometry, ConvGeometry
+from jaxconv.convolution.formulations.windows import read_tap
+from jaxconv.geometry import ConvGeometry
 from jaxconv.operators.pooling.geometry import only_window
 
 # Taps of a window that is summed at once; larger ones are summed along one axis after the other. Milliseconds
@@ -73,7 +74,7 @@ def _sum_by_doubling(x, g: ConvGeometry, dimension: int):
     total, done, width = None, 0, 1
     while True:
         if axis.kernel & width:
-            part = _read_cells(x, at, done * axis.dilation, axis)
+            part = read_tap(x, at, done * axis.dilation, axis)
             total = part if total is None else total + part
             done += width
         if done == axis.kernel:
@@ -81,8 +82,3 @@ def _sum_by_doubling(x, g: ConvGeometry, dimension: int):
         shift, length = width * axis.dilation, x.shape[at]
         x = lax.slice_in_dim(x, 0, length - shift, axis=at) + lax.slice_in_dim(x, shift, length, axis=at)
         width *= 2
-
-
-def _read_cells(x, dimension: int, corner: int, axis: AxisGeometry):
-    stop = corner + (axis.out_size - 1) * axis.stride + 1
-    return lax.slice_in_dim(x, corner, stop, axis.stride, dimension)

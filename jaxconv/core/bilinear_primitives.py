@@ -1,0 +1,159 @@
+r"""Closed families of bilinear primitives: three, each of which is a derivative of the other two.
+
+With $y = C(w)\,x$ the three return $y$ from $x$ and $w$, $x$ from $y$ and $w$ (the transpose), and $w$
+from $x$ and $y$ (the gradient of $\langle y, C(w)\,x \rangle$). Each is linear in both operands, and its
+transpose in either is another of the three; so derivatives of any order, in both modes, stay inside, and
+so does vmap, which makes one of the axes longer.
+
+This file is as close to the inside of jax as the library goes.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax.extend.core import Primitive
+from jax.interpreters import ad, batching, mlir
+
+from jaxconv.core.sharding import reshard_like, vary_alike
+
+# The axes that two of x (N, I), w (I, O) and y (N, O) share: the batch, the input and output features.
+_SHARED = {frozenset("xy"): "N", frozenset("xw"): "I", frozenset("yw"): "O"}
+
+
+class BilinearPrimitive:
+    """A function of two of x, w and y that returns the third, linear in both.
+
+    Args:
+      name: What profiles and programs show.
+      operands: Two of ``"xwy"``, in the order of the function's arguments.
+      function: Takes the two arrays, and by keyword its static arguments: `geometry`, `dtype` (of the
+        result) and any others.
+      off_cpu: The function on other platforms than CPUs; `function` by default.
+    """
+
+    def __init__(self, name: str, operands: str, function: Callable, off_cpu: Callable | None = None):
+        """Makes the primitive; `register_family` gives it its rules."""
+        self.primitive = Primitive(name)
+        self.operands = operands
+        (self.result,) = set("xwy") - set(operands)
+        self.function = _jit(function, name)
+        self.off_cpu = None if off_cpu is None else _jit(off_cpu, name)
+
+    def bind(self, a: Any, b: Any, *, dtype: Any = None, **static: Any) -> Any:
+        """Applies it; the result has `dtype`, that of `a` by default."""
+        a, b = vary_alike(a, b)
+        return self.primitive.bind(a, b, dtype=jnp.dtype(dtype or a.dtype), **static)
+
+
+class Folding(NamedTuple):
+    """How a mapped axis becomes part of N, I, O or the groups G, each named by its letter."""
+
+    fold: Callable  # (name of the operand, letter, array, mapped axis, geometry) -> array
+    unfold: Callable  # (name of the result, letter, array, size, geometry) -> array, the mapped axis first
+    widen: Callable  # (geometry, letter, size) -> the geometry with so many times the features or groups
+
+
+def register_family(
+    *members: BilinearPrimitive, folding: Folding, in_derivatives: Mapping[str, Any] | None = None
+) -> None:
+    """Gives the three their rules; `in_derivatives` are static arguments that derivatives do not inherit."""
+    by_result = {member.result: member for member in members}
+    for member in members:
+        primitive, function = member.primitive, member.function
+        primitive.def_impl(_for_platform(function, member.off_cpu) if member.off_cpu else function)
+        primitive.def_abstract_eval(partial(_abstract_eval, function))
+        rules = (_transpose_rule(member, linear, by_result, in_derivatives or {}) for linear in (0, 1))
+        ad.defbilinear(primitive, *rules)
+        batching.primitive_batchers[primitive] = _batching_rule(member, folding)
+        anywhere = mlir.lower_fun(member.off_cpu or function, multiple_results=False)
+        mlir.register_lowering(primitive, anywhere)
+        if member.off_cpu:
+            on_cpu = mlir.lower_fun(function, multiple_results=False)
+            mlir.register_lowering(primitive, on_cpu, platform="cpu")
+
+
+def _jit(function: Callable, name: str) -> Callable:
+    """The function jitted under a name, its keyword arguments static."""
+    function.__name__ = name
+    parameters = inspect.signature(function).parameters.values()
+    return jax.jit(function, static_argnames=[p.name for p in parameters if p.kind is p.KEYWORD_ONLY])
+
+
+def _abstract_eval(function: Callable, a: Any, b: Any, **static: Any) -> Any:
+    return jax.make_jaxpr(partial(function, **static))(a, b).out_avals[0]
+
+
+def _for_platform(on_cpu: Callable, off_cpu: Callable) -> Callable:
+    """What runs a primitive that is called by itself.
+
+    Without jit the function runs operation by operation; the primitive in jit would be itself again.
+    """
+
+    def run(a: Any, b: Any, **static: Any) -> Any:
+        return (on_cpu if _platform(a, b) == "cpu" else off_cpu)(a, b, **static)
+
+    return run
+
+
+def _platform(*operands: Any) -> str:
+    """The platform that jit would run on: that of a committed operand, else the default device's."""
+    for operand in operands:
+        if getattr(operand, "committed", False):
+            return next(iter(operand.sharding.device_set)).platform
+    device = jax.config.jax_default_device  # type: ignore[attr-defined]
+    return jax.default_backend() if device is None else getattr(device, "platform", device)
+
+
+def _transpose_rule(
+    member: BilinearPrimitive, linear: int, by_result: Mapping, in_derivatives: Mapping
+) -> Callable:
+    """The transpose in operand `linear`: the primitive that returns what that operand is."""
+    other = by_result[member.operands[linear]]
+
+    def rule(cotangent: Any, a: Any, b: Any, **static: Any) -> Any:
+        operand, fixed = (a, b) if linear == 0 else (b, a)
+        given = {member.result: cotangent, member.operands[1 - linear]: fixed}
+        first, second = (given[name] for name in other.operands)
+        static = {**static, **in_derivatives, "dtype": operand.aval.dtype}  # a cotangent has its primal's
+        return reshard_like(other.bind(first, second, **static), operand.aval)
+
+    return rule
+
+
+def _batching_rule(member: BilinearPrimitive, folding: Folding) -> Callable:
+    """Keeps vmap in the family: the mapped axis is folded into N, I, O or the groups.
+
+    An axis that two of the three share goes where both have room; one of all three makes more groups.
+    """
+
+    def rule(operands: Any, dims: Any, *, geometry: Any, **static: Any) -> Any:
+        mapped = [name for name, dim in zip(member.operands, dims, strict=True) if dim is not None]
+        size = next(op.shape[dim] for op, dim in zip(operands, dims, strict=True) if dim is not None)
+        where = "G" if len(mapped) == 2 else _SHARED[frozenset((mapped[0], member.result))]
+        if size == 0:
+            return _empty(member, operands, dims, geometry=geometry, **static), 0
+        folded = [
+            op if dim is None else folding.fold(name, where, op, dim, geometry)
+            for name, op, dim in zip(member.operands, operands, dims, strict=True)
+        ]
+        result = member.bind(*folded, geometry=folding.widen(geometry, where, size), **static)
+        return folding.unfold(member.result, where, result, size, geometry), 0
+
+    return rule
+
+
+def _empty(member: BilinearPrimitive, operands: Any, dims: Any, **static: Any) -> jax.Array:
+    """The result of a vmap over no elements."""
+    shapes = [
+        op.shape if dim is None else (*op.shape[:dim], *op.shape[dim + 1 :])
+        for op, dim in zip(operands, dims, strict=True)
+    ]
+    single = [jax.ShapeDtypeStruct(s, op.dtype) for s, op in zip(shapes, operands, strict=True)]
+    result = jax.eval_shape(partial(member.function, **static), *single)
+    return jnp.zeros((0, *result.shape), result.dtype)
