@@ -4,8 +4,7 @@ import importlib
 import sys
 from typing import TYPE_CHECKING
 
-from jaxconv import claims, geometry, interop, matrix, operators
-from jaxconv.claims import verify
+from jaxconv import geometry, interop, matrix, operators
 from jaxconv.convolution import (
     CONV_KERNEL_VJP_METHODS,
     CONV_METHODS,
@@ -78,8 +77,9 @@ from jaxconv.operators import (
     unpool,
 )
 
-if TYPE_CHECKING:  # what brings other libraries along is loaded when it is first used
-    from jaxconv import data, figures, models, nn, segmentation, training
+if TYPE_CHECKING:  # what brings other libraries along, or is long, is loaded when it is first used
+    from jaxconv import claims, data, figures, models, nn, segmentation, training
+    from jaxconv.claims import verify
     from jaxconv.interop.lineax import ConvMatrixOperator, ConvOperator
     from jaxconv.nn import fully_convolutional
 
@@ -176,8 +176,9 @@ _LATER = {
     "ConvMatrixOperator": "jaxconv.interop.lineax",
     "ConvOperator": "jaxconv.interop.lineax",
     "fully_convolutional": "jaxconv.nn",
+    "verify": "jaxconv.claims",
 }
-_LATER_ROOMS = ("data", "figures", "models", "nn", "segmentation", "training")
+_LATER_ROOMS = ("claims", "data", "figures", "models", "nn", "segmentation", "training")
 
 
 if not TYPE_CHECKING:  # a type checker that saw this function would accept every name
