@@ -5,12 +5,10 @@ import sys
 from typing import TYPE_CHECKING
 
 # Rooms that are there with `import jaxconv`, though the list of names below leaves them out.
-from jaxconv import claims as claims
 from jaxconv import geometry as geometry
 from jaxconv import interop as interop
 from jaxconv import matrix as matrix
 from jaxconv import operators as operators
-from jaxconv.claims import verify
 from jaxconv.convolution import (
     CONV_KERNEL_VJP_METHODS,
     CONV_METHODS,
@@ -83,13 +81,15 @@ from jaxconv.operators import pooling as pooling
 from jaxconv.operators import resizing as resizing
 from jaxconv.operators import unfolding as unfolding
 
-if TYPE_CHECKING:  # what brings other libraries along is loaded when it is first used
+if TYPE_CHECKING:  # what brings other libraries along, or is long, is loaded when it is first used
+    from jaxconv import claims as claims
     from jaxconv import data as data
     from jaxconv import figures as figures
     from jaxconv import models as models
     from jaxconv import nn as nn
     from jaxconv import segmentation as segmentation
     from jaxconv import training as training
+    from jaxconv.claims import verify
     from jaxconv.interop.lineax import ConvMatrixOperator, ConvOperator
     from jaxconv.nn import fully_convolutional
 
@@ -173,8 +173,9 @@ _LATER = {
     "ConvMatrixOperator": "jaxconv.interop.lineax",
     "ConvOperator": "jaxconv.interop.lineax",
     "fully_convolutional": "jaxconv.nn",
+    "verify": "jaxconv.claims",
 }
-_LATER_ROOMS = ("data", "figures", "models", "nn", "segmentation", "training")
+_LATER_ROOMS = ("claims", "data", "figures", "models", "nn", "segmentation", "training")
 
 
 if not TYPE_CHECKING:  # a type checker that saw this function would accept every name

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import textwrap
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -14,6 +14,9 @@ from jaxconv.figures import canvas
 from jaxconv.geometry import ConvGeometry
 from jaxconv.matrix import ConvMatrix
 from jaxconv.matrix.coordinates import Order, coordinates
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 MOST_LINES = 64  # of one direction; more would hide the matrix
 MOST_NUMBERS = 400  # entries up to which the values are written into their cells
@@ -24,7 +27,7 @@ def draw_matrix(
     path: str | Path,
     *,
     transpose: bool = True,
-    colour: str = "value",
+    colour: Literal["value", "tap"] = "value",
     order: Order = "channels_last",
 ) -> Path:
     """Draws C, and C-transposed beside it, into a file; see `matrix_figure`.
@@ -50,9 +53,9 @@ def matrix_figure(
     C: ConvMatrix,
     *,
     transpose: bool = True,
-    colour: str = "value",
+    colour: Literal["value", "tap"] = "value",
     order: Order = "channels_last",
-):
+) -> Figure:
     """The picture of C as a matplotlib figure.
 
     Plain background is where C has no entry, whatever the kernel: an entry that happens to be 0 is

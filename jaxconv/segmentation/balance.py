@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from jaxconv.data import Dataset, Prefetcher
 from jaxconv.errors import DataError
@@ -38,7 +39,7 @@ def class_frequencies(dataset: Dataset, *, workers: int = 2) -> np.ndarray:
     return np.divide(pixels, around, out=np.full(n, np.nan), where=around > 0)
 
 
-def median_frequency_weights(frequencies: np.ndarray) -> np.ndarray:
+def median_frequency_weights(frequencies: ArrayLike) -> np.ndarray:
     r"""Weights of the classes in the loss: $w_c = \mathrm{median}(f) / f_c$.
 
     Args:
