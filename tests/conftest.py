@@ -24,7 +24,7 @@ FEW = 4  # cases of a test, which --fast all runs
 
 def pytest_addoption(parser):
     parser.addoption(
-        "--full", action="store_true", help="run sweeps marked slow, and Hypothesis, at full size"
+        "--full", action="store_true", help="run all cases of sampled sweeps, and Hypothesis at full size"
     )
     parser.addoption("--fast", action="store_true", help="leave out what is slow, and two cases of three")
     parser.addoption(

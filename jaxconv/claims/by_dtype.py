@@ -24,7 +24,7 @@ class Reports:
     @property
     def ok(self) -> bool:
         """Whether every claim held in every dtype that it can have, and there was one."""
-        return all(report.ok for report in self.reports)
+        return bool(self.rows) and all(row.ok for report in self.reports for row in report.rows)
 
     @property
     def rows(self) -> tuple[Row, ...]:

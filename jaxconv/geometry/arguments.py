@@ -135,14 +135,14 @@ def at_least_one(name: str, value: Any) -> int:
 
 
 def integer(name: str, value: Any) -> int:
-    """One integer of any sign; a bool is none."""
+    """One integer of any sign; bools are refused."""
     if not _is_int(value):
         raise TypeError(f"`{name}` must be an integer, got {value!r}.")
     return int(value)
 
 
 def real(name: str, value: Any) -> float:
-    """One real number that is known while a program is traced; a bool is none."""
+    """One real number that is known while a program is traced; bools are refused."""
     if not isinstance(value, Real) or isinstance(value, bool):
         raise TypeError(f"`{name}` must be a number known when the program is made, got {value!r}.")
     return float(value)

@@ -55,7 +55,7 @@ def from_torch(layer: torch.nn.Module) -> Convolution:
     from torch import nn
 
     classes = [getattr(nn, f"Conv{kind}{n}d") for kind in ("", "Transpose") for n in (1, 2, 3)]
-    check_type(layer, classes, ("forward", "_conv_forward", "_output_padding"), "torch.nn")
+    check_type(layer, classes, ("__call__", "forward", "_conv_forward", "_output_padding"), "torch.nn")
     if isinstance(layer, nn.modules.lazy.LazyModuleMixin):
         raise GeometryError("a lazy layer has no kernel until it has seen an input: call it once first.")
     _check_hooks(layer)

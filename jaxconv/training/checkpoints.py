@@ -91,6 +91,22 @@ class Checkpoints:
         except OSError as error:
             raise self._damage_error(step, f"its state cannot be read ({reason_of(error)})") from None
 
+    def check_earlier(self, step: int) -> None:
+        """Compares the files of all checkpoints before one with their digests.
+
+        Args:
+          step: Of the checkpoint that the training goes on from.
+
+        Raises:
+          RunError: The best so far is damaged: a training that went on would end with it.
+        """
+        for earlier in self.steps:
+            if earlier < step and (problem := find_damage(self._path(earlier))):
+                raise RunError(
+                    f"the checkpoint {self._path(earlier)}, the best so far, is damaged: {problem}; restore "
+                    "it from a copy, or delete its folder to go on without it."
+                )
+
     def recover(self) -> None:
         """Finishes a save that was interrupted when all was written; deletes what others left.
 
@@ -120,7 +136,7 @@ class Checkpoints:
         first_decides(lambda: self._save(state, step, {**metadata, "score": score}))
 
     def drop_after(self, step: int) -> None:
-        """Deletes the checkpoints of a course that is not gone on with.
+        """Deletes the checkpoints after the one that a training goes on from.
 
         Args:
           step: Of the checkpoint that the training goes on from.
@@ -145,7 +161,7 @@ class Checkpoints:
                 f"make room or make it writable, then --resume {goes_on}."
             ) from None
         scores = self._scores()
-        self._delete(set(self.steps) - {step, _best(scores) if scores else step})
+        self._delete(scores.keys() - {step, _best(scores) if scores else step})
 
     def _commit(self, new: Path) -> None:
         """Gives a checkpoint that is whole its name."""

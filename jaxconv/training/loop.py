@@ -189,6 +189,7 @@ def _starting_step(
         return 0
     if which is None:
         raise ConfigError(f"{out} holds a run already; go on with it by --resume, or name another --out.")
+    checkpoints.check_earlier(step)
     saved = checkpoints.metadata(step)
     differences = Config.of(metadata["config"]).differences(Config.of(saved["config"]))
     for key in sorted(metadata.keys() - {"config", "devices"}):

@@ -62,7 +62,7 @@ PLACEHOLDERS = {
 
 @pytest.fixture(scope="module")
 def camvid(tmp_path_factory):
-    """One random image a split at CamVid's size, with a label."""
+    """One random image per split at CamVid's size, with a label."""
     folder, rng = tmp_path_factory.mktemp("camvid"), np.random.default_rng(0)
     for split in ("train", "val", "test"):
         for kind, shape, top in (("", (360, 480, 3), 256), ("annot", (360, 480), CAMVID_VOID)):

@@ -209,6 +209,13 @@ def test_methods_of_their_own_are_refused():
 
     with pytest.raises(TypeError, match="`_conv_forward` of its own"):
         from_torch(Mine(1, 1, 3))
+
+    class Called(torch.nn.Conv2d):
+        def __call__(self, x):
+            return 2 * super().__call__(x)
+
+    with pytest.raises(TypeError, match="`__call__` of its own"):
+        from_torch(Called(1, 1, 3))
     wrapped = torch.nn.Conv2d(1, 1, 3)
     inner = wrapped.forward
     wrapped.forward = lambda x: 2 * inner(x)

@@ -123,6 +123,21 @@ def test_what_a_later_course_leaves_is_dropped(two, tmp_path):
     assert checkpoints.step("best") == checkpoints.step("last") == 3
 
 
+@pytest.mark.parametrize("name", ["about.json", "state/_METADATA"])
+def test_a_damaged_best_is_refused_before_the_training_goes_on(two, tmp_path, name):
+    """And no save deletes it: what cannot be read may be the best."""
+    shutil.copytree(two, tmp_path, dirs_exist_ok=True)
+    checkpoints = Checkpoints(tmp_path)
+    checkpoints.check_earlier(6)
+    path = checkpoints.folder / "3" / name
+    path.write_bytes(b"?" + path.read_bytes()[1:])
+    with pytest.raises(RunError, match=rf"3, the best so far, is damaged: {name}.*delete its folder"):
+        checkpoints.check_earlier(6)
+    if name == "about.json":
+        checkpoints.save(state(9), 9, ABOUT, 0.1)
+        assert 3 in checkpoints.steps
+
+
 # What a process that is killed at this moment would leave, seen at each of its calls of the system.
 AT_EACH_CALL = []
 

@@ -95,6 +95,13 @@ def test_every_command_refuses_a_damaged_checkpoint(capsys, run, tmp_path, comma
     assert contents(run) == before
 
 
+def test_a_damaged_best_is_refused_by_resume(capsys, run):
+    flip(next((run / "checkpoints" / "2" / "state" / "d").iterdir()))
+    before = contents(run)
+    assert "checkpoints/2, the best so far, is damaged" in refused(capsys, 1, "train", run, "--resume")
+    assert contents(run) == before
+
+
 def test_from_the_best_all_is_done_again(run, whole):
     flip(next((run / "checkpoints" / "4" / "state" / "d").iterdir()))
     told = train(CONFIG, run, resume=True, checkpoint="best", console=QUIET)
