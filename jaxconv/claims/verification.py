@@ -145,7 +145,7 @@ def _chosen(claims: str | Iterable[str] | None, dtype: str) -> list[Claim]:
             raise GeometryError(f"no claim is called {name!r}{did_you_mean(name, CLAIMS, otherwise=listed)}")
         if dtype != "all" and not CLAIMS[name].can_have(jnp.dtype(dtype)):
             raise OptionError(
-                f"the claim {name!r} is about the order of numbers, which {dtype} has not; take a real dtype."
+                f"the claim {name!r} is about the order of numbers, which {dtype} does not have; take a real dtype."
             )
         chosen.append(CLAIMS[name])
     return chosen
