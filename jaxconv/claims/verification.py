@@ -30,7 +30,7 @@ from jaxconv.claims.by_dtype import Reports
 from jaxconv.claims.cases import KINDS, Cases
 from jaxconv.claims.claim import REGISTERED, Claim
 from jaxconv.claims.report import Report, Row
-from jaxconv.errors import GeometryError, OptionError
+from jaxconv.errors import OptionError
 from jaxconv.geometry.arguments import at_least_one, did_you_mean
 
 __all__ = ["CLAIMS", "Report", "Reports", "Row", "verify"]
@@ -142,10 +142,11 @@ def _chosen(claims: str | Iterable[str] | None, dtype: str) -> list[Claim]:
     for name in [claims] if isinstance(claims, str) else claims:
         if name not in CLAIMS:
             listed = f"; there are {', '.join(CLAIMS)}."
-            raise GeometryError(f"no claim is called {name!r}{did_you_mean(name, CLAIMS, otherwise=listed)}")
+            raise OptionError(f"no claim is called {name!r}{did_you_mean(name, CLAIMS, otherwise=listed)}")
         if dtype != "all" and not CLAIMS[name].can_have(jnp.dtype(dtype)):
             raise OptionError(
-                f"the claim {name!r} is about the order of numbers, which {dtype} does not have; take a real dtype."
+                f"the claim {name!r} is about the order of numbers, which {dtype} does not have; take a real "
+                "dtype."
             )
         chosen.append(CLAIMS[name])
     return chosen
