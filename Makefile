@@ -15,7 +15,7 @@ demo: $(INSTALLED)  ## verify the claims, filter a photograph, learn real digits
 test: $(INSTALLED) lint  ## lint, types, tests, doctests and the README
 	$(BIN)/python -m pytest -n 2 -q -rs
 
-test-fast: $(INSTALLED)  ## a third of the tests, in under three minutes
+test-fast: $(INSTALLED)  ## what is not slow, a quarter of the cases of each test
 	$(BIN)/python -m pytest -n 2 -q --fast
 
 lint: $(INSTALLED)  ## ruff and mypy

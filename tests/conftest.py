@@ -26,7 +26,7 @@ def pytest_addoption(parser):
     parser.addoption(
         "--full", action="store_true", help="run all cases of sampled sweeps, and Hypothesis at full size"
     )
-    parser.addoption("--fast", action="store_true", help="leave out what is slow, and two cases of three")
+    parser.addoption("--fast", action="store_true", help="leave out what is slow, and three cases of four")
     parser.addoption(
         "--optimized",
         action="store_true",
@@ -59,8 +59,8 @@ def pytest_collection_modifyitems(config, items):
     """Puts what is slow first, so that no process is left with it at the end, and leaves out cases of sweeps.
 
     The same ones always: of a sweep marked ``sampled(n)`` one case in n runs unless --full is given. With
-    --fast nothing marked ``slow`` runs, and of all other tests with more than `FEW` cases one case in 3, of
-    sweeps one in 3 n.
+    --fast nothing marked ``slow`` runs, and of all other tests with more than `FEW` cases one case in 4, of
+    sweeps one in 4 n.
     """
     items.sort(key=lambda item: item.get_closest_marker("slow") is None)
     if config.getoption("--full"):
@@ -72,7 +72,7 @@ def pytest_collection_modifyitems(config, items):
     left_out = {item for item in items if fast and item.get_closest_marker("slow")}
     for cases in sweeps.values():
         marker = cases[0].get_closest_marker("sampled")
-        n = (marker.args[0] if marker else 1) * (3 if fast and len(cases) > FEW else 1)
+        n = (marker.args[0] if marker else 1) * (4 if fast and len(cases) > FEW else 1)
         cases.sort(key=lambda item: zlib.crc32(item.name.encode()))  # no pattern of the parameters
         left_out.update(cases[-(-len(cases) // n) :])
     config.hook.pytest_deselected(items=[item for item in items if item in left_out])

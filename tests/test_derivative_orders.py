@@ -27,6 +27,8 @@ from jaxconv.models import DeconvNet
 from jaxconv.nn import sweep
 from jaxconv.segmentation import cross_entropy, focal_loss
 
+pytestmark = pytest.mark.slow
+
 ORDERS = ("ff", "fr", "rf", "rr", "fff", "rrf")  # forward or reverse, the inner first
 
 

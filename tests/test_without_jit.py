@@ -10,6 +10,8 @@ from flax import nnx
 import jaxconv
 from jaxconv import ConvGeometry, models, nn
 
+pytestmark = pytest.mark.slow
+
 GEOMETRY = ConvGeometry((5,), (3,), strides=2, padding=1, in_features=2, out_features=2)
 ARGUMENTS = GEOMETRY.options
 SWITCHES = jnp.array([[1, 0], [4, 3]])
@@ -148,7 +150,7 @@ def same(function, *arrays):
     chex.assert_trees_all_close(got, expected, rtol=1e-5, atol=1e-5)
 
 
-@pytest.mark.sampled(2)
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_functions(name, rng):
     function, *shapes = FUNCTIONS[name]
@@ -161,7 +163,7 @@ def drawn(make, rng):
     return nnx.merge(graph, jax.tree.map(lambda leaf: jnp.asarray(rng.normal(size=leaf.shape)), state))
 
 
-@pytest.mark.sampled(2)
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("name", LAYERS)
 def test_layers(name, rng):
     make, shape = LAYERS[name]
@@ -169,7 +171,7 @@ def test_layers(name, rng):
     same(layer, jnp.asarray(rng.normal(size=shape)))
 
 
-@pytest.mark.sampled(3)
+@pytest.mark.sampled(6)
 @pytest.mark.parametrize("name", MODELS)
 def test_models(name, rng):
     model = drawn(lambda: models.MODELS[name](1, 2, **MODELS[name], rngs=nnx.Rngs(0)), rng)

@@ -241,6 +241,7 @@ def test_renet_is_the_loops(cell, variant, first, patch, shape, rng):
         np.testing.assert_allclose(y[n], expected, rtol=0, atol=bound(x, *layers))
 
 
+@pytest.mark.slow
 def test_a_sharded_batch_stays_where_it_is(rng, optimized):
     """Neither the sweeps nor their gradients gather what the devices share."""
     layer = ReNet(2, 3, patch=(2, 1), cell="tanh", rngs=nnx.Rngs(0))
