@@ -2,8 +2,11 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +16,8 @@ import scipy.sparse
 from jaxconv import ConvGeometry, __version__, conv_matrix
 from jaxconv.cli import main
 from jaxconv.errors import FailureError
+
+ROOT = Path(__file__).parents[2]
 
 
 def run(capsys, *arguments):
@@ -178,3 +183,19 @@ def test_failures_have_another_exit_status_than_mistakes(capsys, monkeypatch):
         main("matrix --input 4 --kernel 2".split())
     assert stop.value.code == 1
     assert capsys.readouterr().err == "jaxconv: it does not hold\n"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals as POSIX has them")
+@pytest.mark.parametrize("seconds", [0.2, 0.5])
+def test_an_interruption_while_the_command_loads_is_one_line(seconds):
+    """Where the console script begins."""
+    code = "print('here', flush=True); from _jaxconv_command import main; main()"
+    command = [sys.executable, "-c", code, "verify"]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT
+    ) as run:
+        run.stdout.readline()
+        time.sleep(seconds)
+        run.send_signal(signal.SIGINT)
+        _, errors = run.communicate(timeout=60)
+    assert (run.returncode, errors) == (130, "jaxconv: interrupted\n")
