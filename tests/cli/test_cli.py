@@ -189,7 +189,11 @@ def test_failures_have_another_exit_status_than_mistakes(capsys, monkeypatch):
 @pytest.mark.parametrize("seconds", [0.2, 0.5])
 def test_an_interruption_while_the_command_loads_is_one_line(seconds):
     """Where the console script begins."""
-    code = "print('here', flush=True); from _jaxconv_command import main; main()"
+    code = (  # tells when the signal is minded
+        "import signal, _jaxconv_command as command; mind = signal.signal\n"
+        "signal.signal = lambda *given: (mind(*given), print('now', flush=True))[0]\n"
+        "command.main()"
+    )
     command = [sys.executable, "-c", code, "verify"]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT
