@@ -1,7 +1,7 @@
-"""Bad calls of the public API and what their messages must say; `python -m messages` in tests/ prints them all.
+"""Bad calls of the public API, and what their messages must say. `python tests/messages.py` prints them all.
 
-Every room's `test_messages_ROOM.py` has a table `CASES` of bad calls. A message must name the argument that is
-wrong, fit on a screen, and never print an array.
+Every room's `test_messages_ROOM.py` has a table `CASES` of bad calls. A message must name the argument
+that is wrong, fit on a screen, and never print an array.
 """
 
 from __future__ import annotations
@@ -40,9 +40,8 @@ def check(case: BadCall) -> None:
     for word in case.words:
         assert word in message, f"{case.name}: no {word!r} in {message!r}"
     assert len(message) <= LONGEST_MESSAGE, f"{case.name}: {len(message)} characters: {message!r}"
-    assert not re.search(r"Array\(|\[\[|\d\.\d+ +-?\d+\.\d", message), (
-        f"{case.name} prints an array: {message!r}"
-    )
+    printed = re.search(r"Array\(|\[\[|\d\.\d+ +-?\d+\.\d", message)
+    assert not printed, f"{case.name} prints an array: {message!r}"
 
 
 def main() -> None:
