@@ -4,7 +4,10 @@ import importlib
 import sys
 from typing import TYPE_CHECKING
 
-# Rooms that are there with `import jaxconv`, though the list of names below leaves them out.
+# `__all__` lists what most programs need; the other names of `geometry`, `interop` and `operators` can be
+# imported from here as well.
+from jaxconv import convolution as convolution
+from jaxconv import errors as errors
 from jaxconv import geometry as geometry
 from jaxconv import interop as interop
 from jaxconv import matrix as matrix
@@ -18,70 +21,24 @@ from jaxconv.convolution import (
     conv_transpose,
     transposed_kernel,
 )
+from jaxconv.core import dot_test
 from jaxconv.errors import ConfigError, DataError, GeometryError, JaxconvError, OptionError, SizeError
-from jaxconv.geometry import (
-    RELATIONSHIPS,
-    AxisGeometry,
-    ConvGeometry,
-    ReceptiveField,
-    receptive_field,
-)
+from jaxconv.geometry import *  # noqa: F403
+from jaxconv.geometry import ConvGeometry, receptive_field
 from jaxconv.geometry import relationships as relationships
-from jaxconv.interop import (
-    Convolution,
-    from_equinox,
-    from_flax,
-    from_keras,
-    from_lax_conv,
-    from_lax_conv_transpose,
-    from_torch,
-    to_equinox,
-    to_flax,
-    to_keras,
-    to_lax_conv,
-    to_lax_conv_transpose,
-    to_torch,
-)
+from jaxconv.interop import *  # noqa: F403
+from jaxconv.interop import Convolution, explain
 from jaxconv.matrix import ConvMatrix, conv_matrix
 from jaxconv.matrix.symbols import symbols
-from jaxconv.operators import (
-    avg_pool,
-    bilinear_kernel,
-    binomial_filter,
-    box_filter,
-    conv_to_dense,
-    convolve,
-    correlate,
-    dense_to_conv,
-    depth_to_space,
-    edge_filter,
-    effective_receptive_field,
-    filter_kernel,
-    fold,
-    gaussian_filter,
-    lp_pool,
-    max_pool,
-    pool_geometry,
-    pool_matrix,
-    resize,
-    resize_geometry,
-    resize_matrix,
-    sharpen_filter,
-    sliding_windows,
-    sobel_filter,
-    space_to_depth,
-    unfold,
-    unfold_geometry,
-    unfold_matrix,
-    unpool,
-)
+from jaxconv.operators import *  # noqa: F403
+from jaxconv.operators import avg_pool, fold, max_pool, resize, unfold, unpool
 from jaxconv.operators import dense as dense
 from jaxconv.operators import filters as filters
 from jaxconv.operators import pooling as pooling
 from jaxconv.operators import resizing as resizing
 from jaxconv.operators import unfolding as unfolding
 
-if TYPE_CHECKING:  # what brings other libraries along, or is long, is loaded when it is first used
+if TYPE_CHECKING:  # loaded when first used, because they import other libraries or many modules
     from jaxconv import claims as claims
     from jaxconv import data as data
     from jaxconv import figures as figures
@@ -91,7 +48,7 @@ if TYPE_CHECKING:  # what brings other libraries along, or is long, is loaded wh
     from jaxconv import training as training
     from jaxconv.claims import verify
     from jaxconv.interop.lineax import ConvMatrixOperator, ConvOperator
-    from jaxconv.nn import fully_convolutional
+    from jaxconv.nn import fully_convolutional as fully_convolutional
 
 __version__ = "0.1.0"
 
@@ -99,8 +56,6 @@ __all__ = [
     "CONV_KERNEL_VJP_METHODS",
     "CONV_METHODS",
     "CONV_TRANSPOSE_METHODS",
-    "RELATIONSHIPS",
-    "AxisGeometry",
     "ConfigError",
     "ConvGeometry",
     "ConvMatrix",
@@ -111,82 +66,49 @@ __all__ = [
     "GeometryError",
     "JaxconvError",
     "OptionError",
-    "ReceptiveField",
     "SizeError",
     "avg_pool",
-    "bilinear_kernel",
-    "binomial_filter",
-    "box_filter",
     "conv",
     "conv_kernel_vjp",
     "conv_matrix",
-    "conv_to_dense",
     "conv_transpose",
-    "convolve",
-    "correlate",
-    "dense_to_conv",
-    "depth_to_space",
-    "edge_filter",
-    "effective_receptive_field",
-    "filter_kernel",
+    "dot_test",
+    "explain",
     "fold",
-    "from_equinox",
-    "from_flax",
-    "from_keras",
-    "from_lax_conv",
-    "from_lax_conv_transpose",
-    "from_torch",
-    "fully_convolutional",
-    "gaussian_filter",
-    "lp_pool",
     "max_pool",
-    "pool_geometry",
-    "pool_matrix",
     "receptive_field",
     "resize",
-    "resize_geometry",
-    "resize_matrix",
-    "sharpen_filter",
-    "sliding_windows",
-    "sobel_filter",
-    "space_to_depth",
     "symbols",
-    "to_equinox",
-    "to_flax",
-    "to_keras",
-    "to_lax_conv",
-    "to_lax_conv_transpose",
-    "to_torch",
     "transposed_kernel",
     "unfold",
-    "unfold_geometry",
-    "unfold_matrix",
     "unpool",
     "verify",
 ]
 
-# The operators have a room of their own; `import jaxconv.pooling` finds them there.
+# `import jaxconv.pooling` finds `jaxconv.operators.pooling`.
 for _module in (dense, filters, pooling, resizing, unfolding):
     sys.modules[f"jaxconv.{_module.__name__.rpartition('.')[2]}"] = _module
 
-_LATER = {
+_LAZY_NAMES = {
     "ConvMatrixOperator": "jaxconv.interop.lineax",
     "ConvOperator": "jaxconv.interop.lineax",
     "fully_convolutional": "jaxconv.nn",
     "verify": "jaxconv.claims",
 }
-_LATER_ROOMS = ("claims", "data", "figures", "models", "nn", "segmentation", "training")
+_LAZY_SUBPACKAGES = ("claims", "data", "figures", "models", "nn", "segmentation", "training")
+_SUBPACKAGES = ("convolution", "errors", "geometry", "interop", "matrix", "operators", *_LAZY_SUBPACKAGES)
 
 
 if not TYPE_CHECKING:  # a type checker that saw this function would accept every name
 
     def __getattr__(name):
-        if name in _LATER:
-            return getattr(importlib.import_module(_LATER[name]), name)
-        if name in _LATER_ROOMS:
+        if name in _LAZY_NAMES:
+            return getattr(importlib.import_module(_LAZY_NAMES[name]), name)
+        if name in _LAZY_SUBPACKAGES:
             return importlib.import_module(f"jaxconv.{name}")
         raise AttributeError(f"module 'jaxconv' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted((*globals(), *_LATER, *_LATER_ROOMS))
+    """Names for completion: the public list and the subpackages."""
+    return sorted((*__all__, *_SUBPACKAGES, "__doc__", "__file__", "__name__", "__path__", "__version__"))

@@ -78,17 +78,21 @@ def test_geometry_is_integers():
             assert not re.search(r"^\s*(import|from) jax\b", path.read_text(), re.MULTILINE), name
 
 
-def test_no_module_hides_what_its_package_exports():
+def exports(path):
+    """Names that a package's own file imports from its modules, inside of `with` and `if` too."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom):
+            yield node.module, {alias.asname or alias.name for alias in node.names}
+
+
+@pytest.mark.parametrize(
+    "name", [n for n, path in MODULES.items() if path.name == "__init__.py" and "." in n]
+)
+def test_no_module_hides_what_its_package_exports(name):
     """Else importing the module would put it in the place of the function."""
-    for name, path in MODULES.items():
-        if path.name == "__init__.py" and name != "jaxconv":
-            for node in ast.parse(path.read_text()).body:
-                if isinstance(node, ast.ImportFrom):
-                    exported = {alias.asname or alias.name for alias in node.names}
-                    modules = {
-                        other.rpartition(".")[2] for other in MODULES if other.rpartition(".")[0] == name
-                    }
-                    assert node.module == name or not exported & modules, f"{name}: {exported & modules}"
+    own = {other.rpartition(".")[2] for other in MODULES if other.rpartition(".")[0] == name}
+    for module, names in exports(MODULES[name]):
+        assert module == name or not names & own, f"{name}: {names & own}"
 
 
 def floors():
@@ -134,6 +138,18 @@ def loaded_by(statement):
     code = f"import sys; {statement}; print(*sys.modules)"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     return set(run.stdout.split())
+
+
+def test_the_public_list_is_short():
+    """What completion shows: the names that most programs need, and the subpackages."""
+    assert len(jaxconv.__all__) <= 32
+    assert set(jaxconv.__all__) <= set(dir(jaxconv))
+    assert len([name for name in dir(jaxconv) if not name.startswith("_")]) <= 48
+
+
+@pytest.mark.parametrize("name", [*jaxconv.__all__, *jaxconv.operators.__all__, *jaxconv.interop.__all__])
+def test_public_names_can_be_imported(name):
+    assert getattr(jaxconv, name) is not None
 
 
 def test_import_stays_light():
