@@ -3,8 +3,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 WITH_TORCH := $(VENV)/.installed-torch
+WITH_SPHINX := $(VENV)/.installed-docs
 
-.PHONY: help demo test test-fast lint bench
+.PHONY: help demo test test-fast lint docs bench
 
 help:  ## what there is
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/'
@@ -23,6 +24,10 @@ lint: $(INSTALLED)  ## ruff and mypy
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+docs: $(WITH_SPHINX)  ## the documentation as pages to read: runs/docs/index.html
+	$(BIN)/python -m sphinx -q -W --keep-going docs runs/docs
+	@echo "Written: runs/docs/index.html"
+
 bench: $(WITH_TORCH)  ## the tables against the peers: runs/bench/; with ARGS=--quick in two minutes
 	$(BIN)/python -m benchmarks $(ARGS)
 
@@ -33,4 +38,8 @@ $(INSTALLED): pyproject.toml constraints.txt
 
 $(WITH_TORCH): $(INSTALLED)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[all,dev,torch]'
+	@touch $@
+
+$(WITH_SPHINX): $(INSTALLED)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[all,dev,docs]'
 	@touch $@
