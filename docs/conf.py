@@ -45,7 +45,7 @@ def mark_mathematics(app, what, name, obj, options, lines):
 
 
 def keep_colons(app, what, name, obj, options, lines):
-    """Puts an empty line first: napoleon would take what precedes a colon on a property's first line for a type."""
+    """Puts an empty line first: napoleon would read a colon on a property's first line as its type."""
     if what == "property":
         lines.insert(0, "")
 
