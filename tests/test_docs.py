@@ -1,4 +1,4 @@
-"""The pages of docs/: every public room has a page of reference, every page is listed, links lead somewhere."""
+"""The pages of docs/: every public room has a reference page, every page is listed, links lead somewhere."""
 
 import re
 from pathlib import Path

@@ -1,0 +1,57 @@
+"""The demo's page as one HTML file that holds its own pictures."""
+
+from __future__ import annotations
+
+import base64
+import re
+from pathlib import Path
+
+PAGE = """\
+<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title}</title>
+<style>
+:root {{ color-scheme: light dark; --text: #1f2328; --quiet: #59636e; --line: #d1d9e0; --page: #fff; }}
+@media (prefers-color-scheme: dark) {{
+  :root {{ --text: #e6edf3; --quiet: #9198a1; --line: #3d444d; --page: #0d1117; }}
+}}
+body {{ max-width: 52rem; margin: 3rem auto; padding: 0 1.25rem; color: var(--text); background: var(--page);
+       font: 1rem/1.6 system-ui, sans-serif; }}
+h1, h2 {{ line-height: 1.25; font-weight: 600; }}
+h2 {{ margin-top: 3rem; padding-bottom: .3rem; border-bottom: 1px solid var(--line); }}
+img {{ max-width: 100%; height: auto; border-radius: .4rem; }}
+img[src^="data:image/png"] {{ background: #fff; }}
+table {{ display: block; overflow-x: auto; border-collapse: collapse; margin: 1rem 0; }}
+th, td {{ padding: .4rem .8rem; border: 1px solid var(--line); text-align: left;
+         font-variant-numeric: tabular-nums; }}
+code {{ font: .9em ui-monospace, monospace; }}
+a {{ color: inherit; text-decoration-color: var(--quiet); text-underline-offset: .2em; }}
+</style>
+{body}
+</html>
+"""
+MEDIA_TYPES = {".png": "image/png", ".svg": "image/svg+xml"}
+
+
+def html_report(markdown: str, folder: Path) -> str:
+    """Renders a page of Markdown as HTML and puts the pictures that it names into it.
+
+    Args:
+      markdown: The page. Its first line is its title; its pictures are files of `folder`.
+      folder: Where the pictures are.
+
+    Returns:
+      A whole HTML document that needs no other file and no network.
+    """
+    from markdown_it import MarkdownIt
+
+    body = MarkdownIt("commonmark").enable("table").render(markdown)
+    body = re.sub(r'(<img src=")([^":]+)"', lambda match: f'{match[1]}{data_uri(folder / match[2])}"', body)
+    return PAGE.format(title=markdown.splitlines()[0].lstrip("# "), body=body)
+
+
+def data_uri(path: Path) -> str:
+    """Encodes a picture as a URI that holds all of it."""
+    return f"data:{MEDIA_TYPES[path.suffix]};base64,{base64.b64encode(path.read_bytes()).decode()}"
