@@ -17,7 +17,7 @@ from jaxconv.claims import (
     dense,
     figures,
     filters,
-    lectures,
+    structure,
     pooling,
     products,
     receptive_field,
@@ -39,7 +39,7 @@ __all__ = ["CLAIMS", "Report", "Reports", "Row", "verify"]
 _TOPICS = [
     topic.__name__ for topic in (
         sizes, products, transposes, unfolding, backward, pooling, resizing, dense, filters, receptive_field,
-        conventions, figures, lectures,
+        conventions, figures, structure,
     )
 ]  # fmt: skip
 CLAIMS: dict[str, Claim] = dict(
