@@ -17,12 +17,12 @@ from jaxconv.claims import (
     dense,
     figures,
     filters,
-    structure,
     pooling,
     products,
     receptive_field,
     resizing,
     sizes,
+    structure,
     transposes,
     unfolding,
 )
