@@ -103,7 +103,8 @@ def stride_1(cases: Cases) -> Iterator[Trial]:
 
 @claim(
     "stride-2-transpose",
-    "a transposed convolution of stride 2 is not a convolution of the same input with a kernel of its size",
+    "a transposed convolution of stride 2 is not a convolution: neither one of unit stride nor one with a "
+    "kernel of its size",
     f"{GUIDE}, sections 4.5 and 4.6",
     "integers",
 )
@@ -116,7 +117,8 @@ def stride_2(cases: Cases) -> Iterator[Trial]:
 
 @claim(
     "counts",
-    "760 parameters of 10 filters; fewer multiplications with 1x1 reduction and depthwise separation",
+    "760 parameters; 471 million multiplications against 41 after a 1x1 layer; 1,228,800 against "
+    "4,800 + 49,152 for a depthwise and a pointwise layer",
     "Szegedy et al., arXiv:1409.4842; Howard et al., arXiv:1704.04861",
     "integers",
 )

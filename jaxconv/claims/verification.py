@@ -111,7 +111,7 @@ def verify(
     Raises:
       OptionError: A claim or `dtype` is unknown, a claim does not apply to `dtype`, or `seed` is negative.
       GeometryError: `trials` is less than 1.
-      TypeError: `trials` or `seed` is not an integer.
+      TypeError: `claims` is not a name or several names, or `trials` or `seed` is not an integer.
 
     >>> report = verify(["relationship-14", "counts"])
     >>> report.ok, [row.name for row in report.rows]
@@ -145,6 +145,8 @@ def _select(claims: str | Iterable[str] | None, dtype: str) -> list[Claim]:
     """Returns the claims of these names, which must apply to the dtype."""
     if claims is None:
         return list(CLAIMS.values())
+    if not isinstance(claims, Iterable):
+        raise TypeError(f"`claims` must be a name or several names of claims, got {type(claims).__name__}.")
     selection = []
     for name in [claims] if isinstance(claims, str) else claims:
         if name not in CLAIMS:

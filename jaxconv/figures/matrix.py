@@ -18,8 +18,7 @@ from matplotlib.figure import Figure, SubFigure
 from matplotlib.image import AxesImage
 from matplotlib.ticker import FixedLocator, MaxNLocator
 
-from jaxconv.core.checks import check_single
-from jaxconv.errors import OptionError
+from jaxconv.errors import GeometryError, OptionError
 from jaxconv.figures import canvas
 from jaxconv.geometry import ConvGeometry
 from jaxconv.matrix import ConvMatrix
@@ -173,7 +172,11 @@ def _check_matrix(C: ConvMatrix) -> None:
             "`C` is traced: its values are not known inside jax.jit, jax.grad or jax.vmap. Return C from the "
             "function and draw it outside."
         )
-    check_single("matrices", "C @ x", C.values.shape, C.geometry.ndim + 4)
+    if C.values.ndim > C.geometry.ndim + 4:
+        raise GeometryError(
+            f"`C` is a batch of matrices, as jax.vmap returns it, with values of shape {C.values.shape}; draw one "
+            "of them, such as jax.tree.map(lambda values: values[0], C)."
+        )
 
 
 def _check_colour(colour: str) -> None:

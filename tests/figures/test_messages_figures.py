@@ -37,7 +37,12 @@ CASES = [
         OptionError,
     ),
     BadCall("torch's order", lambda: plot(C, order="NCHW"), ("`order`", "'NCHW'"), GeometryError),
-    BadCall("a batch of matrices", lambda: plot(BATCH), ("batch of matrices",), GeometryError),
+    BadCall(
+        "a batch of matrices",
+        lambda: plot(BATCH),
+        ("`C`", "batch of matrices", "(2, 3, 4, 1, 1, 1)"),
+        GeometryError,
+    ),
     BadCall(
         "a receptive field along one axis",
         lambda: receptive_field_figure([np.ones(9)], [FIELD], ["one"]),
