@@ -59,7 +59,7 @@ def pytest_collection_modifyitems(config, items):
     """Sorts slow tests first, so that processes end at about the same time, and deselects cases of sweeps.
 
     The selection is always the same. Of a sweep marked ``sampled(n)`` one case in n runs, unless --full is
-    given. With --fast, tests marked ``slow`` do not run, and of all other tests with more than `FEW` cases one
+    given. With --fast, tests marked ``slow`` do not run; of all other tests with more than `FEW` cases one
     case in 4 runs, of sweeps one in 4 n.
     """
     items.sort(key=lambda item: item.get_closest_marker("slow") is None)

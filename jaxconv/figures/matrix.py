@@ -174,8 +174,8 @@ def _check_matrix(C: ConvMatrix) -> None:
         )
     if C.values.ndim > C.geometry.ndim + 4:
         raise GeometryError(
-            f"`C` is a batch of matrices, as jax.vmap returns it, with values of shape {C.values.shape}; draw one "
-            "of them, such as jax.tree.map(lambda values: values[0], C)."
+            f"`C` is a batch of matrices, as jax.vmap returns it, with values of shape {C.values.shape}; "
+            "draw one of them, such as jax.tree.map(lambda values: values[0], C)."
         )
 
 

@@ -15,6 +15,7 @@ CASES = [
         ("`claims`", "'max-pool'", "complex64", "`dtype`"),
         OptionError,
     ),
+    BadCall("a number of claims", lambda: verify(3), ("`claims`", "name", "int"), TypeError),
     BadCall(
         "an integer dtype", lambda: verify(dtype="int32"), ("`dtype`", "'float64'", "'int32'"), OptionError
     ),
