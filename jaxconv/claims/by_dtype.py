@@ -92,9 +92,8 @@ class Reports:
 def _merge(rows: list[Row]) -> Row:
     """Merges the rows of one claim in several dtypes."""
     first = rows[0]
-    rows = list(
-        {id(row): row for row in rows}.values()
-    )  # a claim about integers has the same row in every dtype
+    # A claim about integers has the same row in every dtype: it counts once.
+    rows = list({id(row): row for row in rows}.values())
     return Row(
         first.name,
         first.statement,

@@ -46,13 +46,8 @@ CLAIMS: dict[str, Claim] = dict(
 )
 Dtype = Literal["float16", "bfloat16", "float32", "float64", "complex64", "complex128"]
 _DTYPES: tuple[Dtype, ...] = get_args(Dtype)
-ALL_DTYPES: tuple[Dtype, ...] = (
-    "float64",
-    "float32",
-    "bfloat16",
-    "float16",
-    "complex64",
-)  # for `dtype="all"`
+# The dtypes of `dtype="all"`.
+ALL_DTYPES: tuple[Dtype, ...] = ("float64", "float32", "bfloat16", "float16", "complex64")
 
 
 @overload
