@@ -23,7 +23,7 @@ from jaxconv.core.checks import check_dtypes, check_kernel, check_map, check_sin
 from jaxconv.core.dtypes import accumulator
 from jaxconv.errors import GeometryError, SizeError
 from jaxconv.geometry import ConvGeometry
-from jaxconv.matrix import stored_taps
+from jaxconv.matrix import notebook, stored_taps
 from jaxconv.matrix.coordinates import Order, coordinates
 from jaxconv.matrix.products import BACK, FORWARD
 
@@ -133,6 +133,9 @@ class ConvMatrix:
         batch = "a batch of " * (len(getattr(self.values, "shape", ())) > self._axes)
         batch += f"{self.values.size // max(_stored(self.geometry), 1)}: " if batch else ""
         return f"{name}({batch}shape={self.shape}, nnz={self.nnz}, dtype={dtype}, {self.geometry})"
+
+    def _repr_html_(self) -> str:
+        return notebook.html(self)
 
     @property
     def _axes(self) -> int:
