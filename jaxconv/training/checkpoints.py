@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import jax
 
-from jaxconv.training.processes import all_succeed, first_decides
+from jaxconv.training.devices import all_succeed, first_decides
 from jaxconv.training.run_folder import RunError, json_value, write_errors, write_whole
 from jaxconv.training.state import State
 from jaxconv.training.storage import find_damage, read_state, reason_of, write_digests, write_state

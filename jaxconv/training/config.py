@@ -19,7 +19,9 @@ from jaxconv.models import MODELS
 from jaxconv.training.losses import LOSSES
 from jaxconv.training.optimizers import OPTIMIZERS, SCHEDULES
 from jaxconv.training.options import ConfigError, convert_options, convert_value, options_of, suggestion
-from jaxconv.training.preprocessing import Preprocessing
+
+Preprocessing = Literal["unit", "centred", "torchvision", "caffe"]
+"""How pixels are scaled before the network sees them: see `jaxconv.training.state.preprocess`."""
 
 CHOICES: dict[str, Mapping[str, Callable]] = {
     "model": MODELS,

@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import ctypes
 import os
+import pickle
 import sys
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import jax
 import numpy as np
+from jax.experimental import multihost_utils
 from jax.sharding import Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 
 from jaxconv.data import Batch
 from jaxconv.errors import ConfigError
+from jaxconv.training.run_folder import RunError
+
+T = TypeVar("T")
 
 AXIS = "batch"
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8  # malloc.h
@@ -68,6 +75,49 @@ def _global(leaf, sharding: NamedSharding) -> jax.Array:
 def put_batch(batch: Batch, mesh: Mesh) -> Batch:
     """This process's part of a batch, as arrays of the whole batch over all devices."""
     return Batch(*(jax.make_array_from_process_local_data(split(mesh), part) for part in batch))
+
+
+def first_decides(decide: Callable[[], T]) -> T:
+    """Calls `decide` in the first process; every process returns its value, or raises its error."""
+    if jax.process_count() == 1:
+        return decide()
+    value, error = _from_first(_outcome(decide) if jax.process_index() == 0 else None)
+    if error is not None:
+        raise error
+    return value
+
+
+def all_succeed(action: Callable[[], T]) -> T:
+    """Calls `action` in every process and returns its value; where it fails in one, all raise.
+
+    Raises:
+      RunError: It failed in another process; that one raises the error itself.
+    """
+    if jax.process_count() == 1:
+        return action()
+    value, error = _outcome(action)
+    failed = multihost_utils.process_allgather(np.int32(error is not None))
+    if error is not None:
+        raise error
+    if failed.any():
+        raise RunError(f"process {int(failed.argmax())} cannot go on, so this one stops; see its message.")
+    return value
+
+
+def _outcome(action: Callable[[], T]) -> tuple[Any, Exception | None]:
+    """The value of an action, or its error without the frames that it came through."""
+    try:
+        return action(), None
+    except Exception as error:
+        return None, error.with_traceback(None)
+
+
+def _from_first(value: Any) -> Any:
+    """The first process's value, in all of them."""
+    sent = np.frombuffer(pickle.dumps(value), np.uint8)
+    size = multihost_utils.broadcast_one_to_all(np.int32(len(sent)))
+    sent = sent if jax.process_index() == 0 else np.zeros(int(size), np.uint8)
+    return pickle.loads(np.asarray(multihost_utils.broadcast_one_to_all(sent)).tobytes())
 
 
 def prepare_cpu(batch_size: int) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import threading
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +12,7 @@ from typing import Any
 import jax
 import optax
 from jax.sharding import Mesh
+from orbax.checkpoint import multihost
 from rich.console import Console
 
 from jaxconv.data import Batch, Dataset, Stream
@@ -17,14 +20,21 @@ from jaxconv.data.batches import prefetch_batches
 from jaxconv.training.checkpoints import Checkpoints, Which
 from jaxconv.training.checks import check_data, warn_of_void
 from jaxconv.training.config import Config, open_data
-from jaxconv.training.devices import batch_mesh, batch_share, put_batch, put_replicated, replicated
+from jaxconv.training.devices import (
+    all_succeed,
+    batch_mesh,
+    batch_share,
+    first_decides,
+    put_batch,
+    put_replicated,
+    replicated,
+)
 from jaxconv.training.evaluation import evaluate
 from jaxconv.training.log import TrainingLog, read_log_until
 from jaxconv.training.losses import build_loss
 from jaxconv.training.network import Trained, make_metadata
 from jaxconv.training.optimizers import build_optimizer
 from jaxconv.training.options import ConfigError
-from jaxconv.training.processes import Interruption, all_succeed, first_decides
 from jaxconv.training.report import TrainingProgress, format_score, write_results
 from jaxconv.training.run_folder import RunError, environment, folder_lock, write_json, write_whole
 from jaxconv.training.state import Graphs, State, Step, abstract_state, initial_state
@@ -255,3 +265,38 @@ def _build_stream(config: Config, train_set: Dataset, one_batch: bool) -> Stream
         seed=config.seed,
         shrink=config.training.shrink,
     )
+
+
+class Interruption:
+    """Within this context SIGTERM and the first Ctrl-C only ask; the second Ctrl-C interrupts.
+
+    Outside of the main thread signals are not ours to take, and where several processes train together
+    they must stop at the same step, on which jax's own handler agrees: nothing changes there.
+
+    Attributes:
+      asked: The name of the signal that came, or None.
+    """
+
+    SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+    def __init__(self) -> None:
+        self.asked: str | None = None
+        self._before: dict[signal.Signals, object] = {}
+
+    def __enter__(self) -> Interruption:
+        if threading.current_thread() is threading.main_thread() and jax.process_count() == 1:
+            self._before = {number: signal.signal(number, self._ask) for number in self.SIGNALS}
+        return self
+
+    def __exit__(self, *_) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)  # type: ignore[arg-type]
+
+    def should_stop(self, step: int) -> bool:
+        """Whether to stop after a step, on which all processes agree."""
+        return self.asked is not None if jax.process_count() == 1 else multihost.reached_preemption(step)
+
+    def _ask(self, number: int, frame) -> None:
+        if self.asked and number == signal.SIGINT:
+            raise KeyboardInterrupt
+        self.asked = signal.Signals(number).name

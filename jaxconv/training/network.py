@@ -15,10 +15,9 @@ from jaxconv.data import Classes, Dataset
 from jaxconv.errors import GeometryError
 from jaxconv.training.checkpoints import Checkpoints, Which
 from jaxconv.training.config import Config
-from jaxconv.training.devices import local_mesh, put_replicated, replicated, split
+from jaxconv.training.devices import first_decides, local_mesh, put_replicated, replicated, split
 from jaxconv.training.optimizers import build_optimizer
 from jaxconv.training.options import ConfigError
-from jaxconv.training.processes import first_decides
 from jaxconv.training.run_folder import json_value
 from jaxconv.training.state import Graphs, State, abstract_state, use
 

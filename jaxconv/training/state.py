@@ -9,14 +9,17 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 from flax import nnx
 
 from jaxconv.data import Batch
 from jaxconv.errors import ConfigError
-from jaxconv.training.config import Config, build_model
+from jaxconv.training.config import Config, Preprocessing, build_model
 from jaxconv.training.optimizers import frozen_labels, is_frozen
-from jaxconv.training.preprocessing import Preprocessing, preprocess
+
+_MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+_CAFFE_MEAN = (103.939, 116.779, 123.68)  # blue, green, red
 
 
 class State(NamedTuple):
@@ -83,6 +86,42 @@ def abstract_state(
 
     shapes = jax.eval_shape(state)
     return graphs[0], shapes
+
+
+def preprocess(x: jax.Array, kind: Preprocessing) -> jax.Array:
+    """Pixels of 0 to 1 as a network takes them.
+
+    Args:
+      x: ``(..., features)``, 0 to 1; colours are red, green, blue.
+      kind: ``"unit"``: as they are. ``"centred"``: -1 to 1. ``"torchvision"``: minus the mean and over
+        the deviation of ImageNet, for torchvision's weights. ``"caffe"``: blue, green, red of 0 to 255,
+        minus the mean, for the original weights of VGG and for ReSeg.
+
+    Returns:
+      The same shape and dtype.
+
+    Raises:
+      ConfigError: A kind for colours meets other features than three.
+
+    >>> print(preprocess(jnp.array([[1.0, 0.5, 0.0]]), "caffe").round(1))
+    [[-103.9   10.7  131.3]]
+    """
+    if kind == "unit":
+        return x
+    if kind == "centred":
+        return 2 * x - 1
+    if x.shape[-1] != 3:
+        raise ConfigError(
+            f"preprocessing={kind!r} is for red, green and blue; the examples have {x.shape[-1]} "
+            'features. Take "unit" or "centred".'
+        )
+    if kind == "torchvision":
+        return (x - _row(_MEAN, x)) / _row(_STD, x)
+    return 255 * x[..., ::-1] - _row(_CAFFE_MEAN, x)
+
+
+def _row(values: tuple[float, ...], x: jax.Array) -> jax.Array:
+    return jnp.broadcast_to(jnp.asarray(np.asarray(values), x.dtype), x.shape)
 
 
 def cast(tree, precision: str):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from jaxconv.errors import ConfigError
-from jaxconv.training.preprocessing import preprocess
+from jaxconv.training.state import preprocess
 
 EPS = float(np.finfo(np.float32).eps)
 
