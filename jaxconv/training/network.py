@@ -19,7 +19,7 @@ from jaxconv.training.devices import first_decides, local_mesh, put_replicated, 
 from jaxconv.training.optimizers import build_optimizer
 from jaxconv.training.options import ConfigError
 from jaxconv.training.run_folder import json_value
-from jaxconv.training.state import Graphs, State, abstract_state, use
+from jaxconv.training.state import Graphs, State, abstract_state, apply_network
 
 
 class Network(Protocol):
@@ -98,7 +98,7 @@ class Trained:
             Classes(tuple(names), tuple(map(tuple, colors))),
             metadata["in_features"],
             metadata["task"],
-            graphs.use,
+            graphs.inference,
             parameters,
             rest,
             tuple(metadata["size"]),
@@ -138,7 +138,7 @@ class Trained:
     def call(self, parameters, rest, images: jax.Array) -> jax.Array:
         """`logits` as a function of the parameters too, for `jax.export` and derivatives."""
         training = self.config.training
-        return use(self.graph, training.precision, training.preprocessing, parameters, rest, images)
+        return apply_network(self.graph, training.precision, training.preprocessing, parameters, rest, images)
 
 
 def _host(tree):

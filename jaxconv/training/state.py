@@ -45,16 +45,16 @@ class Graphs(NamedTuple):
     """One network without its numbers, as it trains and as it is used; both take the same states."""
 
     training: nnx.GraphDef
-    use: nnx.GraphDef
+    inference: nnx.GraphDef
 
 
 def split_model(model: nnx.Module) -> tuple[Graphs, nnx.State, nnx.State]:
     """A network as its two graphs, its parameters and the rest."""
     model.eval()
-    use = nnx.graphdef(model)
+    inference = nnx.graphdef(model)
     model.train()
     graph, parameters, rest = nnx.split(model, nnx.Param, ...)  # type: ignore[misc]
-    return Graphs(graph, use), parameters, rest
+    return Graphs(graph, inference), parameters, rest
 
 
 def initial_state(
@@ -226,13 +226,13 @@ def _is_floating(leaf) -> bool:
 
 
 @partial(jax.jit, static_argnums=(0, 1, 2))
-def use(
+def apply_network(
     graph: nnx.GraphDef, precision: str, preprocessing: Preprocessing, parameters, rest, images: jax.Array
 ) -> jax.Array:
     """A network's logits in float32, as it is used: no dropout, running statistics.
 
     Args:
-      graph: `Graphs.use`.
+      graph: `Graphs.inference`.
       precision: What it computes in.
       preprocessing: Of the pixels.
       parameters: Its parameters.

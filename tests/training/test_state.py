@@ -16,7 +16,7 @@ from jaxconv.segmentation import cross_entropy
 from jaxconv.training import Config, ConfigError, load, open_data, train
 from jaxconv.training.log import DivergenceError, read_log
 from jaxconv.training.optimizers import build_optimizer
-from jaxconv.training.state import initial_state, use
+from jaxconv.training.state import apply_network, initial_state
 
 EPS = float(np.finfo(np.float32).eps)
 QUIET = Console(quiet=True)
@@ -72,7 +72,9 @@ def test_bfloat16_computes_low_and_keeps_high():
     take, state, batch, graphs = first_step(configured(precision="bfloat16"))
     images, labels = jnp.asarray(batch.images), jnp.asarray(batch.labels)
     logits = lambda precision, change=jnp.copy: np.asarray(  # noqa: E731
-        use(graphs.use, precision, "unit", jax.tree.map(change, state.parameters), state.rest, images)
+        apply_network(
+            graphs.inference, precision, "unit", jax.tree.map(change, state.parameters), state.rest, images
+        )
     )
     expected, magnitudes = logits("float32"), logits("float32", abs)
     gap = abs(logits("bfloat16") - expected)
@@ -108,7 +110,8 @@ def test_the_network_in_use_drops_nothing():
     _, state, batch, graphs = first_step(configured({**FCN, "dropout": 0.5}))
     images = jnp.asarray(batch.images)
     first, again = (
-        use(graphs.use, "float32", "unit", state.parameters, state.rest, images) for _ in range(2)
+        apply_network(graphs.inference, "float32", "unit", state.parameters, state.rest, images)
+        for _ in range(2)
     )
     np.testing.assert_array_equal(first, again)
 
@@ -121,7 +124,9 @@ def test_training_and_use_share_their_states():
     after = leaves(nnx.filter_state(state.rest, nnx.BatchStat))
     assert len(before) > 0
     assert all((a != b).any() for a, b in zip(before, after, strict=True))
-    logits = use(graphs.use, "float32", "unit", state.parameters, state.rest, jnp.asarray(batch.images))
+    logits = apply_network(
+        graphs.inference, "float32", "unit", state.parameters, state.rest, jnp.asarray(batch.images)
+    )
     assert np.isfinite(logits).all()
 
 
