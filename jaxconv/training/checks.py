@@ -10,7 +10,7 @@ from jaxconv.data import VOID, Batch, Dataset, check_dataset
 from jaxconv.errors import ConfigError, DataError
 from jaxconv.training.config import Config
 from jaxconv.training.devices import local_mesh, replicated
-from jaxconv.training.losses import class_weights
+from jaxconv.training.losses import build_class_weights
 from jaxconv.training.optimizers import build_optimizer
 from jaxconv.training.state import Step, abstract_state
 
@@ -33,7 +33,7 @@ def check_data(config: Config, train_set: Dataset, val_set: Dataset, *, files: b
     """
     check_crop(config, train_set)
     if isinstance(weights := config.loss.options["class_weights"], tuple):
-        class_weights(weights, train_set)
+        build_class_weights(weights, train_set)
     if files:
         check_model(config, train_set)
         check_dataset(train_set, one_size=config.augmentation.crop is None, labelled=True)

@@ -56,10 +56,10 @@ def build_loss(config, train: Dataset) -> Callable:
       ConfigError: There is not one weight for each class.
     """
     choice = config.loss
-    return LOSSES[choice.name](class_weights(choice.options["class_weights"], train), **choice.options)
+    return LOSSES[choice.name](build_class_weights(choice.options["class_weights"], train), **choice.options)
 
 
-def class_weights(kind: ClassWeights, train: Dataset) -> np.ndarray | None:
+def build_class_weights(kind: ClassWeights, train: Dataset) -> np.ndarray | None:
     """``(n_classes,)`` float32, or None for equal ones."""
     if kind == "none":
         return None

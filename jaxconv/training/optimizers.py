@@ -123,7 +123,7 @@ def frozen_labels(parameters, frozen: tuple[str, ...]):
     paths = [path for path, _ in jax.tree.leaves_with_path(parameters)]
     for start in frozen:
         if not any(is_frozen(path, (start,)) for path in paths):
-            tops = dict.fromkeys(path_of(path).split(".")[0] for path in paths)
+            tops = dict.fromkeys(format_path(path).split(".")[0] for path in paths)
             raise ConfigError(
                 f"`training.frozen` names {start!r}, where no parameter begins; there are {', '.join(tops)}."
             )
@@ -134,10 +134,10 @@ def frozen_labels(parameters, frozen: tuple[str, ...]):
 
 def is_frozen(path, frozen: tuple[str, ...]) -> bool:
     """Whether one of the names is the path's beginning."""
-    dotted = path_of(path)
+    dotted = format_path(path)
     return any(dotted == start or dotted.startswith(start + ".") for start in frozen)
 
 
-def path_of(path) -> str:
+def format_path(path) -> str:
     """Returns a parameter's path with dots: ``features.convs.0.kernel``."""
     return jax.tree_util.keystr(path, simple=True, separator=".").removesuffix(".value")

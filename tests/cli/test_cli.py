@@ -66,12 +66,12 @@ def test_padding_options(capsys, monkeypatch):
     assert "padding=((1, 1), (1, 1))" in run(capsys, *two, "--padding", "same")
     assert "padding=((1, 1), (2, 2))" in run(capsys, *two, "--padding", "1", "2")
     assert "padding=((1, 0), (2, 3))" in run(capsys, *two, "--padding", "1,0", "2,3")
-    assert "--padding takes one of VALID" in refused(capsys, *two, "--padding", "SMAE")
+    assert "--padding must be one of VALID" in refused(capsys, *two, "--padding", "SMAE")
     assert "for each of the 2 spatial axes" in refused(capsys, *two, "--padding", "1", "2", "3")
     assert "for each of the 2 spatial axes, got 1,2." in refused(capsys, *two, "--padding", "1,2")
     assert "for each of the 2 spatial axes" in refused(capsys, *two, "--padding", "1,2,3", "1")
     one = ["arithmetic", "--input", "6", "--kernel", "3"]
-    assert "got 1 2. Type --padding 1,2 for low and high." in refused(capsys, *one, "--padding", "1", "2")
+    assert "got 1 2. Write --padding 1,2 for low and high." in refused(capsys, *one, "--padding", "1", "2")
     assert "padding=((1, 2),)" in run(capsys, *one, "--padding", "1,2")
     assert "spans 9 cells" in refused(capsys, "arithmetic", "--input", "6", "--kernel", "9")
 
@@ -108,11 +108,11 @@ def test_matrix_refuses_bad_files(capsys, tmp_path):
     options = "matrix --input 4 --kernel 3 --kernel-file".split()
     bad = tmp_path / "w.npy"
     bad.write_text("not numbers")
-    assert "no .npy file" in refused(capsys, *options, str(bad))
+    assert "is not a .npy file" in refused(capsys, *options, str(bad))
     np.save(bad, np.ones(4))
     assert "(3, 1, 1)" in refused(capsys, *options, str(bad))
     np.save(bad, np.array([{}], dtype=object), allow_pickle=True)
-    assert "no .npy file" in refused(capsys, *options, str(bad))
+    assert "is not a .npy file" in refused(capsys, *options, str(bad))
     assert "No such file" in refused(capsys, *options, str(tmp_path / "none.npy"))
     assert ".npz, .mtx, .png" in refused(capsys, *"matrix --input 4 --kernel 3 --out C.csv".split())
 

@@ -90,11 +90,13 @@ def test_predict(capsys, run, tmp_path, rng):
     assert f"skipped: {folder / 'b.png'}" in text
     assert "1 of 2 images labelled" in text
     # Every option that the message names is there.
-    text = refused(capsys, 1, "predict", run, folder, "--out", out, "--max-pixels", 100)
-    assert "raise `max_pixels` (--max-pixels) to 82944 or lower `halo` (--halo)" in text
+    text = refused(capsys, 2, "predict", run, folder, "--out", out, "--max-pixels", 100)
+    assert "`max_pixels` (--max-pixels) must be at least 82944" in text
+    assert "`halo` (--halo) of 128" in text
+    assert text.count("--max-pixels") == 1  # not once per image
     smaller = ("--max-pixels", 1024, "--halo", 0)
     called(capsys, "predict", run, folder / "a.png", "--out", out, *smaller)
-    assert "no image in an empty list" in refused(capsys, 2, "predict", run, "--out", out)
+    assert "no images were given" in refused(capsys, 2, "predict", run, "--out", out)
     assert "none.png" in refused(capsys, 2, "predict", run, tmp_path / "none.png", "--out", out)
 
 

@@ -40,8 +40,8 @@ def saved(run, **scores):
 
 
 def assert_whole(checkpoints, step):
-    assert checkpoints.metadata(step) == ABOUT | {"score": checkpoints.metadata(step)["score"]}
-    found = checkpoints.state(step, jax.eval_shape(lambda: state(step)), HERE)
+    assert checkpoints.read_metadata(step) == ABOUT | {"score": checkpoints.read_metadata(step)["score"]}
+    found = checkpoints.read_state(step, jax.eval_shape(lambda: state(step)), HERE)
     for a, b in zip(jax.tree.leaves(found), jax.tree.leaves(state(step)), strict=True):
         a, b = (jax.random.key_data(x) if jnp.issubdtype(x.dtype, jax.dtypes.prng_key) else x for x in (a, b))
         np.testing.assert_array_equal(a, b, strict=True)
@@ -60,7 +60,7 @@ def two(tmp_path_factory):
 def test_the_last_and_the_best_stay(tmp_path):
     checkpoints = saved(tmp_path, at3=None, at6=0.5, at9=0.5, at12=0.25)
     assert checkpoints.steps == [6, 12]
-    assert (checkpoints.step("best"), checkpoints.step("last")) == (6, 12)
+    assert (checkpoints.find_step("best"), checkpoints.find_step("last")) == (6, 12)
     for step in checkpoints.steps:
         assert_whole(checkpoints, step)
     assert saved(tmp_path, at15=0.75).steps == [15]
@@ -79,12 +79,14 @@ def test_a_flipped_bit_in_any_file_is_refused(two, tmp_path, which, step, other,
             bits = bytearray(whole)
             bits[place] ^= 1 << int(rng.integers(8))
             path.write_bytes(bits)
-            assert checkpoints.step(which) == step
-            with pytest.raises(RunError, match=rf"{re.escape(path.name)} is .*--checkpoint {other}"):
-                checkpoints.state(step, None, HERE)
+            assert checkpoints.find_step(which) == step
+            with pytest.raises(RunError, match=rf"{re.escape(path.name)} (has|is) .*--checkpoint {other}"):
+                checkpoints.read_state(step, None, HERE)
             if name in ("about.json", DIGESTS):
-                with pytest.raises(RunError, match=rf"{re.escape(path.name)} is .*--checkpoint {other}"):
-                    checkpoints.metadata(step)
+                with pytest.raises(
+                    RunError, match=rf"{re.escape(path.name)} (has|is) .*--checkpoint {other}"
+                ):
+                    checkpoints.read_metadata(step)
         path.write_bytes(whole)
     assert_whole(checkpoints, step)
 
@@ -96,14 +98,14 @@ def test_files_are_neither_missing_nor_cut_nor_additional(two, tmp_path):
         whole = path.read_bytes()
         path.unlink()
         with pytest.raises(RunError, match=rf"checkpoints/6 is damaged: .*{re.escape(path.name)} is missing"):
-            checkpoints.state(6, None, HERE)
+            checkpoints.read_state(6, None, HERE)
         path.write_bytes(whole[:-1])
-        with pytest.raises(RunError, match=rf"{re.escape(path.name)} is (not what was written|damaged)"):
-            checkpoints.state(6, None, HERE)
+        with pytest.raises(RunError, match=rf"{re.escape(path.name)} (has changed|is damaged)"):
+            checkpoints.read_state(6, None, HERE)
         path.write_bytes(whole)
     (checkpoints.folder / "6" / "state" / "more").touch()
-    with pytest.raises(RunError, match=r"state/more is not one of its files"):
-        checkpoints.state(6, None, HERE)
+    with pytest.raises(RunError, match=r"state/more is not a file of the checkpoint"):
+        checkpoints.read_state(6, None, HERE)
 
 
 def test_one_without_digests_is_refused(two, tmp_path):
@@ -112,7 +114,7 @@ def test_one_without_digests_is_refused(two, tmp_path):
     for path in tmp_path.rglob(DIGESTS):
         path.unlink()
     with pytest.raises(RunError, match=rf"{DIGESTS} is missing; restore it from a copy"):
-        Checkpoints(tmp_path).metadata(6)
+        Checkpoints(tmp_path).read_metadata(6)
 
 
 def test_what_a_later_course_leaves_is_dropped(two, tmp_path):
@@ -120,7 +122,7 @@ def test_what_a_later_course_leaves_is_dropped(two, tmp_path):
     checkpoints = Checkpoints(tmp_path)
     checkpoints.drop_after(3)
     assert checkpoints.steps == [3]
-    assert checkpoints.step("best") == checkpoints.step("last") == 3
+    assert checkpoints.find_step("best") == checkpoints.find_step("last") == 3
 
 
 @pytest.mark.parametrize("name", ["about.json", "state/_METADATA"])
@@ -220,9 +222,9 @@ def light_heap():
 
 def test_a_full_disk_is_one_error_and_loses_nothing(tmp_path, capfd, caplog, light_heap):
     checkpoints = saved(tmp_path)
-    for n, way_out in enumerate(("--resume begins anew", "goes on from step 1, which is saved")):
+    for n, way_out in enumerate(("--resume starts from step 0", "continues from step 1, which is saved")):
         for size in (0, 2000):  # bytes that still fit
-            message = rf"of step 7 in {checkpoints.folder} cannot be written \(File too large\).*{way_out}"
+            message = rf"of step 7 cannot be written to {checkpoints.folder} \(File too large\).*{way_out}"
             with no_file_above(size), pytest.raises(RunError, match=message):
                 checkpoints.save(state(7, size=10_000), 7, ABOUT, 0.5)
             assert checkpoints.steps == [1][:n]
@@ -263,7 +265,7 @@ def test_a_read_only_folder_is_one_error():
         checkpoints.folder.chmod(0o555)
         with without_rights():
             with pytest.raises(
-                RunError, match=r"cannot be written \(Permission denied\).*goes on from step 3"
+                RunError, match=r"cannot be written to .* \(Permission denied\).*continues from step 3"
             ):
                 checkpoints.save(state(6), 6, ABOUT, 0.5)
             assert_whole(checkpoints, 3)  # reading needs no right to write

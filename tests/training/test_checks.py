@@ -20,6 +20,7 @@ from jaxconv.errors import DataError, GeometryError, OptionError
 from jaxconv.training import Config, ConfigError, open_data, train
 from jaxconv.training.checks import CROP_EXAMPLES, check_crop, check_data, check_model, warn_of_void
 from jaxconv.training.network import make_metadata
+from jaxconv.training.run_folder import folder_lock
 
 
 class Images:
@@ -239,3 +240,13 @@ def test_the_size_of_a_run_is_that_of_its_crop(streets):
     dataset = camvid("train", streets)
     assert make_metadata(cropping(16, 24, shrink=2), dataset)["size"] == [16, 24]
     assert make_metadata(config(), dataset)["size"] == [36, 48]
+
+
+def test_a_folder_in_use_is_refused_before_the_files_are_read(streets, tmp_path):
+    for path in (streets / "train").iterdir():
+        path.write_bytes(b"")  # would be the complaint if they were read
+    with (
+        folder_lock(tmp_path / "run", Console(quiet=True)),
+        pytest.raises(ConfigError, match=r"run is in use: process \d+ on .* trains there"),
+    ):
+        train(config(), tmp_path / "run", data=streets, console=Console(quiet=True))

@@ -26,21 +26,22 @@ METADATA = {
 class Saved:
     """Checkpoints of which one was written at step 3."""
 
-    lost = False
-
     def __init__(self, **other):
         self.saved = METADATA | other
 
     def recover(self):
         pass
 
+    def check_not_lost(self):
+        pass
+
     def check_earlier(self, step):
         assert step == 3
 
-    def step(self, which):
+    def find_step(self, which):
         return 3
 
-    def metadata(self, step):
+    def read_metadata(self, step):
         return self.saved
 
 
@@ -59,23 +60,23 @@ def test_the_same_goes_on(tmp_path):
     [("examples", 13), ("one_batch", True), ("classes", {**METADATA["classes"], "names": ["b", "a"]})],
 )
 def test_other_data_do_not(tmp_path, key, value):
-    with pytest.raises(ConfigError, match=f"begun with other settings: `{key}` is"):
+    with pytest.raises(ConfigError, match=f"started with other settings: `{key}` is"):
         begun(tmp_path, Saved(**{key: value}))
 
 
 def test_other_devices_are_said(tmp_path):
     step, said = begun(tmp_path, Saved(devices=2))
     assert step == 3
-    assert "begun on 2 devices, goes on with 1" in said
+    assert "started on 2 devices, continues on 1" in said
 
 
 @pytest.mark.parametrize("name", ["loss", "gradient_norm", "parameter_norm"])
 def test_what_is_not_finite_stops_and_names_the_step(tmp_path, name):
     log = TrainingLog(tmp_path / "log.jsonl", [], 4, "mean_iou")
     record = {"loss": 1.0, "gradient_norm": 2.0, "parameter_norm": 3.0}
-    log.step(1, {key: jnp.float32(value) for key, value in record.items()}, 0.0)
+    log.write_step(1, {key: jnp.float32(value) for key, value in record.items()}, 0.0)
     with pytest.raises(FloatingPointError, match=rf"the {name.replace('_', ' ')} became nan at step 2"):
-        log.step(2, {key: jnp.float32(np.nan if key == name else 1) for key in record}, 0.0)
+        log.write_step(2, {key: jnp.float32(np.nan if key == name else 1) for key in record}, 0.0)
     log.close()
     assert [json.loads(line)["step"] for line in (tmp_path / "log.jsonl").read_text().splitlines()] == [1]
 

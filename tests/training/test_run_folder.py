@@ -23,7 +23,7 @@ from jaxconv import training
 from jaxconv.cli import main
 from jaxconv.training import Config, ConfigError, run_folder, train
 from jaxconv.training.checkpoints import Checkpoints
-from jaxconv.training.log import TrainingLog, read_log
+from jaxconv.training.log import TrainingLog, read_log, read_log_until
 from jaxconv.training.optimizers import build_optimizer
 from jaxconv.training.run_folder import RunError, folder_lock
 from jaxconv.training.state import initial_state
@@ -90,8 +90,8 @@ def test_every_command_refuses_a_damaged_checkpoint(capsys, run, tmp_path, comma
     flip(path)
     before = contents(run)
     text = refused(capsys, 1, command, run, *rest.get(command, []))
-    assert f"checkpoints/{step} is damaged: state/d/{path.name} is not what was written" in text
-    assert f"take it by --checkpoint {other}" in text
+    assert f"checkpoints/{step} is damaged: state/d/{path.name} has changed since it was written" in text
+    assert f"use it with --checkpoint {other}" in text
     assert contents(run) == before
 
 
@@ -124,22 +124,63 @@ def test_lost_checkpoints_are_not_trained_over(capsys, run, resume):
     shutil.rmtree(run / "checkpoints")
     before = contents(run)
     text = refused(capsys, 1, "train", run, *["--resume"][: int(resume)])
-    assert re.search(r"run has saved checkpoints, but .*checkpoints holds none any more; restore", text)
+    assert re.search(
+        r"the checkpoints of .*run are missing: some were saved, but none is left in .*; restore", text
+    )
     assert contents(run) == before
+
+
+@pytest.mark.parametrize("command", ["evaluate", "export", "predict"])
+@pytest.mark.parametrize("folder", [True, False], ids=["an empty folder", "no folder"])
+def test_lost_checkpoints_are_named_as_missing(capsys, run, tmp_path, command, folder):
+    shutil.rmtree(run / "checkpoints")
+    if folder:
+        (run / "checkpoints").mkdir()
+    rest = [run / "overlays.png", "--out", tmp_path / "out"] if command == "predict" else []
+    text = refused(capsys, 1, command, run, *rest)
+    assert "run are missing: some were saved, but none is left in" in text
+    assert "yet" not in text
+
+
+def test_a_run_that_has_saved_nothing_yet(capsys, tmp_path):
+    (tmp_path / "checkpoints").mkdir()
+    assert "has no checkpoint yet" in refused(capsys, 2, "evaluate", tmp_path)
+
+
+def test_a_log_that_misses_steps_says_how_many(run):
+    lines = (run / "log.jsonl").read_text().splitlines(keepends=True)
+    (run / "log.jsonl").write_text("".join(line for line in lines if '"step": 2' not in line))
+    with pytest.raises(RunError, match=r"every step from 1 to 4, .* \(1 missing, first 2\)"):
+        read_log_until(run / "log.jsonl", 4)
+    (run / "log.jsonl").write_text("".join([lines[0], *lines]))
+    with pytest.raises(RunError, match=r"every step from 1 to 4, .* \(some twice or out of order\)"):
+        read_log_until(run / "log.jsonl", 4)
 
 
 @pytest.mark.parametrize(
     ("name", "change", "message"),
     [
-        ("log.jsonl", Path.unlink, r"log.jsonl cannot be read \(No such file or directory\)"),
+        (
+            "log.jsonl",
+            Path.unlink,
+            r"cannot be read \(No such file or directory\); restore .* or start .* another --out; .*evaluate",
+        ),
         (
             "log.jsonl",
             lambda path: path.write_bytes(path.read_bytes()[:300]),
-            r"the steps from 1 to 4, .*holds",
+            r"every step from 1 to 4, .* each once \(3 missing, first 2\); restore",
         ),
-        ("log.jsonl", lambda path: path.write_bytes(b"\xff" + path.read_bytes()), r"damaged: line 1 is not"),
-        ("log.jsonl", lambda path: path.write_text("[]\n" + path.read_text()), r"damaged: line 1 is not"),
-        ("config.toml", Path.unlink, r"config.toml is missing; name the configuration: train CONFIG --out"),
+        (
+            "log.jsonl",
+            lambda path: path.write_bytes(b"\xff" + path.read_bytes()),
+            r"damaged: line 1 does not",
+        ),
+        ("log.jsonl", lambda path: path.write_text("[]\n" + path.read_text()), r"damaged: line 1 does not"),
+        (
+            "config.toml",
+            Path.unlink,
+            r"config.toml is missing; give the configuration: jaxconv train CONFIG --out",
+        ),
         (
             "environment.json",
             lambda path: path.write_bytes(b"\xff"),
@@ -205,9 +246,9 @@ def test_a_log_that_cannot_be_written_is_one_error(tmp_path):
     log = TrainingLog(tmp_path / "log.jsonl", [], 4, "mean_iou")
     record = {"loss": jnp.float32(1)}
     with no_file_above(200):
-        log.step(1, record, 0.0)
+        log.write_step(1, record, 0.0)
         with pytest.raises(RunError, match=r"log.jsonl cannot be written \(File too large\)"):
-            log.step(2, record, 0.0)
+            log.write_step(2, record, 0.0)
     log.close()
 
 

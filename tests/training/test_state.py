@@ -178,9 +178,9 @@ def test_a_finished_run_is_resumed_to_the_same_end(by_heart):
 
 def test_a_folder_holds_one_run(by_heart):
     config, out, _ = by_heart
-    with pytest.raises(ConfigError, match=r"holds a run already; go on with it by --resume"):
+    with pytest.raises(ConfigError, match=r"already contains a run; continue it with --resume"):
         train(config, out, console=QUIET)
     other = configured(seed=5)
-    with pytest.raises(ConfigError, match=r"begun with other settings: seed is 5, was 0; model.name is"):
+    with pytest.raises(ConfigError, match=r"started with other settings: seed is 5, was 0; model.name is"):
         train(other, out, resume=True, console=QUIET)
     assert config == Config.read(out / "config.toml")

@@ -49,13 +49,13 @@ clip_norm = 1.0
 # Dies by SIGKILL after the line of step 5 is written; then within the save of step 9.
 KILLED_AT_A_STEP = """
 from jaxconv.training import log
-step = log.TrainingLog.step
+step = log.TrainingLog.write_step
 def until(self, number, *rest):
     line = step(self, number, *rest)
     if number == 5:
         os.kill(os.getpid(), signal.SIGKILL)
     return line
-log.TrainingLog.step = until
+log.TrainingLog.write_step = until
 """
 KILLED_IN_A_SAVE = """
 import threading
@@ -117,7 +117,9 @@ def losses(out):
 def numbers(out):
     """Every array of the last checkpoint."""
     with ocp.StandardCheckpointer() as reader:
-        state = reader.restore(out.absolute() / "checkpoints" / str(Checkpoints(out).step("last")) / "state")
+        state = reader.restore(
+            out.absolute() / "checkpoints" / str(Checkpoints(out).find_step("last")) / "state"
+        )
     return [np.asarray(leaf) for leaf in jax.tree.leaves(state)]
 
 
@@ -149,7 +151,7 @@ def test_resuming_after_two_kills_is_bit_exact(config, whole, tmp_path):
     finish(start(config, tmp_path, "--resume", first=KILLED_IN_A_SAVE), -signal.SIGKILL)
     assert len(losses(tmp_path)) == 9
     output = finish(start(config, tmp_path, "--resume"))
-    assert "going on after step" in output
+    assert "continuing after step" in output
     assert_the_same_run(tmp_path, whole)
 
 
