@@ -11,8 +11,7 @@ from jaxconv.data import Batch
 from jaxconv.training import Config
 from jaxconv.training.devices import batch_mesh, put_batch, put_replicated, replicated
 from jaxconv.training.losses import LOSSES
-from jaxconv.training.optimizers import build_optimizer
-from jaxconv.training.state import State, Step, apply_network, initial_state
+from jaxconv.training.state import State, Step, apply_network, build_optimizer, initial_state
 
 RATE = 0.01
 CLASSES = 11

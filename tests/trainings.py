@@ -5,9 +5,7 @@ import numpy as np
 from jax.sharding import Mesh
 
 from jaxconv.training.devices import replicated
-from jaxconv.training.losses import build_loss
-from jaxconv.training.optimizers import build_optimizer
-from jaxconv.training.state import Step, initial_state
+from jaxconv.training.state import Step, build_loss, build_optimizer, initial_state
 
 ONE_DEVICE = Mesh(np.asarray(jax.devices()[:1]), ("batch",))
 

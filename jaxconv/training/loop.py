@@ -32,13 +32,19 @@ from jaxconv.training.devices import (
 )
 from jaxconv.training.evaluation import evaluate
 from jaxconv.training.log import TrainingLog, read_log_until
-from jaxconv.training.losses import build_loss
 from jaxconv.training.network import Trained, make_metadata
-from jaxconv.training.optimizers import build_optimizer
 from jaxconv.training.options import ConfigError
 from jaxconv.training.report import TrainingProgress, format_score, write_results
 from jaxconv.training.run_folder import environment, folder_lock, write_atomically, write_json
-from jaxconv.training.state import Graphs, State, Step, abstract_state, initial_state
+from jaxconv.training.state import (
+    Graphs,
+    State,
+    Step,
+    abstract_state,
+    build_loss,
+    build_optimizer,
+    initial_state,
+)
 
 SCORES = {"segmentation": "mean_iou", "classification": "top1"}
 """The score on the validation split by which the best checkpoint is chosen, per task."""

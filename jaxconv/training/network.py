@@ -16,10 +16,9 @@ from jaxconv.errors import GeometryError
 from jaxconv.training.checkpoints import Checkpoints, WhichCheckpoint
 from jaxconv.training.config import Config
 from jaxconv.training.devices import first_decides, local_mesh, put_replicated, replicated, split
-from jaxconv.training.optimizers import build_optimizer
 from jaxconv.training.options import ConfigError
 from jaxconv.training.run_folder import json_value
-from jaxconv.training.state import Graphs, State, abstract_state, apply_network
+from jaxconv.training.state import Graphs, State, abstract_state, apply_network, build_optimizer
 
 
 class Network(Protocol):

@@ -25,9 +25,8 @@ from jaxconv.data.camvid_files import CAMVID_VOID
 from jaxconv.training import Config, open_data
 from jaxconv.training.checks import check_data, check_model, warn_of_void
 from jaxconv.training.config import shipped_configs
-from jaxconv.training.losses import build_loss
-from jaxconv.training.optimizers import build_optimizer
 from jaxconv.training.run_folder import environment, write_json
+from jaxconv.training.state import build_loss, build_optimizer
 
 pytestmark = pytest.mark.slow
 

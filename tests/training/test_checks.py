@@ -157,13 +157,17 @@ def test_a_crop_that_fits_reads_one_image():
             "without layers leave `patch`",
         ),
         ({"model": {"name": "vgg16"}}, GeometryError, "at least 224x224"),
-        ({"model": {"name": "renet"}}, ConfigError, "one of model and data is for pixels"),
+        ({"model": {"name": "renet"}}, ConfigError, "one of them is for pixels"),
         ({"model": {"name": "deconvnet", "window": 9}}, GeometryError, "at least 65x65"),
-        ({"training": {"frozen": ["front"]}}, ConfigError, "names 'front', where no parameter begins"),
+        (
+            {"training": {"frozen": ["front"]}},
+            ConfigError,
+            "has 'front', but no parameter's path",
+        ),
         (
             {"loss": {"class_weights": [1.0, 2.0, 3.0]}},
             ConfigError,
-            "one number .* for each of the 2 classes",
+            "one number for each of the 2 classes",
         ),
         ({"loss": {"class_weights": [0.0, 0.0]}}, ConfigError, "not all 0"),
         ({"augmentation": {"crop": [60, 40]}}, ConfigError, "n0 has 36x48"),
@@ -184,7 +188,7 @@ def test_a_network_that_fits_its_data():
 
 def test_colours_for_grey_images():
     digits = config(data={"name": "digits"}, training={"preprocessing": "torchvision"})
-    with pytest.raises(ConfigError, match="is for red, green and blue; the examples have 1"):
+    with pytest.raises(ConfigError, match="is for red, green and blue, but the images have 1 features"):
         check_model(digits, open_data(digits, "train"))
 
 

@@ -12,8 +12,9 @@ from PIL import Image
 from jaxconv.data import CAMVID, Stream
 from jaxconv.data.camvid_files import CAMVID_VOID
 from jaxconv.training import Config, Trained, evaluate, open_data
-from jaxconv.training.config import build_model, shipped_configs
+from jaxconv.training.config import shipped_configs
 from jaxconv.training.network import make_metadata
+from jaxconv.training.state import build_model
 
 pytestmark = pytest.mark.slow
 

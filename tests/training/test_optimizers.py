@@ -7,7 +7,8 @@ import pytest
 
 from jaxconv.training import Config, ConfigError
 from jaxconv.training.config import shipped_config
-from jaxconv.training.optimizers import build_optimizer, decay_mask, frozen_labels
+from jaxconv.training.optimizers import decay_mask, frozen_labels
+from jaxconv.training.state import build_optimizer
 
 EPS = float(np.finfo(np.float32).eps)
 
@@ -198,5 +199,8 @@ def test_frozen_paths():
         "front": {"0": {"kernel": "frozen"}, "01": {"kernel": "learned"}},
         "scores": {"bias": "frozen"},
     }
-    with pytest.raises(ConfigError, match=r"names 'fron', where no parameter begins; there are front, score"):
+    with pytest.raises(
+        ConfigError,
+        match=r"has 'fron', but no parameter's path starts with it; paths start with front, score",
+    ):
         frozen_labels(parameters, ("scores", "fron"))

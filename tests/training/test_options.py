@@ -72,5 +72,5 @@ def test_unknown_options_name_the_nearest():
         ConfigError, match=r"\[optimizer\] has no option `momentun`; did you mean `momentum`\?"
     ):
         convert_options({"momentun": 1}, known, "optimizer")
-    with pytest.raises(ConfigError, match="there are momentum, nesterov"):
+    with pytest.raises(ConfigError, match="choose from momentum, nesterov"):
         convert_options({"zzz": 1}, known, "optimizer")

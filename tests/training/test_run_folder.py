@@ -24,9 +24,8 @@ from jaxconv.cli import main
 from jaxconv.training import Config, ConfigError, run_folder, train
 from jaxconv.training.checkpoints import Checkpoints
 from jaxconv.training.log import TrainingLog, read_log, read_log_until
-from jaxconv.training.optimizers import build_optimizer
 from jaxconv.training.run_folder import RunError, folder_lock
-from jaxconv.training.state import initial_state
+from jaxconv.training.state import build_optimizer, initial_state
 
 pytestmark = pytest.mark.slow
 

@@ -15,8 +15,7 @@ from jaxconv.data import Stream
 from jaxconv.segmentation import cross_entropy
 from jaxconv.training import Config, ConfigError, load, open_data, train
 from jaxconv.training.log import DivergenceError, read_log
-from jaxconv.training.optimizers import build_optimizer
-from jaxconv.training.state import apply_network, initial_state
+from jaxconv.training.state import apply_network, build_optimizer, initial_state
 
 EPS = float(np.finfo(np.float32).eps)
 QUIET = Console(quiet=True)

@@ -44,5 +44,5 @@ def test_shape_and_dtype_stay(kind, x):
 
 @pytest.mark.parametrize("kind", ["torchvision", "caffe"])
 def test_colours_need_three_features(kind, x):
-    with pytest.raises(ConfigError, match=rf"'{kind}' is for red, green and blue; .* have 1 features"):
+    with pytest.raises(ConfigError, match=rf"'{kind}' is for red, green and blue, .* have 1 features"):
         preprocess(x[..., :1], kind)
