@@ -61,7 +61,7 @@ The folder [training](training) contains the configuration, the log and the chec
 - `jaxconv verify` checks every claim and prints its source; `--dtype float32` uses another dtype.
 - `jaxconv arithmetic --input 6 --kernel 3 --strides 2 --padding 1` prints sizes, and the calls of the same
   layer in lax, flax and torch.
-- `jaxconv matrix --input 8 8 --kernel 3 3 --strides 2 --padding 1 --out C.png` draws the matrix of any convolution.
+- `jaxconv matrix --input 8 8 --kernel 3 3 --strides 2 --padding 1 --out C.png` draws a matrix.
 - `jaxconv train digits_unet` trains another network; `--set training.steps=100` changes its configuration.
 - In Python: `jaxconv.conv_matrix`, `jaxconv.conv`, `jaxconv.conv_transpose`; layers in `jaxconv.nn`, networks
   in `jaxconv.models`. All numbers on this page are in [metrics.json](metrics.json).

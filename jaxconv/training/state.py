@@ -298,8 +298,8 @@ class Step:
         if logits.shape[:-1] != batch.labels.shape:
             raise ConfigError(
                 f"`model.name` {self.config.model.name!r} gives scores of shape {logits.shape}, but "
-                f"`data.name` {self.config.data.name!r} has labels of shape {batch.labels.shape}: one of them is "
-                "for pixels and the other for whole images."
+                f"`data.name` {self.config.data.name!r} has labels of shape {batch.labels.shape}: one of them "
+                "is for pixels and the other for whole images."
             )
         statistics = restore_frozen(nnx.state(model, nnx.Not(nnx.Param)), rest, self.config.training.frozen)
         return self.loss(logits.astype(jnp.float32), jnp.asarray(batch.labels)), statistics
