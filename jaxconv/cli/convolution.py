@@ -87,12 +87,13 @@ def _padding(entries: Sequence[str], n: int) -> Padding:
     if lengths == [1]:
         return numbers[0][0]
     if len(entries) != n or max(lengths) > 2:
-        hint = (
-            f" Write --padding {','.join(entries)} for low and high." if n == 1 and lengths == [1, 1] else ""
-        )
-        raise OptionError(
-            f"--padding must be a number or low,high for each of the {n} spatial axes, got {got}.{hint}"
-        )
+        hint = ""
+        if n == 1 and lengths == [1, 1]:
+            hint = f" Write --padding {','.join(entries)} for low and high."
+        elif n > 1 and lengths == [2]:
+            hint = f" Write --padding {' '.join(list(entries) * n)} for the same on every axis."
+        axes = f"each of the {n} spatial axes" if n > 1 else "the spatial axis"
+        raise OptionError(f"--padding must be a number or low,high for {axes}, got {got}.{hint}")
     return tuple(pair[0] if len(pair) == 1 else (pair[0], pair[1]) for pair in numbers)
 
 

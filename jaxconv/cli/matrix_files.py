@@ -36,8 +36,10 @@ def read_kernel(path: Path, geometry: ConvGeometry) -> np.ndarray:
     """
     try:
         kernel = np.load(path, allow_pickle=False)
-    except (ValueError, EOFError) as error:
-        raise DataError(f"--kernel-file {path} is not a .npy file of numbers: {error}") from None
+    except (ValueError, EOFError):
+        raise DataError(
+            f"--kernel-file {path} is not a .npy file of numbers; numpy.save(file, array) writes one."
+        ) from None
     largest = {"i": 8, "u": 8, "f": 8, "c": 16}  # bytes of the largest numbers of jax
     if not isinstance(kernel, np.ndarray) or kernel.dtype.itemsize > largest.get(kernel.dtype.kind, 0):
         raise DataError(

@@ -123,7 +123,7 @@ def _check(network: Network, dataset: Dataset) -> None:
         raise DataError("`dataset` has no examples, so there is nothing to evaluate.")
     pairs = {
         "task": (network.task, dataset.task),
-        "features": (str(network.in_features), str(dataset.in_features)),
+        "number of features": (str(network.in_features), str(dataset.in_features)),
         "classes": (", ".join(network.classes.names), ", ".join(dataset.classes.names)),
     }
     for what, (mine, its) in pairs.items():

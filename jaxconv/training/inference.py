@@ -134,8 +134,10 @@ def predict(network: Network, images: np.ndarray, *, max_pixels: int = 2**20, ha
     if images.dtype.kind != "f":
         raise TypeError(f"`images` must be floating, from 0 to 1; got {images.dtype}. Divide bytes by 255.")
     if images.ndim < 3 or not all(images.shape[-3:]):
+        hint = " For a grey image write images[..., None]." if images.ndim == 2 else ""
         raise GeometryError(
-            f"`images` must have the shape (*batch, rows, columns, features), not empty; got {images.shape}."
+            "`images` must have the shape (*batch, rows, columns, features) and not be empty; got "
+            f"{images.shape}.{hint}"
         )
     *batch, rows, columns, _ = images.shape
     x = convert_features(images.astype(np.float32), network.in_features)
@@ -218,9 +220,12 @@ def convert_features(images: np.ndarray, features: int) -> np.ndarray:
         return np.repeat(images, 3, axis=-1)
     if (found, features) == (3, 1):
         return images @ np.array([[0.299], [0.587], [0.114]], images.dtype)
+    hint = ""
+    if images.ndim >= 3 and images.shape[-3] == features:
+        hint = " The features are the last axis: try np.moveaxis(images, -3, -1)."
     raise DataError(
         f"the network was trained on images of {features} features, but this image has {found}; only "
-        "grey (1) and colour (3) are converted into each other."
+        f"grey (1) and colour (3) are converted into each other.{hint}"
     )
 
 

@@ -234,7 +234,10 @@ def _starting_step(
         if metadata[key] != saved.get(key):
             differences.append(f"`{key}` is {metadata[key]!r}, was {saved.get(key)!r}")
     if differences:
-        raise ConfigError(f"{out} was started with other settings: {'; '.join(differences)}.")
+        raise ConfigError(
+            f"{out} was started with other settings: {'; '.join(differences)}. Resume with the former "
+            "ones, or choose another --out."
+        )
     if metadata["devices"] != saved["devices"]:
         console.print(
             f"started on {saved['devices']} devices, continues on {metadata['devices']}: equal up to "

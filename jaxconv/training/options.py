@@ -170,7 +170,8 @@ def _describe(annotation: Any) -> str:
             return f"{_describe(arguments[0])}, with a number of entries {limits}"
         return f"{_describe(arguments[0])} {limits}"
     if origin in (Union, types.UnionType):
-        return " or ".join(map(_describe, arguments))
+        kinds = list(map(_describe, arguments))
+        return (", or " if any(" list" in kind for kind in kinds) else " or ").join(kinds)
     if origin is Literal:
         return "one of " + ", ".join(f'"{word}"' for word in arguments)
     if origin is tuple:

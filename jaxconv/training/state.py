@@ -296,10 +296,13 @@ class Step:
         model = nnx.merge(self.graphs.training, cast(parameters, precision), rest, copy=True)
         logits = model(cast(x, precision))
         if logits.shape[:-1] != batch.labels.shape:
+            kinds = ["labels pixels", "has labels of whole images"]
+            if logits.ndim == 2:
+                kinds = ["classifies whole images", "has labels of pixels"]
             raise ConfigError(
-                f"`model.name` {self.config.model.name!r} gives scores of shape {logits.shape}, but "
-                f"`data.name` {self.config.data.name!r} has labels of shape {batch.labels.shape}: one of them "
-                "is for pixels and the other for whole images."
+                f"`model.name` {self.config.model.name!r} {kinds[0]}, with scores of shape {logits.shape}, "
+                f"but `data.name` {self.config.data.name!r} {kinds[1]}, of shape {batch.labels.shape}; "
+                "change one of the two."
             )
         statistics = restore_frozen(nnx.state(model, nnx.Not(nnx.Param)), rest, self.config.training.frozen)
         return self.loss(logits.astype(jnp.float32), jnp.asarray(batch.labels)), statistics

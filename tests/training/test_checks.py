@@ -157,7 +157,7 @@ def test_a_crop_that_fits_reads_one_image():
             "without layers leave `patch`",
         ),
         ({"model": {"name": "vgg16"}}, GeometryError, "at least 224x224"),
-        ({"model": {"name": "renet"}}, ConfigError, "one of them is for pixels"),
+        ({"model": {"name": "renet"}}, ConfigError, "'renet' classifies whole images"),
         ({"model": {"name": "deconvnet", "window": 9}}, GeometryError, "at least 65x65"),
         (
             {"training": {"frozen": ["front"]}},

@@ -145,7 +145,7 @@ def test_data_of_another_kind_are_refused(rng):
             Data(example, classes(3)),
             "must have the classes .*: class 0, .* class 3; got class 0, class 1, class 2",
         ),
-        (Data(example, network.classes, 1), "must have the features .*: 3; got 1"),
+        (Data(example, network.classes, 1), "must have the number of features .*: 3; got 1"),
         (
             Data(example, network.classes, 3, "classification"),
             "must have the task .*: segmentation; got classification",

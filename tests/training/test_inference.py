@@ -113,7 +113,7 @@ def test_bad_input(rng):
     with pytest.raises(TypeError, match="Divide bytes by 255"):
         predict(network, np.zeros((4, 4, 3), np.uint8))
     for shape in ((4, 3), (0, 4, 3), (4, 4, 0)):
-        with pytest.raises(GeometryError, match="not empty"):
+        with pytest.raises(GeometryError, match="not be empty"):
             predict(network, np.zeros(shape, np.float32))
     large = np.zeros((300, 300, 3), np.float32)
     with pytest.raises(OptionError, match=r"\(--max-pixels\) must be at least 82944 .*or lower `halo`"):
