@@ -1,4 +1,4 @@
-"""What a user reads who makes a mistake on the command line, except for those of `jaxconv.training`."""
+"""Messages about mistakes on the command line; `test_messages_training` has those of trainings."""
 
 from collections.abc import Callable
 from pathlib import Path

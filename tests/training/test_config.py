@@ -38,7 +38,7 @@ def path(tmp_path):
     return path
 
 
-def test_what_a_file_says(path):
+def test_values_of_a_file(path):
     config = Config.read(path)
     assert config.seed == 7
     assert config.model.name == "unet"
@@ -51,7 +51,7 @@ def test_what_a_file_says(path):
     assert config.training.clip_norm is None
 
 
-def test_written_and_read_it_is_the_same(path):
+def test_a_written_configuration_reads_as_the_same(path):
     config = Config.read(path)
     assert Config.of(config.tables()) == config
     path.write_text(config.toml())
@@ -87,7 +87,7 @@ def test_changes(path):
 
 
 def test_a_new_name_keeps_the_options_that_it_has_too(path):
-    """Whether it was said before or not, and in whatever order."""
+    """Whether the name changes or not, and in any order of the changes."""
     config = Config.read(path, ["schedule.name=polynomial"])
     assert config.schedule.options["learning_rate"] == 1.0
     same = Config.read(path, ["loss.name=cross_entropy", "schedule.name=cosine"])
@@ -133,7 +133,7 @@ def test_another_name_drops_the_options_of_the_first(path):
     ],
     ids=str,
 )
-def test_what_does_not_fit_is_refused(path, change, words):
+def test_wrong_values_are_refused(path, change, words):
     with pytest.raises(ConfigError, match=words) as error:
         Config.read(path, [change])
     assert str(error.value).startswith(str(path))

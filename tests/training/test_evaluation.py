@@ -1,4 +1,4 @@
-"""Scores over a whole split, against scikit-learn's and against counting by hand."""
+"""Scores over a whole split, compared with scikit-learn and with counts by hand."""
 
 import json
 from dataclasses import dataclass, replace
@@ -34,7 +34,7 @@ class Data:
 
 
 def labelled(rng, network, *shapes):
-    """Random images, and labels that the network gets right for about three pixels in five."""
+    """Makes random images, and labels that the network predicts for about three pixels in five."""
     examples = []
     for number, shape in enumerate(shapes):
         image = images(rng, *shape, network.in_features)

@@ -1,4 +1,4 @@
-"""Labels at the resolution of the images, whole or by tiles."""
+"""Labels at the resolution of the images, with and without tiles."""
 
 import numpy as np
 import pytest
@@ -17,8 +17,8 @@ from jaxconv.training.inference import (
 )
 
 
-def interpolated(row, shrink):
-    """One row of scores at half-pixel centres, clamped at the ends; loops."""
+def interpolate(row, shrink):
+    """Interpolates one row of scores at half-pixel centres, clamped at the ends, with loops."""
     out = np.zeros(len(row) * shrink)
     for o in range(len(out)):
         place = min(max((o + 0.5) / shrink - 0.5, 0), len(row) - 1)
@@ -44,8 +44,8 @@ def test_shrinking_is_the_mean_of_blocks(shape, shrink, rng):
 @pytest.mark.parametrize(("shape", "shrink"), [((7, 5), 2), ((6, 8), 3)])
 def test_scores_are_interpolated_and_cropped(shape, shrink, rng):
     small = rng.normal(size=(2, -(-shape[0] // shrink), -(-shape[1] // shrink), 4)).astype(np.float32)
-    full = np.apply_along_axis(interpolated, 1, small.astype(float), shrink)
-    full = np.apply_along_axis(interpolated, 2, full, shrink)[:, : shape[0], : shape[1]]
+    full = np.apply_along_axis(interpolate, 1, small.astype(float), shrink)
+    full = np.apply_along_axis(interpolate, 2, full, shrink)[:, : shape[0], : shape[1]]
     found = np.asarray(upsample_scores(small, shape, shrink))
     assert found.shape == (2, *shape, 4)
     assert abs(found - full).max() <= 8 * np.finfo(np.float32).eps * abs(small).max()

@@ -54,7 +54,7 @@ def test_one_bad_image_is_skipped(tmp_path, rng):
     assert problems[1] is None
     assert str(folder / "c.jpg") in problems[2]
     assert [path.name for path in (out / "labels").iterdir()] == ["b.png"]
-    assert name_images([folder], out) == names  # results are no input
+    assert name_images([folder], out) == names  # results are not inputs
 
 
 def test_grey_files_for_a_network_of_colours_and_the_reverse(tmp_path, rng):

@@ -1,4 +1,4 @@
-"""What a user reads who makes a mistake with a configuration, a run, data or images."""
+"""Messages about mistakes with configurations, runs, data and images."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -32,7 +32,7 @@ QUIET = Console(quiet=True)
 
 
 def configured(*changes: str, **tables: object) -> Config:
-    """U-Net on the data set `camvid`, changed."""
+    """Returns the configuration of U-Net on CamVid with changes."""
     with TemporaryDirectory() as folder:
         path = Path(folder) / "config.toml"
         path.write_text(Config.of({"model": {"name": "unet"}, "data": {"name": "camvid"}, **tables}).toml())

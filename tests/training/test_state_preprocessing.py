@@ -1,4 +1,4 @@
-"""What networks are given for pixels, against the constants as they are published."""
+"""The scaling of pixels for networks, compared with the published constants."""
 
 import numpy as np
 import pytest
@@ -20,7 +20,7 @@ def test_unit_and_centred(x):
     assert preprocess(x[..., :1], "centred").shape == (2, 3, 4, 1)
 
 
-def test_torchvision_is_torchvisions(x):
+def test_torchvision_matches_torchvision(x):
     """Its Normalize(mean, std), feature by feature."""
     found = np.asarray(preprocess(x, "torchvision"))
     for f, (mean, std) in enumerate([(0.485, 0.229), (0.456, 0.224), (0.406, 0.225)]):
