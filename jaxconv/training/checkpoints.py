@@ -59,6 +59,9 @@ class Checkpoints:
 
         Of two checkpoints, the earlier one is kept because of its score: if the score cannot be read, the
         earlier one counts as the best.
+
+        Args:
+          which: ``"last"`` or ``"best"``.
         """
         steps, scores = self.steps, self._scores()
         if which == "last" or not steps:

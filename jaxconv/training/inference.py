@@ -15,6 +15,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
+from numpy.typing import ArrayLike
 from PIL import Image
 
 from jaxconv.data import read_image
@@ -95,11 +96,11 @@ def label_pixels(network: Network, images: np.ndarray | jax.Array) -> jax.Array:
     return upsample_labels(logits, (rows, columns), network.shrink)
 
 
-def predict(network: Network, images: np.ndarray, *, max_pixels: int = 2**20, halo: int = 128) -> np.ndarray:
+def predict(network: Network, images: ArrayLike, *, max_pixels: int = 2**20, halo: int = 128) -> np.ndarray:
     """Returns the likeliest class of every pixel, or of every image if the network classifies images.
 
-    An image of more than `max_pixels` is cut into square tiles. The network sees each tile with `halo`
-    more pixels on every side, whose labels are dropped. A fully convolutional network whose receptive
+    An image of more than `max_pixels` is cut into square tiles that overlap: the labels of the outer `halo`
+    pixels on each side of a tile are dropped. A fully convolutional network whose receptive
     field does not reach beyond the halo gives the same labels with tiles as without. A network that looks
     at the whole image, such as ReSeg, looks at one tile only: give it a larger `max_pixels` if the memory
     allows it.
