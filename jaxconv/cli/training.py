@@ -30,7 +30,7 @@ class Processes:
         """Waits until all processes have joined; must be called before jax is used.
 
         Raises:
-          OptionError: Only some of the options were given, or none of them belongs to `distributed`.
+          OptionError: Only some of the options were given, or some without `distributed`.
         """
         import jax
 
