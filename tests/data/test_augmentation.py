@@ -57,12 +57,12 @@ def test_crop_takes_every_window_once_in_a_while(example):
 
 def test_larger_crop_pads_with_void(example):
     cut = augment(example, Augmentation(crop=(13, 20)), np.random.default_rng(3))
-    shown = cut.label != VOID
-    rows, columns = np.flatnonzero(shown.any(1)), np.flatnonzero(shown.any(0))
+    valid = cut.label != VOID
+    rows, columns = np.flatnonzero(valid.any(1)), np.flatnonzero(valid.any(0))
     assert (len(rows), len(columns)) == (11, 14)
     np.testing.assert_array_equal(cut.label[np.ix_(rows, columns)], example.label)
     np.testing.assert_array_equal(cut.image[np.ix_(rows, columns)], example.image)
-    assert (cut.image[~shown] == 0).all()
+    assert (cut.image[~valid] == 0).all()
     # One axis larger, one smaller.
     cut = augment(example, Augmentation(crop=(13, 5)), np.random.default_rng(3))
     assert (cut.label != VOID).sum() == 11 * 5
@@ -121,10 +121,10 @@ def test_any_size_and_scale(rng, size):
     for seed in range(30):
         cut = augment(tiny, Augmentation(scale=(0.1, 3.0), crop=(4, 5)), np.random.default_rng(seed))
         assert cut.image.shape == (4, 5, 1)
-        shown = cut.label != VOID
-        assert shown.any()
+        valid = cut.label != VOID
+        assert valid.any()
         # Ones stay ones: the weights of each pixel sum to 1, in a few rounded sums.
-        np.testing.assert_allclose(cut.image[shown], 1, rtol=0, atol=16 * np.finfo(np.float32).eps)
+        np.testing.assert_allclose(cut.image[valid], 1, rtol=0, atol=16 * np.finfo(np.float32).eps)
 
 
 @pytest.mark.parametrize("name", ["brightness", "contrast", "saturation"])

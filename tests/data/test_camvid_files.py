@@ -47,7 +47,7 @@ def test_camvid_is_what_was_written(streets):
 def test_another_layout_is_shown_beside_the_expected_one(tmp_path, streets):
     with pytest.raises(DataError, match=r"val/ with images and valannot/.*holds train/, trainannot/"):
         camvid("val", tmp_path)
-    with pytest.raises(DataError, match="is not there"):
+    with pytest.raises(DataError, match="does not exist"):
         camvid("train", tmp_path / "nowhere")
     with pytest.raises(DataError, match="none was given"):
         camvid("train")

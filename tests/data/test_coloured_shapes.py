@@ -54,8 +54,8 @@ def test_colours_do_not_tell_the_class():
 
 def test_numbers_outside_their_range():
     for options, words in (
-        ({"canvas": (4,)}, "`canvas` is"),
-        ({"radii": (5, 2)}, "`radii` is"),
+        ({"canvas": (4,)}, "`canvas` must be"),
+        ({"radii": (5, 2)}, "`radii` must be"),
         ({"count": -1}, "count=-1"),
         ({"examples": 0}, "examples=0"),
     ):

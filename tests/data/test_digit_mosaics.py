@@ -98,7 +98,7 @@ def test_what_cannot_be_made_is_refused():
     sample = np.zeros((1, 8, 8), np.float32)
     with pytest.raises(OptionError, match="scales"):
         DigitMosaics(sample, np.zeros(1, int), np.zeros(1, int), scales=(2.0, 1.0))
-    with pytest.raises(OptionError, match="at least one mosaic"):
+    with pytest.raises(OptionError, match="`examples` must be at least 1"):
         digits("train", examples=0)
 
 

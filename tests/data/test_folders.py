@@ -49,6 +49,7 @@ def test_any_folder(tmp_path, rng, layout, form):
     assert dataset.classes == Classes(("road", "sky"), ((128, 64, 128), (0, 0, 200)))
     assert folder("train", tmp_path, grey=True)[0].image.shape == (5, 7, 1)
     check_dataset(dataset)
+    assert folder("train", str(tmp_path)).pairs == dataset.pairs
 
 
 def test_deep_labels_and_unknown_ones(tmp_path):
@@ -68,18 +69,18 @@ def test_deep_labels_and_unknown_ones(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (TOML.replace("color", "colour", 1), "'colour'; did you mean 'color'"),
-        (TOML.replace("void", "vod", 1), "'vod'; did you mean 'void'"),
+        (TOML.replace("color", "colour", 1), "'colour' is unknown; did you mean 'color'"),
+        (TOML.replace("void", "vod", 1), "'vod' is unknown; did you mean 'void'"),
         (TOML + "value = 7", "7 stands for two"),
         (TOML.replace("[0, 0, 0]", "[0, 0, 200]"), "stands for two"),
         (TOML.replace("[0, 0, 0]", "7"), "7 stands for two"),
-        (TOML.replace("[0, 0, 0]", "'black'"), "`void` is"),
-        (TOML.replace("[128, 64, 128]", "[128, 64, 256]"), "`color` is"),
-        (TOML.replace('"sky"', '"road"'), "twice in the list: road"),
+        (TOML.replace("[0, 0, 0]", "'black'"), "`void` must be"),
+        (TOML.replace("[128, 64, 128]", "[128, 64, 256]"), "`color` must be"),
+        (TOML.replace('"sky"', '"road"'), "occur twice: road"),
         (TOML.replace('"sky"', "3"), "class 1 needs a `name`"),
-        (TOML.replace("value = 7", "value = 7.5"), "`value` is an integer"),
+        (TOML.replace("value = 7", "value = 7.5"), "`value` of a class must be an integer"),
         ("class = 3", r"\[\[class\]\]"),
-        ("class = ", "no TOML"),
+        ("class = ", "not a TOML file"),
         ("", r"\[\[class\]\]"),
     ],
 )

@@ -112,7 +112,7 @@ IMAGES = {
     "32-bit integers": (resave(lambda x: x.convert("I"), format="TIFF"), "mode 'I'; convert it"),
     "floats with NaN": (resave(pixels(with_nan), format="TIFF"), "mode 'F'; convert it"),
     "transparent pixels": (resave(transparent), "has transparent pixels"),
-    "an animated GIF": (with_second_page(format="GIF"), "holds 2 images, and one is needed"),
+    "an animated GIF": (with_second_page(format="GIF"), "holds 2 images, but must hold one"),
     "an animated PNG": (with_second_page(format="PNG"), "holds 2 images"),
     "two pages": (with_second_page(format="TIFF"), "holds 2 images"),
     "a folder": (replace_by(lambda path: path.mkdir()), "is a folder, not an image"),
@@ -130,9 +130,9 @@ LABELS = {
     "an unknown value": (resave(pixels(lambda x: x + np.uint8(40))), "that are not classes: 4.*known are 0"),
     "16 bits": (resave(pixels(lambda x: x.astype(np.uint16) * 256)), "labels that are not classes: 256 "),
     "an unknown colour": (resave(pixels(lambda x: np.dstack([x, x, x]))), r"not classes: .*\(1, 1, 1\)"),
-    "floats": (resave(lambda x: x.convert("F"), format="TIFF"), "labels are grey, palette or RGB.*mode 'F'"),
-    "CMYK": (resave(lambda x: x.convert("CMYK"), format="TIFF"), "labels are grey, palette or RGB"),
-    "grey with transparency": (resave(lambda x: x.convert("LA")), "labels are grey.*mode 'LA'"),
+    "floats": (resave(lambda x: x.convert("F"), format="TIFF"), "labels must be grey, palette.*mode 'F'"),
+    "CMYK": (resave(lambda x: x.convert("CMYK"), format="TIFF"), "labels must be grey, palette or RGB"),
+    "grey with transparency": (resave(lambda x: x.convert("LA")), "labels must be grey.*mode 'LA'"),
     "a JPEG under another name": (resave(lambda x: x, format="JPEG"), "is stored as JPEG.*as PNG"),
     "a JPEG inside a TIFF": (resave(lambda x: x, format="TIFF", compression="jpeg"), "is stored as JPEG"),
     "a WebP under another name": (resave(lambda x: x.convert("RGB"), format="WEBP"), "is stored as WEBP"),
@@ -270,7 +270,7 @@ def test_every_mode_is_read_or_refused(tmp_path, rng):
     write(tmp_path / "float.tif", rng.uniform(size=(4, 5)).astype(np.float32))
     with pytest.raises(DataError, match=r"float.tif.*'F'"):
         read_image(tmp_path / "float.tif")
-    with pytest.raises(DataError, match="no such file"):
+    with pytest.raises(DataError, match="does not exist"):
         read_image(tmp_path / "none.png")
 
 
