@@ -38,10 +38,10 @@ Measured 2026-11-21 on a 2-core CPU, jax 0.10.2, flax 0.12.8, in half a minute; 
 Both options together give the transpose where the size is unambiguous: with pairs and a = 0, in 105 of 105
 cases; with pairs and a > 0, in none of 105, since the last 1 or 2 cells are missing, which are not zero in 60
 of these cases. With transpose_kernel alone a pair is right in 12 of 210 cases, those with a = 0 and a padding
-of (span - 1) / 2 on both sides; the other answers are up to 14 cells short or 4 long, or shifted. The words do
-not depend on use_consistent_padding. 'SAME' returns s cells for each cell of y: too many in 21 of 42 cases,
-and in 10 of these the start is also off by one. 'VALID' is right in 21 of 42 cases; otherwise it is 1 or 2
-cells short, or long where s exceeds the span of the kernel. 'SAME_LOWER' is refused with
+of (span - 1) / 2 on both sides; the other answers are up to 14 cells short or 4 long, or shifted. The words
+do not depend on use_consistent_padding. 'SAME' returns s cells for each cell of y: too many in 21 of 42
+cases, and in 10 of these the start is also off by one. 'VALID' is right in 21 of 42 cases; otherwise it is 1
+or 2 cells short, or long where s exceeds the span of the kernel. 'SAME_LOWER' is refused with
 use_consistent_padding; without it, it is refused for s > 1, and for s = 1 it is off by one cell, without an
 error, wherever the span of the kernel is even.
 """
