@@ -10,7 +10,7 @@ from jaxconv.errors import OptionError
 
 
 def inside(shape, y, x, radius, angle):
-    """Point by point, by the corners: on the inner side of every edge."""
+    """Tests a point by the corners of a shape: it is on the inner side of every edge."""
     if shape == "disc":
         return np.hypot(y, x) <= radius
     n = {"square": 4, "triangle": 3}[shape]

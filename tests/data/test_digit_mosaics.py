@@ -22,7 +22,7 @@ def test_no_held_out_sample_is_trained_on():
     assert not any(tuple(image) in trained for image in images[held_out.samples])
 
 
-def test_sides_hold_what_they_say():
+def test_samples_and_targets_match_scikit_learn():
     loaded = load_digits()
     for side in make_digit_mosaics():
         np.testing.assert_array_equal(side.digits * 16, loaded.images[side.samples])

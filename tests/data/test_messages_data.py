@@ -74,7 +74,7 @@ def in_empty_folder(read):
 
 
 def empty(dataset):
-    """The data set without its examples."""
+    """Returns the data set without its examples."""
     return type("Empty", (), {"__len__": lambda self: 0, "classes": dataset.classes})()
 
 

@@ -49,7 +49,7 @@ def load(arrays, network=VGG, name="vgg.npz"):
 
 
 def weights(**changes):
-    """The arrays of VGG's file for the small network."""
+    """Returns the arrays of a file of VGG weights for the small network."""
     shapes = {
         "features.0.weight": (2, 3, 3, 3),
         "features.0.bias": (2,),

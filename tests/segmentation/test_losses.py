@@ -18,7 +18,7 @@ SHAPES = [(3, 4, 5), (6,), ()]
 
 @cache
 def graded(loss, **options):
-    """Value and gradient, compiled once for all tests."""
+    """Computes value and gradient, compiled once for all tests."""
     return jax.jit(jax.value_and_grad(partial(loss, **options)))
 
 
@@ -153,7 +153,7 @@ def test_a_dtype_that_does_not_hold_every_class(loss, dtype, n, rng):
      ("int64", 2**32, 0), ("uint64", 2**64 - 1, -1)],
 )  # fmt: skip
 def test_void_is_told_apart_from_other_numbers(loss, dtype, label, void):
-    """Numbers that are equal modulo a power of two are two numbers: the label is no class and not void."""
+    """Numbers that are equal modulo a power of two stay different: the label is neither a class nor void."""
     labels = jnp.asarray(np.array([1, label], dtype))
     logits = jnp.asarray([[0.1, 2.0, -0.3], [1.0, -0.2, 0.5]])
     assert np.isfinite(jax.jit(partial(loss, ignore_label=label))(logits, labels))
