@@ -44,9 +44,11 @@ class Classes:
     def __post_init__(self) -> None:
         if not 1 <= len(self.names) <= VOID:
             raise DataError(f"a data set must have 1 to {VOID} classes, got {len(self.names)}.")
-        twice = sorted({name for name in self.names if self.names.count(name) > 1})
-        if twice:
-            raise DataError(f"every class needs a name of its own; these occur twice: {', '.join(twice)}.")
+        duplicates = sorted({name for name in self.names if self.names.count(name) > 1})
+        if duplicates:
+            raise DataError(
+                f"every class needs a name of its own; these occur twice: {', '.join(duplicates)}."
+            )
         if len(self.colors) != len(self.names):
             raise DataError(
                 f"every class needs one colour; got {len(self.names)} names, {len(self.colors)} colours."
@@ -149,11 +151,11 @@ def check_dataset(
         raise DataError("`dataset` must have at least one example, got an empty one.")
     shape = None if not one_size or _examine(dataset, 0, None)[0] else dataset[0].image.shape
     with ThreadPoolExecutor(workers) as pool:
-        found = list(pool.map(lambda index: _examine(dataset, index, shape), range(len(dataset))))
-    problems = [problem for problem, _ in found if problem]
+        results = list(pool.map(lambda index: _examine(dataset, index, shape), range(len(dataset))))
+    problems = [problem for problem, _ in results if problem]
     if problems:
         raise DataError(f"{len(problems)} of {len(dataset)} examples cannot be used:\n{_lines(problems)}")
-    if labelled and not any(has_label for _, has_label in found):
+    if labelled and not any(has_label for _, has_label in results):
         raise DataError(
             f"every pixel of all {len(dataset)} examples is void, from {dataset[0].name} on, so there is "
             "nothing to learn from; check the label files, and which of their values mean void."

@@ -75,11 +75,11 @@ def pair_files(images: Path, labels: Path) -> tuple[tuple[Path, Path], ...]:
     ]
     if problems:
         lossy = set(IMAGE_SUFFIXES) - set(LABEL_SUFFIXES)
-        unread = [path.name for path in sorted(labels.iterdir()) if path.suffix.lower() in lossy]
-        if unread:
+        lossy_labels = [path.name for path in sorted(labels.iterdir()) if path.suffix.lower() in lossy]
+        if lossy_labels:
             problems.append(
-                f"labels are not read from {', '.join(unread[:5])}, as JPEG and WebP change values: save "
-                "them as PNG"
+                f"labels are not read from {', '.join(lossy_labels[:5])}, as JPEG and WebP change values: "
+                "save them as PNG"
             )
         raise DataError(
             "an image and its label must have the same name, apart from the suffix; "

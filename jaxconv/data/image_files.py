@@ -65,16 +65,16 @@ def list_images(folder: str | Path, suffixes: Iterable[str] = IMAGE_SUFFIXES) ->
     Raises:
       DataError: Two files differ only in their suffix.
     """
-    found: dict[str, Path] = {}
+    paths: dict[str, Path] = {}
     for path in sorted(Path(folder).iterdir()):
         if path.suffix.lower() in suffixes and not path.name.startswith("."):
-            if path.stem in found:
+            if path.stem in paths:
                 raise DataError(
-                    f"{found[path.stem]} and {path.name} share one name, apart from the suffix, so that the "
+                    f"{paths[path.stem]} and {path.name} share one name, apart from the suffix, so that the "
                     "name is ambiguous; rename or remove one."
                 )
-            found[path.stem] = path
-    return found
+            paths[path.stem] = path
+    return paths
 
 
 @dataclass(frozen=True)
@@ -152,11 +152,11 @@ def _look_up(
         labels = np.where(known[place] == codes, class_of_known[place], NO_CLASS)
     if labels.min() == NO_CLASS:
         values, counts = np.unique(codes[labels == NO_CLASS], return_counts=True)
-        found = [
+        unknown = [
             f"{write(value)} ({count} pixels)" for value, count in zip(values[:8], counts[:8], strict=True)
         ]
         raise DataError(
-            f"{path}: holds labels that are not classes: {', '.join(found)}{', ...' * (len(values) > 8)}; "
+            f"{path}: holds labels that are not classes: {', '.join(unknown)}{', ...' * (len(values) > 8)}; "
             f"known are {', '.join(map(write, known[:12]))}{', ...' * (len(known) > 12)}. Correct the file, "
             "or define a class or void for them (in classes.toml, where the data set has one)."
         )

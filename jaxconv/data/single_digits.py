@@ -128,5 +128,5 @@ def _load() -> tuple[np.ndarray, np.ndarray]:
     with needs_extra("the data of handwritten digits", "train"):
         from sklearn.datasets import load_digits
 
-    loaded = load_digits()
-    return (loaded.images / 16).astype(np.float32), loaded.target.astype(np.int32)
+    bunch = load_digits()
+    return (bunch.images / 16).astype(np.float32), bunch.target.astype(np.int32)

@@ -67,7 +67,7 @@ class ReSeg(nnx.Module):
       TypeError: `in_features` or `n_classes` is not an integer, or `rngs` is not an `nnx.Rngs`.
 
     References:
-      Visin et al., arXiv:1511.07053; Visin, thesis, Politecnico di Milano.
+      Visin et al., arXiv:1511.07053.
 
     >>> model = ReSeg(3, 11, blocks=((4, 1),), layers=1, units=4, filters=4, rngs=nnx.Rngs(0))
     >>> jax.eval_shape(model, jax.ShapeDtypeStruct((2, 37, 50, 3), "float32")).shape
