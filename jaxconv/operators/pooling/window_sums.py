@@ -46,7 +46,7 @@ def window_sums(x: jax.Array, g: ConvGeometry) -> jax.Array:
 def _sum_by_conv(x, g: ConvGeometry):
     """By `conv`: its derivatives stay in its family."""
     kernel = jnp.ones((*g.kernel_shape, 1, x.shape[-1]), x.dtype)
-    return conv(x, kernel, **g.options)
+    return conv(x, kernel, geometry=g)
 
 
 def _windows_along(g: ConvGeometry, dimension: int, input_shape: tuple[int, ...]) -> ConvGeometry:
