@@ -18,7 +18,7 @@ def test_text_names_sizes_calls_and_rules():
         repr(DEPTHWISE),
         "relationship 1: ",
         "matrix C            186,624 x 200,704 with 1,679,616 entries (0.00448%)",
-        "nn.Conv2d(64, 64, (3, 3), (1, 1), groups=64, bias=False)",
+        "nn.Conv2d(64, 64, (3, 3), (1, 1), padding=(0, 0), groups=64, bias=False)",
         'method="auto" for a batch of 4 maps',
         "the convolution is depthwise",
         "3x3 over 4x56x56x64: direct 17.6",
