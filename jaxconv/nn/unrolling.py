@@ -159,6 +159,8 @@ def _without_padding(layer, shape: tuple[int, ...], name: str):
         raise GeometryError(f"{name} inserts zeros between cells, which neighbouring windows cannot share.")
     copy = nnx.clone(layer)
     copy.padding = "VALID"
+    if isinstance(copy, Conv):
+        copy.geometry = None  # which fixes the map's size
     return copy
 
 
