@@ -8,7 +8,7 @@ from rich.text import Text
 
 from jaxconv.geometry import AxisGeometry, ConvGeometry
 from jaxconv.geometry.axis import format_sizes
-from jaxconv.geometry.relationships import followed_by
+from jaxconv.geometry.relationships import relationship_of
 from jaxconv.interop.calls import calls, transposed_calls
 
 
@@ -55,7 +55,7 @@ def _input_line(size: int, dilation: int, stretched: int) -> str:
 
 
 def _output_note(axis: AxisGeometry, transposed: bool) -> str:
-    relationship = followed_by(axis, transposed)
+    relationship = relationship_of(axis, transposed)
     notes = []
     if axis.padding[0] != axis.padding[1] and "2p" in relationship.formula:
         notes.append("2p reads p_l + p_h")
@@ -68,7 +68,7 @@ def _output_note(axis: AxisGeometry, transposed: bool) -> str:
 def _direct_line(axis: AxisGeometry) -> str:
     if axis.padding_mode != "zeros":
         return f"none: the transpose folds the {axis.padding_mode} border back"
-    e = axis.transposed()
+    e = axis.equivalent_direct()
     low, high = (f"pad {p}" if p >= 0 else f"crop {-p}" for p in e.padding)
     return (
         f"i' = {_input_line(e.size, e.input_dilation, e.stretched)}, k' = {e.kernel} flipped, "

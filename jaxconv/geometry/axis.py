@@ -101,7 +101,7 @@ class AxisGeometry:
         """Every input size that the same kernel, strides and padding take to this output size."""
         return input_sizes(self.out_size, self)
 
-    def transposed(self) -> AxisGeometry:
+    def equivalent_direct(self) -> AxisGeometry:
         """The equivalent direct convolution of the transpose (relationships 8 to 14).
 
         Stride and input dilation change places. It crops where the forward padding exceeds
@@ -111,7 +111,7 @@ class AxisGeometry:
           GeometryError: The padding holds something other than zeros: its transpose folds the
             padding back, which no zero-padded convolution does.
 
-        >>> equivalent = AxisGeometry(size=6, kernel=3, stride=2, padding=(1, 1)).transposed()
+        >>> equivalent = AxisGeometry(size=6, kernel=3, stride=2, padding=(1, 1)).equivalent_direct()
         >>> equivalent.size, equivalent.input_dilation, equivalent.padding, equivalent.out_size
         (3, 2, (1, 2), 6)
         """

@@ -208,7 +208,7 @@ class ConvGeometry:
         >>> ConvGeometry((6,), (3,), strides=2, padding=1).equivalent_direct()
         ConvGeometry((3,), (3,), padding=((1, 2),), input_dilation=(2,))
         """
-        axes = [axis.transposed() for axis in self.axes]
+        axes = [axis.equivalent_direct() for axis in self.axes]
         return ConvGeometry(
             self.output_shape,
             self.kernel_shape,

@@ -22,13 +22,13 @@ def _frozen(array: np.ndarray) -> np.ndarray:
     return array
 
 
-def shown_cell(axis: AxisGeometry, position: np.ndarray) -> np.ndarray:
+def source_cells(axis: AxisGeometry, position: np.ndarray) -> np.ndarray:
     """The stretched cell that each padded position shows; -1 where it shows a zero.
 
     A mode fills the positions outside of the uncropped stretched axis, repeating as `numpy.pad`
     does when the padding is wider than the axis. Position 0 is the first after padding.
 
-    >>> shown_cell(AxisGeometry(4, 1, padding=(3, 1), padding_mode="reflect"), np.arange(8)).tolist()
+    >>> source_cells(AxisGeometry(4, 1, padding=(3, 1), padding_mode="reflect"), np.arange(8)).tolist()
     [3, 2, 1, 0, 1, 2, 3, 2]
     """
     n = axis.stretched
@@ -124,7 +124,7 @@ def rows(axis: AxisGeometry) -> Rows:
     layout, position = slots(axis), np.arange(axis.out_size)
     first = np.array(layout.taps)[position % len(layout.taps)]
     tap = first[:, None] + np.arange(layout.width) * layout.tap_step
-    stretched = shown_cell(axis, position[:, None] * axis.stride + tap * axis.dilation)
+    stretched = source_cells(axis, position[:, None] * axis.stride + tap * axis.dilation)
     filled = (tap < axis.kernel) & (stretched >= 0) & (stretched % axis.input_dilation == 0)
     cell = np.where(filled, stretched // axis.input_dilation, axis.size)
     table = Rows(_frozen(cell), _frozen(np.where(filled, tap, 0)), filled)

@@ -21,7 +21,7 @@ from jaxconv.geometry.arguments import index_of_output
 from jaxconv.geometry.axis import AxisGeometry
 from jaxconv.geometry.conv_geometry import ConvGeometry
 from jaxconv.geometry.lattice import first_multiple
-from jaxconv.geometry.pattern import shown_cell
+from jaxconv.geometry.pattern import source_cells
 
 
 @dataclass(frozen=True)
@@ -213,7 +213,7 @@ def _unfolded_cells(outputs: np.ndarray, axis: AxisGeometry) -> np.ndarray:
 
 def _shown_cells(outputs: np.ndarray, axis: AxisGeometry) -> np.ndarray:
     """The cells of the map itself that some outputs of a layer see, sorted."""
-    stretched = shown_cell(axis, _positions(outputs, axis) + axis.padding[0])
+    stretched = source_cells(axis, _positions(outputs, axis) + axis.padding[0])
     stretched = stretched[(stretched >= 0) & (stretched % axis.input_dilation == 0)]
     return np.unique(stretched // axis.input_dilation)
 

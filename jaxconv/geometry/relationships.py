@@ -91,12 +91,12 @@ def letters_of(axis: AxisGeometry) -> dict[str, int]:
     }
 
 
-def followed_by(axis: AxisGeometry, transposed: bool = False) -> Relationship:
+def relationship_of(axis: AxisGeometry, transposed: bool = False) -> Relationship:
     """The most special relationship that an axis follows; input dilation follows none by itself.
 
-    >>> followed_by(AxisGeometry(6, 3, stride=2, padding=(1, 1))).number
+    >>> relationship_of(AxisGeometry(6, 3, stride=2, padding=(1, 1))).number
     6
-    >>> followed_by(AxisGeometry(5, 3, padding=(1, 1)), transposed=True).number
+    >>> relationship_of(AxisGeometry(5, 3, padding=(1, 1)), transposed=True).number
     10
     """
     letters = letters_of(axis)

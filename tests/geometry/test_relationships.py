@@ -6,7 +6,7 @@ import pytest
 
 from jaxconv import RELATIONSHIPS, AxisGeometry, GeometryError
 from jaxconv.geometry import relationships as module
-from jaxconv.geometry.relationships import followed_by, letters_of, transposed_size
+from jaxconv.geometry.relationships import relationship_of, letters_of, transposed_size
 
 
 def test_fifteen_in_order_each_documented():
@@ -55,8 +55,8 @@ def test_each_is_right_wherever_it_applies(relationship):
     ],
 )
 def test_the_guides_examples_follow_the_guides_relationships(axis, forward, transposed):
-    assert followed_by(axis).number == forward
-    assert followed_by(axis, transposed=True).number == transposed
+    assert relationship_of(axis).number == forward
+    assert relationship_of(axis, transposed=True).number == transposed
 
 
 def test_transposed_size_refuses_what_no_convolution_has():
