@@ -10,7 +10,7 @@ from oracles import NUMPY_PAD, axis_reads, padded_cells
 from strategies import axis_numbers
 
 from jaxconv import AxisGeometry
-from jaxconv.geometry.pattern import reads, rows, source_cells, slots
+from jaxconv.geometry.pattern import reads, rows, slots, source_cells
 
 many = settings(max_examples=30 * settings().max_examples)
 MODES = ["zeros", "circular", "reflect", "replicate"]

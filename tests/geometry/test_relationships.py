@@ -6,7 +6,7 @@ import pytest
 
 from jaxconv import RELATIONSHIPS, AxisGeometry, GeometryError
 from jaxconv.geometry import relationships as module
-from jaxconv.geometry.relationships import relationship_of, letters_of, transposed_size
+from jaxconv.geometry.relationships import letters_of, relationship_of, transposed_size
 
 
 def test_fifteen_in_order_each_documented():
