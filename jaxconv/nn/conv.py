@@ -53,7 +53,7 @@ class _Layer(nnx.Module):
             if name not in ("in_features", "out_features"):  # a transposed layer's are the other way round
                 setattr(self, name, getattr(geometry, name))
         resolved = padding_per_axis(padding, geometry.ndim)
-        self.padding = padding if isinstance(padding, str) else resolved
+        self.padding = resolved[0] if isinstance(padding, str) else resolved
         return geometry
 
     def _set_parameters(

@@ -213,7 +213,7 @@ BAD = {  # what a layer refuses when it is made, before any map is there
     MaxPool: [
         ({"window": 2}, "`window` needs a tuple"),
         ({"window": (0,)}, "`window` must be at least 1"),
-        ({"window": (2.5,)}, "`window` holds integers"),
+        ({"window": (2.5,)}, "`window` must contain only integers"),
         ({"strides": 0}, "`strides` must be at least 1"),
         ({"strides": (1, 1)}, "`strides` needs one int for each of the 1"),
         ({"dilation": -1}, "`dilation` must be at least 1"),
@@ -267,7 +267,7 @@ def test_bad_initializers_are_refused_when_they_are_made():
         assert bilinear(strides)(None, (3, 1, 1)).ravel().tolist() == [0.5, 1.0, 0.5]
     with pytest.raises(GeometryError, match="`strides` must be at least 1"):
         bilinear(0)
-    with pytest.raises(TypeError, match="`strides` holds integers"):
+    with pytest.raises(TypeError, match="`strides` must contain only integers"):
         bilinear((2, 1.5))
     with pytest.raises(GeometryError, match="`kernel_shape` must be at least 1"):
         conv_lecun_normal((0,))
