@@ -65,7 +65,7 @@ def padding_per_axis(padding: Padding, n: int) -> tuple[PaddingWord | tuple[int,
     (('SAME', 'SAME'), ((1, 1), (0, 2)))
     """
     if isinstance(padding, str):
-        return (_padding_word(padding),) * n
+        return (padding_word(padding),) * n
     if _is_int(padding):
         return ((int(padding), int(padding)),) * n
     if not _is_sequence(padding):
@@ -90,7 +90,12 @@ def padding_per_axis(padding: Padding, n: int) -> tuple[PaddingWord | tuple[int,
     )
 
 
-def _padding_word(word: str) -> PaddingWord:
+def padding_word(word: str) -> PaddingWord:
+    """Returns a padding word in capital letters.
+
+    Raises:
+      GeometryError: The word is unknown, or is a padding mode.
+    """
     if word.upper() in PADDING_WORDS:
         return cast(PaddingWord, word.upper())
     mode = _MODES_ELSEWHERE.get(word.lower(), word.lower())
@@ -173,8 +178,8 @@ def check_output_padding(cells: int, stride: int, where: str = "") -> None:
     """
     if cells >= stride:
         raise GeometryError(
-            f"{where}`output_padding` picks one of the {stride} input sizes that share an output: it must lie "
-            f"in [0, strides) = [0, {stride}), got {cells}."
+            f"{where}`output_padding` picks one of the {stride} input sizes that share an output: it must "
+            f"lie in [0, strides) = [0, {stride}), got {cells}."
         )
 
 
@@ -263,7 +268,7 @@ def index_of_output(name: str, index: Any, shape: tuple[int, ...]) -> tuple[int,
     """Returns the index of an output, one int per axis.
 
     Raises:
-      GeometryError: There is no output with this index in `shape`.
+      GeometryError: The index lies outside `shape`, or has another number of axes.
       TypeError: `index` is not a sequence of integers.
     """
     cells = ints(name, index)

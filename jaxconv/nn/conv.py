@@ -14,7 +14,7 @@ from jax.typing import ArrayLike, DTypeLike
 from jaxconv.convolution import conv, conv_transpose
 from jaxconv.core.checks import check_dtype
 from jaxconv.geometry import ConvGeometry, IntPerAxis, Padding, PaddingMode
-from jaxconv.geometry.arguments import PaddingWord, padding_per_axis, per_axis
+from jaxconv.geometry.arguments import PaddingWord, padding_per_axis, padding_word, per_axis
 from jaxconv.interop import Convolution
 from jaxconv.interop.refusals import check_type
 from jaxconv.nn.initializers import conv_lecun_normal, conv_transpose_lecun_normal
@@ -53,7 +53,7 @@ class _Layer(nnx.Module):
             if name not in ("in_features", "out_features"):  # a transposed layer's are the other way round
                 setattr(self, name, getattr(geometry, name))
         resolved = padding_per_axis(padding, geometry.ndim)
-        self.padding = resolved[0] if isinstance(padding, str) else resolved
+        self.padding = padding_word(padding) if isinstance(padding, str) else resolved
         return geometry
 
     def _set_parameters(

@@ -186,7 +186,7 @@ def test_bad_layers_say_what_is_wrong():
     with pytest.raises(GeometryError, match="nested"):
         Conv(2, 3, (3,), padding=(1, 1), rngs=rngs)
     with pytest.raises(GeometryError, match="did you mean 'SAME'"):
-        Conv(2, 3, (3,), padding="same", rngs=rngs)
+        Conv(2, 3, (3,), padding="sam", rngs=rngs)
     with pytest.raises(GeometryError, match="output_padding"):
         ConvTranspose(2, 3, (3,), strides=2, output_padding=-1, rngs=rngs)
     with pytest.raises(GeometryError, match="as many features"):
