@@ -248,7 +248,7 @@ def real(name: str, value: Any) -> float:
       TypeError: It is not a number; booleans and traced arrays are refused too.
     """
     if not isinstance(value, Real) or isinstance(value, bool):
-        raise TypeError(f"`{name}` must be a real number, got {describe(value)}.")
+        raise TypeError(f"`{name}` must be a number, got {describe(value)}.")
     return float(value)
 
 

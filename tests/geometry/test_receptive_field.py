@@ -191,11 +191,11 @@ def test_bad_stacks():
     fits = ConvGeometry((6,), (3,), in_features=2)
     with pytest.raises(GeometryError, match=r"layer 1 returns .* = \(4, 1\), but layer 2 takes \(5, 1\)"):
         receptive_field([g, fits, ConvGeometry((5,), (2,))])
-    with pytest.raises(GeometryError, match=r"layer 0 gives .* = \(6, 2\), but layer 1 takes \(6, 1\)"):
+    with pytest.raises(GeometryError, match=r"layer 0 returns .* = \(6, 2\), but layer 1 takes \(6, 1\)"):
         receptive_field([g, ConvGeometry((6,), (3,))])
-    with pytest.raises(GeometryError, match=r"an output in \(6,\)"):
+    with pytest.raises(GeometryError, match=r"an output in shape \(6,\)"):
         receptive_field([g]).cells((6,))
-    with pytest.raises(GeometryError, match=r"an output in \(6,\)"):
+    with pytest.raises(GeometryError, match=r"an output in shape \(6,\)"):
         receptive_field([g]).interval((0, 0))
 
 
