@@ -67,7 +67,7 @@ def _check(figure: Figure):
             got = case.run(lambda x, k: conv(x, k, geometry=g), case.x, case.kernel)
             distance = case.gap(got, case.forward)
         else:
-            axis = g.axes[0].transposed()
+            axis = g.axes[0].equivalent_direct()
             sizes &= (axis.stretched, axis.padding, axis.stride) == (figure.stretched, figure.padding, 1)
             sizes &= axis.out_size == figure.i
             got = case.run(

@@ -11,7 +11,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jax.typing import ArrayLike, DTypeLike
+from jax.typing import DTypeLike
 
 from jaxconv.convolution.methods import ConvKernelVjpMethod, ConvMethod, ConvTransposeMethod
 from jaxconv.convolution.options import OPTION_NAMES, instead_of_geometry
@@ -19,7 +19,10 @@ from jaxconv.convolution.padding import geometry_after_padding, pad_in_mode, pad
 from jaxconv.convolution.primitives import CONV_KERNEL_VJP_PRIMITIVE, CONV_PRIMITIVE, CONV_TRANSPOSE_PRIMITIVE
 from jaxconv.convolution.registry import CONV, CONV_KERNEL_VJP, CONV_TRANSPOSE
 from jaxconv.core.checks import (
+    ArrayOrList,
+    as_array,
     check_dtypes,
+    check_features,
     check_kernel,
     check_map,
     check_option,
@@ -47,8 +50,8 @@ __all__ = [
 
 @instead_of_geometry(*OPTION_NAMES)
 def conv(
-    x: ArrayLike,
-    kernel: ArrayLike,
+    x: ArrayOrList,
+    kernel: ArrayOrList,
     *,
     strides: IntPerAxis = 1,
     padding: Padding = "VALID",
@@ -106,7 +109,7 @@ def conv(
     >>> conv(x, kernel, geometry=ConvGeometry((5,), (3,), strides=2)).ravel().tolist()
     [-2.0, -2.0]
     """
-    x, kernel = jnp.asarray(x), jnp.asarray(kernel)
+    x, kernel = as_array("x", x), as_array("kernel", kernel)
     check_dtypes(x=x, kernel=kernel)
     if geometry is None:
         geometry = _geometry_of(
@@ -128,8 +131,8 @@ def conv(
 
 @instead_of_geometry("input_shape", "output_padding", *OPTION_NAMES)
 def conv_transpose(
-    y: ArrayLike,
-    kernel: ArrayLike,
+    y: ArrayOrList,
+    kernel: ArrayOrList,
     *,
     input_shape: Sequence[int] | None = None,
     output_padding: IntPerAxis | None = None,
@@ -194,7 +197,7 @@ def conv_transpose(
     >>> conv_transpose(y, kernel, geometry=ConvGeometry((6,), (3,), strides=2)).ravel().tolist()
     [1.0, 2.0, 13.0, 20.0, 30.0, 0.0]
     """
-    y, kernel = jnp.asarray(y), jnp.asarray(kernel)
+    y, kernel = as_array("y", y), as_array("kernel", kernel)
     check_dtypes(y=y, kernel=kernel)
     if geometry is None:
         geometry = _transposed_geometry_of(
@@ -224,8 +227,8 @@ def conv_transpose(
 
 @instead_of_geometry(*OPTION_NAMES)
 def conv_kernel_vjp(
-    x: ArrayLike,
-    y: ArrayLike,
+    x: ArrayOrList,
+    y: ArrayOrList,
     kernel_shape: Sequence[int] | None = None,
     *,
     strides: IntPerAxis = 1,
@@ -277,7 +280,7 @@ def conv_kernel_vjp(
     >>> conv_kernel_vjp(x, y, geometry=ConvGeometry((3,), (2,))).ravel().tolist()
     [21.0, 32.0]
     """
-    x, y = jnp.asarray(x), jnp.asarray(y)
+    x, y = as_array("x", x), as_array("y", y)
     check_dtypes(x=x, y=y)
     if kernel_shape is None and geometry is None:
         raise TypeError(
@@ -298,8 +301,11 @@ def conv_kernel_vjp(
             kernel_dilation=kernel_dilation,
             feature_group_count=feature_group_count,
         )
-    if kernel_shape is not None:
-        check_kernel(kernel_shape, geometry)
+    if kernel_shape not in (None, geometry.kernel_array_shape):
+        raise GeometryError(
+            "`kernel_shape` must be the shape of the kernel array, (*kernel_shape, in_features // groups, "
+            f"out_features) = {geometry.kernel_array_shape}, got {kernel_shape}."
+        )
     check_map("x", x.shape, geometry.input_shape, geometry.in_features)
     check_map("y", y.shape, geometry.output_shape, geometry.out_features, _batch(x, geometry))
     static = _static_arguments(
@@ -315,6 +321,8 @@ def conv_kernel_vjp(
 def _geometry_of(x: tuple[int, ...], kernel: tuple[int, ...], **options: Any) -> ConvGeometry:
     """Builds the geometry of a convolution from the shapes of its map and its kernel array."""
     spatial = _spatial_shape("x", x, kernel)
+    groups = at_least_one("feature_group_count", options["feature_group_count"])
+    check_features("x", x, kernel, groups)
     return ConvGeometry(spatial, kernel[:-2], in_features=x[-1], out_features=kernel[-1], **options)
 
 
@@ -328,6 +336,7 @@ def _transposed_geometry_of(
     """Builds the forward geometry from the shapes of its output and its kernel array."""
     spatial = _spatial_shape("y", y, kernel)
     groups = at_least_one("feature_group_count", options["feature_group_count"])
+    check_features("y", y, kernel, groups, transposed=True)
     options |= {"in_features": kernel[-2] * groups, "out_features": y[-1]}
     if input_shape is None:
         return ConvGeometry.of_transposed(spatial, kernel[:-2], output_padding=output_padding, **options)

@@ -1,4 +1,4 @@
-"""In which dtype sums are kept."""
+"""The dtypes in which sums are computed."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ import jax.numpy as jnp
 
 
 def accumulator(dtype: Any) -> jnp.dtype:
-    """Sums of 16-bit floats are kept in float32."""
+    """Returns the dtype in which sums are computed: float32 for 16-bit floats, else `dtype` itself."""
     return jnp.dtype(jnp.float32) if dtype.itemsize == 2 else dtype

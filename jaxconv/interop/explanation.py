@@ -22,7 +22,7 @@ from jaxconv.convolution.rules import (
 from jaxconv.geometry import AxisGeometry, ConvGeometry
 from jaxconv.geometry.arguments import at_least_one
 from jaxconv.geometry.axis import format_sizes
-from jaxconv.geometry.relationships import followed_by
+from jaxconv.geometry.relationships import relationship_of
 from jaxconv.interop.calls import calls, transposed_calls
 
 WIDTH = 120  # characters in a line of the text
@@ -170,7 +170,7 @@ def _input_line(size: int, dilation: int, stretched: int) -> str:
 
 
 def _output_note(axis: AxisGeometry, transposed: bool) -> str:
-    relationship = followed_by(axis, transposed)
+    relationship = relationship_of(axis, transposed)
     notes = []
     if axis.padding[0] != axis.padding[1] and "2p" in relationship.formula:
         notes.append("2p reads p_l + p_h")
@@ -183,7 +183,7 @@ def _output_note(axis: AxisGeometry, transposed: bool) -> str:
 def _direct_line(axis: AxisGeometry) -> str:
     if axis.padding_mode != "zeros":
         return f"none: the transpose folds the {axis.padding_mode} border back"
-    e = axis.transposed()
+    e = axis.equivalent_direct()
     low, high = (f"pad {p}" if p >= 0 else f"crop {-p}" for p in e.padding)
     return (
         f"i' = {_input_line(e.size, e.input_dilation, e.stretched)}, k' = {e.kernel} flipped, "

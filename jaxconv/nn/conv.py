@@ -21,6 +21,7 @@ from jaxconv.geometry.arguments import (
     at_least_one,
     flag,
     padding_per_axis,
+    padding_word,
     per_axis,
     shape_of,
 )
@@ -92,8 +93,7 @@ class _Layer(nnx.Module):
         for name in options:
             setattr(self, name, getattr(forward, name))
         resolved = padding_per_axis(padding, forward.ndim)
-        word = resolved[0]
-        self.padding = word if isinstance(word, str) else resolved
+        self.padding = padding_word(padding) if isinstance(padding, str) else resolved
         return forward
 
     def _set_parameters(

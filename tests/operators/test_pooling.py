@@ -70,7 +70,7 @@ def test_every_small_axis_by_loops():
         seen = axis_windows(size, taps, stride, low, high, dilation, ceil)
         options = {"strides": stride, "padding": ((low, high),), "dilation": dilation, "ceil_mode": ceil}
         if not seen:
-            with pytest.raises(GeometryError, match="the dilated kernel spans"):
+            with pytest.raises(GeometryError, match="the kernel spans"):
                 pool_geometry((size,), (taps,), **options)
             continue
         g = pool_geometry((size,), (taps,), **options)
@@ -476,7 +476,7 @@ X = np.zeros((2, 6, 5, 3))
         (lambda: lp_pool(X, (2, 2), p=0), GeometryError, "positive"),
         (lambda: lp_pool(X, (2, 2), p=np.inf), GeometryError, "pool abs"),
         (lambda: lp_pool(X, (2, 2), p="two"), TypeError, "a number"),
-        (lambda: jax.jit(lambda p: lp_pool(X, (2, 2), p=p))(2.0), TypeError, "when the program is made"),
+        (lambda: jax.jit(lambda p: lp_pool(X, (2, 2), p=p))(2.0), TypeError, "traced by JAX"),
         (lambda: pool_matrix((4,), (2,), dtype=int), TypeError, "`dtype` must be floating"),
         (lambda: pool_matrix((4,), (2,), switches=jnp.zeros((2, 1))), TypeError, "are integers"),
         (lambda: max_pool(X.astype(jnp.float8_e4m3fn), (2, 2)), TypeError, "too few bits"),
