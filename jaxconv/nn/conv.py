@@ -147,8 +147,8 @@ class _Layer(nnx.Module):
             first = x.shape[channels] == self.in_features
             hint = f" jaxconv is channels-last: try jnp.moveaxis({name}, {channels}, -1)." if first else ""
             raise GeometryError(
-                f"`{name}` has {x.shape[-1]} features on its last axis but the layer takes {self.in_features}; "
-                f"got {name} of shape {x.shape}.{hint}"
+                f"`{name}` has {x.shape[-1]} features on its last axis but the layer takes "
+                f"{self.in_features}; got {name} of shape {x.shape}.{hint}"
             )
         if self.geometry is None:
             return
