@@ -637,7 +637,7 @@ def test_gradients_are_the_family(g):
         ({"padding": "SAME", "input_shape": (8,)}, r"one of \[5, 6\]"),
         ({"padding": 1, "input_shape": (2,)}, r"one of \[5, 6\]"),
         ({"padding": "FULL", "input_shape": (9,)}, r"one of \[3, 4\]"),
-        ({"input_dilation": 7, "padding": 1, "input_shape": (4,)}, "no size: input_dilation"),
+        ({"input_dilation": 7, "padding": 1, "input_shape": (4,)}, "does not exist: input_dilation"),
     ],
     ids=str,
 )
