@@ -40,6 +40,7 @@ from jaxconv.errors import GeometryError
 from jaxconv.geometry import ConvGeometry, IntPerAxis, Padding, PaddingMode
 from jaxconv.geometry.arguments import at_least_one, shape_of
 from jaxconv.matrix import ConvMatrix, conv_matrix
+from jaxconv.operators.selections import exact_array
 
 # Taps that are taken, or added, in one loop over the map rather than axis by axis. Milliseconds, float32,
 # 2-core CPU, November 2026, one loop first. Adding: 3x3 over 4x56x56x16 0.25, 0.40; 5x5 dilated 1.5, 2.3;
@@ -84,7 +85,7 @@ def unfold(
     >>> unfold(jnp.arange(12).reshape(3, 2, 2), (2, 1)).tolist()
     [[[0, 1, 4, 5], [2, 3, 6, 7]], [[4, 5, 8, 9], [6, 7, 10, 11]]]
     """
-    x, window = jnp.asarray(x), shape_of("window", window)
+    x, window = exact_array("x", x), shape_of("window", window)
     _, spatial = split_map("x", x.shape, len(window), "`window`")
     geometry = unfold_geometry(
         spatial,
@@ -135,7 +136,7 @@ def fold(
     >>> fold(jnp.array([[0, 1, 2], [2, 3, 4]]), (5,), (3,), strides=2).ravel().tolist()
     [0, 1, 4, 3, 4]
     """
-    patches, window = jnp.asarray(patches), shape_of("window", window)
+    patches, window = exact_array("patches", patches), shape_of("window", window)
     if patches.dtype == bool:
         raise TypeError("`patches` are added up, got booleans; convert them with .astype.")
     split_map("patches", patches.shape, len(window), "`window`")
@@ -264,9 +265,8 @@ def _add_windows(patches: jax.Array, g: ConvGeometry) -> jax.Array:
     """``(N, *output_shape, taps * features)`` to ``(N, *input_shape, features)``, rounded once."""
     unfolded = _read_at_once if _has_few_taps(g) and not _has_runs(g) else _read_axis_by_axis
     dtype = patches.dtype
-    work = accumulator(dtype) if jnp.issubdtype(dtype, jnp.inexact) else dtype
     shape = (patches.shape[0], *g.input_shape, g.in_features)
-    return linear_transpose(lambda x: unfolded(x, g), shape, patches.astype(work)).astype(dtype)
+    return linear_transpose(lambda x: unfolded(x, g), shape, patches.astype(accumulator(dtype))).astype(dtype)
 
 
 def _read_axis_by_axis(x: jax.Array, g: ConvGeometry) -> jax.Array:

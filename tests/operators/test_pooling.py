@@ -14,7 +14,17 @@ from jax import lax
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from poolings import CASES, IDS, axis_windows, windows
 
-from jaxconv import GeometryError, avg_pool, lp_pool, max_pool, pool_geometry, pool_matrix, unpool
+from jaxconv import (
+    GeometryError,
+    SizeError,
+    avg_pool,
+    lp_pool,
+    max_pool,
+    pool_geometry,
+    pool_matrix,
+    unpool,
+)
+from jaxconv.operators.pooling import memory
 from jaxconv.operators.pooling.geometry import cell_counts
 
 each_case = pytest.mark.parametrize(("shape", "window", "options"), CASES, ids=IDS)
@@ -427,6 +437,34 @@ def test_a_symbolic_batch():
         assert jax.export.export(jax.jit(pool))(x).out_avals[0].shape[0] == b
 
 
+@pytest.mark.parametrize("pool", [max_pool, avg_pool, lp_pool])
+@pytest.mark.parametrize(
+    ("shape", "window", "options"),
+    [
+        ((5, 5), (10**5, 10**5), {"strides": 10**4, "padding": 10**5 - 1}),
+        ((5,), (10**9,), {"strides": 1, "padding": 10**9 - 1}),
+    ],
+)
+def test_what_does_not_fit_is_refused_before_it_is_allocated(pool, shape, window, options, monkeypatch):
+    monkeypatch.setattr(memory, "physical_memory", lambda: 2**30)
+    with pytest.raises(SizeError, match="not enough memory for this pooling"):
+        pool(np.ones((*shape, 1), np.float32), window, **options)
+    wide = {"strides": 1, "padding": 5 * 10**8}  # most of this padding lies in all windows, and is left out
+    assert pool(np.ones((5, 1), np.float32), (10**9,), **wide).shape == (6, 1)
+
+
+def test_memory_is_that_of_padding_and_result(monkeypatch):
+    """A map without padding is never too large, and its batch counts."""
+    g = pool_geometry((1000,), (100,), strides=100)
+    monkeypatch.setattr(memory, "physical_memory", lambda: 10 * 4)
+    memory.check_memory(g, (1000, 1), 4, "max")
+    with pytest.raises(SizeError, match="need 80 bytes, more than the 40"):
+        memory.check_memory(g, (2, 1000, 1), 4, "max")
+    padded = pool_geometry((1000,), (100,), strides=100, padding=50)
+    with pytest.raises(SizeError, match=f"need {(11 + 2 * 100) * 8:,} bytes"):
+        memory.check_memory(padded, (1000, 1), 4, "max", switches=True)
+
+
 def test_an_impossible_switch():
     y = jnp.ones((2, 1))
     for switches in ([[0], [3]], [[-1], [0]], [[2], [2**33]]):
@@ -470,7 +508,7 @@ X = np.zeros((2, 6, 5, 3))
         (lambda: max_pool(X, (2, 2), padding="SAM"), GeometryError, "did you mean 'SAME'"),
         (lambda: max_pool(X, (2, 2), padding=2), GeometryError, "only padding"),
         (lambda: max_pool(X, (2, 2), padding=-1, ceil_mode=True), GeometryError, "crop"),
-        (lambda: max_pool(X.astype(int), (2, 2)), TypeError, "floating"),
+        (lambda: avg_pool(X.astype(int), (2, 2)), TypeError, "floating"),
         (lambda: max_pool(X.astype(complex), (2, 2)), TypeError, "no order"),
         (lambda: lp_pool(X.astype(complex), (2, 2)), TypeError, "must be real"),
         (lambda: lp_pool(X, (2, 2), p=0), GeometryError, "positive"),

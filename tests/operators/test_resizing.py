@@ -545,7 +545,7 @@ def test_refusals():
     with pytest.raises(GeometryError, match="finite"):
         resize(x, (3, 3), "bicubic", cubic_a=np.nan)
     with pytest.raises(TypeError, match="floating"):
-        resize(x.astype(int), (3, 3))
+        resize(x.astype(int), (3, 3), "bilinear")
     for function in (resize_matrix, resize_geometry):
         with pytest.raises(GeometryError, match="each of the 1 spatial axes"):
             function((4,), (3, 3))

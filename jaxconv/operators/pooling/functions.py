@@ -23,6 +23,7 @@ from jaxconv.errors import GeometryError
 from jaxconv.geometry import ConvGeometry, IntPerAxis, Padding
 from jaxconv.geometry.arguments import real, shape_of
 from jaxconv.operators.pooling.geometry import (
+    Pairs,
     axis_counts,
     counted_padding,
     pool_geometry,
@@ -30,9 +31,11 @@ from jaxconv.operators.pooling.geometry import (
     without_padding_taps,
 )
 from jaxconv.operators.pooling.matrix import pool_matrix
+from jaxconv.operators.pooling.memory import check_memory
 from jaxconv.operators.pooling.switches import cell_numbers, scatter_to_cells
 from jaxconv.operators.pooling.window_max import max_and_switches, window_max
 from jaxconv.operators.pooling.window_sums import window_sums
+from jaxconv.operators.selections import check_selectable, exact_array
 
 __all__ = ["avg_pool", "lp_pool", "max_pool", "pool_geometry", "pool_matrix", "unpool"]
 
@@ -102,7 +105,8 @@ def max_pool(
 
     Raises:
       GeometryError: Shapes or options contradict each other, or a window lies in the padding.
-      TypeError: `x` is not real floating.
+      SizeError: The padded map or the result does not fit into the physical memory.
+      TypeError: `x` is complex or has 8-bit floats.
 
     References:
       Dumoulin & Visin, arXiv:1603.07285, sections 1.2 and 3; lecture on convolution layers.
@@ -118,11 +122,13 @@ def max_pool(
     [[ 4  3]
      [ 8 15]]
     """
-    x, g = _pooled_map(x, window, strides, padding, dilation, ceil_mode)
+    x, g = _pooled_map(x, window, strides, padding, dilation, ceil_mode, integers_too=True)
     refuse_empty_windows(g, ((0, 0),) * g.ndim)
     if math.prod(g.input_shape) > np.iinfo(np.int32).max:
         raise GeometryError(f"switches are int32; they do not count the cells of a map of {g.input_shape}.")
-    return _max_pool(x, without_padding_taps(g), return_switches)
+    g = without_padding_taps(g)
+    check_memory(g, x.shape, x.dtype.itemsize, "max", return_switches)
+    return _max_pool(x, g, return_switches)
 
 
 def avg_pool(
@@ -152,6 +158,7 @@ def avg_pool(
 
     Raises:
       GeometryError: Shapes or options contradict each other, or a window has no cell that counts.
+      SizeError: The padded map or the result does not fit into the physical memory.
       TypeError: `x` is not floating or complex.
 
     References:
@@ -163,7 +170,9 @@ def avg_pool(
      [4.75 2.5 ]]
     """
     x, g = _pooled_map(x, window, strides, padding, dilation, ceil_mode, complex_too=True)
-    return _avg_pool(x, g, counted_padding(g, padding, count_include_pad))
+    counted = counted_padding(g, padding, count_include_pad)
+    _check_means(x, g, counted)
+    return _avg_pool(x, g, counted)
 
 
 def lp_pool(
@@ -196,6 +205,7 @@ def lp_pool(
 
     Raises:
       GeometryError: Shapes or options contradict each other, or `p` is not positive and finite.
+      SizeError: The padded map or the result does not fit into the physical memory.
       TypeError: `x` is not real floating, or `p` not a number.
 
     References:
@@ -210,26 +220,29 @@ def lp_pool(
         raise GeometryError(
             f"`p` must be a positive number; for the largest magnitude pool abs(x). Got {p!r}."
         )
-    return _lp_pool(x, g, counted_padding(g, padding, True), p)
+    counted = counted_padding(g, padding, True)
+    _check_means(x, g, counted)
+    return _lp_pool(x, g, counted, p)
 
 
 def unpool(y: ArrayLike, switches: ArrayLike, input_shape: Sequence[int]) -> jax.Array:
     r"""Every number of `y` put where its switch says, zeros elsewhere: $S^\mathsf{T} y$.
 
-    The transpose of max pooling with its switches fixed. Where windows share a cell the numbers add up.
+    The transpose of max pooling with its switches fixed. Where windows share a cell the numbers add up;
+    sums of integers are exact, and wrap around beyond the range of their dtype.
 
     Args:
-      y: ``(*batch, *spatial, features)``, real or complex.
-      switches: Of `y`'s shape, integers: row-major indices into `input_shape`.
-      input_shape: Spatial shape of the result, N axes.
+      y: ``(*batch, *spatial, features)``, floating, complex or integer.
+      switches: Integers of `y`'s shape: row-major indices into `input_shape`.
+      input_shape: Spatial shape of the result; its length is N.
 
     Returns:
-      ``(*batch, *input_shape, features)``.
+      ``(*batch, *input_shape, features)``, of y's dtype.
 
     Raises:
       GeometryError: The shapes differ, or a switch is outside of `input_shape`. Under `jax.jit`, where
-        values are not known, such a switch puts a NaN into cell 0 instead.
-      TypeError: `y` is not floating or complex, or `switches` are not integers.
+        values are not known, such a switch puts a NaN into cell 0 instead, or drops an integer.
+      TypeError: `y` is boolean or has 8-bit floats, or `switches` are not integers.
 
     References:
       Noh et al., *Learning deconvolution network for semantic segmentation*, arXiv:1505.04366.
@@ -238,8 +251,13 @@ def unpool(y: ArrayLike, switches: ArrayLike, input_shape: Sequence[int]) -> jax
     >>> unpool(y, switches, (4,)).ravel().tolist()
     [0.0, 9.0, 0.0, 7.0]
     """
-    y, switches = jnp.asarray(y), jnp.asarray(switches)
-    check_dtypes(y=y)
+    y, switches = exact_array("y", y), jnp.asarray(switches)
+    check_selectable("y", y)
+    if y.dtype == bool:
+        raise TypeError(
+            "`y` must be numbers, got bool: where windows share a cell they add up; convert it, for example "
+            "with y.astype(jnp.int32)."
+        )
     shape = shape_of("input_shape", input_shape)
     split_map("y", y.shape, len(shape), "`input_shape`")
     if y.shape != switches.shape:
@@ -253,6 +271,11 @@ def unpool(y: ArrayLike, switches: ArrayLike, input_shape: Sequence[int]) -> jax
                 "take the input's shape of the max_pool that returned them."
             )
     return _unpool(y, cell_numbers(switches, math.prod(shape)), shape)
+
+
+def _check_means(x: jax.Array, g: ConvGeometry, counted: Pairs) -> None:
+    refuse_empty_windows(g, counted)
+    check_memory(without_padding_taps(g), x.shape, accumulator(x.dtype).itemsize, "sum")
 
 
 @partial(jax.jit, static_argnums=(1, 2))
@@ -298,10 +321,13 @@ def _power(x, p: float):
     return jnp.where(positive, jnp.sqrt(safe) if p == 0.5 else safe**p, jnp.zeros((), x.dtype))
 
 
-def _pooled_map(x, window, strides, padding, dilation, ceil_mode, complex_too=False):
+def _pooled_map(x, window, strides, padding, dilation, ceil_mode, complex_too=False, integers_too=False):
     """The map as an array, and the geometry of its pooling."""
-    x = jnp.asarray(x)
-    check_dtypes(x=x)
+    x = exact_array("x", x)
+    if integers_too:
+        check_selectable("x", x)
+    else:
+        check_dtypes(x=x)
     if jnp.iscomplexobj(x) and not complex_too:
         raise TypeError(f"`x` must be real: {x.dtype} numbers have no order and no power; pool abs(x).")
     taps = shape_of("window", window)

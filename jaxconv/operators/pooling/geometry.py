@@ -16,6 +16,8 @@ from jaxconv.errors import GeometryError, SizeError
 from jaxconv.geometry import AxisGeometry, ConvGeometry, IntPerAxis, Padding
 from jaxconv.geometry.arguments import at_least_one, padding_per_axis, per_axis, resolve_padding, shape_of
 
+Pairs = tuple[tuple[int, int], ...]  # (low, high) per axis
+
 
 def pool_geometry(
     input_shape: Sequence[int],
@@ -91,7 +93,7 @@ def _with_last_window(size: int, taps: int, stride: int, dilation: int, padding:
     return low, high + (outputs - 1) * stride - slack
 
 
-def counted_padding(g: ConvGeometry, padding: Padding, include: bool) -> tuple[tuple[int, int], ...]:
+def counted_padding(g: ConvGeometry, padding: Padding, include: bool) -> Pairs:
     """The padding whose cells count in a mean: never what ceil mode added, the rest if asked for."""
     if not include:
         return ((0, 0),) * g.ndim
@@ -99,7 +101,7 @@ def counted_padding(g: ConvGeometry, padding: Padding, include: bool) -> tuple[t
     return tuple(resolve_padding(pad, axis.size, axis.span, axis.stride) for pad, axis in pads)
 
 
-def cell_counts(g: ConvGeometry, padding: tuple[tuple[int, int], ...]) -> np.ndarray:
+def cell_counts(g: ConvGeometry, padding: Pairs) -> np.ndarray:
     """Cells of every window that lie in the input or in `padding` around it, ``output_shape``.
 
     Raises:
@@ -112,7 +114,7 @@ def cell_counts(g: ConvGeometry, padding: tuple[tuple[int, int], ...]) -> np.nda
     return np.broadcast_to(counts, g.output_shape)
 
 
-def axis_counts(g: ConvGeometry, padding: tuple[tuple[int, int], ...]) -> list[np.ndarray]:
+def axis_counts(g: ConvGeometry, padding: Pairs) -> list[np.ndarray]:
     """The same along every axis, ``(out_size,)``, or ``(1,)`` where all windows have as many.
 
     Raises:
@@ -132,7 +134,7 @@ def _axis_count(axis: AxisGeometry, low: int, high: int) -> np.ndarray:
     return end.clip(0, axis.kernel) - first.clip(0, axis.kernel)
 
 
-def refuse_empty_windows(g: ConvGeometry, padding: tuple[tuple[int, int], ...]) -> None:
+def refuse_empty_windows(g: ConvGeometry, padding: Pairs) -> None:
     """Every window must have a cell in the input or in `padding` around it.
 
     Raises:

@@ -74,9 +74,10 @@ def cell_numbers(switches: ArrayLike, cells: int) -> jax.Array:
 
 
 def scatter_to_cells(y: jax.Array, switches: jax.Array, input_shape: tuple[int, ...]) -> jax.Array:
-    """S-transposed y by a scatter; a switch of -1 puts a NaN into cell 0."""
+    """Returns S-transposed y by a scatter; a switch of -1 puts a NaN into cell 0, or drops an integer."""
     cells = math.prod(input_shape)
-    y = jnp.where(switches >= 0, y, jnp.full((), jnp.nan, y.dtype))
+    nothing = jnp.nan if jnp.issubdtype(y.dtype, jnp.inexact) else 0
+    y = jnp.where(switches >= 0, y, jnp.full((), nothing, y.dtype))
     switches = jnp.maximum(switches, 0)
 
     def one(y, switches):

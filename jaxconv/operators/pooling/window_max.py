@@ -15,6 +15,7 @@ from jaxconv.convolution.formulations.windows import read_tap
 from jaxconv.geometry import AxisGeometry, ConvGeometry
 from jaxconv.operators.pooling.geometry import only_window
 from jaxconv.operators.pooling.switches import first_cells, pad, select, tap_steps
+from jaxconv.operators.selections import lowest
 
 # Taps of an axis that get a slice each; beyond, windows of twice the size are made of two.
 MAX_SLICED_TAPS = 16
@@ -22,13 +23,16 @@ MAX_SLICED_TAPS = 16
 MAX_TAPS_MINDING_NAN = 4
 
 
-@partial(jax.custom_jvp, nondiff_argnums=(1,))
 def window_max(x: jax.Array, g: ConvGeometry) -> jax.Array:
-    """``(*batch, *input_shape, features)`` to ``(*batch, *output_shape, features)``."""
+    """Returns the maxima: ``(*batch, *input_shape, features)`` to ``(*batch, *output_shape, features)``."""
+    return _differentiable_max(x, g) if jnp.issubdtype(x.dtype, jnp.inexact) else _window_max(x, g)
+
+
+def _window_max(x: jax.Array, g: ConvGeometry) -> jax.Array:
     first = x.ndim - g.ndim - 1
     if math.prod(g.output_shape) == 1:
         return only_window(x, g).max(tuple(range(first, x.ndim - 1)), keepdims=True)
-    x = pad(x, g, -jnp.inf)
+    x = pad(x, g, lowest(x.dtype))
     larger = _maximum if math.prod(g.kernel_shape) <= MAX_TAPS_MINDING_NAN else jnp.maximum
     for dimension, axis in enumerate(g.axes, start=first):
         (x,) = _reduce_axis((x,), dimension, axis, 0, lambda a, b: (larger(a[0], b[0]),))
@@ -40,17 +44,24 @@ def _maximum(a, b):
     return jnp.where(_larger_or_nan(a, b), b, a)
 
 
-@window_max.defjvp
-def _window_max_jvp(g, primals, tangents):
+_differentiable_max = jax.custom_jvp(_window_max, nondiff_argnums=(1,))
+
+
+@_differentiable_max.defjvp
+def _differentiable_max_jvp(
+    g: ConvGeometry, primals: tuple[jax.Array], tangents: tuple[jax.Array]
+) -> tuple[jax.Array, jax.Array]:
     y, switches = max_and_switches(primals[0], g)
     return y, select(tangents[0], switches, g)
 
 
 def max_and_switches(x: jax.Array, g: ConvGeometry) -> tuple[jax.Array, jax.Array]:
-    """The same, with the cell that each window took, a row-major index of the unpadded input, int32.
+    """Returns the maxima and the switches: the cell of each, a row-major index of the unpadded input, int32.
 
-    A window that holds nothing but minus infinity took its first cell.
+    In a window that holds nothing but the lowest number of its dtype, it is the first cell.
     """
+    if not jnp.issubdtype(x.dtype, jnp.inexact):
+        return _max_and_switches(x, g)
     y, switches = _max_and_switches(lax.stop_gradient(x), g)
     return _value_of_selection(x, y, switches, g), switches
 
@@ -71,7 +82,9 @@ def _max_and_switches(x, g: ConvGeometry) -> tuple[jax.Array, jax.Array]:
     if math.prod(g.output_shape) == 1:
         y = window_max(x, g)
         return y, _switch_of_only_window(x, y, g)
-    if math.prod(g.kernel_shape) <= MAX_TAPS_MINDING_NAN:
+    if not jnp.issubdtype(x.dtype, jnp.inexact):
+        y, offset = _max_and_offsets(x, g, _larger)
+    elif math.prod(g.kernel_shape) <= MAX_TAPS_MINDING_NAN:
         y, offset = _max_and_offsets(x, g, _larger_or_nan)
     else:
         some_nan = jnp.isnan(x.reshape(-1, x.shape[-1]).sum(0)).any()
@@ -85,7 +98,7 @@ def _max_and_switches(x, g: ConvGeometry) -> tuple[jax.Array, jax.Array]:
     switches = offset + jnp.asarray(first_cells(g).reshape(*lead, *g.output_shape, 1))
     if any(low > 0 for low, _ in g.padding):  # only then may a window begin outside of the input
         inside = jnp.asarray(_first_inside(g).reshape(*lead, *g.output_shape, 1))
-        switches = jnp.where(y == -jnp.inf, inside, switches)
+        switches = jnp.where(y == lowest(y.dtype), inside, switches)
     return y, switches
 
 
@@ -105,7 +118,7 @@ def _max_and_offsets(x, g: ConvGeometry, later_wins: Callable) -> tuple[jax.Arra
     Axes are reduced one after the other, the last first: of equal numbers the first row wins, and in
     it the first cell.
     """
-    x = pad(x, g, -jnp.inf)
+    x = pad(x, g, lowest(x.dtype))
     found: tuple = x, jnp.zeros_like(x, jnp.int32)
 
     def winner(a, b):

@@ -6,13 +6,13 @@ import math
 from collections.abc import Sequence
 
 import jax
-import jax.numpy as jnp
 from jax.typing import ArrayLike
 
 from jaxconv.core.checks import split_map
 from jaxconv.core.rearrange import cells_as_features, features_as_cells
 from jaxconv.errors import GeometryError
 from jaxconv.geometry.arguments import shape_of
+from jaxconv.operators.selections import exact_array
 
 
 def depth_to_space(x: ArrayLike, block: Sequence[int]) -> jax.Array:
@@ -36,12 +36,13 @@ def depth_to_space(x: ArrayLike, block: Sequence[int]) -> jax.Array:
     References:
       Shi et al., arXiv:1609.05158 and arXiv:1609.07009.
 
+    >>> import jax.numpy as jnp
     >>> depth_to_space(jnp.arange(4).reshape(1, 1, 4), (2, 2))[..., 0].tolist()
     [[0, 1], [2, 3]]
     >>> depth_to_space(jnp.array([[1, 2], [3, 4]]), (2,)).ravel().tolist()
     [1, 2, 3, 4]
     """
-    x, block = jnp.asarray(x), shape_of("block", block)
+    x, block = exact_array("x", x), shape_of("block", block)
     cells = math.prod(block)
     first = _first_axis(x, block)
     if x.shape[-1] % cells:
@@ -71,10 +72,11 @@ def space_to_depth(x: ArrayLike, block: Sequence[int]) -> jax.Array:
     References:
       Shi et al., arXiv:1609.05158.
 
+    >>> import jax.numpy as jnp
     >>> space_to_depth(jnp.arange(8).reshape(2, 4, 1), (2, 2)).tolist()
     [[[0, 1, 4, 5], [2, 3, 6, 7]]]
     """
-    x, block = jnp.asarray(x), shape_of("block", block)
+    x, block = exact_array("x", x), shape_of("block", block)
     first = _first_axis(x, block)
     spatial = x.shape[first:-1]
     if any(size % cells for size, cells in zip(spatial, block, strict=True)):

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from functools import partial
 
 import jax
-import jax.numpy as jnp
 from jax.typing import ArrayLike
 
 from jaxconv.core.checks import check_dtypes, split_map
@@ -15,6 +14,7 @@ from jaxconv.geometry.arguments import shape_of
 from jaxconv.operators.resizing.options import Resizing, resizing
 from jaxconv.operators.resizing.primitive import RESIZE
 from jaxconv.operators.resizing.weights import Edges, Method
+from jaxconv.operators.selections import check_selectable, exact_array
 
 
 def resize(
@@ -71,6 +71,7 @@ def resize(
       Long, Shelhamer & Darrell, arXiv:1411.4038, section 3.3, for bilinear upsampling as a convolution;
       R. Keys, Cubic convolution interpolation for digital image processing, IEEE TASSP 29(6), 1981.
 
+    >>> import jax.numpy as jnp
     >>> x = jnp.array([0.0, 4.0, 8.0]).reshape(3, 1)
     >>> resize(x, (6,)).ravel().tolist()
     [0.0, 0.0, 4.0, 4.0, 8.0, 8.0]
@@ -79,8 +80,11 @@ def resize(
     >>> resize(x, (5,), "bilinear", align_corners=True).ravel().tolist()
     [0.0, 2.0, 4.0, 6.0, 8.0]
     """
-    x = jnp.asarray(x)
-    check_dtypes(x=x)
+    x = exact_array("x", x)
+    if method == "nearest":
+        check_selectable("x", x)
+    else:
+        check_dtypes(x=x)
     _, spatial = split_map("x", x.shape, len(shape_of("shape", shape)), "`shape`")
     spatial = shape_of("x.shape", spatial)
     return _resize_map(x, resizing(spatial, shape, method, align_corners, cubic_a, antialias, edges))

@@ -6,6 +6,9 @@ an axis: the cells are gathered by indices that the program knows, and nothing s
 
 from __future__ import annotations
 
+import operator
+from functools import reduce
+
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
@@ -56,11 +59,12 @@ def _apply_band(x, axis: int, band: Band):
         weights = jnp.asarray(dense(band), x.dtype)
         y = jnp.tensordot(weights, x, ((1,), (axis,)), precision=lax.Precision.HIGHEST)
         return jnp.moveaxis(y, 0, axis)
-    return sum(
+    terms = (
         _weigh_cells(x, axis, band.first + slot, weights)
         for slot, weights in enumerate(band.weights.T)
         if weights.any()
     )
+    return reduce(operator.add, terms)  # without the 0 of `sum`, which booleans and -0.0 do not survive
 
 
 def _weigh_cells(x, axis: int, cells: np.ndarray, weights: np.ndarray):
