@@ -199,7 +199,7 @@ def test_bad_input():
     weights = np.ones((12, 2))
     with pytest.raises(GeometryError, match=r"a multiple of 8; got \(12, 2\)"):
         dense_to_conv(weights, (2, 4))
-    with pytest.raises(GeometryError, match="is a matrix"):
+    with pytest.raises(GeometryError, match="must be a matrix"):
         dense_to_conv(weights[:, 0], (2, 3))
     with pytest.raises(GeometryError, match="did you mean 'channels_last'"):
         dense_to_conv(weights, (2, 3), order="channel_last")

@@ -175,7 +175,7 @@ def test_bad_arguments():
         convolve(x.astype(int), jnp.ones((2, 2)))
     with pytest.raises(GeometryError, match="at least one spatial axis"):
         correlate(x, jnp.asarray(2.0))
-    with pytest.raises(GeometryError, match="the filter has 3 spatial axes"):
+    with pytest.raises(GeometryError, match="`filter` has 3 spatial axes"):
         correlate(x, jnp.ones((2, 2, 2)))
     with pytest.raises(TypeError, match=r"`shape` needs a tuple"):
         box_filter(3)

@@ -16,29 +16,29 @@ from jaxconv.operators.resizing.weights import AxisResizing
 
 
 def bilinear_kernel(factor: Sequence[int], features: int, dtype: DTypeLike = float) -> jax.Array:
-    r"""The kernel with which a transposed convolution upsamples bilinearly: how FCN initialises its own.
+    r"""Returns the kernel with which a transposed convolution upsamples bilinearly, as FCN initialises it.
 
-    An axis of factor f has k = 2 f - f % 2 taps, a triangle. With y of n cells an axis,
+    For a factor f an axis of the kernel has k = 2 f - f % 2 taps, a triangle. With y of n cells per axis,
 
         conv_transpose(y, bilinear_kernel(factor, features), strides=factor,
                        padding=[(k - f) // 2, ...], input_shape=[f * n, ...],
                        feature_group_count=features)
 
-    is ``resize(y, [f * n, ...], "bilinear")`` but for the first and the last ``f // 2`` cells of each
-    axis. There one of the two cells lies outside, and is 0 where `resize` reads the edge's again: the
-    map darkens towards its border.
+    equals ``resize(y, [f * n, ...], "bilinear")`` except for the first and the last ``f // 2`` cells of each
+    axis. There one of the two interpolated cells lies outside; it counts as 0, while `resize` repeats the
+    cell at the edge. So the map darkens towards its border.
 
     Args:
-      factor: Of every axis; its length is N.
-      features: Of the map, none of which meets another.
-      dtype: Of the kernel: that of y. ``float`` is jax's default.
+      factor: Upsampling factor of every spatial axis, a tuple of N ints.
+      features: Number of features of the map, each of which is interpolated separately.
+      dtype: Dtype of the kernel; it must be that of y. ``float`` is JAX's default.
 
     Returns:
       ``(*k, 1, features)``, for ``feature_group_count=features``.
 
     Raises:
-      GeometryError: A factor or `features` is below one.
-      TypeError: They are not integers, or `dtype` is not floating or complex.
+      GeometryError: A factor or `features` is below 1.
+      TypeError: A factor or `features` is not an integer, or `dtype` is not floating or complex.
 
     References:
       Long, Shelhamer & Darrell, arXiv:1411.4038, section 3.3; `surgery.py` of its code.

@@ -1,0 +1,46 @@
+"""Arguments that several operators share: flags, and hints for maps in another layout."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from jaxconv.errors import GeometryError
+
+
+def flag(name: str, value: Any) -> bool:
+    """Returns a flag as a bool.
+
+    Raises:
+      TypeError: It is neither a boolean nor 0 or 1.
+    """
+    if isinstance(value, bool | np.bool_) or (isinstance(value, int) and value in (0, 1)):
+        return bool(value)
+    raise TypeError(f"`{name}` must be True or False, got {value!r}.")
+
+
+@contextmanager
+def hint_at_channels_first(name: str, shape: Sequence[int], n: int) -> Iterator[None]:
+    """Adds a hint to a `GeometryError` that is raised here, if the map may be channels-first.
+
+    That is so where the first of its `n` spatial axes is shorter than all others and than the last axis.
+
+    >>> with hint_at_channels_first("x", (2, 3, 32, 32), 2):
+    ...     raise GeometryError("the window is too large.")
+    Traceback (most recent call last):
+    jaxconv.errors.GeometryError: the window is too large. `x` has shape (2, 3, 32, 32), and jaxconv is
+    channels-last; if its features are on axis 1, use jnp.moveaxis(x, 1, -1).
+    """
+    try:
+        yield
+    except GeometryError as error:
+        axis = len(shape) - n - 1
+        if n < 2 or axis < 0 or shape[axis] >= min(shape[axis + 1 :]):
+            raise
+        raise type(error)(
+            f"{error} `{name}` has shape {tuple(shape)}, and jaxconv is channels-last; if its features are "
+            f"on axis {axis}, use jnp.moveaxis({name}, {axis}, -1)."
+        ) from None
