@@ -52,12 +52,12 @@ def _describe_layer(layer: object, classes: tuple[type, ...]) -> str:
     name, own = _class_name(type(layer)), {cls.__module__.partition(".")[0] for cls in classes}
     root = name.partition(".")[0]
     if root in _READERS and not {root, _READERS[root].removeprefix("from_")} & own:
-        return f"a {name}; use {_READERS[root]}"
+        return f"{name}; use {_READERS[root]}"
     if type(layer).__name__ in ("Sequential", "ModuleList", "Functional", "Model"):
-        return f"a {name}; pass one of its layers"
+        return f"{name}; pass one of its layers"
     if type(layer).__name__ in ("Linear", "Dense"):
-        return f"a {name}; see dense_to_conv for its weights"
-    return f"a {name}"
+        return f"{name}; see dense_to_conv for its weights"
+    return f"{name}"
 
 
 def _class_name(cls: type) -> str:

@@ -128,7 +128,7 @@ def _forward_call(layer: Convolution, input_shape: tuple[int, ...] | None) -> Ca
     padding: str | tuple[int, ...] = tuple(low for low, _ in layer.padding)
     if any(low != high for low, high in layer.padding):
         if not layer.pads_same():
-            raise GeometryError("torch pads both sides equally: use F.pad first, then padding=0")
+            raise GeometryError("torch pads both sides alike: use F.pad first, then padding=0")
         padding = "same"  # one cell more on the high side; PyTorch takes the word where strides are 1
     _check_signs(layer.padding, "first")
     sizes = {"reflect": [i - 1 for i in input_shape or ()], "circular": input_shape or ()}
@@ -150,7 +150,7 @@ def _transpose_call(layer: Convolution, _: tuple[int, ...] | None) -> Call:
     padding, a = zip(*moved, strict=True)
     _check_signs(layer.padding, "afterwards")
     if min(a) < 0:
-        raise GeometryError("torch pads both sides equally: convolve with padding=0 and crop the result")
+        raise GeometryError("torch pads both sides alike: convolve with padding=0 and crop the result")
     if any(a >= max(s, d) for a, s, d in zip(a, layer.strides, layer.kernel_dilation, strict=True)):
         raise GeometryError("torch's output_padding must be below strides or dilation")
     return _call(layer, "ConvTranspose", padding, **({"output_padding": a} if any(a) else {}))

@@ -22,6 +22,25 @@ def flag(name: str, value: Any) -> bool:
     raise TypeError(f"`{name}` must be True or False, got {value!r}.")
 
 
+def check_window_fits(
+    sizes: Sequence[int], window: Sequence[int], dilation: Sequence[int], padding: Sequence[tuple[int, int]]
+) -> None:
+    """Checks that the window is not larger than the padded input, on every axis.
+
+    Raises:
+      GeometryError: It is, on an axis that the message names.
+    """
+    axes = zip(sizes, window, dilation, padding, strict=True)
+    for axis, (size, cells, distance, (low, high)) in enumerate(axes):
+        span = distance * (cells - 1) + 1
+        if span > size + low + high:
+            lower = "`window` or `dilation`" if distance > 1 else "`window`"
+            raise GeometryError(
+                f"on axis {axis} `window` spans {span} cells, but the input has {size} and with padding "
+                f"{size + low + high}; lower {lower}, or raise `padding`."
+            )
+
+
 @contextmanager
 def hint_at_channels_first(name: str, shape: Sequence[int], n: int) -> Iterator[None]:
     """Adds a hint to a `GeometryError` that is raised here, if the map may be channels-first.

@@ -180,5 +180,6 @@ def filter_kernel(filter: ArrayLike, features: int = 1) -> jax.Array:
 def _check_filter(filter: jax.Array) -> None:
     if filter.ndim < 1:
         raise GeometryError(
-            "`filter` must have at least one spatial axis, got a number; for two axes pass [[2.0]]."
+            "`filter` must have at least one spatial axis, got a number; for two axes pass "
+            "jnp.full((1, 1), 2.0)."
         )

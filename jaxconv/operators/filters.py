@@ -89,8 +89,9 @@ def gaussian_filter(
     deviations = [real("sigma", one) for one in deviations]
     sigmas = np.broadcast_to(deviations, len(shape)) if len(deviations) == 1 else np.asarray(deviations)
     if sigmas.shape != (len(shape),) or not (sigmas > 0).all():
+        found = min(deviations) if sigmas.shape == (len(shape),) else f"{len(deviations)} numbers"
         raise GeometryError(
-            f"`sigma` must be one positive number, or one for each of the {len(shape)} axes; got {sigma!r}."
+            f"`sigma` must be one positive number, or one for each of the {len(shape)} axes; got {found}."
         )
     rows = []
     for k, deviation in zip(shape, sigmas, strict=True):

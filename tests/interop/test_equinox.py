@@ -84,7 +84,7 @@ def test_dtype(rng):
 
 def test_what_has_no_equivalent_is_refused(rng):
     with pytest.raises(
-        TypeError, match=r"one of Conv, ConvTranspose of equinox.nn, got a equinox.*Linear; see dense_to_conv"
+        TypeError, match=r"one of Conv, ConvTranspose of equinox.nn, got equinox.*Linear; see dense_to_conv"
     ):
         from_equinox(eqx.nn.Linear(2, 3, key=KEY))
 

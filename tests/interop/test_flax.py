@@ -120,7 +120,7 @@ def test_what_has_no_equivalent_is_refused():
         with pytest.raises((ValueError, RuntimeError), match=r"[Pp]adding"):
             layer(jnp.ones((1, 5, 1), jnp.float32))
     with pytest.raises(
-        TypeError, match=r"one of Conv, ConvTranspose of flax.nnx and jaxconv.nn, got a flax.*LinearGeneral"
+        TypeError, match=r"one of Conv, ConvTranspose of flax.nnx and jaxconv.nn, got flax.*LinearGeneral"
     ):
         from_flax(nnx.LinearGeneral(2, 3, rngs=rngs))
 

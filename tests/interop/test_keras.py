@@ -117,7 +117,7 @@ def test_what_has_no_equivalent_is_refused():
     with pytest.raises(TypeError, match="two of them"):
         from_keras(keras.layers.SeparableConv2D(1, 3))
     with pytest.raises(
-        TypeError, match=r"one of Conv1D, .*DepthwiseConv2D of keras.layers, got a keras.*Dense"
+        TypeError, match=r"one of Conv1D, .*DepthwiseConv2D of keras.layers, got keras.*Dense"
     ):
         from_keras(keras.layers.Dense(3))
 

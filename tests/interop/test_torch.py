@@ -232,7 +232,7 @@ def test_what_is_no_layer_of_torchs_convolutions_is_refused():
         from_torch(Mine(1, 1, 3))
     with pytest.raises(
         TypeError,
-        match=r"one of Conv1d, Conv2d, .*ConvTranspose3d of torch.nn, got a torch.*Linear; see dense_to_conv",
+        match=r"one of Conv1d, Conv2d, .*ConvTranspose3d of torch.nn, got torch.*Linear; see dense_to_conv",
     ):
         from_torch(torch.nn.Linear(2, 3))
     lazy = torch.nn.LazyConv2d(3, 3)
@@ -245,7 +245,7 @@ def test_what_is_no_layer_of_torchs_convolutions_is_refused():
 @pytest.mark.parametrize(
     ("options", "reason"),
     [
-        ({"padding": ((1, 0), (0, 0))}, "both sides equally: use F.pad"),
+        ({"padding": ((1, 0), (0, 0))}, "both sides alike: use F.pad"),
         ({"padding": -1}, "negative padding: crop with F.pad first"),
         ({"padding": "SAME", "strides": 2}, r"call `layer.at\(input_shape\)` first"),
         ({"input_dilation": 2}, "torch has no input dilation"),

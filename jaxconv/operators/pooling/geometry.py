@@ -15,7 +15,7 @@ from jax import lax
 from jaxconv.errors import GeometryError, SizeError
 from jaxconv.geometry import AxisGeometry, ConvGeometry, IntPerAxis, Padding
 from jaxconv.geometry.arguments import at_least_one, padding_per_axis, per_axis, resolve_padding, shape_of
-from jaxconv.operators.arguments import flag
+from jaxconv.operators.arguments import check_window_fits, flag
 
 Pairs = tuple[tuple[int, int], ...]  # (low, high) per axis
 
@@ -74,6 +74,7 @@ def pool_geometry(
     if flag("ceil_mode", ceil_mode):
         numbers = zip(shape, taps, s, d, pads, strict=True)
         pads = [_with_last_window(*axis) for axis in numbers]
+    check_window_fits(shape, taps, d, pads)
     return ConvGeometry(
         shape,
         taps,
