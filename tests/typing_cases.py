@@ -29,6 +29,7 @@ def right_uses() -> None:
     assert_type(jaxconv.conv(x, kernel), jax.Array)
     assert_type(jaxconv.conv(np.ones((8, 8, 2)), numbers, strides=(2, 1), padding="SAME"), jax.Array)
     jaxconv.conv(x, kernel, padding=((1, 1), (0, 2)), padding_mode="circular", method="im2col")
+    jaxconv.conv(x, kernel, padding="same")
     jaxconv.conv(x, kernel, padding=[1, 2], precision="highest", preferred_element_type=jnp.float32)
     assert_type(jaxconv.conv_transpose(x, kernel, input_shape=(8, 8), method="subpixel"), jax.Array)
     assert_type(jaxconv.conv_kernel_vjp(x, x, kernel.shape, method="split_im2col"), jax.Array)
@@ -93,7 +94,7 @@ def wrong_names() -> None:
 
 
 def wrong_words() -> None:
-    jaxconv.conv(x, kernel, padding="same")  # error: arg-type
+    jaxconv.conv(x, kernel, padding="sme")  # error: arg-type
     jaxconv.conv(x, kernel, padding="circular")  # error: arg-type
     jaxconv.conv(x, kernel, padding_mode="wrap")  # error: arg-type
     jaxconv.conv(x, kernel, method="winograd")  # error: arg-type

@@ -150,7 +150,7 @@ def library_sizes(cases: Cases) -> Iterator[Trial]:
                 [start for start in range(0, max(cells_then, 0), s) if start + d * (k - 1) < cells_then]
             ) == len(starts):
                 sharing.append(size)
-        equivalent = drawn.transposed()
+        equivalent = drawn.equivalent_direct()
         yield exact(
             drawn.out_size == len(starts)
             and drawn.output_padding == cells - (starts[-1] + d * (k - 1) + 1)

@@ -7,7 +7,7 @@ from jax import lax
 
 from jaxconv.core.linear_primitives import linear_transpose
 from jaxconv.geometry import AxisGeometry, ConvGeometry
-from jaxconv.geometry.pattern import shown_cell
+from jaxconv.geometry.pattern import source_cells
 
 
 def stretch_and_pad(x: jax.Array, g: ConvGeometry) -> jax.Array:
@@ -53,7 +53,7 @@ def runs(axis: AxisGeometry) -> list[tuple[int, int, int]]:
     >>> runs(AxisGeometry(4, 1, padding=(3, 0), padding_mode="replicate"))
     [(0, 4, 0), (1, 3, 1)]
     """
-    cells = shown_cell(axis, np.arange(axis.padded)).tolist()
+    cells = source_cells(axis, np.arange(axis.padded)).tolist()
     found, start = [], 0
     while start < len(cells):
         step = cells[start + 1] - cells[start] if start + 1 < len(cells) else 1

@@ -60,8 +60,8 @@ class ConvOperator(lx.AbstractLinearOperator):
         _check_vector(self, vector)
         if self.transposed:
             y = vector.reshape(*g.output_shape, g.out_features)
-            return conv_transpose(y, self.kernel, input_shape=g.input_shape, **g.options).ravel()
-        return conv(vector.reshape(*g.input_shape, g.in_features), self.kernel, **g.options).ravel()
+            return conv_transpose(y, self.kernel, geometry=g).ravel()
+        return conv(vector.reshape(*g.input_shape, g.in_features), self.kernel, geometry=g).ravel()
 
     def as_matrix(self) -> jax.Array:
         """Returns the dense matrix."""

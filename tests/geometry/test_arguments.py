@@ -94,7 +94,7 @@ def test_a_boolean_is_not_a_number(name, yes):
 
 @pytest.mark.parametrize("name", ["strides", "kernel_dilation"])
 def test_nor_is_one_of_several(name):
-    with pytest.raises(TypeError, match=f"`{name}` holds integers"):
+    with pytest.raises(TypeError, match=f"`{name}` must contain only integers"):
         ConvGeometry((6, 6), (3, 3), **{name: (True, 1)})
 
 

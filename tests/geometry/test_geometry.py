@@ -191,6 +191,20 @@ def test_words_in_terms_of_the_span(taps, dilation, span):
     assert pad("SAME_LOWER") == ((high, low),)
 
 
+@pytest.mark.parametrize("word", ["valid", "Same", "same_lower", "half", "full", "causal"])
+def test_words_in_small_letters_mean_the_same(word):
+    def geometries(padding):
+        options = {"padding": padding, "strides": 2}
+        g = ConvGeometry((8, 7), (3, 2), **options)
+        return (
+            g,
+            ConvGeometry.of_transposed((4, 3), (3, 2), **options),
+            ConvGeometry.from_shapes((8, 7), g.output_shape, (3, 2), **options),
+        )
+
+    assert geometries(word) == geometries(word.upper())
+
+
 def test_words_serve_every_axis_by_its_own_numbers():
     g = ConvGeometry((5, 8), (2, 4), padding="SAME", kernel_dilation=(3, 1), strides=(1, 2))
     assert g.padding == ((1, 2), (1, 1))
@@ -211,7 +225,7 @@ def test_a_bare_int_serves_every_axis():
     )
 
 
-def test_a_flat_pair_is_one_int_an_axis():
+def test_a_flat_pair_is_one_int_per_axis():
     assert ConvGeometry((9, 9), (3, 3), padding=(1, 2)).padding == ((1, 1), (2, 2))
     assert ConvGeometry((9,), (3,), padding=((1, 2),)).padding == ((1, 2),)
     assert ConvGeometry((9, 9), (3, 3), padding=(1, (0, 2))).padding == ((1, 1), (0, 2))
@@ -274,7 +288,7 @@ def test_bad_shapes(name, value):
 
 @pytest.mark.parametrize(
     "padding",
-    ["same", "EVEN", "", ("SAME", "VALID"), 1.0, True, None, ((1, 2, 3), 0), ((1.0, 1), 0), (None, 1)],
+    ["circular", "EVEN", "", ("SAME", "VALID"), 1.0, True, None, ((1, 2, 3), 0), ((1.0, 1), 0), (None, 1)],
     ids=repr,
 )  # fmt: skip
 def test_bad_padding(padding):

@@ -10,7 +10,7 @@ from oracles import NUMPY_PAD, axis_reads, padded_cells
 from strategies import axis_numbers
 
 from jaxconv import AxisGeometry
-from jaxconv.geometry.pattern import reads, rows, shown_cell, slots
+from jaxconv.geometry.pattern import reads, rows, slots, source_cells
 
 many = settings(max_examples=30 * settings().max_examples)
 MODES = ["zeros", "circular", "reflect", "replicate"]
@@ -25,13 +25,13 @@ def test_modes_are_numpy_s(mode):
     for size, low, high in itertools.product(range(2, 6), range(0, 13), range(0, 13, 3)):
         axis = AxisGeometry(size, 1, padding=(low, high), padding_mode=mode)
         expected = np.pad(np.arange(size), (low, high), mode=NUMPY_PAD[mode])
-        np.testing.assert_array_equal(shown_cell(axis, np.arange(axis.padded)), expected)
+        np.testing.assert_array_equal(source_cells(axis, np.arange(axis.padded)), expected)
 
 
 @pytest.mark.parametrize("mode", ["circular", "replicate"])
 def test_one_cell_repeats(mode):
     axis = AxisGeometry(1, 1, padding=(3, 2), padding_mode=mode)
-    assert shown_cell(axis, np.arange(6)).tolist() == [0] * 6
+    assert source_cells(axis, np.arange(6)).tolist() == [0] * 6
 
 
 @many

@@ -186,16 +186,16 @@ def test_bad_stacks():
         receptive_field([])
     with pytest.raises(TypeError, match=r"write \["):
         receptive_field(g)
-    with pytest.raises(TypeError, match="holds ConvGeometry"):
+    with pytest.raises(TypeError, match="only ConvGeometry"):
         receptive_field([g, (6,)])
     fits = ConvGeometry((6,), (3,), in_features=2)
-    with pytest.raises(GeometryError, match=r"layer 1 gives .* = \(4, 1\), but layer 2 takes \(5, 1\)"):
+    with pytest.raises(GeometryError, match=r"layer 1 returns .* = \(4, 1\), but layer 2 takes \(5, 1\)"):
         receptive_field([g, fits, ConvGeometry((5,), (2,))])
-    with pytest.raises(GeometryError, match=r"layer 0 gives .* = \(6, 2\), but layer 1 takes \(6, 1\)"):
+    with pytest.raises(GeometryError, match=r"layer 0 returns .* = \(6, 2\), but layer 1 takes \(6, 1\)"):
         receptive_field([g, ConvGeometry((6,), (3,))])
-    with pytest.raises(GeometryError, match=r"an output in \(6,\)"):
+    with pytest.raises(GeometryError, match=r"an output in shape \(6,\)"):
         receptive_field([g]).cells((6,))
-    with pytest.raises(GeometryError, match=r"an output in \(6,\)"):
+    with pytest.raises(GeometryError, match=r"an output in shape \(6,\)"):
         receptive_field([g]).interval((0, 0))
 
 
@@ -265,7 +265,7 @@ def test_bad_measurements():
     flat = lambda x: x.reshape(x.shape[0], -1)  # noqa: E731
     with pytest.raises(GeometryError, match=r"feature map \(32, output size, features\), got \(32, 5\)"):
         effective_receptive_field(flat, (5,), features=1, key=key)
-    with pytest.raises(GeometryError, match=r"an output in \(5,\), got \(5,\)"):
+    with pytest.raises(GeometryError, match=r"an output in shape \(5,\), got \(5,\)"):
         effective_receptive_field(jnp.tanh, (5,), features=1, key=key, position=(5,))
     for dtype in (np.int32, np.complex64):
         with pytest.raises(TypeError, match="real and floating"):

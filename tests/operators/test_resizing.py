@@ -382,7 +382,7 @@ def test_many_phases_of_a_convolution_matrix():
     ):
         assert_rounds_to(got, (M @ z.ravel(), size @ abs(z).ravel(), np.full(len(M), 16)))
     gradient = jax.grad(lambda kernel: (conv_matrix(kernel, g) @ x.ravel()) @ y.ravel())(kernel)
-    wanted = jax.grad(lambda kernel: (conv(x, kernel, method="direct", **g.options) * y).sum())(kernel)
+    wanted = jax.grad(lambda kernel: (conv(x, kernel, method="direct", geometry=g) * y).sum())(kernel)
     np.testing.assert_allclose(gradient, wanted, rtol=0, atol=64 * EPS * abs(x).max() * abs(y).sum())
 
 

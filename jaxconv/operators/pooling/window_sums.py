@@ -52,7 +52,7 @@ def window_sums(x: jax.Array, g: ConvGeometry) -> jax.Array:
 def _sum_by_conv(x: jax.Array, g: ConvGeometry) -> jax.Array:
     """Sums windows by `conv`, whose derivatives are convolutions again."""
     kernel = jnp.ones((*g.kernel_shape, 1, x.shape[-1]), x.dtype)
-    return conv(x, kernel, **g.options)
+    return conv(x, kernel, geometry=g)
 
 
 def _windows_along(g: ConvGeometry, dimension: int, input_shape: tuple[int, ...]) -> ConvGeometry:
