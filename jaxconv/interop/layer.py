@@ -18,11 +18,11 @@ from jaxconv.geometry import ConvGeometry, IntPerAxis, Padding, PaddingMode
 from jaxconv.geometry.arguments import (
     at_least_one,
     check_output_padding,
+    flag,
     padding_per_axis,
     per_axis,
     resolve_padding,
 )
-from jaxconv.operators.arguments import flag
 
 _SAME = ("SAME", "SAME_LOWER")
 Pairs = tuple[tuple[int, int], ...]  # (low, high) per axis

@@ -1,25 +1,11 @@
-"""Arguments that several operators share: flags, and hints for maps in another layout."""
+"""Arguments that several operators share: checks, and hints for maps in another layout."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
-
-import numpy as np
 
 from jaxconv.errors import GeometryError
-
-
-def flag(name: str, value: Any) -> bool:
-    """Returns a flag as a bool.
-
-    Raises:
-      TypeError: It is neither a boolean nor 0 or 1.
-    """
-    if isinstance(value, bool | np.bool_) or (isinstance(value, int) and value in (0, 1)):
-        return bool(value)
-    raise TypeError(f"`{name}` must be True or False, got {value!r}.")
 
 
 def check_window_fits(

@@ -19,7 +19,7 @@ def apply(layer, x):
 
 
 def check(layer, rng):
-    """Read, compared, written, compared, read again."""
+    """Reads a layer, writes it and reads it again, and compares each time."""
     n = layer.num_spatial_dims
     x = numbers(rng, (2, *SIZES[n], layer.in_channels))
     expected = apply(layer, x)

@@ -20,7 +20,7 @@ def per_axis(value, n):
 
 
 def check(layer, x):
-    """Read, compared, written, compared, read again."""
+    """Reads a layer, writes it and reads it again, and compares each time."""
     expected = np.asarray(layer(jnp.asarray(x)))
     ours = from_flax(layer)
     assert_same(ours, x, expected)

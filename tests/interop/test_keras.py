@@ -18,7 +18,7 @@ SIZES = {1: (9,), 2: (8, 7), 3: (6, 5, 7)}
 
 
 def apply(layer, x):
-    """A Keras layer on a channels-last map."""
+    """Applies a Keras layer to a channels-last map."""
     first = layer.data_format == "channels_first"
     x = jnp.asarray(np.moveaxis(x, -1, 1) if first else x)
     y = np.asarray(layer(x))
@@ -34,7 +34,7 @@ def fill(layer, rng, shape):
 
 
 def check(layer, rng, shape):
-    """Read, compared, written, compared, read again."""
+    """Reads a layer, writes it and reads it again, and compares each time."""
     x = numbers(rng, (2, *shape))
     expected = apply(fill(layer, rng, shape), x)
     ours = from_keras(layer)

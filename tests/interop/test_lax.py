@@ -90,7 +90,7 @@ def test_conv(case, rng):
     ids=lambda case: "-".join(map(str, case.values())),
 )  # fmt: skip
 def test_conv_transpose(case, rng):
-    """Each option of lax.conv_transpose; what lax returns nothing for is no geometry."""
+    """Each option of lax.conv_transpose; an empty result of lax has no geometry."""
     n, d, padding = case["n"], case["d"], case["padding"]
     layout = LAYOUTS[n][case["layout"] % len(LAYOUTS[n])]
     strides = (case["stride"], 2, 1)[:n]

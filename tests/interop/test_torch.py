@@ -21,20 +21,20 @@ SIZES = {1: (9,), 2: (8, 7), 3: (6, 5, 7)}
 
 
 def apply(layer, x):
-    """A torch layer on a channels-last map."""
+    """Applies a torch layer to a channels-last map."""
     with torch.no_grad():
         return np.moveaxis(layer(torch.tensor(np.moveaxis(x, -1, 1).copy())).numpy(), 1, -1)
 
 
 def make(n, transposed, groups=1, **options):
-    """A float64 layer between 2 and 3 features a group, numbers and all."""
+    """Makes a float64 layer between 2 and 3 features per group."""
     kind = getattr(torch.nn, f"Conv{'Transpose' if transposed else ''}{n}d")
     torch.manual_seed(0)
     return kind(2 * groups, 3 * groups, **options).double()
 
 
 def check(layer, rng, n):
-    """Read, compared, written, compared, read again."""
+    """Reads a layer, writes it and reads it again, and compares each time."""
     x = numbers(rng, (2, *SIZES[n], layer.in_channels))
     expected = apply(layer, x)
     ours = from_torch(layer)
@@ -223,7 +223,7 @@ def test_methods_of_their_own_are_refused():
         from_torch(wrapped)
 
 
-def test_what_is_no_layer_of_torchs_convolutions_is_refused():
+def test_other_layers_are_refused():
     class Mine(torch.nn.Conv2d):
         def forward(self, x):
             return 2 * super().forward(x)

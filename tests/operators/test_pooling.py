@@ -31,7 +31,7 @@ each_case = pytest.mark.parametrize(("shape", "window", "options"), CASES, ids=I
 
 
 def by_loops(x, seen, function):
-    """A function of the numbers of each window, feature by feature."""
+    """Applies a function to the numbers of each window, feature by feature."""
     y = np.zeros((*x.shape[:1], *seen.shape, x.shape[-1]), x.dtype)
     for n, *out, f in np.ndindex(y.shape):
         y[(n, *out, f)] = function(np.array([x[(n, *cell, f)] for cell in seen[tuple(out)]]), tuple(out))

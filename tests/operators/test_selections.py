@@ -35,7 +35,7 @@ def draw(shape, dtype, rng):
 
 
 def pool_by_loops(x, shape, window, options):
-    """Maxima and switches."""
+    """Returns the maxima and the switches."""
     seen, _ = windows(shape, window, **options)
     y = np.zeros((*x.shape[:1], *seen.shape, x.shape[-1]), x.dtype)
     switches = np.zeros(y.shape, np.int32)
@@ -123,7 +123,7 @@ def test_the_depth_pair(dtype, x64, rng):
 
 
 def selections(shape=(4, 4)):
-    """Every selection, as a function of a map of this shape and one feature."""
+    """Returns every selection as a function of a map of this shape and one feature."""
     switches = np.arange(4, dtype=np.int32).reshape(2, 2, 1)
     return {
         "max_pool": lambda x: max_pool(x, (2, 2)),

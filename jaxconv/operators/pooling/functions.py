@@ -21,8 +21,8 @@ from jaxconv.core.checks import check_dtypes, split_map
 from jaxconv.core.dtypes import accumulator
 from jaxconv.errors import GeometryError
 from jaxconv.geometry import ConvGeometry, IntPerAxis, Padding
-from jaxconv.geometry.arguments import real, shape_of
-from jaxconv.operators.arguments import flag, hint_at_channels_first
+from jaxconv.geometry.arguments import flag, real, shape_of
+from jaxconv.operators.arguments import hint_at_channels_first
 from jaxconv.operators.pooling.geometry import (
     Pairs,
     axis_counts,

@@ -14,8 +14,15 @@ from jax import lax
 
 from jaxconv.errors import GeometryError, SizeError
 from jaxconv.geometry import AxisGeometry, ConvGeometry, IntPerAxis, Padding
-from jaxconv.geometry.arguments import at_least_one, padding_per_axis, per_axis, resolve_padding, shape_of
-from jaxconv.operators.arguments import check_window_fits, flag
+from jaxconv.geometry.arguments import (
+    at_least_one,
+    flag,
+    padding_per_axis,
+    per_axis,
+    resolve_padding,
+    shape_of,
+)
+from jaxconv.operators.arguments import check_window_fits
 
 Pairs = tuple[tuple[int, int], ...]  # (low, high) per axis
 

@@ -15,7 +15,7 @@ from jaxconv.geometry import ConvGeometry, IntPerAxis, Padding
 from jaxconv.geometry.arguments import shape_of
 from jaxconv.matrix import ConvMatrix
 from jaxconv.matrix.coordinates import block_rows
-from jaxconv.matrix.matrix import check_size
+from jaxconv.matrix.sizes import check_size
 from jaxconv.operators.pooling.geometry import Pairs, cell_counts, counted_padding, pool_geometry
 from jaxconv.operators.pooling.switches import cell_numbers
 

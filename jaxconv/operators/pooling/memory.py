@@ -7,7 +7,7 @@ from typing import Literal
 
 from jaxconv.errors import SizeError
 from jaxconv.geometry import ConvGeometry
-from jaxconv.matrix.matrix import physical_memory
+from jaxconv.matrix.sizes import physical_memory
 
 # Copies of the padded map that XLA allocates where windows have very many taps. Measured on a CPU, November
 # 2026: for 2e9 cells of float32 16 GB for maxima and 56 GB for sums.

@@ -12,7 +12,6 @@ from jax.typing import DTypeLike
 
 from jaxconv.core.checks import check_dtype
 from jaxconv.geometry.arguments import at_least_one, shape_of
-from jaxconv.operators.resizing.weights import AxisResizing
 
 
 def bilinear_kernel(factor: Sequence[int], features: int, dtype: DTypeLike = float) -> jax.Array:
@@ -53,5 +52,22 @@ def bilinear_kernel(factor: Sequence[int], features: int, dtype: DTypeLike = flo
     [0.0, 1.0, 3.0, 5.0, 7.0, 6.0]
     """
     factors, features = shape_of("factor", factor), at_least_one("features", features)
-    kernel = reduce(np.multiply.outer, [AxisResizing(1, f, "bilinear").kernel for f in factors])
-    return jnp.asarray(np.repeat(kernel[..., None, None], features, -1), check_dtype(dtype))
+    taps = bilinear_taps([2 * f - f % 2 for f in factors], factors)
+    return jnp.asarray(np.repeat(taps[..., None, None], features, -1), check_dtype(dtype))
+
+
+def bilinear_taps(kernel_shape: Sequence[int], factor: Sequence[int]) -> np.ndarray:
+    r"""Returns the products of one hat per axis, float64: $1 - |t - c| / f$ around the kernel's centre $c$.
+
+    Args:
+      kernel_shape: Taps of the kernel per spatial axis.
+      factor: $f$ of every axis.
+
+    >>> bilinear_taps((3,), (2,)).tolist()
+    [0.5, 1.0, 0.5]
+    """
+    hats = [
+        (2 * f - abs(2 * np.arange(k) - (k - 1))).clip(0) / (2 * f)
+        for k, f in zip(kernel_shape, factor, strict=True)
+    ]
+    return reduce(np.multiply.outer, hats)

@@ -15,7 +15,7 @@ from jaxconv.core.dtypes import accumulator
 from jaxconv.geometry import ConvGeometry
 from jaxconv.geometry.arguments import at_least_one, shape_of
 from jaxconv.matrix import ConvMatrix
-from jaxconv.matrix.matrix import check_size
+from jaxconv.matrix.sizes import check_size
 from jaxconv.operators.resizing.options import Resizing, resizing
 from jaxconv.operators.resizing.weights import AxisResizing, Edges, Method, band
 

@@ -9,8 +9,7 @@ from typing import cast
 
 from jaxconv.core.checks import check_option
 from jaxconv.errors import GeometryError
-from jaxconv.geometry.arguments import real, shape_of
-from jaxconv.operators.arguments import flag
+from jaxconv.geometry.arguments import flag, real, shape_of
 from jaxconv.operators.resizing.weights import EDGES, METHODS, AxisResizing, Edges, Method
 
 
