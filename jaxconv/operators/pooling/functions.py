@@ -93,7 +93,7 @@ def max_pool(
     Args:
       x: Feature map ``(*batch, *spatial, features)`` with any number of batch axes: real floating,
         integer or boolean.
-      window: Spatial shape of the windows, a tuple of N ints: the last N axes of `x` before its features are
+      window: Spatial shape of the windows, a tuple of N ints: the N axes of `x` before its features are
         the spatial ones.
       strides: Cells between neighbouring windows, an int or one int per spatial axis; by default the shape
         of the window, so that windows do not overlap.
@@ -154,7 +154,7 @@ def avg_pool(
 
     Args:
       x: Feature map ``(*batch, *spatial, features)`` with any number of batch axes, floating or complex.
-      window: Spatial shape of the windows, a tuple of N ints: the last N axes of `x` before its features are
+      window: Spatial shape of the windows, a tuple of N ints: the N axes of `x` before its features are
         the spatial ones.
       strides: Cells between neighbouring windows, an int or one int per spatial axis; by default the shape
         of the window, so that windows do not overlap.
@@ -205,7 +205,7 @@ def lp_pool(
 
     Args:
       x: Feature map ``(*batch, *spatial, features)`` with any number of batch axes, real floating.
-      window: Spatial shape of the windows, a tuple of N ints: the last N axes of `x` before its features are
+      window: Spatial shape of the windows, a tuple of N ints: the N axes of `x` before its features are
         the spatial ones.
       strides: Cells between neighbouring windows, an int or one int per spatial axis; by default the shape
         of the window, so that windows do not overlap.
