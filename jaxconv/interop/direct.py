@@ -15,6 +15,7 @@ import jax
 from jaxconv.convolution import transposed_kernel
 from jaxconv.errors import GeometryError
 from jaxconv.interop.layer import Convolution
+from jaxconv.interop.padding import spans
 
 Pairs = Sequence[tuple[int, int]]
 
@@ -42,8 +43,8 @@ def of_direct(
     References:
       Dumoulin & Visin, arXiv:1603.07285, relationships 8 to 14.
     """
-    spans = [d * (k - 1) + 1 for k, d in zip(kernel.shape[:-2], kernel_dilation, strict=True)]
-    forward = [forward_padding(*axis) for axis in zip(spans, strides, padding, strict=True)]
+    lengths = spans(kernel.shape[:-2], kernel_dilation)
+    forward = [forward_padding(*axis) for axis in zip(lengths, strides, padding, strict=True)]
     return Convolution(
         transposed_kernel(kernel, feature_group_count),
         bias,

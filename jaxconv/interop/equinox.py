@@ -15,6 +15,7 @@ from jaxconv.convolution import transposed_kernel
 from jaxconv.errors import GeometryError, needs_extra
 from jaxconv.interop.call import Call, Name, without_defaults
 from jaxconv.interop.layer import Convolution
+from jaxconv.interop.padding import spans
 from jaxconv.interop.refusals import (
     check_computes_in_its_dtype,
     check_convolution,
@@ -78,8 +79,8 @@ def _read_transposed(layer: eqx.nn.ConvTranspose) -> dict[str, Any]:
     """
     if layer.padding == "VALID" or not isinstance(layer.padding, str):
         return {"padding": layer.padding, "output_padding": layer.output_padding}
-    spans = (d * (k - 1) + 1 for k, d in zip(layer.kernel_size, layer.dilation, strict=True))
-    excess = [span - s + a for span, s, a in zip(spans, layer.stride, layer.output_padding, strict=True)]
+    lengths = spans(layer.kernel_size, layer.dilation)
+    excess = [span - s + a for span, s, a in zip(lengths, layer.stride, layer.output_padding, strict=True)]
     totals = [max(e, 0) for e in excess]
     pairs = [(total // 2, total - total // 2) for total in totals]
     if layer.padding == "SAME_LOWER":

@@ -18,7 +18,8 @@ from jaxconv.geometry.arguments import padding_per_axis
 from jaxconv.interop.call import Call, Name, without_defaults
 from jaxconv.interop.direct import direct_padding, of_direct
 from jaxconv.interop.lax import refuse_transposed, transpose_padding
-from jaxconv.interop.layer import Convolution, Pairs
+from jaxconv.interop.layer import Convolution
+from jaxconv.interop.padding import Pairs, spans
 from jaxconv.interop.refusals import check_convolution, check_type, refuse
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ def from_flax(layer: Any) -> Convolution:
     if isinstance(layer, nnx.ConvTranspose):
         return _read_transposed(layer, kernel, bias, strides, d, numbers)
     f = _per_axis(layer.input_dilation, n)
-    padding, mode = _read_padding(layer.padding, _spans(layer.kernel_size, d), f)
+    padding, mode = _read_padding(layer.padding, spans(layer.kernel_size, d), f)
     return Convolution(
         kernel,
         bias,
@@ -96,7 +97,7 @@ def from_flax(layer: Any) -> Convolution:
 
 
 def _read_padding(
-    padding: Any, spans: Sequence[int], input_dilation: Sequence[int]
+    padding: Any, lengths: Sequence[int], input_dilation: Sequence[int]
 ) -> tuple[Any, PaddingMode]:
     """Returns the padding and the padding mode of nnx.Conv in this library's words."""
     if not isinstance(padding, str):
@@ -107,17 +108,17 @@ def _read_padding(
             "of ints."
         )
     if padding in _MODES:
-        return _border(spans), _MODES[padding]
-    if padding == "CAUSAL" and len(spans) > 1:
+        return _border(lengths), _MODES[padding]
+    if padding == "CAUSAL" and len(lengths) > 1:
         raise GeometryError(
             "`layer` has 'CAUSAL' padding on several axes, which nnx.Conv itself refuses; use pairs of ints."
         )
     return padding.upper(), "zeros"
 
 
-def _border(spans: Sequence[int]) -> Pairs:
+def _border(lengths: Sequence[int]) -> Pairs:
     """Returns how nnx.Conv pads for 'CIRCULAR' and 'REFLECT'."""
-    return tuple(((span - 1) // 2, span // 2) for span in spans)
+    return tuple(((span - 1) // 2, span // 2) for span in lengths)
 
 
 def _read_transposed(
@@ -130,9 +131,9 @@ def _read_transposed(
 ) -> Convolution:
     if layer.transpose_kernel:
         kernel = transposed_kernel(kernel)  # now the kernel of the direct convolution
-    spans, padding = _spans(layer.kernel_size, d), layer.padding
+    lengths, padding = spans(layer.kernel_size, d), layer.padding
     if padding == "CIRCULAR":
-        padding, a = _fold_spans(spans, strides, layer.transpose_kernel)
+        padding, a = _fold_spans(lengths, strides, layer.transpose_kernel)
         return Convolution(
             transposed_kernel(kernel),
             bias,
@@ -146,20 +147,20 @@ def _read_transposed(
         )
     if padding in ("CAUSAL", "REFLECT"):
         raise GeometryError(f"`layer` has {padding!r} padding, which nnx.ConvTranspose itself refuses.")
-    pairs = padding if isinstance(padding, str) else padding_per_axis(padding, len(spans))
-    pads = transpose_padding(spans, strides, pairs)
+    pairs = padding if isinstance(padding, str) else padding_per_axis(padding, len(lengths))
+    pads = transpose_padding(lengths, strides, pairs)
     return of_direct(kernel, bias, strides, pads, d, **numbers)
 
 
 def _fold_spans(
-    spans: Sequence[int], strides: Sequence[int], transpose_kernel: bool
+    lengths: Sequence[int], strides: Sequence[int], transpose_kernel: bool
 ) -> tuple[Pairs, tuple[int, ...]]:
     """Returns the padding and output padding of the forward convolution whose transpose 'CIRCULAR' is.
 
     nnx.ConvTranspose wraps around what exceeds strides x size; for a forward kernel an odd cell is on the low
     side.
     """
-    excess = [span - s for span, s in zip(spans, strides, strict=True)]
+    excess = [span - s for span, s in zip(lengths, strides, strict=True)]
     halves = [(max(e, 0) // 2, (max(e, 0) + 1) // 2) for e in excess]
     padding = tuple((high, low) if transpose_kernel else (low, high) for low, high in halves)
     return padding, tuple(max(-e, 0) for e in excess)
@@ -259,10 +260,6 @@ def _folds(layer: Convolution, transpose_kernel: bool) -> bool:
         and layer.feature_group_count == max(layer.input_dilation) == 1
         and (layer.padding, layer.output_padding) == _fold_spans(layer.spans, layer.strides, transpose_kernel)
     )
-
-
-def _spans(kernel_shape: Sequence[int], dilation: Sequence[int]) -> tuple[int, ...]:
-    return tuple(d * (k - 1) + 1 for k, d in zip(kernel_shape, dilation, strict=True))
 
 
 def _per_axis(value: int | Sequence[int] | None, n: int) -> tuple[int, ...]:

@@ -19,6 +19,7 @@ from jaxconv.interop.call import Call, without_defaults
 from jaxconv.interop.direct import direct_padding, of_direct
 from jaxconv.interop.lax import refuse_transposed
 from jaxconv.interop.layer import Convolution
+from jaxconv.interop.padding import spans
 from jaxconv.interop.refusals import check_convolution, check_type, dilates_input, refuse
 
 if TYPE_CHECKING:
@@ -69,9 +70,9 @@ def from_keras(layer: keras.layers.Layer) -> Convolution:
     kernel, bias = read(layer.kernel), None if layer.bias is None else read(layer.bias)
     s, d = layer.strides, layer.dilation_rate
     if "Transpose" in type(layer).__name__:
-        spans = [d * (k - 1) + 1 for k, d in zip(layer.kernel_size, d, strict=True)]
+        lengths = spans(layer.kernel_size, d)
         outputs = layer.output_padding or (None,) * layer.rank
-        pads = [_direct_padding(*axis, layer.padding) for axis in zip(spans, s, outputs, strict=True)]
+        pads = [_direct_padding(*axis, layer.padding) for axis in zip(lengths, s, outputs, strict=True)]
         return of_direct(transposed_kernel(kernel), bias, s, pads, d, dtype=layer.compute_dtype)
     groups = getattr(layer, "groups", None)
     if groups is None:  # depthwise: (*kernel_shape, in, multiplier)

@@ -21,7 +21,8 @@ from jaxconv.geometry import Padding
 from jaxconv.geometry.arguments import padding_per_axis, per_axis
 from jaxconv.interop.call import without_defaults
 from jaxconv.interop.direct import direct_padding, of_direct
-from jaxconv.interop.layer import Convolution, Pairs
+from jaxconv.interop.layer import Convolution
+from jaxconv.interop.padding import Pairs, spans
 from jaxconv.interop.refusals import check_convolution, refuse
 
 _LETTERS = {1: "W", 2: "HW", 3: "DHW"}
@@ -134,18 +135,17 @@ def from_lax_conv_transpose(
     kernel = _channels_last(rhs, dimension_numbers)
     s = _all_axes("strides", strides, n)
     d = _all_axes("rhs_dilation", rhs_dilation, n)
-    spans = [d * (k - 1) + 1 for k, d in zip(kernel.shape[:-2], d, strict=True)]
-    pads = transpose_padding(spans, s, padding, use_consistent_padding)
+    pads = transpose_padding(spans(kernel.shape[:-2], d), s, padding, use_consistent_padding)
     return of_direct(transposed_kernel(kernel) if transpose_kernel else kernel, None, s, pads, d)
 
 
 def transpose_padding(
-    spans: Sequence[int], strides: Sequence[int], padding: Any, use_consistent_padding: bool = False
+    lengths: Sequence[int], strides: Sequence[int], padding: Any, use_consistent_padding: bool = False
 ) -> Pairs:
     """Returns how `lax.conv_transpose` pads the stretched y, one pair per axis.
 
     Args:
-      spans: Cells from the first tap to the last, for every axis.
+      lengths: Cells from the first tap to the last, for every axis.
       strides: Strides, one int per axis.
       padding: Padding as lax takes it: a word or pairs.
       use_consistent_padding: Whether pairs are the padding of the forward convolution.
@@ -154,7 +154,7 @@ def transpose_padding(
     (((2, 1),), ((2, 2),))
     """
     if padding in ("SAME", "VALID"):
-        return tuple(_word_padding(k, s, padding) for k, s in zip(spans, strides, strict=True))
+        return tuple(_word_padding(k, s, padding) for k, s in zip(lengths, strides, strict=True))
     if isinstance(padding, str):
         _check_word(padding.upper(), ("VALID", "SAME", "SAME_LOWER"))
         if use_consistent_padding or max(strides) > 1:
@@ -162,10 +162,10 @@ def transpose_padding(
                 f"`padding` of lax.conv_transpose must be 'SAME', 'VALID' or pairs of ints, got {padding!r}."
             )
         # With strides of 1 it is an ordinary direct convolution, and the word is the direct one's.
-        return tuple(lax.padtype_to_pads(spans, spans, strides, padding))
-    pairs = [pair for pair in padding_per_axis(padding, len(spans)) if not isinstance(pair, str)]
+        return tuple(lax.padtype_to_pads(lengths, lengths, strides, padding))
+    pairs = [pair for pair in padding_per_axis(padding, len(lengths)) if not isinstance(pair, str)]
     if use_consistent_padding:
-        return tuple((k - 1 - low, k - 1 - high) for k, (low, high) in zip(spans, pairs, strict=True))
+        return tuple((k - 1 - low, k - 1 - high) for k, (low, high) in zip(lengths, pairs, strict=True))
     return tuple(pairs)
 
 

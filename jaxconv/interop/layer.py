@@ -17,15 +17,10 @@ from jaxconv.errors import GeometryError
 from jaxconv.geometry import ConvGeometry, IntPerAxis, Padding, PaddingMode
 from jaxconv.geometry.arguments import (
     at_least_one,
-    check_output_padding,
     flag,
-    padding_per_axis,
-    per_axis,
     resolve_padding,
 )
-
-_SAME = ("SAME", "SAME_LOWER")
-Pairs = tuple[tuple[int, int], ...]  # (low, high) per axis
+from jaxconv.interop.padding import in_cells, spans, transposed_in_cells
 
 
 @jax.tree_util.register_pytree_node_class
@@ -132,8 +127,8 @@ class Convolution:
                 f"`bias` must be (out_features,) = {features[1:]}, got shape {tuple(bias.shape)}."
                 + _hint_at_channels_first(kernel.shape, bias.shape == kernel.shape[:1])
             )
-        in_cells = _transposed_in_cells if transposed else _in_cells
-        cells, output_cells = in_cells(g, padding, output_padding)
+        resolve = transposed_in_cells if transposed else in_cells
+        cells, output_cells = resolve(g, padding, output_padding)
         static = {**g.options, "padding": cells, "output_padding": output_cells}
         static |= {"transposed": transposed, "precision": check_precision(precision)}
         static["dtype"] = None if dtype is None else check_dtype(dtype)
@@ -153,7 +148,7 @@ class Convolution:
     @property
     def spans(self) -> tuple[int, ...]:
         """Number of cells from the first tap to the last, for every axis."""
-        return tuple(d * (k - 1) + 1 for k, d in zip(self.kernel_shape, self.kernel_dilation, strict=True))
+        return spans(self.kernel_shape, self.kernel_dilation)
 
     @property
     def in_features(self) -> int:
@@ -288,44 +283,6 @@ def _apply(layer: Convolution, x: jax.Array) -> jax.Array:
     else:
         y = conv(x, kernel, **options)
     return y if bias is None else y + jnp.broadcast_to(bias.astype(y.dtype), y.shape)
-
-
-def _in_cells(
-    g: ConvGeometry, padding: Padding, output_padding: IntPerAxis | None
-) -> tuple[Pairs | str, None]:
-    """Returns the padding of a forward layer: in cells, or a word where it depends on the input's size."""
-    if output_padding is not None:
-        raise GeometryError(
-            f"`output_padding` must be None unless transposed=True, got {output_padding!r}: only a "
-            "transposed layer has several possible output sizes."
-        )
-    pads = padding_per_axis(padding, g.ndim)
-    if pads[0] in _SAME and max(g.strides) > 1:
-        return pads[0], None
-    # Where every stride is 1, SAME adds span - 1 to an input of any size.
-    return tuple(resolve_padding(pad, 1, axis.span, 1) for pad, axis in zip(pads, g.axes, strict=True)), None
-
-
-def _transposed_in_cells(
-    g: ConvGeometry, padding: Padding, output_padding: IntPerAxis | None
-) -> tuple[Pairs, tuple[int, ...] | None]:
-    """Returns the padding and output padding of a transposed layer, which do not depend on its input."""
-    pads, a = padding_per_axis(padding, g.ndim), None
-    if output_padding is not None:
-        a = per_axis("output_padding", output_padding, g.ndim, least=0)
-        for cells, stride in zip(a, g.strides, strict=True):
-            check_output_padding(cells, stride)
-    if pads[0] in _SAME:  # strides x the size of y
-        if any(a or ()):
-            raise GeometryError(
-                f"`output_padding` must be 0 or None with padding={pads[0]!r}, which fixes the size already; "
-                f"got {a}."
-            )
-        a = tuple(max(axis.stride - axis.span, 0) for axis in g.axes)
-    return tuple(
-        resolve_padding(pad, axis.stride, axis.span, axis.stride)
-        for pad, axis in zip(pads, g.axes, strict=True)
-    ), a
 
 
 def _hint_at_channels_first(kernel_shape: tuple[int, ...], likely: bool) -> str:

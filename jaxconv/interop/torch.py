@@ -16,7 +16,8 @@ import numpy as np
 from jaxconv.errors import GeometryError
 from jaxconv.geometry import Padding
 from jaxconv.interop.call import Call, without_defaults
-from jaxconv.interop.layer import Convolution, Pairs
+from jaxconv.interop.layer import Convolution
+from jaxconv.interop.padding import Pairs
 from jaxconv.interop.refusals import (
     check_computes_in_its_dtype,
     check_convolution,

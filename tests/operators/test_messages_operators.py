@@ -248,7 +248,7 @@ OTHERS = [
     BadCall(
         "filter of other dtype",
         lambda: correlate(X, np.ones((2, 2), np.float16)),
-        ("filter", "x: float32"),
+        ("`filter`", "float16"),
         TypeError,
     ),
     BadCall(

@@ -1,7 +1,7 @@
-r"""Pooling: the maximum, the mean or the norm of every window, and unpooling.
+r"""Pooling: the maximum, the mean or the norm of every window.
 
-With its switches fixed, max pooling is linear, $y = S x$ with one entry in each row of S, and
-`unpool` is $S^\mathsf{T} y$; average pooling is linear as it is, a depthwise convolution.
+With its switches fixed, max pooling is linear, $y = S x$ with one entry in each row of S. Average pooling is
+linear: it is a depthwise convolution.
 """
 
 from __future__ import annotations
@@ -31,14 +31,10 @@ from jaxconv.operators.pooling.geometry import (
     refuse_empty_windows,
     without_padding_taps,
 )
-from jaxconv.operators.pooling.matrix import pool_matrix
 from jaxconv.operators.pooling.memory import check_memory
-from jaxconv.operators.pooling.switches import cell_numbers, scatter_to_cells
 from jaxconv.operators.pooling.window_max import max_and_switches, window_max
 from jaxconv.operators.pooling.window_sums import window_sums
 from jaxconv.operators.selections import check_selectable, exact_array
-
-__all__ = ["avg_pool", "lp_pool", "max_pool", "pool_geometry", "pool_matrix", "unpool"]
 
 
 @overload
@@ -241,57 +237,6 @@ def lp_pool(
     return _lp_pool(x, g, counted, p)
 
 
-def unpool(y: ArrayLike, switches: ArrayLike, input_shape: Sequence[int]) -> jax.Array:
-    r"""Returns a map of zeros with every number of `y` at the cell that its switch names: $S^\mathsf{T} y$.
-
-    This is the transpose of max pooling with fixed switches. Where windows share a cell the numbers add up;
-    sums of integers are exact, and wrap around beyond the range of their dtype.
-
-    Args:
-      y: ``(*batch, *spatial, features)``, floating, complex or integer.
-      switches: Integers of `y`'s shape: row-major indices into `input_shape`.
-      input_shape: Spatial shape of the result; its length is N.
-
-    Returns:
-      ``(*batch, *input_shape, features)``, of y's dtype.
-
-    Raises:
-      GeometryError: The shapes differ, or a switch is outside of `input_shape`. Under `jax.jit`, where
-        values are not known, such a switch puts a NaN into cell 0 instead, or drops an integer.
-      TypeError: `y` is boolean or has 8-bit floats, or `switches` are not integers.
-
-    References:
-      Noh et al., *Learning deconvolution network for semantic segmentation*, arXiv:1505.04366.
-
-    >>> y, switches = jnp.array([7.0, 9.0])[:, None], jnp.array([3, 1])[:, None]
-    >>> unpool(y, switches, (4,)).ravel().tolist()
-    [0.0, 9.0, 0.0, 7.0]
-    """
-    y, switches = exact_array("y", y), jnp.asarray(switches)
-    check_selectable("y", y)
-    if y.dtype == bool:
-        raise TypeError(
-            "`y` must be numbers, got bool: where windows share a cell they add up; convert it, for example "
-            "with y.astype(jnp.int32)."
-        )
-    shape = shape_of("input_shape", input_shape)
-    split_map("y", y.shape, len(shape), "`input_shape`")
-    if y.shape != switches.shape:
-        raise GeometryError(
-            f"`y` and `switches` must have the same shape, got {y.shape} and {switches.shape}; pass both as "
-            "max_pool(..., return_switches=True) returned them."
-        )
-    if switches.size and not isinstance(switches, jax.core.Tracer):
-        with jax.ensure_compile_time_eval():  # known, although the program around them is being traced
-            low, high = int(switches.min()), int(switches.max())
-        if low < 0 or high >= math.prod(shape):
-            raise GeometryError(
-                f"`switches` must index the {math.prod(shape)} cells of input_shape={shape}, got {low} to "
-                f"{high}; pass the spatial input shape of the max_pool that returned them."
-            )
-    return _unpool(y, cell_numbers(switches, math.prod(shape)), shape)
-
-
 def _check_means(x: jax.Array, g: ConvGeometry, counted: Pairs) -> None:
     refuse_empty_windows(g, counted)
     check_memory(without_padding_taps(g), x.shape, accumulator(x.dtype).itemsize, "sum")
@@ -314,11 +259,6 @@ def _lp_pool(x: jax.Array, g: ConvGeometry, counted: Pairs, p: float) -> jax.Arr
     x, dtype = x.astype(accumulator(x.dtype)), x.dtype
     powers = x * x if p == 2 else _power(jnp.where(x == 0, jnp.zeros((), x.dtype), abs(x)), p)
     return _power(_means(powers, g, counted) * float(math.prod(g.kernel_shape)), 1 / p).astype(dtype)
-
-
-@partial(jax.jit, static_argnums=2)
-def _unpool(y: jax.Array, switches: jax.Array, input_shape: tuple[int, ...]) -> jax.Array:
-    return scatter_to_cells(y.astype(accumulator(y.dtype)), switches, input_shape).astype(y.dtype)
 
 
 def _means(x: jax.Array, g: ConvGeometry, counted: Pairs) -> jax.Array:
