@@ -11,7 +11,7 @@ def arithmetic(geometry: Geometry, batch: int = 1, explain: bool = False) -> Non
 
     Args:
       geometry: Which convolution.
-      batch: Maps in a batch, for --explain.
+      batch: Number of maps per batch, for --explain.
       explain: Also print which methods method="auto" takes, and why.
     """
     from jaxconv.interop import explanation

@@ -1,4 +1,4 @@
-"""The conditions of the rules in `rules`: what must hold of a geometry, and of a batch of so many maps.
+"""The conditions of the rules in `rules`, each a function of a geometry and the number of maps in a batch.
 
 Times beside the limits are of the machine that `rules` names. No crossing of two times was measured for
 the limits that bound the size of programs and temporary arrays.
@@ -43,12 +43,12 @@ MAX_TEMPORARY = 2**22
 
 
 def always(g: ConvGeometry, batch: int) -> bool:
-    """Holds for every geometry."""
+    """Returns True: holds for every geometry."""
     return True
 
 
 def is_depthwise(g: ConvGeometry, batch: int) -> bool:
-    """Every input feature has a group of its own, and few enough taps to unroll.
+    """Returns whether every input feature has a group of its own, with few enough taps to unroll.
 
     A single input feature with several outputs is an ordinary first layer and does not count.
     """
@@ -56,32 +56,32 @@ def is_depthwise(g: ConvGeometry, batch: int) -> bool:
 
 
 def is_depthwise_one_to_one(g: ConvGeometry, batch: int) -> bool:
-    """A depthwise convolution that has several features, and as many outputs as inputs."""
+    """Returns whether a convolution is depthwise, of several features and with as many outputs as inputs."""
     return is_depthwise(g, batch) and g.in_features == g.out_features > 1
 
 
 def fft_pays(g: ConvGeometry, batch: int) -> bool:
-    """A kernel so large that transforming everything costs less than multiplying."""
+    """Returns whether the kernel is so large that transforming everything costs less than multiplying."""
     return _fft_pays(g, MIN_FFT_TAPS)
 
 
 def fft_pays_for_depthwise_gradient(g: ConvGeometry, batch: int) -> bool:
-    """The kernel's gradient of a depthwise convolution, where an FFT pays earlier."""
+    """Returns whether an FFT pays for the kernel's gradient of a depthwise convolution, which is earlier."""
     return _fft_pays(g, MIN_FFT_TAPS_OF_KERNEL_VJP) and _every_input_is_a_group(g)
 
 
 def has_groups(g: ConvGeometry, batch: int) -> bool:
-    """More than one group."""
+    """Returns whether there is more than one group."""
     return g.feature_group_count > 1
 
 
 def merges_into_few_blocks(g: ConvGeometry, batch: int) -> bool:
-    """Groups that merge into a few dense blocks."""
+    """Returns whether groups merge into a few dense blocks."""
     return g.feature_group_count > 1 and few_blocks(g)
 
 
 def is_first_layer(g: ConvGeometry, batch: int) -> bool:
-    """One input feature to several outputs without strides: shifted products fuse into one loop."""
+    """Returns whether one input feature leads to several outputs: shifted products fuse into one loop."""
     return (
         g.in_features == 1
         and _has_unit_strides(g)
@@ -91,57 +91,57 @@ def is_first_layer(g: ConvGeometry, batch: int) -> bool:
 
 
 def has_volumes(g: ConvGeometry, batch: int) -> bool:
-    """Three spatial axes or more, whose first ones have few taps to fold into features."""
+    """Returns whether there are three spatial axes or more, the first with few taps to fold into features."""
     return g.ndim > PLANE_AXES and math.prod(g.kernel_shape[:-PLANE_AXES]) <= MAX_FOLDED_TAPS
 
 
 def has_disjoint_volumes(g: ConvGeometry, batch: int) -> bool:
-    """Volumes that do not overlap."""
+    """Returns whether windows are volumes that do not overlap."""
     return has_volumes(g, batch) and has_disjoint_windows(g, batch)
 
 
 def has_disjoint_windows(g: ConvGeometry, batch: int) -> bool:
-    """Windows that do not overlap: every input cell is in at most one of them."""
+    """Returns whether windows do not overlap: every input cell is in at most one of them."""
     return all(axis.span <= axis.stride for axis in g.axes) and set(g.input_dilation) == {1}
 
 
 def has_small_disjoint_windows(g: ConvGeometry, batch: int) -> bool:
-    """Windows that do not overlap, with few taps."""
+    """Returns whether windows do not overlap, and have few taps."""
     return has_disjoint_windows(g, batch) and _tap_count(g) <= MAX_WRITTEN_OUT_TAPS
 
 
 def has_one_tap(g: ConvGeometry, batch: int) -> bool:
-    """A 1x1 kernel: one matrix product over all positions."""
+    """Returns whether the kernel is 1x1: then the convolution is one matrix product over all positions."""
     return _tap_count(g) == 1
 
 
 def has_narrow_windows(g: ConvGeometry, batch: int) -> bool:
-    """Windows with too few numbers for XLA's own convolution, and columns that fit."""
+    """Returns whether windows hold too few numbers for XLA's own convolution, and the columns fit."""
     narrow = _tap_count(g) * g.in_features <= MAX_NARROW_WINDOW and _has_unit_strides(g)
     return narrow and _columns_fit(g, batch)
 
 
 def kernel_outweighs_map(g: ConvGeometry, batch: int) -> bool:
-    """A kernel with more numbers than the windows, so that making columns is the smaller part."""
+    """Returns whether the kernel has more numbers than the windows: making columns is the smaller part."""
     few = math.prod(g.output_shape) <= g.out_features and max(g.kernel_shape) <= MAX_CONCATENATED_SLICES
     return few and _columns_fit(g, batch)
 
 
 def leads_to_one_feature(g: ConvGeometry, batch: int) -> bool:
-    """The transpose of a first layer: back to a single feature, with columns that fit."""
+    """Returns whether the transpose leads back to a single feature, with columns that fit."""
     narrow = g.in_features == 1 and max(g.kernel_shape) <= MAX_CONCATENATED_SLICES
     return narrow and _columns_fit(g, batch)
 
 
 def has_one_output_per_group(g: ConvGeometry, batch: int) -> bool:
-    """One output feature per group and few phases, so that each phase is one fused loop."""
+    """Returns whether groups have one output each, and phases are few: each phase is one fused loop."""
     most = MAX_UNROLLED_TAPS if g.in_features == g.out_features else MAX_LOOPED_TAPS
     alone = g.out_features == g.feature_group_count and _tap_count(g) <= most
     return alone and math.prod(g.strides) <= MAX_LOOPED_PHASES
 
 
 def blocks_pay(g: ConvGeometry, batch: int) -> bool:
-    """Strides so long that blocks of cells make good features."""
+    """Returns whether strides are so long that blocks of cells make good features."""
     if set(g.input_dilation) != {1} or set(g.kernel_dilation) != {1} or _tap_count(g) == 1:
         return False
     in_blocks = math.prod(b.taps * s for b, s in zip(map(blocks, g.axes), g.strides, strict=True))
@@ -151,18 +151,18 @@ def blocks_pay(g: ConvGeometry, batch: int) -> bool:
 
 
 def strides_lead_to_few_features(g: ConvGeometry, batch: int) -> bool:
-    """A strided convolution of few features: XLA's transpose multiplies the zeros that it inserts."""
+    """Returns whether a strided convolution has few features: XLA's transpose multiplies inserted zeros."""
     return max(g.strides) > 1 and g.in_features < MAX_NARROW_WINDOW // math.prod(g.strides)
 
 
 def has_few_windows(g: ConvGeometry, batch: int) -> bool:
-    """Strides so long that there are few windows, and columns that fit."""
+    """Returns whether strides are so long that there are few windows, and the columns fit."""
     few = math.prod(g.strides) >= 8 and _column_count(g) <= MAX_COLUMNS
     return few and _columns_fit(g, batch)
 
 
 def split_columns_pay(g: ConvGeometry, batch: int) -> bool:
-    """A small 2-D kernel without strides on a large map or of few features, and split columns that fit."""
+    """Returns whether a small 2-D kernel reads a large map or few features, and the split columns fit."""
     large = math.prod(g.output_shape) >= MIN_LARGE_MAP
     small_kernel = g.ndim == 2 and max(g.kernel_shape) <= MAX_SLICED_TAPS
     enough = g.in_features >= 8 and (large or g.in_features <= MAX_NARROW_WINDOW)
@@ -172,7 +172,7 @@ def split_columns_pay(g: ConvGeometry, batch: int) -> bool:
 
 
 def does_not_widen(g: ConvGeometry, batch: int) -> bool:
-    """No strides, and at least as many input features as outputs."""
+    """Returns whether strides are 1, and output features are at most as many as inputs."""
     return _has_unit_strides(g) and g.in_features >= g.out_features
 
 
@@ -181,7 +181,7 @@ def _tap_count(g: ConvGeometry) -> int:
 
 
 def _has_unit_strides(g: ConvGeometry) -> bool:
-    """Whether windows move by one cell, over an input without inserted zeros."""
+    """Returns whether windows move by one cell, over an input without inserted zeros."""
     return set(g.strides) == set(g.input_dilation) == {1}
 
 
@@ -202,7 +202,7 @@ def _column_count(g: ConvGeometry) -> int:
 
 
 def _columns_fit(g: ConvGeometry, batch: int) -> bool:
-    """Whether the columns of the whole batch, which are made at once, fit a temporary array."""
+    """Returns whether the columns of the whole batch, which are made at once, fit a temporary array."""
     return batch * _column_count(g) <= MAX_TEMPORARY
 
 

@@ -294,6 +294,7 @@ def conv_kernel_vjp(
         geometry = _geometry_of(
             x.shape,
             kernel_shape,
+            kernel_name="kernel_shape",
             strides=strides,
             padding=padding,
             padding_mode=padding_mode,
@@ -318,9 +319,11 @@ def conv_kernel_vjp(
     )
 
 
-def _geometry_of(x: tuple[int, ...], kernel: tuple[int, ...], **options: Any) -> ConvGeometry:
+def _geometry_of(
+    x: tuple[int, ...], kernel: tuple[int, ...], *, kernel_name: str = "kernel", **options: Any
+) -> ConvGeometry:
     """Builds the geometry of a convolution from the shapes of its map and its kernel array."""
-    spatial = _spatial_shape("x", x, kernel)
+    spatial = _spatial_shape("x", x, kernel, kernel_name)
     groups = at_least_one("feature_group_count", options["feature_group_count"])
     check_features("x", x, kernel, groups)
     return ConvGeometry(spatial, kernel[:-2], in_features=x[-1], out_features=kernel[-1], **options)
@@ -345,13 +348,15 @@ def _transposed_geometry_of(
     return geometry
 
 
-def _spatial_shape(name: str, shape: tuple[int, ...], kernel: tuple[int, ...]) -> tuple[int, ...]:
+def _spatial_shape(
+    name: str, shape: tuple[int, ...], kernel: tuple[int, ...], kernel_name: str = "kernel"
+) -> tuple[int, ...]:
     """Returns the spatial part of a feature map's shape; the kernel says how many axes that has."""
     n = len(kernel) - 2
     if n < 1:
         raise GeometryError(
-            "`kernel` must be (*kernel_shape, in // groups, out) with at least one spatial axis, "
-            f"got the shape {kernel}."
+            f"`{kernel_name}` must be (*kernel_shape, in_features // groups, out_features) with at least one "
+            f"spatial axis, got {kernel}."
         )
     return split_map(name, shape, n, "the kernel")[1]
 

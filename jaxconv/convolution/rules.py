@@ -31,7 +31,7 @@ class Rule(NamedTuple, Generic[Method]):
 
     Attributes:
       method: The method that the rule takes.
-      holds: The condition, of a geometry and the number of maps in a batch.
+      holds: The condition, a function of a geometry and the number of maps per batch.
       reason: The condition in words.
       measured: Cases in which the method is faster than the other.
       excluded: Cases in which it is not, which the condition therefore leaves out.
@@ -105,7 +105,7 @@ CONV_RULES: tuple[Rule[ConvMethod], ...] = (
     Rule(
         "im2col",
         when.kernel_outweighs_map,
-        "there are no more positions than output features, and the columns are small",
+        "positions are at most as many as output features, and the columns are small",
         (Measurement("7x7 on 14x14, to 256", 0.56, 0.44),),
     ),
     Rule("direct", when.always, "no other rule applies"),
@@ -162,7 +162,7 @@ CONV_TRANSPOSE_RULES: tuple[Rule[ConvTransposeMethod], ...] = (
     Rule(
         "im2col",
         when.kernel_outweighs_map,
-        "there are no more positions than output features, and the columns are small",
+        "positions are at most as many as output features, and the columns are small",
         (Measurement("7x7 on 14x14, from 256", 2.4, 0.89),),
     ),
     Rule(
@@ -253,7 +253,7 @@ CONV_KERNEL_VJP_RULES: tuple[Rule[ConvKernelVjpMethod], ...] = (
     Rule(
         "im2col",
         when.kernel_outweighs_map,
-        "there are no more positions than output features, and the columns are small",
+        "positions are at most as many as output features, and the columns are small",
     ),
     Rule(
         "im2col",
@@ -284,7 +284,7 @@ CONV_KERNEL_VJP_RULES: tuple[Rule[ConvKernelVjpMethod], ...] = (
     Rule(
         "zero_insertion",
         when.does_not_widen,
-        "there are no strides, and no more outputs than input features",
+        "strides are 1, and output features are at most as many as inputs",
         (
             Measurement("3x3 on 96x128, 16 to 16", 4.3, 3.4),
             Measurement("3x3 on 96x128, 32 to 16", 8.2, 6.2),

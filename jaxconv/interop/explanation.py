@@ -39,7 +39,7 @@ class Explanation:
 
     Attributes:
       geometry: The convolution explained.
-      batch: Maps in a batch, which the choice of a method may depend on.
+      batch: Number of maps per batch, which the choice of a method may depend on.
     """
 
     geometry: ConvGeometry
@@ -71,11 +71,12 @@ class Explanation:
 def explain(geometry: ConvGeometry, *, batch: int = 1) -> Explanation:
     """Explains a convolution: its sizes, how to write it elsewhere, and which methods ``"auto"`` takes.
 
-    `jaxconv arithmetic --explain` prints the same.
+    The command ``jaxconv arithmetic --explain`` prints the same.
 
     Args:
       geometry: The convolution.
-      batch: Maps in a batch; methods that make columns of the whole batch are chosen for small ones only.
+      batch: Number of maps per batch; methods that make columns of the whole batch are chosen for small
+        ones only.
 
     Returns:
       An object whose `str` is the text.

@@ -13,7 +13,7 @@ from jax.typing import ArrayLike, DTypeLike
 
 from jaxconv.convolution import conv, conv_transpose
 from jaxconv.convolution.options import OPTION_NAMES, instead_of_geometry
-from jaxconv.core.checks import check_dtype, check_map, split_map
+from jaxconv.core.checks import check_dtype, split_map
 from jaxconv.errors import GeometryError
 from jaxconv.geometry import ConvGeometry, IntPerAxis, Padding, PaddingMode
 from jaxconv.geometry.arguments import (
@@ -142,7 +142,14 @@ class _Layer(nnx.Module):
     def _check_input(self, name: str, x: jax.Array) -> None:
         """Checks a map's features, and its size where the layer has a geometry."""
         _, spatial = split_map(name, x.shape, len(self.kernel_shape), "the layer's kernel")
-        check_map(name, x.shape, spatial, self.in_features)
+        if x.shape[-1] != self.in_features:
+            channels = x.ndim - len(spatial) - 1
+            first = x.shape[channels] == self.in_features
+            hint = f" jaxconv is channels-last: try jnp.moveaxis({name}, {channels}, -1)." if first else ""
+            raise GeometryError(
+                f"`{name}` has {x.shape[-1]} features on its last axis but the layer takes "
+                f"{self.in_features}; got {name} of shape {x.shape}.{hint}"
+            )
         if self.geometry is None:
             return
         shape = self.geometry.output_shape if self._transposed else self.geometry.input_shape

@@ -44,8 +44,8 @@ class _Pool(nnx.Module):
         for axis, (low, _) in zip(g.axes, g.padding, strict=True):
             if low >= axis.span and not self._padding_alone:
                 raise GeometryError(
-                    f"a window spans {axis.span} cells: with {low} cells of padding the first one holds only "
-                    f"padding; lower `padding`, got {padding!r}."
+                    f"`padding` must be less than the {axis.span} cells of one window on each side, or the "
+                    f"first window holds only padding; got {low} cells."
                 )
 
     def _some_shape(self) -> tuple[int, ...]:

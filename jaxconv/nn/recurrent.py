@@ -201,25 +201,31 @@ class Sweep(nnx.Module):
           GeometryError: `x` has other features or no axis of that number.
           TypeError: `x` has another dtype than the parameters.
         """
-        return jnp.moveaxis(self.along_first(_move_to_front(x, axis)), 0, axis)
+        return jnp.moveaxis(self.along_first(_move_to_front(x, axis, self.kernel.shape[0])), 0, axis)
 
     def along_first(self, x: ArrayLike) -> jax.Array:
         """Carries the cell along the leading axis, as loops run, so that nothing moves in memory."""
         x, kernel = jnp.asarray(x), self.kernel[...]
         check_dtypes(x=x, kernel=kernel)
-        if x.ndim < 2 or x.shape[-1] != kernel.shape[0]:
-            raise GeometryError(
-                f"`x` must have {kernel.shape[0]} features on its last axis, which the sweep projects, got a "
-                f"map of shape {x.shape}."
-            )
+        _check_features(x, kernel.shape[0])
         projected = x @ kernel
         projected = projected + jnp.broadcast_to(self.bias[...], projected.shape)
         return sweep(projected, self.recurrent_kernel[...], cell=self.cell, reverse=self.reverse)
 
 
-def _move_to_front(x: ArrayLike, axis: int) -> jax.Array:
-    """Moves the axis to sweep along to the front of a map."""
+def _check_features(x: jax.Array, features: int) -> None:
+    """Checks that a map has an axis to sweep along and as many features as the layer projects."""
+    if x.ndim < 2 or x.shape[-1] != features:
+        raise GeometryError(
+            f"`x` must be a channels-last feature map with {features} features on its last axis, got "
+            f"{x.shape}."
+        )
+
+
+def _move_to_front(x: ArrayLike, axis: int, features: int) -> jax.Array:
+    """Moves the axis to sweep along to the front of a map, whose shape is checked first."""
     x, axis = jnp.asarray(x), integer("axis", axis)
+    _check_features(x, features)
     if not -x.ndim <= axis < x.ndim or axis % x.ndim == x.ndim - 1:
         raise GeometryError(
             "`axis` must be an axis of the map (*batch, *spatial, features), any but the last; got "
@@ -282,7 +288,7 @@ class BidirectionalSweep(nnx.Module):
           GeometryError: `x` has other features or no axis of that number.
           TypeError: `x` has another dtype than the parameters.
         """
-        x = _move_to_front(x, axis)
+        x = _move_to_front(x, axis, self.forward.kernel.shape[0])
         forward = self.forward.along_first(x)
         backward = self.backward.along_first(x if self.variant == "paper" else forward)
         return jnp.moveaxis(jnp.concatenate([forward, backward], -1), 0, axis)

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from flax import nnx
 from jax.typing import ArrayLike, DTypeLike
 
-from jaxconv.core.checks import check_option, split_map
+from jaxconv.core.checks import check_map, check_option, split_map
 from jaxconv.geometry import IntPerAxis
 from jaxconv.geometry.arguments import at_least_one, per_axis
 from jaxconv.nn.cells import CellName
@@ -68,7 +68,7 @@ class ReNet(nnx.Module):
         first = first or ("vertical" if variant == "paper" else "horizontal")
         check_option("first", first, tuple(AXES))
         self.patch = per_axis("patch", patch, 2)
-        in_features, units = at_least_one("in_features", in_features), at_least_one("units", units)
+        self.in_features, units = at_least_one("in_features", in_features), at_least_one("units", units)
         self.axes = tuple(sorted(AXES.values(), key=lambda axis: axis != AXES[first]))
         rows, columns = self.patch
         self.sweeps = nnx.List(
@@ -91,6 +91,7 @@ class ReNet(nnx.Module):
         """
         x = jnp.asarray(x)
         batch, spatial = split_map("x", x.shape, 2, "`patch`")
+        check_map("x", x.shape, spatial, self.in_features)
         missing = [(0, -size % cells) for size, cells in zip(spatial, self.patch, strict=True)]
         x = space_to_depth(jnp.pad(x, [(0, 0)] * len(batch) + [*missing, (0, 0)]), self.patch)
         for axis, sweep in zip(self.axes, self.sweeps, strict=True):

@@ -56,7 +56,7 @@ def test_another_size_is_refused():
         layer(jnp.ones((6, 3), jnp.float32))
     with pytest.raises(GeometryError, match=r"`input_shape` must be \(7,\)"):
         layer(y, input_shape=(6,))
-    with pytest.raises(GeometryError, match="`x` must be"):
+    with pytest.raises(GeometryError, match="`x` has 3 features"):
         Conv(geometry=g, rngs=nnx.Rngs(0))(jnp.ones((7, 3), jnp.float32))
 
 

@@ -225,14 +225,14 @@ BAD = {  # what a layer refuses when it is made, before any map is there
         ({"padding": "smae"}, "did you mean 'SAME'"),
         ({"padding": ((1, 1), (0, 0))}, "`padding` needs one int"),
         ({"padding": ((-1, 0),), "ceil_mode": True}, "crop `x` first"),
-        ({"padding": 2}, "holds only padding"),
+        ({"padding": 2}, "only padding"),
         ({"stride": 2}, "stride"),
         ({"ceil_mode": "no"}, "`ceil_mode` must be True or False"),
         ({"return_switches": "no"}, "`return_switches` must be True or False"),
     ],
     AvgPool: [
         ({"window": ()}, "`window` needs at least one"),
-        ({"padding": 2, "count_include_pad": False}, "holds only padding"),
+        ({"padding": 2, "count_include_pad": False}, "only padding"),
         ({"count_include_pad": "no"}, "`count_include_pad` must be True or False"),
     ],
     Normalization: [

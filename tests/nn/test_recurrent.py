@@ -312,7 +312,7 @@ def test_bad_sweeps_say_what_is_wrong():
         Sweep(2, 3, cell="gur", rngs=rngs)
     with pytest.raises(GeometryError, match="units"):
         Sweep(2, 0, rngs=rngs)
-    with pytest.raises(GeometryError, match="`x` must have 2 features"):
+    with pytest.raises(GeometryError, match="2 features on its last axis"):
         Sweep(2, 3, rngs=rngs)(jnp.ones((4, 5), jnp.float32))
     with pytest.raises(GeometryError, match="3 gates"):
         sweep(jnp.ones((4, 9)), jnp.ones((3, 8)))
