@@ -49,7 +49,7 @@ def transposed_in_cells(
     if pads[0] in _SAME:  # strides x the size of y
         if any(a or ()):
             raise GeometryError(
-                f"`output_padding` must be 0 or None, since padding {pads[0]!r} fixes the size already; got {a}."
+                f"`output_padding` must be 0 or None: padding {pads[0]!r} fixes the size already; got {a}."
             )
         a = tuple(max(axis.stride - axis.span, 0) for axis in g.axes)
     return tuple(
