@@ -26,9 +26,11 @@ def as_array(name: str, value: ArrayOrList) -> jax.Array:
     try:
         return jnp.asarray(value)
     except (TypeError, ValueError) as error:
-        raise TypeError(
-            f"`{name}` must be an array of numbers, got {describe(value)} of type {type(value).__name__}."
-        ) from error
+        if isinstance(value, list | tuple):
+            found = f"a {type(value).__name__} of unequal lengths or of entries that are not numbers"
+        else:
+            found = f"{describe(value)} of type {type(value).__name__}"
+        raise TypeError(f"`{name}` must be an array of numbers, got {found}.") from error
 
 
 def check_dtypes(**operands: Any) -> None:
@@ -140,6 +142,17 @@ def _looks_like_torch(kernel_shape: tuple[int, ...]) -> bool:
 def _larger(kernel: tuple[int, ...], cells: tuple[int, ...]) -> bool:
     """Returns whether a kernel is larger than a map on some axis."""
     return any(k > i for k, i in zip(kernel, cells, strict=True))
+
+
+def check_geometry(geometry: Any) -> None:
+    """Checks that an argument called `geometry` is a `ConvGeometry`.
+
+    Raises:
+      TypeError: It is not.
+    """
+    if not isinstance(geometry, ConvGeometry):
+        swapped = "; are two arguments swapped?" if hasattr(geometry, "dtype") else "."
+        raise TypeError(f"`geometry` must be a ConvGeometry, got {describe(geometry)}{swapped}")
 
 
 def check_kernel(shape: tuple[int, ...], geometry: ConvGeometry) -> None:
