@@ -121,7 +121,7 @@ def _features_hint(
     if (inputs * groups if transposed else outputs) == channels:
         return " The features of `kernel` may be swapped: try jnp.swapaxes(kernel, -1, -2)."
     if expected == 1:
-        return f" A map of one feature needs an axis for it: try {name}[..., None]."
+        return f" If the map has one feature, add its axis: try {name}[..., None]."
     if not transposed and groups == 1 and channels % inputs == 0 and outputs % (channels // inputs) == 0:
         return f" Or is feature_group_count={channels // inputs} meant?"
     return ""

@@ -101,8 +101,8 @@ class ConvGeometry:
         kernel = shape_of("kernel_shape", kernel_shape)
         if len(kernel) != n:
             raise GeometryError(
-                "`input_shape` and `kernel_shape` must each have one size per spatial axis, without batch and "
-                f"features; got {shape} and {kernel}."
+                "`input_shape` and `kernel_shape` must each have one size per spatial axis, without batch "
+                f"and features; got {shape} and {kernel}."
             )
         check_padding_mode(padding_mode)
         s = per_axis("strides", strides, n)

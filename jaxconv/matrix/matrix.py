@@ -312,7 +312,7 @@ class ConvMatrix(MatrixExports):
                 f"`a` must be real in {expression} with C of {self.dtype}, got a complex number; make C of a "
                 "complex kernel, or take the real part of `a`."
             )
-        return a.astype(self.dtype) if hasattr(a, "astype") else jnp.asarray(a, self.dtype)
+        return jnp.asarray(a).astype(self.dtype) if hasattr(a, "dtype") else jnp.asarray(a, self.dtype)
 
     def _check_same_pattern(self, expression: str, other: Any) -> None:
         if not isinstance(other, ConvMatrix):
@@ -336,7 +336,7 @@ class ConvMatrix(MatrixExports):
                 f"{expression} needs one dtype, got {self.dtype} and {other.dtype}; make both matrices of "
                 "kernels of one dtype."
             )
-        if self.values.shape != other.values.shape:  # one of them is a batch
+        if self.values.shape != other.values.shape:  # one is a batch of matrices
             self._check_single()
             other._check_single()
 

@@ -125,7 +125,7 @@ def test_words_are_settled_where_no_size_is_needed():
             "fixes the size already",
         ),
         ({"feature_group_count": 2}, "`out_features` must be divisible"),
-        ({"padding": "same"}, "did you mean 'SAME'"),
+        ({"padding": "sam"}, "did you mean 'SAME'"),
         ({"padding": (1, 2)}, "A pair is nested"),
         ({"bias": jnp.ones(2)}, r"\(out_features,\) = \(5,\), got \(2,\)"),
         ({"bias": jnp.ones(5), "transposed": True}, r"= \(4,\), got \(5,\)"),

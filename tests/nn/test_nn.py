@@ -217,7 +217,7 @@ BAD = {  # what a layer refuses when it is made, before any map is there
         ({"strides": 0}, "`strides` must be at least 1"),
         ({"strides": (1, 1)}, "`strides` needs one int for the only"),
         ({"dilation": -1}, "`dilation` must be at least 1"),
-        ({"padding": "same"}, "did you mean 'SAME'"),
+        ({"padding": "sam"}, "did you mean 'SAME'"),
         ({"padding": ((1, 1), (0, 0))}, "`padding` needs one int"),
         ({"padding": ((-1, 0),), "ceil_mode": True}, "crop `x` first"),
         ({"padding": 2}, "holds only padding"),
