@@ -25,7 +25,7 @@ def assert_equal(matrix, expected):
 
 
 @pytest.mark.parametrize("g", FEW, ids=str)
-def test_algebra_is_that_of_the_dense_matrices(g):
+def test_algebra_matches_the_dense_matrices(g):
     (C, D), (M, N) = pair(g)
     assert_equal(-C, -M)
     assert_equal(2 * C, 2 * M)

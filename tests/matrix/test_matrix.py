@@ -77,7 +77,7 @@ def check_matrix(g):
 
 
 @pytest.mark.parametrize("g", CASES, ids=str)
-def test_products_are_the_loops(g):
+def test_products_match_loops(g):
     check_matrix(g)
 
 
@@ -249,7 +249,7 @@ def lax_conv(g, kernel):
 
 
 @pytest.mark.parametrize("g", CASES, ids=str)
-def test_sparsity_is_asdex_s(g):
+def test_sparsity_matches_asdex(g):
     x, kernel, _ = operands(g)
     reason = "asdex does not load beside this jax"
     asdex = pytest.importorskip("asdex", reason=reason, exc_type=ImportError)
@@ -515,7 +515,7 @@ def test_too_large_is_refused_under_jit():
 
 
 @pytest.mark.parametrize("g", [*FEW, CASES[10], MODES[4]], ids=str)
-def test_max_bytes_is_what_is_held(g):
+def test_max_bytes_is_the_size_of_the_values(g):
     kernel = numbers(kernel_shape(g))
     nbytes = conv_matrix(kernel, g).nbytes
     assert conv_matrix(kernel, g, max_bytes=nbytes).nbytes == nbytes
@@ -523,7 +523,7 @@ def test_max_bytes_is_what_is_held(g):
         conv_matrix(kernel, g, max_bytes=nbytes - 1)
 
 
-def test_dense_is_refused_too():
+def test_a_dense_matrix_too_large_is_refused():
     C = random_matrix(G)
     size = math.prod(C.shape) * 8
     assert C.todense(max_bytes=size).nbytes == size
@@ -611,7 +611,7 @@ def test_the_transpose_shares_the_values():
     np.testing.assert_allclose(jax.jit(lambda y: C.T @ y)(y), C.T @ y, rtol=1e-13)
 
 
-def test_what_is_no_operand_is_refused(rng):
+def test_other_operands_are_refused(rng):
     g = ConvGeometry((5,), (3,))
     C = conv_matrix(jnp.ones((3, 1, 1)), g)
     with pytest.raises(TypeError, match="to_scipy"):
