@@ -42,7 +42,7 @@ def derivatives(function, x, v, orders):
 
 
 def agree(function, oracle, x, rng, orders=ORDERS):
-    """Compares derivatives of both functions, summed to a scalar of degree 4: its third ones are not constant."""
+    """Compares derivatives of a scalar of degree 4 made of each function: no third one is constant."""
     v = jnp.asarray(rng.normal(size=x.shape))
     weights = jnp.asarray(rng.normal(size=np.prod(jax.eval_shape(oracle, x).shape, dtype=int)))
 

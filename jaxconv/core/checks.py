@@ -120,11 +120,10 @@ def _features_hint(
         return f" Are `{name}` and `kernel` swapped?"
     if (inputs * groups if transposed else outputs) == channels:
         return " The features of `kernel` may be swapped: try jnp.swapaxes(kernel, -1, -2)."
-    if expected == 1:
-        return f" If the map has one feature, add its axis: try {name}[..., None]."
+    hint = f" If {name} has one feature, add its axis: try {name}[..., None]." if expected == 1 else ""
     if not transposed and groups == 1 and channels % inputs == 0 and outputs % (channels // inputs) == 0:
-        return f" Or is feature_group_count={channels // inputs} meant?"
-    return ""
+        hint += f" Or is feature_group_count={channels // inputs} meant?"
+    return hint
 
 
 _TORCH_KERNEL = (

@@ -99,7 +99,7 @@ HUGE_AXES = [
     (AxisGeometry(5, TAPS, padding=(TAPS - 1, TAPS - 1)), 5 * TAPS, 0),
     *(
         (AxisGeometry(HUGE, TAPS, padding=(HALF, HALF), padding_mode=mode), entries, 0)
-        # Windows extend over the borders, where the padding shows cells that they read already, or of the other end.
+        # Windows at the borders read copies of cells in the padding, of their own or of the other end.
         for mode, entries in [
             ("zeros", HUGE * TAPS - HALF * (HALF + 1)),
             ("circular", HUGE * TAPS),
