@@ -80,7 +80,8 @@ def padding_per_axis(padding: Padding, n: int) -> tuple[PaddingWord | tuple[int,
             f"got {describe(padding)}."
         )
     if len(entries) != n:
-        hint = f" A pair is nested: (({entries[0]}, {entries[1]}),)." if len(entries) == 2 and n == 1 else ""
+        flat_pair = n == 1 and len(entries) == 2 and all(map(_is_int, entries))
+        hint = f" A pair is nested: (({entries[0]}, {entries[1]}),)." if flat_pair else ""
         raise GeometryError(
             f"`padding` needs one int or (low, high) pair for {_each_axis(n)}, got {describe(padding)}.{hint}"
         )
