@@ -15,6 +15,7 @@ from flax import nnx
 import jaxconv
 from jaxconv import models, nn, operators, segmentation
 from jaxconv.claims import Report, Reports
+from jaxconv.core.adjoint_check import DotTestResult, dot_test
 from jaxconv.interop.lineax import ConvMatrixOperator, ConvOperator
 
 x = jnp.ones((1, 8, 8, 2))
@@ -52,6 +53,11 @@ def right_uses() -> None:
     assert_type(C.todense("channels_first", max_bytes=1_000), jax.Array)
     assert_type(C.to_coo(), tuple[np.ndarray, np.ndarray, jax.Array])
     C.to_scipy("coo", order="channels_first")
+    assert_type(jaxconv.conv_matrix([[[1.0]], [[2.0]]], jaxconv.ConvGeometry((5,), (2,))), jaxconv.ConvMatrix)
+    assert_type(C @ ([0.0] * 128), jax.Array)
+    assert_type(2 * C - C.T / 3.0, jaxconv.ConvMatrix)
+    assert_type(-C * np.float32(2) + C * jnp.ones(()), jaxconv.ConvMatrix)
+    assert_type(dot_test(C, C.T, x, x), DotTestResult)
     # The other operators; a switch changes the result.
     assert_type(jaxconv.max_pool(x, (2, 2)), jax.Array)
     assert_type(jaxconv.max_pool(x, (2, 2), return_switches=True), tuple[jax.Array, jax.Array])
@@ -110,6 +116,9 @@ def wrong_words() -> None:
     jaxconv.conv_kernel_vjp(x, x, kernel.shape, method="vjp")  # error: arg-type
     jaxconv.resize(x, (4, 4), "linear")  # error: arg-type
     C.todense("NCHW")  # error: arg-type
+    C * "2"  # error: operator
+    C + 1  # error: operator
+    dot_test(C, x, x, x)  # error: arg-type
     C.to_scipy("lil")  # error: arg-type
     jaxconv.dense_to_conv(kernel, (3, 3), order="channel_last")  # error: arg-type
     jaxconv.verify(dtype="float8")  # error: call-overload

@@ -153,7 +153,10 @@ def _check_alike(function: str, result: Any, name: str, example: Any) -> None:
     returned: Any = jax.tree.structure(result)
     expected: Any = jax.tree.structure(example)
     if returned != expected:
-        raise GeometryError(f"`{function}` returned {returned}, but `{name}` is {expected}; they must match.")
+        raise GeometryError(
+            f"`{function}` returned a pytree of structure {returned}, but `{name}` has {expected}; they must "
+            "match."
+        )
     for (path, one), other in zip(
         jax.tree_util.tree_leaves_with_path(result), jax.tree.leaves(example), strict=True
     ):

@@ -26,9 +26,11 @@ def as_array(name: str, value: ArrayOrList) -> jax.Array:
     try:
         return jnp.asarray(value)
     except (TypeError, ValueError) as error:
-        raise TypeError(
-            f"`{name}` must be an array of numbers, got {describe(value)} of type {type(value).__name__}."
-        ) from error
+        if isinstance(value, list | tuple):
+            found = f"a {type(value).__name__} of unequal lengths or of entries that are not numbers"
+        else:
+            found = f"{describe(value)} of type {type(value).__name__}"
+        raise TypeError(f"`{name}` must be an array of numbers, got {found}.") from error
 
 
 def check_dtypes(**operands: Any) -> None:
@@ -118,11 +120,10 @@ def _features_hint(
         return f" Are `{name}` and `kernel` swapped?"
     if (inputs * groups if transposed else outputs) == channels:
         return " The features of `kernel` may be swapped: try jnp.swapaxes(kernel, -1, -2)."
-    if expected == 1:
-        return f" A map of one feature needs an axis for it: try {name}[..., None]."
+    hint = f" If {name} has one feature, add its axis: try {name}[..., None]." if expected == 1 else ""
     if not transposed and groups == 1 and channels % inputs == 0 and outputs % (channels // inputs) == 0:
-        return f" Or is feature_group_count={channels // inputs} meant?"
-    return ""
+        hint += f" Or is feature_group_count={channels // inputs} meant?"
+    return hint
 
 
 _TORCH_KERNEL = (
@@ -140,6 +141,17 @@ def _looks_like_torch(kernel_shape: tuple[int, ...]) -> bool:
 def _larger(kernel: tuple[int, ...], cells: tuple[int, ...]) -> bool:
     """Returns whether a kernel is larger than a map on some axis."""
     return any(k > i for k, i in zip(kernel, cells, strict=True))
+
+
+def check_geometry(geometry: Any) -> None:
+    """Checks that an argument called `geometry` is a `ConvGeometry`.
+
+    Raises:
+      TypeError: It is not.
+    """
+    if not isinstance(geometry, ConvGeometry):
+        swapped = "; are two arguments swapped?" if hasattr(geometry, "dtype") else "."
+        raise TypeError(f"`geometry` must be a ConvGeometry, got {describe(geometry)}{swapped}")
 
 
 def check_kernel(shape: tuple[int, ...], geometry: ConvGeometry) -> None:

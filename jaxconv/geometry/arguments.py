@@ -82,10 +82,10 @@ def padding_per_axis(padding: Padding, n: int) -> tuple[PaddingWord | tuple[int,
             f"got {describe(padding)}."
         )
     if len(entries) != n:
-        hint = f" A pair is nested: (({entries[0]}, {entries[1]}),)." if len(entries) == 2 and n == 1 else ""
+        flat_pair = n == 1 and len(entries) == 2 and all(map(_is_int, entries))
+        hint = f" A pair is nested: (({entries[0]}, {entries[1]}),)." if flat_pair else ""
         raise GeometryError(
-            f"`padding` needs one int or (low, high) pair for each of the {n} spatial axes, "
-            f"got {describe(padding)}.{hint}"
+            f"`padding` needs one int or (low, high) pair for {_each_axis(n)}, got {describe(padding)}.{hint}"
         )
     return tuple(
         (int(entry), int(entry)) if _is_int(entry) else pair_of_ints("padding", entry) for entry in entries
@@ -153,18 +153,25 @@ def per_axis(name: str, value: IntPerAxis, n: int, least: int = 1) -> tuple[int,
     """
     if not _is_int(value) and not _is_sequence(value):
         raise TypeError(f"`{name}` must be an int, or one int per spatial axis; got {describe(value)}.")
-    values = (int(value),) * n if _is_int(value) else ints(name, value)
+    if _is_int(value):
+        _check_least(name, (int(value),), least)
+        return (int(value),) * n
+    values = ints(name, value)
     if len(values) != n:
-        raise GeometryError(f"`{name}` needs one int for each of the {n} spatial axes, got {values}.")
+        raise GeometryError(f"`{name}` needs one int for {_each_axis(n)}, got {values}.")
     _check_least(name, values, least)
     return values
+
+
+def _each_axis(n: int) -> str:
+    return f"each of the {n} spatial axes" if n > 1 else "the only spatial axis"
 
 
 def _check_least(name: str, values: tuple[int, ...], least: int) -> None:
     if min(values) < least:
         axis = next(axis for axis, value in enumerate(values) if value < least)
         where = f" on axis {axis}: {values}" if len(values) > 1 else ""
-        raise GeometryError(f"`{name}` must be at least {least} on every axis, got {values[axis]}{where}.")
+        raise GeometryError(f"`{name}` must be at least {least}, got {values[axis]}{where}.")
 
 
 def check_output_padding(cells: int, stride: int, where: str = "") -> None:
@@ -180,7 +187,7 @@ def check_output_padding(cells: int, stride: int, where: str = "") -> None:
     """
     if cells >= stride:
         raise GeometryError(
-            f"{where}`output_padding` picks one of the {stride} input sizes that share an output: it must "
+            f"{where}`output_padding` picks one of the {stride} input size(s) that share an output: it must "
             f"lie in [0, strides) = [0, {stride}), got {cells}."
         )
 
@@ -197,8 +204,7 @@ def shape_of(name: str, value: Any, n: int | None = None) -> tuple[int, ...]:
         raise GeometryError(f"`{name}` needs at least one spatial axis, got {describe(value)}.")
     if n is not None and len(shape) != n:
         raise GeometryError(
-            f"`{name}` needs one size for each of the {n} spatial axes, got {shape}; give spatial axes only, "
-            "without batch and features."
+            f"`{name}` needs one size for {_each_axis(n)}, got {shape}; leave out batch and features."
         )
     _check_least(name, shape, 1)
     return shape

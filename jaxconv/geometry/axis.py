@@ -98,8 +98,13 @@ class AxisGeometry:
 
     @property
     def input_sizes(self) -> range:
-        """All input sizes that give this output size with the same kernel, stride and padding."""
-        return input_sizes(self.out_size, self)
+        """All input sizes that give this output size with the same kernel, stride and padding.
+
+        They are consecutive.
+        """
+        stretched = self.stride * (self.out_size - 1) + self.span - sum(self.padding)
+        least = least_size(self.padding_mode, self.padding)
+        return sizes_from(stretched, self.stride, self.input_dilation, least)
 
     def equivalent_direct(self) -> AxisGeometry:
         """Returns the convolution that computes the transpose, on this axis.
@@ -131,20 +136,6 @@ class AxisGeometry:
         )
 
 
-def input_sizes(out_size: int, axis: AxisGeometry) -> range:
-    """Returns all input sizes that give `out_size` outputs with the options of `axis`.
-
-    They are consecutive; the range is empty where no size does, which takes ``input_dilation > stride``.
-
-    Args:
-      out_size: Number of outputs.
-      axis: Kernel, stride, padding and dilations; its ``size`` is not used.
-    """
-    stretched = axis.stride * (out_size - 1) + axis.span - sum(axis.padding)
-    least = least_size(axis.padding_mode, axis.padding)
-    return sizes_from(stretched, axis.stride, axis.input_dilation, least)
-
-
 def least_size(padding_mode: str, padding: tuple[int, int]) -> int:
     """Returns the smallest input size that a padding mode can pad: reflection needs a second cell."""
     return 2 if padding_mode == "reflect" and max(padding) > 0 else 1
@@ -152,6 +143,8 @@ def least_size(padding_mode: str, padding: tuple[int, int]) -> int:
 
 def sizes_from(stretched: int, stride: int, input_dilation: int, least: int = 1) -> range:
     """Returns the input sizes that have from `stretched` to ``stretched + stride - 1`` stretched cells.
+
+    The range is empty if no size does, which can happen where ``input_dilation > stride``.
 
     Args:
       stretched: The fewest stretched cells.

@@ -13,6 +13,7 @@ from jaxconv.geometry.arguments import (
     Padding,
     PaddingMode,
     at_least_one,
+    check_padding_mode,
     padding_per_axis,
     per_axis,
     resolve_padding,
@@ -97,7 +98,13 @@ class ConvGeometry:
     ) -> None:
         shape = shape_of("input_shape", input_shape)
         n = len(shape)
-        kernel = shape_of("kernel_shape", kernel_shape, n)
+        kernel = shape_of("kernel_shape", kernel_shape)
+        if len(kernel) != n:
+            raise GeometryError(
+                "`input_shape` and `kernel_shape` must each have one size per spatial axis, without batch "
+                f"and features; got {shape} and {kernel}."
+            )
+        check_padding_mode(padding_mode)
         s = per_axis("strides", strides, n)
         f = per_axis("input_dilation", input_dilation, n)
         d = per_axis("kernel_dilation", kernel_dilation, n)
@@ -294,7 +301,7 @@ class ConvGeometry:
                 which = (
                     f"is one of [{format_sizes(sizes)}]"
                     if sizes
-                    else "does not exist: input_dilation skips it"
+                    else "does not exist, as input_dilation skips it"
                 )
                 raise GeometryError(
                     f"`input_shape` {shape} has {shape[axis]} cells on axis {axis}, but the size that the "

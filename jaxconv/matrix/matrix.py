@@ -16,7 +16,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxconv.core.checks import ArrayOrList, as_array, check_dtypes, check_kernel, check_map
+from jaxconv.core.checks import ArrayOrList, as_array, check_dtypes, check_geometry, check_kernel, check_map
 from jaxconv.core.dtypes import accumulator
 from jaxconv.errors import GeometryError
 from jaxconv.geometry import ConvGeometry
@@ -61,9 +61,7 @@ def conv_matrix(kernel: ArrayOrList, geometry: ConvGeometry, *, max_bytes: int |
      [0 0 0 0 1 2 3 0 4 5 6 0 7 8 9 0]
      [0 0 0 0 0 1 2 3 0 4 5 6 0 7 8 9]]
     """
-    if not isinstance(geometry, ConvGeometry):
-        swapped = "; are `kernel` and `geometry` swapped?" if isinstance(kernel, ConvGeometry) else "."
-        raise TypeError(f"`geometry` must be a ConvGeometry, got {describe(geometry)}{swapped}")
+    check_geometry(geometry)
     kernel = as_array("kernel", kernel)
     check_dtypes(kernel=kernel)
     check_kernel(kernel.shape, geometry)
@@ -259,8 +257,6 @@ class ConvMatrix(MatrixExports):
         """
         if isinstance(a, ConvMatrix):
             raise TypeError("C * a takes a scalar; multiply two matrices as C.to_scipy() @ D.to_scipy().")
-        if not _is_number(a):
-            return NotImplemented
         return self._with_values(self.values * self._as_scalar("C * a", a))
 
     __rmul__ = __mul__
@@ -271,8 +267,6 @@ class ConvMatrix(MatrixExports):
         Raises:
           TypeError: `a` is not a scalar, or is complex where C is real.
         """
-        if not _is_number(a):
-            return NotImplemented
         return self._with_values(self.values / self._as_scalar("C / a", a))
 
     def __add__(self, other: ConvMatrix) -> ConvMatrix:
@@ -306,6 +300,8 @@ class ConvMatrix(MatrixExports):
 
     def _as_scalar(self, expression: str, a: Any) -> jax.Array:
         """Returns a factor in C's dtype."""
+        if not isinstance(a, int | float | complex | np.number | np.ndarray | jax.Array) or _is_boolean(a):
+            raise TypeError(f"`a` must be a scalar in {expression}, got {describe(a)}.")
         if np.ndim(a):
             raise TypeError(
                 f"`a` must be a scalar in {expression}, got an array of shape {np.shape(a)}; for products "
@@ -316,7 +312,7 @@ class ConvMatrix(MatrixExports):
                 f"`a` must be real in {expression} with C of {self.dtype}, got a complex number; make C of a "
                 "complex kernel, or take the real part of `a`."
             )
-        return a.astype(self.dtype) if hasattr(a, "astype") else jnp.asarray(a, self.dtype)
+        return jnp.asarray(a).astype(self.dtype) if hasattr(a, "dtype") else jnp.asarray(a, self.dtype)
 
     def _check_same_pattern(self, expression: str, other: Any) -> None:
         if not isinstance(other, ConvMatrix):
@@ -340,16 +336,13 @@ class ConvMatrix(MatrixExports):
                 f"{expression} needs one dtype, got {self.dtype} and {other.dtype}; make both matrices of "
                 "kernels of one dtype."
             )
-        if self.values.shape != other.values.shape:  # one of them is a batch
+        if self.values.shape != other.values.shape:  # one is a batch of matrices
             self._check_single()
             other._check_single()
 
 
-def _is_number(a: Any) -> bool:
-    """Returns whether an operand is a number or an array of numbers; booleans are not."""
-    if isinstance(a, bool) or getattr(a, "dtype", None) == np.dtype(bool):
-        return False
-    return isinstance(a, int | float | complex | np.number | np.ndarray | jax.Array)
+def _is_boolean(a: Any) -> bool:
+    return isinstance(a, bool) or getattr(a, "dtype", None) == np.dtype(bool)
 
 
 @jax.jit

@@ -60,7 +60,7 @@ from jaxconv.core.linear_primitives import linear_transpose, linear_with_transpo
 from jaxconv.geometry import AxisGeometry, ConvGeometry, pattern
 from jaxconv.geometry.axis import NUMPY_PAD_MODES
 
-# Up to so many phases of an axis are read by one slice each; more are gathered, which keeps programs small.
+# Up to so many phases per axis are read by one slice each; more are gathered, which keeps programs small.
 MAX_SLICED_PHASES = 4
 
 Slot = Sequence[int] | np.ndarray | jax.Array  # the number of a slot on each axis

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from jaxconv.core.checks import check_option
+from jaxconv.core.checks import check_geometry, check_option
 from jaxconv.errors import GeometryError, SizeError
 from jaxconv.geometry import ConvGeometry
 from jaxconv.matrix.coordinates import ORDERS, Order, block_rows, number_in_map
@@ -38,6 +38,7 @@ def symbols(
     Raises:
       SizeError: C has more than 4096 places.
       GeometryError: `names` has the wrong length, or `order` is unknown.
+      TypeError: `geometry` is not a `ConvGeometry`.
 
     References:
       Dumoulin & Visin, arXiv:1603.07285, section 4.1.
@@ -81,12 +82,13 @@ def symbols(
     0 x y z
     0 0 x y
     """
+    check_geometry(geometry)
     check_option("order", order, ORDERS)
     rows, columns = geometry.matrix_shape
     if rows * columns > MAX_PRINTED_ENTRIES:
         raise SizeError(
             f"`geometry` has a matrix of shape {(rows, columns)}, too large to print: more than "
-            f"{MAX_PRINTED_ENTRIES} places. Draw it instead, by `jaxconv.figures`."
+            f"{MAX_PRINTED_ENTRIES} places. Draw it instead, with `jaxconv.figures`."
         )
     table = np.full((rows, columns), "0", dtype=object)
     for row, column, name in _entries(geometry, _names(geometry, names), order):

@@ -46,7 +46,7 @@ def left_over(axis):
 
 @many
 @given(geometries())
-def test_sizes_are_counted_windows(g):
+def test_sizes_match_counted_windows(g):
     assert g.output_shape == tuple(map(out_size, g.axes))
     assert g.output_padding == tuple(map(left_over, g.axes))
     for axis in g.axes:
@@ -57,7 +57,7 @@ def test_sizes_are_counted_windows(g):
 
 @many
 @given(geometries(max_axes=2))
-def test_counts_are_the_matrix_s(g):
+def test_counts_match_the_matrix(g):
     reached = terms(g) > 0
     assert g.matrix_shape == reached.shape
     assert g.nnz == reached.sum()
@@ -101,7 +101,7 @@ def test_input_sizes_are_all_that_share_the_output(numbers, mode):
     ]
 
 
-def test_guide_figures():
+def test_figures_of_the_paper():
     """Every worked example of arXiv:1603.07285: (i, k, s, p) to o and a."""
     figures = [
         ((4, 3, 1, 0), 2, 0),  # 2.1
@@ -350,7 +350,7 @@ def test_bad_axis(bad, message):
     [{"size": 5.0}, {"kernel": 2.5}, {"stride": True}, {"padding": (0.5, 1)}, {"dilation": "1"}],
     ids=str,
 )
-def test_an_axis_holds_integers(bad):
+def test_an_axis_takes_only_integers(bad):
     with pytest.raises((GeometryError, TypeError), match=next(iter(bad))):
         AxisGeometry(**{"size": 5, "kernel": 3, **bad})
 
@@ -369,7 +369,7 @@ def test_geometries_compare_by_resolved_padding():
     assert same.padding == ((1, 1),)
 
 
-def test_numpy_integers_become_python_s():
+def test_numpy_integers_become_python_integers():
     g = ConvGeometry(np.array([6, 7]), (np.int32(3), 3), strides=np.array([1, 2]), in_features=np.int64(2))
     assert g == ConvGeometry((6, 7), (3, 3), strides=(1, 2), in_features=2)
     assert all(type(n) is int for n in (*g.input_shape, *g.kernel_shape, *g.strides, g.in_features))
@@ -394,7 +394,7 @@ def test_repr_makes_the_same_geometry(g):
 
 @many
 @given(geometries(modes=["zeros"], max_axes=2))
-def test_transposed_is_the_transpose_s_matrix(g):
+def test_transposed_has_the_transposed_matrix(g):
     kernel, t = numbers(kernel_shape(g)), g.transposed()
     assert t == g.equivalent_direct()
     assert (t.input_shape, t.output_shape) == (g.output_shape, g.input_shape)
@@ -408,8 +408,8 @@ def test_transposed_named_cases(g):
     np.testing.assert_array_equal(dense(g.transposed(), flipped(g, kernel)), dense(g, kernel).T)
 
 
-def test_transposed_follows_the_guide():
-    """Relationships 8 to 14, with the errata: crops, dilation, `a` at the high edge."""
+def test_transposed_follows_the_relationships():
+    """arXiv:1603.07285, relationships 8 to 14, with crops, dilation, and `a` at the high edge."""
     t = lambda i, k, **more: ConvGeometry((i,), (k,), **more).transposed()  # noqa: E731
     assert t(4, 3) == ConvGeometry((2,), (3,), padding=2)  # 8
     assert t(5, 4, padding=2) == ConvGeometry((6,), (4,), padding=1)  # 9
@@ -441,7 +441,7 @@ def from_output(g, **more):
 
 @many
 @given(geometries())
-def test_of_transposed_with_output_padding_is_the_way_back(g):
+def test_of_transposed_with_output_padding_returns_the_geometry(g):
     assert from_output(g, output_padding=g.output_padding) == g
 
 

@@ -220,7 +220,7 @@ BAD = {  # what a layer refuses when it is made, before any map is there
         ({"window": (0,)}, "`window` must be at least 1"),
         ({"window": (2.5,)}, "`window` must contain only integers"),
         ({"strides": 0}, "`strides` must be at least 1"),
-        ({"strides": (1, 1)}, "`strides` needs one int for each of the 1"),
+        ({"strides": (1, 1)}, "`strides` needs one int for the only"),
         ({"dilation": -1}, "`dilation` must be at least 1"),
         ({"padding": "smae"}, "did you mean 'SAME'"),
         ({"padding": ((1, 1), (0, 0))}, "`padding` needs one int"),

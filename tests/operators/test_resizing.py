@@ -547,7 +547,7 @@ def test_refusals():
     with pytest.raises(TypeError, match="floating"):
         resize(x.astype(int), (3, 3), "bilinear")
     for function in (resize_matrix, resize_geometry):
-        with pytest.raises(GeometryError, match="each of the 1 spatial axes"):
+        with pytest.raises(GeometryError, match="the only spatial axis"):
             function((4,), (3, 3))
         with pytest.raises(TypeError, match="input_shape"):
             function(4, (3,))

@@ -38,7 +38,7 @@ def test_names_of_many_features_do_not_collide():
     assert entries[1] == "w0,1_0"
 
 
-def test_refusals():
+def test_bad_arguments_are_refused():
     with pytest.raises(SizeError, match="Draw it"):
         symbols(ConvGeometry((65,), (1,)))
     with pytest.raises(GeometryError, match="3 kernel entries, got 2"):
