@@ -21,13 +21,13 @@ from jaxconv.convolution import (
     conv_transpose,
     transposed_kernel,
 )
-from jaxconv.core import dot_test
+from jaxconv.core.adjoint_check import dot_test
 from jaxconv.errors import ConfigError, DataError, GeometryError, JaxconvError, OptionError, SizeError
 from jaxconv.geometry import *  # noqa: F403
 from jaxconv.geometry import ConvGeometry, receptive_field
 from jaxconv.geometry import relationships as relationships
 from jaxconv.interop import *  # noqa: F403
-from jaxconv.interop import Convolution, explain
+from jaxconv.interop import Convolution
 from jaxconv.matrix import ConvMatrix, conv_matrix
 from jaxconv.matrix.symbols import symbols
 from jaxconv.operators import *  # noqa: F403
@@ -47,7 +47,8 @@ if TYPE_CHECKING:  # loaded when first used, because they import other libraries
     from jaxconv import segmentation as segmentation
     from jaxconv import training as training
     from jaxconv.claims import verify
-    from jaxconv.interop.lineax import ConvMatrixOperator, ConvOperator
+    from jaxconv.interop.explanation import explain
+    from jaxconv.operators.lineax import ConvMatrixOperator, ConvOperator
     from jaxconv.nn import fully_convolutional as fully_convolutional
 
 __version__ = "0.1.0"
@@ -90,8 +91,9 @@ for _module in (dense, filters, pooling, resizing, unfolding):
     sys.modules[f"jaxconv.{_module.__name__.rpartition('.')[2]}"] = _module
 
 _LAZY_NAMES = {
-    "ConvMatrixOperator": "jaxconv.interop.lineax",
-    "ConvOperator": "jaxconv.interop.lineax",
+    "ConvMatrixOperator": "jaxconv.operators.lineax",
+    "ConvOperator": "jaxconv.operators.lineax",
+    "explain": "jaxconv.interop.explanation",
     "fully_convolutional": "jaxconv.nn",
     "verify": "jaxconv.claims",
 }

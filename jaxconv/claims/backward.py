@@ -49,7 +49,7 @@ def _flip(kernel: jax.Array) -> jax.Array:
 
 def _autodiff(g: ConvGeometry, x: jax.Array, kernel: jax.Array, y: jax.Array) -> tuple[jax.Array, jax.Array]:
     """Returns the gradients of <conv(x, kernel), y> in x and in the kernel by `jax.grad`."""
-    return jax.grad(lambda x, k: jnp.sum(conv(x, k, **g.options) * y).real, (0, 1))(x, kernel)
+    return jax.grad(lambda x, k: jnp.sum(conv(x, k, geometry=g) * y).real, (0, 1))(x, kernel)
 
 
 def _compare(case: Case, results: tuple[np.ndarray, np.ndarray], answer: Answer) -> Trial:

@@ -151,7 +151,7 @@ def library_sizes(cases: Cases) -> Iterator[Trial]:
         windows = starts(axis.size)
         cells = f * axis.size - (f - 1) + low + high
         sizes = [size for size in range(1, axis.size + s + 1) if len(starts(size)) == len(windows)]
-        equivalent = axis.transposed()
+        equivalent = axis.equivalent_direct()
         yield exact(
             axis.out_size == len(windows)
             and axis.output_padding == cells - (windows[-1] + d * (k - 1) + 1)

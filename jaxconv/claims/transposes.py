@@ -35,9 +35,8 @@ def formulations(cases: Cases) -> Iterator[Trial]:
         g = case.geometry
 
         def every(y: jax.Array, kernel: jax.Array, g: ConvGeometry = g) -> dict[str, jax.Array]:
-            arguments = {"input_shape": g.input_shape, **g.options}
             methods = (*CONV_TRANSPOSE_METHODS, "auto")
-            return {m: conv_transpose(y, kernel, method=m, **arguments) for m in methods}
+            return {m: conv_transpose(y, kernel, method=m, geometry=g) for m in methods}
 
         yield from by_method(case, case.run(every, case.y, case.kernel), case.backward)
 
@@ -56,7 +55,7 @@ def vjp(cases: Cases) -> Iterator[Trial]:
         ) -> list[jax.Array]:
             return [
                 jax.vjp(function, x)[1](y)[0]
-                for function in (lambda x: conv(x, kernel, **g.options), conv_matrix(kernel, g))
+                for function in (lambda x: conv(x, kernel, geometry=g), conv_matrix(kernel, g))
             ]
 
         results = case.run(pullbacks, case.x, case.kernel, case.y)
@@ -105,7 +104,7 @@ def equivalent_direct(cases: Cases) -> Iterator[Trial]:
         equivalent = g.equivalent_direct()
         got = case.run(
             lambda y, k, g=g, e=equivalent: conv(
-                y, transposed_kernel(k, g.feature_group_count), method="direct", **e.options
+                y, transposed_kernel(k, g.feature_group_count), method="direct", geometry=e
             ),
             case.y,
             case.kernel,
@@ -120,8 +119,8 @@ def dot_test(cases: Cases) -> Iterator[Trial]:
         g = case.geometry
 
         def sides(x: jax.Array, kernel: jax.Array, y: jax.Array, g: ConvGeometry = g) -> jax.Array:
-            forward = conv(x, kernel, **g.options)
-            backward = conv_transpose(y, kernel, input_shape=g.input_shape, **g.options)
+            forward = conv(x, kernel, geometry=g)
+            backward = conv_transpose(y, kernel, geometry=g)
             return jnp.stack([(forward * y).sum(), (x * backward).sum()])
 
         left, right = case.run(sides, case.x, case.kernel, case.y)
@@ -151,7 +150,7 @@ def backward_of_transpose(cases: Cases) -> Iterator[Trial]:
 
         def pullback(y: jax.Array, kernel: jax.Array, x: jax.Array, g: ConvGeometry = g) -> jax.Array:
             def transpose(y: jax.Array) -> jax.Array:
-                return conv_transpose(y, kernel, input_shape=g.input_shape, **g.options)
+                return conv_transpose(y, kernel, geometry=g)
 
             return jax.vjp(transpose, y)[1](x)[0]
 
@@ -172,11 +171,10 @@ def kernel_gradient(cases: Cases) -> Iterator[Trial]:
             x: jax.Array, kernel: jax.Array, y: jax.Array, g: ConvGeometry = case.geometry
         ) -> dict[str, jax.Array]:
             methods = (*CONV_KERNEL_VJP_METHODS, "auto")
-            shape = g.kernel_array_shape
             gradients: dict[str, jax.Array] = {
-                m: conv_kernel_vjp(x, y, shape, method=m, **g.options) for m in methods
+                m: conv_kernel_vjp(x, y, method=m, geometry=g) for m in methods
             }
-            gradients["vjp of conv"] = jax.vjp(lambda k: conv(x, k, **g.options), kernel)[1](y)[0]
+            gradients["vjp of conv"] = jax.vjp(lambda k: conv(x, k, geometry=g), kernel)[1](y)[0]
             gradients["vjp of C(x)"] = jax.vjp(lambda k: conv_matrix(k, g)(x), kernel)[1](y)[0]
             return gradients
 

@@ -1,4 +1,4 @@
-"""The commands about convolutions: arithmetic, matrix and verify."""
+"""The options of one convolution, and the commands matrix and verify."""
 
 from __future__ import annotations
 
@@ -95,13 +95,6 @@ def _padding(entries: Sequence[str], n: int) -> Padding:
         axes = f"each of the {n} spatial axes" if n > 1 else "the spatial axis"
         raise OptionError(f"--padding must be a number or low,high for {axes}, got {got}.{hint}")
     return tuple(pair[0] if len(pair) == 1 else (pair[0], pair[1]) for pair in numbers)
-
-
-def arithmetic(geometry: Geometry) -> None:
-    """Prints the sizes of a convolution and its transpose, and the calls of both in other libraries."""
-    from jaxconv.cli.arithmetic import explain
-
-    console.print(explain(geometry.geometry()))
 
 
 def matrix(

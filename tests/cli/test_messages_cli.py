@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from messages import BadCall, check
 
-from jaxconv.cli.convolution import GeometryOptions, arithmetic, matrix
+from jaxconv.cli.arithmetic import arithmetic
+from jaxconv.cli.convolution import GeometryOptions, matrix
 from jaxconv.cli.segmentation import class_weights, predict
 from jaxconv.cli.training import Processes, config_file, train
 from jaxconv.errors import ConfigError, DataError, GeometryError, OptionError, SizeError
