@@ -48,8 +48,8 @@ if TYPE_CHECKING:  # loaded when first used, because they import other libraries
     from jaxconv import training as training
     from jaxconv.claims import verify
     from jaxconv.interop.explanation import explain
-    from jaxconv.operators.lineax import ConvMatrixOperator, ConvOperator
     from jaxconv.nn import fully_convolutional as fully_convolutional
+    from jaxconv.operators.lineax import ConvMatrixOperator, ConvOperator
 
 __version__ = "0.1.0"
 

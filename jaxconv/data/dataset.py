@@ -30,7 +30,7 @@ class Classes:
       colors: Colour of each class, ``(red, green, blue)`` from 0 to 255.
 
     Raises:
-      DataError: There is no class, there are more than 255 (255 is `VOID`), a name occurs twice, or there
+      DataError: No class is given, or more than 255 (255 is `VOID`), a name occurs twice, or there
         is not one colour per class.
 
     >>> classes = Classes(("sky", "road"), ((70, 130, 180), (128, 64, 128)))
@@ -112,7 +112,7 @@ def example_index(index: int, size: int) -> int:
 
 
 def is_pair(value: object) -> bool:
-    """Whether a value is two numbers, in a tuple or list."""
+    """Tests whether a value is two numbers, in a tuple or list."""
     return isinstance(value, tuple | list) and len(value) == 2 and all(isinstance(v, Real) for v in value)
 
 

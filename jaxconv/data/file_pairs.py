@@ -60,7 +60,7 @@ def pair_files(images: Path, labels: Path) -> tuple[tuple[Path, Path], ...]:
     """Pairs every image of one folder with the label of the same name in another.
 
     Raises:
-      DataError: An image has no label, a label has no image, or there are no images.
+      DataError: An image has no label, a label has no image, or the folder contains no image.
     """
     image_of, label_of = list_images(images), list_images(labels, LABEL_SUFFIXES)
     without_label = [str(image_of[stem]) for stem in image_of if stem not in label_of]

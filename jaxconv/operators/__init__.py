@@ -26,7 +26,8 @@ from jaxconv.operators.resizing import (
 from jaxconv.operators.unfolding import fold, unfold, unfold_geometry, unfold_matrix
 
 if TYPE_CHECKING:
-    from jaxconv.operators.lineax import ConvMatrixOperator, ConvOperator
+    from jaxconv.operators.lineax import ConvMatrixOperator as ConvMatrixOperator
+    from jaxconv.operators.lineax import ConvOperator as ConvOperator
 else:  # a type checker that saw this function would accept every name
 
     def __getattr__(name):
@@ -35,9 +36,7 @@ else:  # a type checker that saw this function would accept every name
         raise AttributeError(f"module 'jaxconv.operators' has no attribute {name!r}")
 
 
-__all__ = [
-    "ConvMatrixOperator",
-    "ConvOperator",
+__all__ = [  # without the operators of lineax, which `import *` would load
     "avg_pool",
     "bilinear_kernel",
     "binomial_filter",

@@ -304,7 +304,7 @@ def name_images(inputs: Sequence[Path], out: Path) -> dict[str, Path]:
       Name to path.
 
     Raises:
-      DataError: Two images have the same name, or there are no images.
+      DataError: Two images have the same name, or no image was found.
       OSError: An input does not exist.
     """
     found: dict[Path, Path] = {}
