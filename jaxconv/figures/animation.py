@@ -1,0 +1,366 @@
+"""Animations of convolutions: any geometry, the window over the map, and the row of C beside it."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from jaxconv.errors import GeometryError, OptionError, SizeError
+from jaxconv.figures.display import DisplayList, Group, Item, sheet
+from jaxconv.figures.numbers import (
+    Texts,
+    Values,
+    check_values,
+    kernel_of,
+    map_of,
+    number_texts,
+    results,
+    symbol_texts,
+)
+from jaxconv.figures.panel import Panel, draw_panel
+from jaxconv.figures.svg import svg
+from jaxconv.figures.themes import Theme, ThemeOption, resolve_theme
+from jaxconv.geometry import ConvGeometry
+from jaxconv.geometry.arguments import did_you_mean
+from jaxconv.geometry.scene import Scene, scenes
+
+SUFFIXES = (".svg", ".gif", ".webp")
+STILL_SUFFIXES = (".svg", ".png", ".gif", ".webp")
+MOST_FRAMES = 500
+SHORTEST, LONGEST = 20, 60_000  # milliseconds of a frame
+
+
+@dataclass(frozen=True)
+class Animation:
+    """A picture of a convolution, of one frame or more; notebooks show it as it is.
+
+    Attributes:
+      display: What is drawn.
+      title: What the picture shows, for screen readers.
+      milliseconds: How long a frame lasts.
+      light: Colours.
+      dark: Colours of SVG files on dark pages; None for those of `light`.
+    """
+
+    display: DisplayList
+    title: str
+    milliseconds: int
+    light: Theme
+    dark: Theme | None
+
+    @property
+    def frames(self) -> int:
+        """Number of frames."""
+        return self.display.frames
+
+    def svg(self) -> str:
+        """Returns the text of an SVG file."""
+        return svg(self.display, self.light, self.dark, title=self.title, milliseconds=self.milliseconds)
+
+    def _repr_svg_(self) -> str:
+        return self.svg()
+
+    def frame(self, number: int) -> Animation:
+        """Returns one frame as a picture that does not move.
+
+        Args:
+          number: Of the frame, from 0.
+
+        Raises:
+          OptionError: There is no such frame.
+        """
+        if not 0 <= operator.index(number) < self.frames:
+            raise OptionError(f"`number` must be a frame from 0 to {self.frames - 1}, got {number}.")
+        return replace(self, display=self.display.frame(number))
+
+    def sheet(self, columns: int | None = None) -> Animation:
+        """Returns all frames in one picture, row by row.
+
+        Args:
+          columns: Frames per row; by default as many as make the picture about square.
+
+        Raises:
+          OptionError: `columns` is not positive.
+        """
+        if columns is not None and operator.index(columns) < 1:
+            raise OptionError(f"`columns` must be at least 1, got {columns}.")
+        pictures = [self.display.frame(number) for number in range(self.frames)]
+        return replace(self, display=sheet(pictures, columns), title=f"{self.title}, all frames")
+
+    def save(self, path: str | Path) -> Path:
+        """Writes the picture in the format that the suffix names, and makes the folder for it.
+
+        The same picture gives the same bytes.
+
+        Args:
+          path: Ends in ``.svg``, ``.gif`` or ``.webp``; ``.png`` is for a single frame or a sheet.
+
+        Returns:
+          `path`.
+
+        Raises:
+          OptionError: Another suffix.
+          OSError: The file cannot be written.
+        """
+        path = _path_of(path, STILL_SUFFIXES if self.frames == 1 else SUFFIXES)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.suffix.lower() == ".svg":
+            path.write_text(self.svg(), encoding="utf-8", newline="\n")
+        else:
+            from jaxconv.figures.raster import save_pixels
+
+            save_pixels(self.display, path, self.light, self.milliseconds)
+        return path
+
+    def save_frames(self, path: str | Path) -> tuple[Path, ...]:
+        """Writes one file per frame.
+
+        Args:
+          path: A path with ``{frame}`` where the number of the frame belongs, such as
+            ``"frames/{frame}.svg"``; it ends in ``.svg``, ``.png``, ``.gif`` or ``.webp``.
+
+        Returns:
+          The paths, in order.
+
+        Raises:
+          OptionError: ``{frame}`` is missing, or another suffix.
+          OSError: A file cannot be written.
+        """
+        if "{frame}" not in str(path):
+            raise OptionError(f"`path` must contain {{frame}}, such as 'frames/{{frame}}.svg', got {str(path)!r}.")
+        _path_of(path, STILL_SUFFIXES)
+        digits = len(str(self.frames - 1))
+        return tuple(
+            self.frame(number).save(str(path).replace("{frame}", str(number).zfill(digits)))
+            for number in range(self.frames)
+        )
+
+
+def animate(
+    geometry: ConvGeometry,
+    path: str | Path,
+    *,
+    transposed: bool = False,
+    both: bool = False,
+    kernel: ArrayLike | None = None,
+    x: ArrayLike | None = None,
+    values: Values | None = None,
+    matrix: bool = False,
+    milliseconds: int = 600,
+    theme: ThemeOption = "auto",
+) -> Path:
+    """Writes an animation of a convolution: one frame per output cell, in the order of the rows of C.
+
+    An SVG file is sharp at any size, follows the page into dark mode, stops for readers who prefer reduced
+    motion, and runs inside of ``<img>``. The same call writes the same bytes.
+
+    Args:
+      geometry: The forward convolution, of any number of axes: maps of three axes or more are drawn as slices
+        side by side, features as sheets below each other.
+      path: Where to write; ``.svg``, ``.gif`` or ``.webp``.
+      transposed: Whether the transposed convolution is drawn, as its equivalent direct convolution.
+      both: Whether the convolution is drawn and below it its transpose, in the same time.
+      kernel: Kernel of the forward convolution, ``(*kernel_shape, in // groups, out)``, or ``kernel_shape`` for
+        one feature; by default small whole numbers.
+      x: Input of what is drawn, ``(*shape, features)``, or the spatial shape alone for one feature. For
+        `transposed` it is the map that is transposed back, of the output's shape; for `both`, the forward
+        input, and the transpose is applied to the output. By default small whole numbers.
+      values: ``"numbers"`` or ``"symbols"`` writes them into the cells, and the sum below; None writes nothing,
+        unless `kernel` or `x` is given.
+      matrix: Whether C is drawn too, or C-transposed, with the row of the frame lit.
+      milliseconds: How long a frame lasts, from 20 to 60,000.
+      theme: ``"auto"`` (light, and dark where the page is), ``"light"``, ``"dark"``, or a `Theme`.
+
+    Returns:
+      `path`.
+
+    Raises:
+      OptionError: An unknown suffix, word or theme, milliseconds out of range, `transposed` together with
+        `both`, or symbols together with numbers.
+      GeometryError: `kernel` or `x` has another shape, or the transpose of padding that is not zeros has no
+        equivalent direct convolution.
+      SizeError: More than 500 frames, or too many cells to be seen.
+      OSError: The file cannot be written.
+
+    References:
+      Dumoulin & Visin, arXiv:1603.07285, whose figures `guide` draws.
+
+    >>> import tempfile
+    >>> g = ConvGeometry((5, 5), (3, 3), strides=2, padding=1)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     animate(g, f"{folder}/stride_2.svg", matrix=True).read_text()[:4]
+    '<svg'
+    """
+    _path_of(path, SUFFIXES)  # refused before the work, not after it
+    options = {"transposed": transposed, "both": both, "kernel": kernel, "x": x, "values": values}
+    return animation(geometry, matrix=matrix, milliseconds=milliseconds, theme=theme, **options).save(path)  # type: ignore[arg-type]
+
+
+def animation(
+    geometry: ConvGeometry,
+    *,
+    transposed: bool = False,
+    both: bool = False,
+    kernel: ArrayLike | None = None,
+    x: ArrayLike | None = None,
+    values: Values | None = None,
+    matrix: bool = False,
+    milliseconds: int = 600,
+    theme: ThemeOption = "auto",
+) -> Animation:
+    """Returns what `animate` writes; notebooks show it.
+
+    Args:
+      geometry: The forward convolution.
+      transposed: Whether the transposed convolution is drawn, as its equivalent direct convolution.
+      both: Whether the convolution is drawn and below it its transpose, in the same time.
+      kernel: Kernel of the forward convolution; see `animate`.
+      x: Input of what is drawn; see `animate`.
+      values: ``"numbers"``, ``"symbols"`` or None.
+      matrix: Whether C is drawn too, with the row of the frame lit.
+      milliseconds: How long a frame lasts, from 20 to 60,000.
+      theme: ``"auto"``, ``"light"``, ``"dark"``, or a `Theme`.
+
+    Raises:
+      OptionError: An unknown word or theme, milliseconds out of range, or options that exclude each other.
+      GeometryError: `kernel` or `x` has another shape, or the transpose cannot be drawn.
+      SizeError: More than 500 frames, or too many cells to be seen.
+
+    >>> animation(ConvGeometry((5, 5), (3, 3)), values="symbols").frames
+    9
+    """
+    if not isinstance(geometry, ConvGeometry):
+        raise TypeError(f"`geometry` must be a ConvGeometry, got {type(geometry).__name__}.")
+    if transposed and both:
+        raise OptionError("`transposed` and `both` exclude each other: `both` draws the transpose too.")
+    check_values(values)
+    if values == "symbols" and not (kernel is None and x is None):
+        raise OptionError("`values='symbols'` writes no numbers; leave out `kernel` and `x`, or `values`.")
+    if values is None and not (kernel is None and x is None):
+        values = "numbers"
+    ways = (False, True) if both else (transposed,)
+    for way in ways:
+        _check_frames(geometry, way)
+    shown = [scenes(geometry, transposed=way) for way in ways]
+    texts = _texts(geometry, shown, kernel, x, values)
+    panels = [
+        Panel(one, text, matrix, "Transposed convolution" if way else "Convolution")
+        for one, text, way in zip(shown, texts, ways, strict=True)
+    ]
+    names = " and ".join("its transpose" if way and both else panel.heading.lower()
+                         for panel, way in zip(panels, ways, strict=True))  # fmt: skip
+    return of_panels(panels, f"{names} of {geometry}", milliseconds, theme)
+
+
+def frame(
+    scene: Scene,
+    *,
+    kernel: ArrayLike | None = None,
+    x: ArrayLike | None = None,
+    values: Values | None = None,
+    matrix: bool = False,
+    theme: ThemeOption = "auto",
+) -> Animation:
+    """Returns the picture of one scene.
+
+    Args:
+      scene: One of `scenes`.
+      kernel: Kernel of the forward convolution; see `animate`.
+      x: Input of what is drawn; see `animate`.
+      values: ``"numbers"``, ``"symbols"`` or None.
+      matrix: Whether C is drawn too, with the row of the scene lit.
+      theme: ``"auto"``, ``"light"``, ``"dark"``, or a `Theme`.
+
+    Raises:
+      OptionError: An unknown word or theme.
+      GeometryError: `kernel` or `x` has another shape.
+      SizeError: Too many cells to be seen.
+
+    >>> picture = frame(scenes(ConvGeometry((5, 5), (3, 3)))[4], matrix=True)
+    >>> picture.frames, picture.svg().count("<svg")
+    (1, 2)
+    """
+    options = {"kernel": kernel, "x": x, "values": values, "matrix": matrix, "theme": theme}
+    return animation(scene.geometry, transposed=scene.transposed, **options).frame(scene.row)  # type: ignore[arg-type]
+
+
+def of_panels(panels: Sequence[Panel], title: str, milliseconds: int, theme: ThemeOption) -> Animation:
+    """Returns panels one below the other, each going through its scenes in the same time."""
+    light, dark = resolve_theme(theme)
+    duration = _milliseconds(milliseconds)
+    return Animation(_below_each_other(list(map(draw_panel, panels))), title, duration, light, dark)
+
+
+def _below_each_other(drawn: list[DisplayList]) -> DisplayList:
+    frames = max(picture.frames for picture in drawn)
+    groups, y = [], 0.0
+    for picture in drawn:
+        items = tuple(_slowed(item, picture.frames, frames) for item in picture.items)
+        groups.append(Group(items, ((0.0, y),) * frames, (0.0, y)))
+        y += picture.height
+    return DisplayList(max(picture.width for picture in drawn), y, tuple(groups), frames)
+
+
+def _slowed(item: Item, frames: int, wanted: int) -> Item:
+    """The same motion in more frames."""
+    if not isinstance(item, Group) or frames == wanted:
+        return item
+    offsets = tuple(item.offsets[at * frames // wanted] for at in range(wanted)) if item.offsets else ()
+    still = item.still if item.still is not None or not item.offsets else item.offsets[0]
+    return replace(item, items=tuple(_slowed(one, frames, wanted) for one in item.items), offsets=offsets, still=still)
+
+
+def _texts(
+    geometry: ConvGeometry,
+    shown: Sequence[tuple[Scene, ...]],
+    kernel: ArrayLike | None,
+    x: ArrayLike | None,
+    values: Values | None,
+) -> list[Texts | None]:
+    if values is None:
+        return [None] * len(shown)
+    if values == "symbols":
+        return [symbol_texts(one) for one in shown]
+    weights = kernel_of(kernel, geometry)
+    first = shown[0][0].shown
+    numbers = map_of("x", x, first.input_shape, first.in_features)
+    texts: list[Texts | None] = []
+    for one in shown:
+        texts.append(number_texts(one, numbers, weights))
+        numbers = results(one, numbers, weights)
+    return texts
+
+
+def _check_frames(geometry: ConvGeometry, transposed: bool) -> None:
+    count = geometry.matrix_shape[int(transposed)]
+    if count > MOST_FRAMES:
+        which = "transposed convolution" if transposed else "convolution"
+        raise SizeError(
+            f"this {which} would have {count:,} frames, one per output cell, and an animation has at most "
+            f"{MOST_FRAMES}; take a smaller `input_shape`. Got {geometry}."
+        )
+
+
+def _milliseconds(value: int) -> int:
+    try:
+        number = operator.index(value)
+    except TypeError:
+        number = 0
+    if not SHORTEST <= number <= LONGEST:
+        raise OptionError(f"`milliseconds` must be an integer from {SHORTEST} to {LONGEST:,}, got {value!r}.")
+    return number
+
+
+def _path_of(path: str | Path, suffixes: Sequence[str]) -> Path:
+    path = Path(path)
+    if path.suffix.lower() not in suffixes:
+        hint = did_you_mean(path.suffix.lower(), suffixes, otherwise=".") if path.suffix else "."
+        if path.suffix.lower() == ".png":
+            hint = "; an animation's frames go to .png files with `save_frames` or `sheet`."
+        raise OptionError(f"`path` must end in one of {', '.join(suffixes)}, got {str(path)!r}{hint}")
+    return path

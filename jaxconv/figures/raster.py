@@ -1,0 +1,157 @@
+"""A display list as pixels, drawn by Pillow: GIF and WebP animations, PNG pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+
+from PIL import Image, ImageDraw, ImageFont, features
+
+from jaxconv.errors import OptionError
+from jaxconv.figures.display import DisplayList, Group, Item, Line, Rectangle, Text
+from jaxconv.figures.svg import arrow_head
+from jaxconv.figures.themes import Theme
+
+SUPERSAMPLING = 2  # drawn this much larger, then averaged: smooth edges
+COLOURS = 128  # of a GIF's palette, which all frames share
+
+
+def pixels(picture: DisplayList, theme: Theme) -> list[Image.Image]:
+    """Returns the frames as RGB images."""
+    return [_Painter(picture.frame(frame), theme).image() for frame in range(picture.frames)]
+
+
+def save_pixels(picture: DisplayList, path: Path, theme: Theme, milliseconds: int) -> None:
+    """Writes a GIF, WebP or PNG file; the suffix decides. PNG files hold the first frame.
+
+    Raises:
+      OptionError: This build of Pillow cannot write WebP.
+    """
+    images = pixels(picture if path.suffix.lower() != ".png" else picture.frame(0), theme)
+    if path.suffix.lower() == ".png":
+        images[0].save(path, optimize=True)
+    elif path.suffix.lower() == ".webp":
+        if not features.check("webp"):
+            raise OptionError("this build of Pillow cannot write WebP files; choose .svg or .gif.")
+        rest = images[1:]
+        images[0].save(
+            path, save_all=True, append_images=rest, duration=milliseconds, loop=0, lossless=True, quality=100
+        )
+    else:
+        frames = _with_one_palette(images)
+        frames[0].save(
+            path, save_all=True, append_images=frames[1:], duration=milliseconds, loop=0, disposal=1
+        )
+
+
+def _with_one_palette(images: Sequence[Image.Image]) -> list[Image.Image]:
+    """The frames in the colours of a few of them, so that what does not change does not flicker."""
+    chosen = [images[0], images[len(images) // 2], images[-1]]
+    width, height = images[0].size
+    together = Image.new("RGB", (width, height * len(chosen)))
+    for row, image in enumerate(chosen):
+        together.paste(image, (0, row * height))
+    palette = together.quantize(COLOURS, method=Image.Quantize.MEDIANCUT)
+    return [image.quantize(palette=palette, dither=Image.Dither.NONE) for image in images]
+
+
+@lru_cache(maxsize=64)
+def _font(size: int, bold: bool) -> ImageFont.FreeTypeFont:
+    """DejaVu Sans, which comes with matplotlib, so that pictures look alike everywhere."""
+    import matplotlib
+
+    name = "DejaVuSans-Bold.ttf" if bold else "DejaVuSans.ttf"
+    return ImageFont.truetype(str(Path(matplotlib.get_data_path()) / "fonts" / "ttf" / name), size)
+
+
+class _Painter:
+    """Draws one frame."""
+
+    def __init__(self, picture: DisplayList, theme: Theme):
+        """`picture` has one frame."""
+        self.theme = theme
+        self.size = (round(picture.width), round(picture.height))
+        large = self.size[0] * SUPERSAMPLING, self.size[1] * SUPERSAMPLING
+        self.canvas = Image.new("RGB", large, theme.paper)
+        self.draw = ImageDraw.Draw(self.canvas)
+        for item in picture.items:
+            self._item(item, 0.0, 0.0)
+
+    def image(self) -> Image.Image:
+        """The frame at its size."""
+        return self.canvas.resize(self.size, Image.Resampling.BOX)
+
+    def _item(self, item: Item, x: float, y: float) -> None:
+        if isinstance(item, Group):
+            self._group(item, x, y)
+        elif isinstance(item, Text):
+            self._text(item, x, y)
+        elif isinstance(item, Line):
+            self._line(item, x, y)
+        else:
+            self._rectangle(item, x, y)
+
+    def _group(self, item: Group, x: float, y: float) -> None:
+        offset = item.at(0)
+        if offset is None:
+            return
+        before = self.canvas.copy() if item.clip else None
+        for inside in item.items:
+            self._item(inside, x + offset[0], y + offset[1])
+        if before is not None and item.clip is not None:
+            left, top, width, height = item.clip
+            box = tuple(round(SUPERSAMPLING * v) for v in (x + left, y + top, x + left + width, y + top + height))
+            before.paste(self.canvas.crop(box), box[:2])
+            self.canvas.paste(before)
+
+    def _rectangle(self, item: Rectangle, x: float, y: float) -> None:
+        left, top = SUPERSAMPLING * (x + item.x), SUPERSAMPLING * (y + item.y)
+        right, bottom = left + SUPERSAMPLING * item.width, top + SUPERSAMPLING * item.height
+        if item.fill:
+            colour = self.theme.colour(item.fill)
+            if item.opacity < 1:
+                self._blend((left, top, right, bottom), colour, item.opacity)
+            else:
+                self.draw.rounded_rectangle((left, top, right, bottom), SUPERSAMPLING * item.radius, colour)
+        if item.line:
+            self._outline(item, left, top, right, bottom)
+
+    def _outline(self, item: Rectangle, left: float, top: float, right: float, bottom: float) -> None:
+        colour, width = self.theme.colour(item.line or "line"), round(SUPERSAMPLING * item.thickness)
+        if not item.dashes:
+            grown = width / 2  # lines lie on both sides of the edge, as those of SVG
+            box = (left - grown, top - grown, right + grown, bottom + grown)
+            self.draw.rounded_rectangle(box, SUPERSAMPLING * item.radius, outline=colour, width=width)
+            return
+        dash, gap = (SUPERSAMPLING * length for length in item.dashes)
+        for x1, y1, x2, y2 in ((left, top, right, top), (right, top, right, bottom),
+                               (left, bottom, right, bottom), (left, top, left, bottom)):  # fmt: skip
+            length, at = max(x2 - x1, y2 - y1), 0.0
+            while at < length:
+                start, end = at / length, min(at + dash, length) / length
+                ends = [(x1 + (x2 - x1) * t, y1 + (y2 - y1) * t) for t in (start, end)]
+                self.draw.line(ends, colour, width)
+                at += dash + gap
+
+    def _blend(self, box: tuple[float, float, float, float], colour: str, opacity: float) -> None:
+        left, top, right, bottom = (round(v) for v in box)
+        inside = (max(left, 0), max(top, 0), min(right, self.canvas.width), min(bottom, self.canvas.height))
+        if inside[0] < inside[2] and inside[1] < inside[3]:
+            area = self.canvas.crop(inside)
+            self.canvas.paste(Image.blend(area, Image.new("RGB", area.size, colour), opacity), inside[:2])
+
+    def _text(self, item: Text, x: float, y: float) -> None:
+        place = SUPERSAMPLING * (x + item.x), SUPERSAMPLING * (y + item.y)
+        anchor = {"start": "l", "middle": "m", "end": "r"}[item.anchor] + "m"
+        font = _font(round(SUPERSAMPLING * item.size * 0.94), item.bold)
+        self.draw.text(place, item.text, self.theme.colour(item.colour), font, anchor)
+
+    def _line(self, item: Line, x: float, y: float) -> None:
+        colour, width = self.theme.colour(item.colour), round(SUPERSAMPLING * item.thickness)
+        strokes = [(item.x1, item.y1, item.x2, item.y2)]
+        strokes += [(item.x2, item.y2, *end) for end in arrow_head(item)] if item.arrow else []
+        for x1, y1, x2, y2 in strokes:
+            ends = [(SUPERSAMPLING * (x + x1), SUPERSAMPLING * (y + y1)),
+                    (SUPERSAMPLING * (x + x2), SUPERSAMPLING * (y + y2))]  # fmt: skip
+            self.draw.line(ends, colour, width)
