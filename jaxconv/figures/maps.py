@@ -28,6 +28,7 @@ class MapLayout:
       cell: Pixels of a cell.
       positions: Positions of every axis; they may begin below 0.
       features: Sheets.
+      headed: Whether a single sheet has room above it for a name too.
     """
 
     x: float
@@ -35,6 +36,7 @@ class MapLayout:
     cell: float
     positions: tuple[range, ...]
     features: int = 1
+    headed: bool = False
 
     @property
     def planes(self) -> int:
@@ -54,7 +56,7 @@ class MapLayout:
     @property
     def head(self) -> float:
         """Pixels above each slice for its name."""
-        return HEAD if self.planes > 1 or self.features > 1 else 0.0
+        return HEAD if self.planes > 1 or self.features > 1 or self.headed else 0.0
 
     @property
     def width(self) -> float:
@@ -84,7 +86,9 @@ class MapLayout:
         """Returns every position, row by row."""
         return itertools.product(*self.positions)
 
-    def shift(self, position: tuple[int, ...], feature: int, other: tuple[int, ...], other_feature: int) -> Offset:
+    def shift(
+        self, position: tuple[int, ...], feature: int, other: tuple[int, ...], other_feature: int
+    ) -> Offset:
         """Returns how far one cell stands from another."""
         (x, y), (x0, y0) = self.corner(position, feature), self.corner(other, other_feature)
         return x - x0, y - y0
@@ -140,12 +144,21 @@ def draw_input(pen: Pen, layout: MapLayout, geometry: ConvGeometry, colour: str,
             for position, cell in held.items():
                 if cell.kind != kind:
                     continue
-                shows_input = kind == "padding" and cell.cell is not None
-                pen.rectangle(*layout.corner(position, feature), c, c, **style | ({"fill": colour} if shows_input else {}))
+                corner = layout.corner(position, feature)
+                if kind == "padding" and cell.cell is not None:  # repeats an input cell
+                    pen.rectangle(*corner, c, c, fill=colour, opacity=0.45)
+                pen.rectangle(*corner, c, c, **style)
         for position, cell in held.items():
             x, y = layout.corner(position, feature)
             if cell.kind == "cropped":
-                pen.text(x + c / 2, y + c / 2, "\N{MULTIPLICATION SIGN}", size=c / 2.5, colour="muted", anchor="middle")
+                pen.text(
+                    x + c / 2,
+                    y + c / 2,
+                    "\N{MULTIPLICATION SIGN}",
+                    size=c / 2.5,
+                    colour="muted",
+                    anchor="middle",
+                )
             elif cell.kind == "inserted" and not zeros:
                 pen.rectangle(x + c / 2 - 1.5, y + c / 2 - 1.5, 3, 3, fill="muted")
     layout.draw_heads(pen)
@@ -155,7 +168,13 @@ def draw_plain(pen: Pen, layout: MapLayout, colour: str) -> None:
     """Draws the cells of a map that is neither padded nor stretched."""
     for feature in range(layout.features):
         for position in layout.cells():
-            pen.rectangle(*layout.corner(position, feature), layout.cell, layout.cell, fill=colour, line=f"{colour}_line")
+            pen.rectangle(
+                *layout.corner(position, feature),
+                layout.cell,
+                layout.cell,
+                fill=colour,
+                line=f"{colour}_line",
+            )
     layout.draw_heads(pen)
 
 

@@ -11,9 +11,10 @@ from jaxconv.figures.maps import fitting
 from jaxconv.figures.numbers import Texts
 from jaxconv.geometry.scene import Scene, flat_index
 
-MOST_WIDTH, MOST_HEIGHT = 352.0, 320.0  # pixels of the places of C
+MOST_WIDTH, MOST_HEIGHT = 352.0, 288.0  # pixels of the places of C
 LARGEST_PLACE, SMALLEST_PLACE = 22.0, 2.0
 SMALLEST_WITH_TEXT = 13.0
+SMALLEST_BLOCK = 12.0  # pixels between the lines that mark blocks
 CURTAIN = 0.72  # opacity of what hides the other rows
 
 
@@ -26,8 +27,8 @@ def place_size(rows: int, columns: int) -> float:
     size = min(LARGEST_PLACE, MOST_WIDTH / columns, MOST_HEIGHT / rows)
     if size < SMALLEST_PLACE:
         raise SizeError(
-            f"`matrix=True` would draw {rows:,} x {columns:,} places, too many to be seen; leave `matrix` out, "
-            "or take a smaller `input_shape`."
+            f"`matrix=True` would draw {rows:,} x {columns:,} places, too many to be seen; leave `matrix` "
+            "out, or take a smaller `input_shape`."
         )
     return math.floor(2 * size) / 2
 
@@ -70,7 +71,10 @@ def draw_matrix_panel(pen: Pen, scenes: Sequence[Scene], texts: Texts | None, x:
     blocks = ((shown.out_features, shown.output_shape), (shown.in_features, shown.input_shape))
     for vertical, (features, shape) in enumerate(blocks):
         step = features * (shape[-1] if len(shape) > 1 else 1)
-        for at in range(step, columns if vertical else rows, step) if step > 1 else ():
+        for wider in reversed(shape[1:-1]):  # lines that are too close say nothing
+            step *= wider if step * size < SMALLEST_BLOCK else 1
+        total = columns if vertical else rows
+        for at in range(step, total, step) if len(shape) > 1 or features > 1 else ():
             if vertical:
                 pen.rectangle(x + at * size, y, 0, height, line="muted", thickness=1)
             else:

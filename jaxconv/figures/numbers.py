@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -16,6 +17,10 @@ from jaxconv.geometry.scene import Scene
 
 Values = Literal["numbers", "symbols"]
 MOST_TERMS = 12  # of a sum that is written out
+
+# The input and the kernel that are printed in arXiv:1603.07285, figure 1.1.
+PRINTED_INPUT = (3, 3, 2, 1, 0, 0, 0, 1, 3, 1, 3, 1, 2, 2, 3, 2, 0, 0, 2, 2, 2, 0, 0, 0, 1)
+PRINTED_KERNEL = (0, 1, 2, 2, 2, 0, 0, 1, 2)
 
 
 @dataclass(frozen=True)
@@ -55,7 +60,7 @@ def symbol_texts(scenes: Sequence[Scene]) -> Texts:
     """Returns letters with indices, such as x01 and w12."""
     first = scenes[0]
     shown, geometry = first.shown, first.geometry
-    letters = "yx" if first.transposed else "xy"
+    letters = "yz" if first.transposed else "xy"  # C-transposed y is not x
     return Texts(
         _names(letters[0], shown.input_shape, (shown.in_features,)),
         _names("w", geometry.kernel_shape, geometry.kernel_array_shape[-2:]),
@@ -92,7 +97,9 @@ def results(scenes: Sequence[Scene], x: np.ndarray, kernel: np.ndarray) -> np.nd
       kernel: Kernel of the forward convolution, ``(*kernel_shape, in // groups, out)``.
     """
     shown, flat = scenes[0].shown, x.reshape(-1)
-    sums = [sum(kernel[entry.kernel_index] * flat[entry.column] for entry in scene.entries) for scene in scenes]
+    sums = [
+        sum(kernel[entry.kernel_index] * flat[entry.column] for entry in scene.entries) for scene in scenes
+    ]
     return np.array(sums).reshape(*shown.output_shape, shown.out_features)
 
 
@@ -126,24 +133,24 @@ def check_values(values: str | None) -> None:
 
 
 def map_of(name: str, given: ArrayLike | None, shape: tuple[int, ...], features: int) -> np.ndarray:
-    """Returns a map ``(*shape, features)``: what was given, or small whole numbers.
+    """Returns a map ``(*shape, features)``: what was given, or small integers.
 
     Raises:
       GeometryError: It has another shape.
       TypeError: It does not hold numbers.
     """
-    return _array(name, given, shape, (features,), lambda index: (7 * index + index // 3) % 4)
+    return _array(name, given, shape, (features,), PRINTED_INPUT)
 
 
 def kernel_of(given: ArrayLike | None, geometry: ConvGeometry) -> np.ndarray:
-    """Returns a kernel ``(*kernel_shape, in // groups, out)``: what was given, or small whole numbers.
+    """Returns a kernel ``(*kernel_shape, in // groups, out)``: what was given, or small integers.
 
     Raises:
       GeometryError: It has another shape.
       TypeError: It does not hold numbers.
     """
     *_, inputs, outputs = geometry.kernel_array_shape
-    return _array("kernel", given, geometry.kernel_shape, (inputs, outputs), lambda index: index % 3)
+    return _array("kernel", given, geometry.kernel_shape, (inputs, outputs), PRINTED_KERNEL)
 
 
 def _array(
@@ -151,11 +158,12 @@ def _array(
     given: ArrayLike | None,
     shape: tuple[int, ...],
     features: tuple[int, ...],
-    default: Callable[[np.ndarray], np.ndarray],
+    default: tuple[int, ...],
 ) -> np.ndarray:
     whole = (*shape, *features)
     if given is None:
-        return default(np.arange(np.prod(whole))).reshape(whole)
+        index = np.arange(math.prod(whole))
+        return np.array(default)[(index + index // len(default)) % len(default)].reshape(whole)
     array = np.asarray(given)
     if array.dtype.kind not in "iufcb":
         raise TypeError(f"`{name}` must be an array of numbers, got {type(given).__name__} of {array.dtype}.")

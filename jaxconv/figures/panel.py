@@ -14,7 +14,7 @@ from jaxconv.figures.numbers import Texts
 from jaxconv.figures.words import describe, kernel_note, padding_note, sizes
 from jaxconv.geometry.scene import Scene, cell_at, flat_index
 
-MARGIN, GAP = 18.0, 40.0  # pixels around a panel, and between its maps
+MARGIN, GAP = 16.0, 36.0  # pixels around a panel, and between its maps
 HEADING, LABEL, NOTE = 30.0, 20.0, 16.0  # pixels of the lines of text above the maps
 MOST_CELLS = 24  # columns of kernels side by side; more are not drawn
 LARGEST, LARGEST_WITH_TEXT, SMALLEST = 30.0, 34.0, 5.0  # pixels of a cell
@@ -119,14 +119,15 @@ class _Drawing:
         cell = min(largest, widest / across, HIGHEST / high)
         if cell < SMALLEST:
             raise SizeError(
-                f"the maps are too large to be drawn: {across:.0f} cells across and {high} down. Take a smaller "
-                f"`input_shape`, or fewer features. Got {self.scenes[0].geometry}."
+                f"the maps are too large to be drawn: {across:.0f} cells across and {high} down. Take a "
+                f"smaller `input_shape`, or fewer features. Got {self.scenes[0].geometry}."
             )
         return math.floor(2 * cell) / 2
 
     def _kernel_layout(self, x: float, y: float, cell: float) -> MapLayout:
         """The kernels of one output feature."""
-        return MapLayout(x, y, cell, full(self.shown.kernel_shape), self.sheets[0])
+        headed = self.sheets != (1, 1)
+        return MapLayout(x, y, cell, full(self.shown.kernel_shape), self.sheets[0], headed)
 
     def _blocks(self) -> list[Block]:
         g, cell = self.shown, self.cell
@@ -137,12 +138,15 @@ class _Drawing:
         ]
         kernels = maps[1].width * self.sheets[1] + cell * (self.sheets[1] - 1) * 0.7
         names = ("Input", "Kernel", "Output")
-        counts = (g.in_features, 1, g.out_features)
+        counts = (f", {g.in_features} features" if g.in_features > 1 else "",
+                  f", {len(self.scenes[0].input_features)} to {g.out_features} features"
+                  if g.in_features * g.out_features > 1 else "",
+                  f", {g.out_features} features" if g.out_features > 1 else "")  # fmt: skip
         shapes = (g.input_shape, g.kernel_shape, g.output_shape)
         notes = (padding_note(g), kernel_note(self.scenes[0]), "")
         widths = (maps[0].width, kernels, maps[2].width)
         blocks = [
-            Block(f"{name} {sizes(shape, count)}", note, width, layout.height)
+            Block(f"{name} {sizes(shape)}{count}", note, width, layout.height)
             for name, shape, count, note, width, layout in zip(
                 names, shapes, counts, notes, widths, maps, strict=True
             )
@@ -214,7 +218,9 @@ class _Drawing:
                 tap = flat_index(read.tap, first.geometry.kernel_shape)
                 fill = "line" if self.panel.pooling else f"tap:{tap}:{taps}"
                 corner = layout.corner(read.position, feature)
-                tints.append(Rectangle(*corner, layout.cell, layout.cell, fill=fill, line="ink", thickness=0.6))
+                tints.append(
+                    Rectangle(*corner, layout.cell, layout.cell, fill=fill, line="ink", thickness=0.6)
+                )
             edges += self._outlines(first, feature)
         offsets = tuple(
             layout.shift(scene.reads[0].position, scene.input_features.start,
@@ -268,7 +274,9 @@ class _Drawing:
                     size = fitting(word, c, 0.7, 9)
                     words.append(Text(x + c - 2.5, y + c - 6, word, size=size, anchor="end"))
             base = offsets[frames[0]]
-            places = dict(zip(frames, ((offsets[n][0] - base[0], offsets[n][1] - base[1]) for n in frames), strict=True))
+            places = dict(
+                zip(frames, ((offsets[n][0] - base[0], offsets[n][1] - base[1]) for n in frames), strict=True)
+            )
             self.pen.items.append(Group(tuple(words), tuple(places.get(n) for n in range(len(self.scenes)))))
 
     def _draw_kernel(self, x: float, y: float) -> None:
@@ -279,17 +287,26 @@ class _Drawing:
             layout = self._kernel_layout(x + output * step, y, self.cell)
             scene = next(scene for scene in self.scenes if scene.output_feature == output)
             for sheet, feature in enumerate(list(scene.input_features)[: self.sheets[0]]):
+                if self.sheets != (1, 1):
+                    left, top = layout.corner((0,) * self.shown.ndim, sheet)
+                    name = f"{feature} \N{RIGHTWARDS ARROW} {output}"
+                    self.pen.text(left, top - 7, name, size=10, colour="muted")
                 for read, place in zip(scene.reads, layout.cells(), strict=True):
                     fill = f"tap:{flat_index(read.tap, first.geometry.kernel_shape)}:{taps}"
                     left, top = layout.corner(place, sheet)
-                    self.pen.rectangle(left, top, layout.cell, layout.cell, fill=fill, line="ink", thickness=0.6)
+                    self.pen.rectangle(
+                        left, top, layout.cell, layout.cell, fill=fill, line="ink", thickness=0.6
+                    )
                     if texts is not None and texts.kernel is not None:
                         word = texts.kernel[scene.kernel_index(read.tap, feature)]
                         middle = left + layout.cell / 2, top + layout.cell / 2
                         self.pen.text(*middle, word, size=fitting(word, layout.cell), anchor="middle")
-            layout.draw_heads(self.pen)
+            if self.sheets == (1, 1):
+                layout.draw_heads(self.pen)
         if self.sheets[1] > 1:
-            around = Rectangle(x - 4, y - 2, step - 0.7 * self.cell + 8, layout.height + 6, line="ink", thickness=1.6)
+            around = Rectangle(
+                x - 4, y - 2, step - 0.7 * self.cell + 8, layout.height + 6, line="ink", thickness=1.6
+            )
             offsets = tuple((scene.output_feature * step, 0.0) for scene in self.scenes)
             self.pen.items.append(Group((around,), offsets))
 
@@ -312,23 +329,23 @@ class _Drawing:
                 cross = "\N{MULTIPLICATION SIGN}"
                 self.pen.text(x + c / 2, y + c / 2, cross, size=0.7 * c, colour="muted", anchor="middle")
         x, y = layout.corner(first.output, first.output_feature)
-        mark = Rectangle(x, y, c, c, line="ink", thickness=2.8)
-        inner = Rectangle(x + 3, y + 3, c - 6, c - 6, line="ink", thickness=0.8)
+        fill = f"{self.output_colour}_line" if texts is None else None
+        mark = Rectangle(x, y, c, c, fill=fill, line="ink", thickness=2.8)
         offsets = tuple(
             layout.shift(scene.output, scene.output_feature, first.output, first.output_feature)
             for scene in self.scenes
         )
-        self.pen.items.append(Group((mark, inner) if texts is None else (mark,), offsets))
+        self.pen.items.append(Group((mark,), offsets))
 
     def _draw_arrows(self, blocks: Sequence[Block], corners: Sequence[Offset]) -> None:
         if self.stacked:
             return
         height = max(min(block.height for block in blocks[:3] if block.height) / 2, 14)
-        for (x, y), before in ((corners[1], "kernel"), (corners[2], "output")):
-            if before == "output" or not self.panel.pooling:
-                self.pen.items.append(Line(x - GAP + 10, y + height, x - 12, y + height, arrow=before == "output"))
-            if before == "kernel" and self.panel.pooling:
-                self.pen.text(x, y + height, self.panel.pooling, size=13, colour="muted")
+        x, y = corners[2]
+        self.pen.items.append(Line(x - GAP + 6, y + height, x - 10, y + height, arrow=True))
+        if self.panel.pooling:
+            x, y = corners[1]
+            self.pen.text(x, y + height, self.panel.pooling, size=13, colour="muted")
 
     def _only_in(self, frames: Sequence[int], items: Sequence[Item], still: Offset | None = None) -> None:
         """Adds items that are seen in some frames."""

@@ -17,21 +17,22 @@ SUPERSAMPLING = 2  # drawn this much larger, then averaged: smooth edges
 COLOURS = 128  # of a GIF's palette, which all frames share
 
 
-def pixels(picture: DisplayList, theme: Theme) -> list[Image.Image]:
-    """Returns the frames as RGB images."""
-    return [_Painter(picture.frame(frame), theme).image() for frame in range(picture.frames)]
+def pixels(picture: DisplayList, theme: Theme, scale: int = 1) -> list[Image.Image]:
+    """Returns the frames as RGB images, `scale` times as large as the picture says."""
+    return [_Painter(picture.frame(frame), theme).image(scale) for frame in range(picture.frames)]
 
 
 def save_pixels(picture: DisplayList, path: Path, theme: Theme, milliseconds: int) -> None:
-    """Writes a GIF, WebP or PNG file; the suffix decides. PNG files hold the first frame.
+    """Writes a GIF, WebP or PNG file; the suffix decides. PNG files hold the first frame, twice as large.
 
     Raises:
       OptionError: This build of Pillow cannot write WebP.
     """
-    images = pixels(picture if path.suffix.lower() != ".png" else picture.frame(0), theme)
     if path.suffix.lower() == ".png":
-        images[0].save(path, optimize=True)
-    elif path.suffix.lower() == ".webp":
+        pixels(picture.frame(0), theme, scale=2)[0].save(path, optimize=True)
+        return
+    images = pixels(picture, theme)
+    if path.suffix.lower() == ".webp":
         if not features.check("webp"):
             raise OptionError("this build of Pillow cannot write WebP files; choose .svg or .gif.")
         rest = images[1:]
@@ -78,9 +79,10 @@ class _Painter:
         for item in picture.items:
             self._item(item, 0.0, 0.0)
 
-    def image(self) -> Image.Image:
-        """The frame at its size."""
-        return self.canvas.resize(self.size, Image.Resampling.BOX)
+    def image(self, scale: int) -> Image.Image:
+        """The frame at a multiple of its size."""
+        size = self.size[0] * scale, self.size[1] * scale
+        return self.canvas if scale == SUPERSAMPLING else self.canvas.resize(size, Image.Resampling.BOX)
 
     def _item(self, item: Item, x: float, y: float) -> None:
         if isinstance(item, Group):
@@ -101,7 +103,9 @@ class _Painter:
             self._item(inside, x + offset[0], y + offset[1])
         if before is not None and item.clip is not None:
             left, top, width, height = item.clip
-            box = tuple(round(SUPERSAMPLING * v) for v in (x + left, y + top, x + left + width, y + top + height))
+            box = tuple(
+                round(SUPERSAMPLING * v) for v in (x + left, y + top, x + left + width, y + top + height)
+            )
             before.paste(self.canvas.crop(box), box[:2])
             self.canvas.paste(before)
 

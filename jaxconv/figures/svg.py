@@ -39,7 +39,9 @@ def svg(
         css += ["@media (prefers-color-scheme:dark){", *_colours(writer.roles, dark, name), "}"]
     for number, (steps, rule) in enumerate(writer.keyframes.items()):
         css.append(f"@keyframes {name}k{number}{{{steps}}}")
-        css.append(f"#{name} .{rule}{{animation:{name}k{number} {_number(writer.seconds)}s step-end infinite}}")
+        css.append(
+            f"#{name} .{rule}{{animation:{name}k{number} {_number(writer.seconds)}s step-end infinite}}"
+        )
     if writer.keyframes:
         css.append(f"@media (prefers-reduced-motion:reduce){{#{name} *{{animation:none!important}}}}")
     width, height = _number(picture.width), _number(picture.height)
@@ -86,7 +88,10 @@ class _Writer:
         """Items as elements; neighbouring rectangles of one style become one path."""
         parts = []
         for style, run in itertools.groupby(items, _style):
-            parts += [self._path(style, list(run))] if style is not None else map(self._element, run)
+            if style is None:
+                parts += [self._element(item) for item in run]
+            else:
+                parts.append(self._path(style, [item for item in run if isinstance(item, Rectangle)]))
         return "\n".join(parts)
 
     def _element(self, item: Item) -> str:
@@ -153,7 +158,7 @@ class _Writer:
 
 def _style(item: Item) -> Rectangle | None:
     """What rectangles must share to become one path: everything but their places."""
-    if not isinstance(item, Rectangle) or item.radius or item.opacity != 1:
+    if not isinstance(item, Rectangle) or item.radius:
         return None
     return replace(item, x=0, y=0)
 
@@ -184,4 +189,7 @@ def arrow_head(line: Line, length: float = 5.0) -> list[Offset]:
     dx, dy = line.x2 - line.x1, line.y2 - line.y1
     size = max((dx**2 + dy**2) ** 0.5, 1e-9)
     ux, uy = dx / size * length, dy / size * length
-    return [(line.x2 - ux - uy * 0.7, line.y2 - uy + ux * 0.7), (line.x2 - ux + uy * 0.7, line.y2 - uy - ux * 0.7)]
+    return [
+        (line.x2 - ux - uy * 0.7, line.y2 - uy + ux * 0.7),
+        (line.x2 - ux + uy * 0.7, line.y2 - uy - ux * 0.7),
+    ]

@@ -43,13 +43,11 @@ class Theme:
     def __post_init__(self) -> None:
         for name in (colour.name for colour in fields(self)):
             value = getattr(self, name)
-            for one in value if name == "taps" and isinstance(value, tuple) and value else [value]:
+            several = name == "taps"
+            for one in value if several and isinstance(value, tuple) and value else [value]:
                 if not isinstance(one, str) or not HEX.fullmatch(one):
-                    raise OptionError(
-                        f"`{name}` of a Theme must be "
-                        f"{'a tuple of colours such as' if name == 'taps' else 'a colour such as'} '#1f6feb', "
-                        f"got {one!r}."
-                    )
+                    kind = "a tuple of colours" if several else "a colour"
+                    raise OptionError(f"`{name}` of a Theme must be {kind} such as '#1f6feb', got {one!r}.")
 
     def tap(self, index: int, count: int) -> str:
         """Returns the colour of one of `count` taps.

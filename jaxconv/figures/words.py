@@ -10,13 +10,13 @@ from jaxconv.geometry.scene import Scene
 TIMES = " \N{MULTIPLICATION SIGN} "
 
 
-def sizes(shape: Sequence[int], features: int = 1) -> str:
+def sizes(shape: Sequence[int]) -> str:
     """Returns a shape as text.
 
-    >>> sizes((5, 4)), sizes((3,), 2)
-    ('5 × 4', '3, 2 features')
+    >>> sizes((5, 4))
+    '5 × 4'
     """
-    return TIMES.join(map(str, shape)) + (f", {features} features" if features > 1 else "")
+    return TIMES.join(map(str, shape))
 
 
 def per_axis(values: Sequence[int]) -> str:
@@ -38,7 +38,7 @@ def describe(scene: Scene) -> str:
         parts.append(f"input dilation {per_axis(g.input_dilation)}")
     if g.feature_group_count > 1:
         parts.append(f"{g.feature_group_count} groups")
-    return ", ".join(parts)
+    return ("of " if scene.transposed else "") + ", ".join(parts)
 
 
 def _paddings(g: ConvGeometry) -> str:
@@ -69,7 +69,9 @@ def padding_note(g: ConvGeometry) -> str:
 
 def kernel_note(scene: Scene) -> str:
     """Returns how the kernel of a shown convolution lies."""
-    notes = ["rotated by 180\N{DEGREE SIGN}"] if scene.transposed and max(scene.geometry.kernel_shape) > 1 else []
+    notes = (
+        ["rotated by 180\N{DEGREE SIGN}"] if scene.transposed and max(scene.geometry.kernel_shape) > 1 else []
+    )
     if set(scene.shown.kernel_dilation) != {1}:
         notes.append(f"spans {sizes([axis.span for axis in scene.shown.axes])}")
     return ", ".join(notes)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
 from numpy.typing import ArrayLike
 
-from jaxconv.errors import GeometryError, OptionError, SizeError
+from jaxconv.errors import OptionError, SizeError
 from jaxconv.figures.display import DisplayList, Group, Item, sheet
 from jaxconv.figures.numbers import (
     Texts,
@@ -132,7 +131,9 @@ class Animation:
           OSError: A file cannot be written.
         """
         if "{frame}" not in str(path):
-            raise OptionError(f"`path` must contain {{frame}}, such as 'frames/{{frame}}.svg', got {str(path)!r}.")
+            raise OptionError(
+                f"`path` must contain {{frame}}, such as 'frames/{{frame}}.svg', got {str(path)!r}."
+            )
         _path_of(path, STILL_SUFFIXES)
         digits = len(str(self.frames - 1))
         return tuple(
@@ -165,13 +166,13 @@ def animate(
       path: Where to write; ``.svg``, ``.gif`` or ``.webp``.
       transposed: Whether the transposed convolution is drawn, as its equivalent direct convolution.
       both: Whether the convolution is drawn and below it its transpose, in the same time.
-      kernel: Kernel of the forward convolution, ``(*kernel_shape, in // groups, out)``, or ``kernel_shape`` for
-        one feature; by default small whole numbers.
+      kernel: Kernel of the forward convolution, ``(*kernel_shape, in // groups, out)``, or ``kernel_shape``
+        for one feature; by default the numbers of figure 1.1 of arXiv:1603.07285.
       x: Input of what is drawn, ``(*shape, features)``, or the spatial shape alone for one feature. For
         `transposed` it is the map that is transposed back, of the output's shape; for `both`, the forward
-        input, and the transpose is applied to the output. By default small whole numbers.
-      values: ``"numbers"`` or ``"symbols"`` writes them into the cells, and the sum below; None writes nothing,
-        unless `kernel` or `x` is given.
+        input, and the transpose is applied to the output. By default the numbers of figure 1.1.
+      values: ``"numbers"`` or ``"symbols"`` writes them into the cells, and the sum below; None writes
+        nothing, unless `kernel` or `x` is given.
       matrix: Whether C is drawn too, or C-transposed, with the row of the frame lit.
       milliseconds: How long a frame lasts, from 20 to 60,000.
       theme: ``"auto"`` (light, and dark where the page is), ``"light"``, ``"dark"``, or a `Theme`.
@@ -312,7 +313,9 @@ def _slowed(item: Item, frames: int, wanted: int) -> Item:
         return item
     offsets = tuple(item.offsets[at * frames // wanted] for at in range(wanted)) if item.offsets else ()
     still = item.still if item.still is not None or not item.offsets else item.offsets[0]
-    return replace(item, items=tuple(_slowed(one, frames, wanted) for one in item.items), offsets=offsets, still=still)
+    return replace(
+        item, items=tuple(_slowed(one, frames, wanted) for one in item.items), offsets=offsets, still=still
+    )
 
 
 def _texts(
