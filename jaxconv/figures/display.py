@@ -135,13 +135,36 @@ class Pen:
 
     items: list[Item] = field(default_factory=list)
 
-    def rectangle(self, x: float, y: float, width: float, height: float, **style: object) -> None:
+    def rectangle(
+        self,
+        x: float,
+        y: float,
+        width: float,
+        height: float,
+        *,
+        fill: str | None = None,
+        line: str | None = None,
+        thickness: float = 1.0,
+        dashes: tuple[float, float] | None = None,
+        opacity: float = 1.0,
+    ) -> None:
         """Adds a rectangle."""
-        self.items.append(Rectangle(x, y, width, height, **style))  # type: ignore[arg-type]
+        item = Rectangle(x, y, width, height, fill, line, thickness, dashes, opacity=opacity)
+        self.items.append(item)
 
-    def text(self, x: float, y: float, text: str, **style: object) -> None:
+    def text(
+        self,
+        x: float,
+        y: float,
+        text: str,
+        *,
+        size: float = 12.0,
+        colour: str = "ink",
+        anchor: Anchor = "start",
+        bold: bool = False,
+    ) -> None:
         """Adds a text."""
-        self.items.append(Text(x, y, text, **style))  # type: ignore[arg-type]
+        self.items.append(Text(x, y, text, size, colour, anchor, bold))
 
 
 def text_width(text: str, size: float, bold: bool = False) -> float:

@@ -141,8 +141,8 @@ def figure_of(number: str) -> GuideFigure:
     )
 
 
-def _square(i: int, k: int, s: int = 1, p: int = 0, d: int = 1, **features: int) -> ConvGeometry:
-    return ConvGeometry((i, i), (k, k), strides=s, padding=p, kernel_dilation=d, **features)
+def _square(i: int, k: int, s: int = 1, p: int = 0, d: int = 1) -> ConvGeometry:
+    return ConvGeometry((i, i), (k, k), strides=s, padding=p, kernel_dilation=d)
 
 
 def _moving(geometry: ConvGeometry, transposed: bool = False) -> Callable[[int, ThemeOption], Animation]:
@@ -205,7 +205,7 @@ def _still(number: str, geometry: ConvGeometry) -> Callable[[int, ThemeOption], 
 
 def _figures() -> dict[str, GuideFigure]:
     """All figures, in order."""
-    features = _square(5, 3, in_features=2, out_features=3)
+    features = _square(5, 3).with_features(2, 3)
     numerical, strided = _square(5, 3), _square(5, 3, 2, 1)
     figures = [
         ("kernel", "", numerical, _still("kernel", numerical)),

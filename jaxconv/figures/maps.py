@@ -6,6 +6,7 @@ import itertools
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from jaxconv.figures.display import Offset, Pen, text_width
 from jaxconv.geometry import ConvGeometry
@@ -132,12 +133,11 @@ def draw_input(pen: Pen, layout: MapLayout, geometry: ConvGeometry, colour: str,
     """
     c = layout.cell
     held = {position: cell_at(geometry, position) for position in layout.cells()}
-    plain = {"fill": colour, "line": f"{colour}_line", "thickness": 1.0}
-    styles: dict[str, dict[str, object]] = {
+    styles: dict[str, dict[str, Any]] = {
         "padding": {"line": "line", "dashes": DASHED},
         "cropped": {"line": "line", "dashes": (1.0, 3.0)},
         "inserted": {"fill": "empty", "line": "line"},
-        "input": plain,
+        "input": {"fill": colour, "line": f"{colour}_line"},
     }
     for feature in range(layout.features):
         for kind, style in styles.items():

@@ -66,8 +66,8 @@ def draw_matrix_panel(pen: Pen, scenes: Sequence[Scene], texts: Texts | None, x:
     _draw_grid(pen, x, y, rows, columns, size)
     if size >= SMALLEST_WITH_TEXT:
         for (row, column), word in words.items():
-            at = x + (column + 0.5) * size, y + (row + 0.5) * size
-            pen.text(*at, word, size=fitting(word, size, largest=10), anchor="middle")
+            middle = x + (column + 0.5) * size, y + (row + 0.5) * size
+            pen.text(*middle, word, size=fitting(word, size, largest=10), anchor="middle")
     blocks = ((shown.out_features, shown.output_shape), (shown.in_features, shown.input_shape))
     for vertical, (features, shape) in enumerate(blocks):
         step = features * (shape[-1] if len(shape) > 1 else 1)

@@ -85,7 +85,7 @@ def _names(letter: str, shape: tuple[int, ...], features: tuple[int, ...]) -> np
 
 def number_texts(scenes: Sequence[Scene], x: np.ndarray, kernel: np.ndarray) -> Texts:
     """Returns the numbers, those of the output computed from the scenes."""
-    return Texts(*map(_formatted, (x, kernel, results(scenes, x, kernel))))
+    return Texts(_formatted(x), _formatted(kernel), _formatted(results(scenes, x, kernel)))
 
 
 def results(scenes: Sequence[Scene], x: np.ndarray, kernel: np.ndarray) -> np.ndarray:

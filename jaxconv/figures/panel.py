@@ -18,6 +18,7 @@ MARGIN, GAP = 16.0, 36.0  # pixels around a panel, and between its maps
 HEADING, LABEL, NOTE = 30.0, 20.0, 16.0  # pixels of the lines of text above the maps
 MOST_CELLS = 24  # columns of kernels side by side; more are not drawn
 LARGEST, LARGEST_WITH_TEXT, SMALLEST = 30.0, 34.0, 5.0  # pixels of a cell
+INSET = 0.13  # cells around the colour of a tap on the input
 WIDEST, HIGHEST = 560.0, 460.0  # pixels that the maps may take together
 
 
@@ -100,7 +101,9 @@ class _Drawing:
             if text:
                 self._only_in([frame], [Text(MARGIN, bottom, text, size=12)])
         width = max([width, *(text_width(text, 12) + 2 * MARGIN for text in sums)])
-        heading = text_width(self.panel.heading, 14, True) + text_width(describe(self.scenes[0]), 12)
+        heading = text_width(self.panel.heading, 14, True) + text_width(
+            describe(self.scenes[0], "windows" if self.panel.pooling else "kernel"), 12
+        )
         width = max(width, heading + 2 * MARGIN + 12 if self.panel.heading else 0)
         return DisplayList(math.ceil(width), math.ceil(height), tuple(self.pen.items), len(self.scenes))
 
@@ -152,7 +155,7 @@ class _Drawing:
             )
         ]
         if self.panel.pooling:
-            blocks[1] = Block("", "", text_width(self.panel.pooling, 13), 0)
+            blocks[1] = Block("", "", text_width(self.panel.pooling, 13) + 14, 0)
         if self.panel.matrix:
             rows, columns = g.matrix_shape
             size = place_size(rows, columns)
@@ -200,7 +203,13 @@ class _Drawing:
             heading = self.panel.heading
             self.pen.text(MARGIN, MARGIN + 4, heading, size=14, bold=True)
             at = MARGIN + text_width(heading, 14, True) + 12
-            self.pen.text(at, MARGIN + 4.5, describe(self.scenes[0]), size=12, colour="muted")
+            self.pen.text(
+                at,
+                MARGIN + 4.5,
+                describe(self.scenes[0], "windows" if self.panel.pooling else "kernel"),
+                size=12,
+                colour="muted",
+            )
         noted = any(block.note for block in blocks)
         for block, (x, y) in zip(blocks, corners, strict=True):
             up = NOTE if (block.note if self.stacked else noted) else 0.0
@@ -213,14 +222,14 @@ class _Drawing:
         first = self.scenes[0]
         tints, edges = [], []
         taps = math.prod(first.geometry.kernel_shape)
+        inset = INSET * layout.cell  # the cell beneath stays in sight
         for feature in first.input_features:
             for read in first.reads:
                 tap = flat_index(read.tap, first.geometry.kernel_shape)
-                fill = "line" if self.panel.pooling else f"tap:{tap}:{taps}"
-                corner = layout.corner(read.position, feature)
-                tints.append(
-                    Rectangle(*corner, layout.cell, layout.cell, fill=fill, line="ink", thickness=0.6)
-                )
+                fill = "tap:0:1" if self.panel.pooling else f"tap:{tap}:{taps}"
+                x, y = layout.corner(read.position, feature)
+                inner = layout.cell - 2 * inset
+                tints.append(Rectangle(x + inset, y + inset, inner, inner, fill=fill))
             edges += self._outlines(first, feature)
         offsets = tuple(
             layout.shift(scene.reads[0].position, scene.input_features.start,
@@ -237,7 +246,7 @@ class _Drawing:
         """A frame around the span of the window, on every slice that it reads."""
         layout = self.input
         spans = [axis.span for axis in self.shown.axes]
-        corners = {}
+        corners: dict[tuple[int, ...], Offset] = {}
         for read in scene.reads:  # the first tap of each slice
             corners.setdefault(read.position[:-2], layout.corner(read.position, feature))
         width = spans[-1] * layout.cell

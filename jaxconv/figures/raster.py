@@ -102,11 +102,9 @@ class _Painter:
         for inside in item.items:
             self._item(inside, x + offset[0], y + offset[1])
         if before is not None and item.clip is not None:
-            left, top, width, height = item.clip
-            box = tuple(
-                round(SUPERSAMPLING * v) for v in (x + left, y + top, x + left + width, y + top + height)
-            )
-            before.paste(self.canvas.crop(box), box[:2])
+            x1, y1 = round(SUPERSAMPLING * (x + item.clip[0])), round(SUPERSAMPLING * (y + item.clip[1]))
+            x2, y2 = x1 + round(SUPERSAMPLING * item.clip[2]), y1 + round(SUPERSAMPLING * item.clip[3])
+            before.paste(self.canvas.crop((x1, y1, x2, y2)), (x1, y1))
             self.canvas.paste(before)
 
     def _rectangle(self, item: Rectangle, x: float, y: float) -> None:

@@ -28,10 +28,10 @@ def per_axis(values: Sequence[int]) -> str:
     return str(values[0]) if len(set(values)) == 1 else TIMES.join(map(str, values))
 
 
-def describe(scene: Scene) -> str:
-    """Returns the numbers of the forward convolution."""
+def describe(scene: Scene, window: str = "kernel") -> str:
+    """Returns the numbers of the forward convolution, or of a pooling's windows."""
     g = scene.geometry
-    parts = [f"kernel {sizes(g.kernel_shape)}", f"stride {per_axis(g.strides)}", _paddings(g)]
+    parts = [f"{window} {sizes(g.kernel_shape)}", f"stride {per_axis(g.strides)}", _paddings(g)]
     if set(g.kernel_dilation) != {1}:
         parts.append(f"dilation {per_axis(g.kernel_dilation)}")
     if set(g.input_dilation) != {1}:
