@@ -67,7 +67,7 @@ def draw_matrix_panel(pen: Pen, scenes: Sequence[Scene], texts: Texts | None, x:
     if size >= SMALLEST_WITH_TEXT:
         for (row, column), word in words.items():
             middle = x + (column + 0.5) * size, y + (row + 0.5) * size
-            pen.text(*middle, word, size=fitting(word, size, largest=10), anchor="middle")
+            pen.text(*middle, word, size=fitting(word, size, 0.78, 10), anchor="middle")
     blocks = ((shown.out_features, shown.output_shape), (shown.in_features, shown.input_shape))
     for vertical, (features, shape) in enumerate(blocks):
         step = features * (shape[-1] if len(shape) > 1 else 1)

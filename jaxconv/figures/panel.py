@@ -222,7 +222,7 @@ class _Drawing:
         first = self.scenes[0]
         tints, edges = [], []
         taps = math.prod(first.geometry.kernel_shape)
-        inset = INSET * layout.cell  # the cell beneath stays in sight
+        inset = (INSET if texts is None else INSET / 2) * layout.cell  # the cell beneath stays in sight
         for feature in first.input_features:
             for read in first.reads:
                 tap = flat_index(read.tap, first.geometry.kernel_shape)
