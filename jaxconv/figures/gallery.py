@@ -24,6 +24,22 @@ figure { margin: 0; padding: 1rem; border-radius: 12px; background: var(--card);
 img { max-width: 100%; height: auto; }
 .parameters { color: var(--muted); font-size: 0.9rem; }
 """
+HEAD = f"""<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Figures of convolution arithmetic</title>
+<style>{STYLE}</style>
+</head>
+<body>
+<h1>Figures of convolution arithmetic</h1>
+<p>The figures of Dumoulin &amp; Visin, <i>A guide to convolution arithmetic for deep learning</i>,
+<a href="https://arxiv.org/abs/1603.07285">arXiv:1603.07285</a>, drawn by jaxconv. Blue cells are the input of
+the convolution and the output of its transpose, green cells the reverse. The colours of the kernel say which
+tap reads which cell. Dashed cells are padding, cells with a dot are inserted zeros.</p>
+<main>
+"""
 
 
 def write_gallery(
@@ -75,20 +91,4 @@ def _card(figure: GuideFigure, names: Sequence[str], frames: int) -> str:
 
 
 def _page(cards: Sequence[str]) -> str:
-    return "\n".join(
-        [
-            "<!doctype html>",
-            '<html lang="en">',
-            '<head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">',
-            f"<title>Figures of convolution arithmetic</title><style>{STYLE}</style></head>",
-            "<body><h1>Figures of convolution arithmetic</h1>",
-            "<p>The figures of Dumoulin &amp; Visin, <i>A guide to convolution arithmetic for deep learning</i>, "
-            '<a href="https://arxiv.org/abs/1603.07285">arXiv:1603.07285</a>, drawn by jaxconv. '
-            "Blue cells are the input of the convolution and the output of its transpose, green cells the "
-            "reverse; colours of the kernel say which tap reads which cell.</p>",
-            "<main>",
-            *cards,
-            "</main></body></html>",
-            "",
-        ]
-    )
+    return HEAD + "\n".join(cards) + "\n</main></body></html>\n"

@@ -14,11 +14,12 @@ from jaxconv.figures.numbers import Texts
 from jaxconv.figures.words import describe, kernel_note, padding_note, sizes
 from jaxconv.geometry.scene import Scene, cell_at, flat_index
 
-MARGIN, GAP = 16.0, 36.0  # pixels around a panel, and between its maps
+MARGIN, GAP = 16.0, 34.0  # pixels around a panel, and between its maps
 HEADING, LABEL, NOTE = 30.0, 20.0, 16.0  # pixels of the lines of text above the maps
 MOST_CELLS = 24  # columns of kernels side by side; more are not drawn
 LARGEST, LARGEST_WITH_TEXT, SMALLEST = 30.0, 34.0, 5.0  # pixels of a cell
 INSET = 0.13  # cells around the colour of a tap on the input
+WIDEST_WITH_MATRIX = 900.0  # pixels; in a wider picture C stands below the maps
 WIDEST, HIGHEST = 560.0, 460.0  # pixels that the maps may take together
 
 
@@ -178,24 +179,23 @@ class _Drawing:
                 y += own + block.height + 18
                 right = max(right, MARGIN + width)
             bottom = y - 18
-            if len(blocks) > 3 and right + GAP + widths[3] <= 830:
-                corners.append((right + GAP, top + titles))
-                right += GAP + widths[3]
-                bottom = max(bottom, top + titles + blocks[3].height)
-            elif len(blocks) > 3:
-                corners.append((MARGIN, bottom + 18 + titles))
-                right = max(right, MARGIN + widths[3])
-                bottom += 18 + titles + blocks[3].height
         else:
-            x = MARGIN
-            for width in widths:
-                corners.append((x, top + titles))
-                x += width + GAP
-            right = x - GAP
-            bottom = top + titles + max(block.height for block in blocks)
-        if self.panel.texts is not None and self.panel.texts.kernel is not None:  # a line for the sum
-            maps = max(y + block.height for block, (_, y) in zip(blocks[:3], corners, strict=False))
-            bottom = max(bottom, maps + 26.0)
+            right = MARGIN - GAP
+            for width in widths[:3]:
+                corners.append((right + GAP, top + titles))
+                right += GAP + width
+            bottom = top + titles + max(block.height for block in blocks[:3])
+        if self.panel.texts is not None and self.panel.texts.kernel is not None:
+            bottom += 26.0  # a line for the sum
+        for block, width in zip(blocks[3:], widths[3:], strict=True):
+            if right + GAP + width + MARGIN <= WIDEST_WITH_MATRIX:
+                corners.append((right + GAP, top + titles))
+                right += GAP + width
+                bottom = max(bottom, top + titles + block.height)
+            else:
+                corners.append((MARGIN, bottom + 18 + titles))
+                right = max(right, MARGIN + width)
+                bottom += 18 + titles + block.height
         return corners, right + MARGIN, bottom + MARGIN
 
     def _titles(self, blocks: Sequence[Block], corners: Sequence[Offset]) -> None:
