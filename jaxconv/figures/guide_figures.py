@@ -16,7 +16,6 @@ from jaxconv.figures.numbers import PRINTED_INPUT, PRINTED_KERNEL, Texts, number
 from jaxconv.figures.panel import Panel
 from jaxconv.figures.themes import ThemeOption, resolve_theme
 from jaxconv.geometry import ConvGeometry
-from jaxconv.geometry.arguments import did_you_mean
 from jaxconv.geometry.scene import scenes
 
 # The outputs that are printed in the figures.
@@ -135,9 +134,11 @@ def figure_of(number: str) -> GuideFigure:
         raise OptionError(
             f"`number` {number!r} has two parts, {' and '.join(map(repr, parts))}; name one of them."
         )
-    known = f". The numbers are {', '.join(GUIDE)}; those of the draft are written 'draft 2.3'."
+    if f"draft {name}" in drafts:
+        raise OptionError(f"`number` {number!r} is a figure of the draft only; write 'draft {name}'.")
     raise OptionError(
-        f"`number` {number!r} is not a figure of the guide{did_you_mean(name, GUIDE, otherwise=known)}"
+        f"`number` {number!r} is not a figure of the guide. The numbers are {', '.join(GUIDE)}; those of the "
+        "draft are written 'draft 2.3'."
     )
 
 
