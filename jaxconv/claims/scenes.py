@@ -21,7 +21,7 @@ from jaxconv.geometry.scene import scenes
     numbers="integers",
 )
 def windows_are_rows(cases: Cases) -> Iterator[Trial]:
-    """Sums of the frames' kernel entries against C by its definition, and cells against NumPy's padding."""
+    """Compares the frames' kernel entries with C by its definition, and their cells with NumPy's padding."""
     for case in cases:
         g = case.geometry
         kernel = np.arange(1.0, g.parameters + 1).reshape(g.kernel_array_shape)
@@ -33,7 +33,7 @@ def windows_are_rows(cases: Cases) -> Iterator[Trial]:
 
 
 def _rows(g: ConvGeometry, kernel: np.ndarray, transposed: bool) -> np.ndarray:
-    """The matrix whose rows are the frames' entries."""
+    """Returns the matrix whose rows are the frames' entries."""
     rows = np.zeros(g.matrix_shape[::-1] if transposed else g.matrix_shape)
     for row, scene in enumerate(scenes(g, transposed=transposed)):
         for entry in scene.entries:
@@ -42,7 +42,7 @@ def _rows(g: ConvGeometry, kernel: np.ndarray, transposed: bool) -> np.ndarray:
 
 
 def _shows_the_padded_input(g: ConvGeometry, transposed: bool) -> bool:
-    """Whether every read names the cell that the padded input has at its position."""
+    """Returns whether every read names the cell that the padded input has at its position."""
     frames = scenes(g, transposed=transposed)
     shown = frames[0].shown.with_features(1, 1)
     numbers = np.arange(1.0, np.prod(shown.input_shape) + 1).reshape(1, *shown.input_shape, 1)

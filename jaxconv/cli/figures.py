@@ -1,4 +1,4 @@
-"""The command that draws the figures of the guide to convolution arithmetic: figures."""
+"""The command that draws the figures of arXiv:1603.07285: figures."""
 
 from __future__ import annotations
 

@@ -24,6 +24,7 @@ from jaxconv.figures.numbers import (
 from jaxconv.figures.panel import Panel, draw_panel
 from jaxconv.figures.svg import svg
 from jaxconv.figures.themes import Theme, ThemeOption, resolve_theme
+from jaxconv.figures.words import describe_maps
 from jaxconv.geometry import ConvGeometry
 from jaxconv.geometry.arguments import did_you_mean
 from jaxconv.geometry.scene import Scene, scenes
@@ -68,10 +69,10 @@ class Animation:
         """Returns one frame as a picture that does not move.
 
         Args:
-          number: Of the frame, from 0.
+          number: Number of the frame, from 0.
 
         Raises:
-          OptionError: There is no such frame.
+          OptionError: `number` is not the number of a frame.
         """
         if not 0 <= operator.index(number) < self.frames:
             raise OptionError(f"`number` must be a frame from 0 to {self.frames - 1}, got {number}.")
@@ -253,9 +254,8 @@ def animation(
         Panel(one, text, matrix, "Transposed convolution" if way else "Convolution")
         for one, text, way in zip(shown, texts, ways, strict=True)
     ]
-    names = " and ".join("its transpose" if way and both else panel.heading.lower()
-                         for panel, way in zip(panels, ways, strict=True))  # fmt: skip
-    return of_panels(panels, f"{names} of {geometry}", milliseconds, theme)
+    title = "Convolution and its transpose" if both else panels[0].heading
+    return of_panels(panels, f"{title}: {describe_maps(shown[0][0])}", milliseconds, theme)
 
 
 def frame(
@@ -308,11 +308,11 @@ def _below_each_other(drawn: list[DisplayList]) -> DisplayList:
 
 
 def _slowed(item: Item, frames: int, wanted: int) -> Item:
-    """The same motion in more frames."""
+    """Returns the same motion in more frames."""
     if not isinstance(item, Group) or frames == wanted:
         return item
     offsets = tuple(item.offsets[at * frames // wanted] for at in range(wanted)) if item.offsets else ()
-    still = item.still if item.still is not None or not item.offsets else item.offsets[0]
+    still = item.at(0) if item.still == "first" else item.still
     return replace(
         item, items=tuple(_slowed(one, frames, wanted) for one in item.items), offsets=offsets, still=still
     )
@@ -331,7 +331,8 @@ def _texts(
         return [symbol_texts(one) for one in shown]
     weights = kernel_of(kernel, geometry)
     first = shown[0][0].shown
-    numbers = map_of("x", x, first.input_shape, first.in_features)
+    way = "With `transposed`, `x` has the output's shape." if shown[0][0].transposed else ""
+    numbers = map_of("x", x, first.input_shape, first.in_features, way)
     texts: list[Texts | None] = []
     for one in shown:
         texts.append(number_texts(one, numbers, weights))

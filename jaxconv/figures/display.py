@@ -65,13 +65,14 @@ class Group:
       items: What is drawn.
       offsets: Where the group stands in every frame, from where its items say; None hides it. Empty: it
         never moves.
-      still: The offset in a picture that must not move; by default that of the first frame.
+      still: The offset for readers who prefer reduced motion; None hides the group, and ``"first"`` takes the
+        offset of the first frame.
       clip: x, y, width and height of the only area in which the group is seen.
     """
 
     items: tuple[Item, ...]
     offsets: tuple[Offset | None, ...] = ()
-    still: Offset | None = None
+    still: Offset | Literal["first"] | None = "first"
     clip: tuple[float, float, float, float] | None = None
 
     def at(self, frame: int) -> Offset | None:

@@ -34,7 +34,7 @@ class GuideFigure:
     Attributes:
       number: Number of the figure in arXiv:1603.07285v2; for the kernel of section 1.1 and the matrix of
         section 4.1, which have none, ``"kernel"`` and ``"matrix"``.
-      draft: Number in the draft of the thesis from which the guide grew, or empty.
+      draft: Number in the draft of the thesis from which the article grew, or empty.
       caption: What it shows. Where the printed caption is wrong, it is corrected here.
       geometry: The forward convolution, or the pooling's windows.
       transposed: Whether the transpose is shown.
@@ -70,7 +70,7 @@ class GuideFigure:
 
 
 def guide(number: str, path: str | Path, *, theme: ThemeOption = "auto", milliseconds: int = 600) -> Path:
-    """Draws a figure of the guide to convolution arithmetic into a file.
+    """Draws a figure of arXiv:1603.07285 into a file.
 
     Args:
       number: Number of the figure, from ``"1.1"`` to ``"5.1"``, ``"kernel"`` or ``"matrix"``; or its number
@@ -118,7 +118,7 @@ def figure_of(number: str) -> GuideFigure:
     """Returns the figure of a number, or of a number in the draft.
 
     Raises:
-      OptionError: There is no such figure.
+      OptionError: `number` is not the number of a figure.
 
     >>> figure_of("draft 2.3").number
     '1.1'
@@ -137,8 +137,8 @@ def figure_of(number: str) -> GuideFigure:
     if f"draft {name}" in drafts:
         raise OptionError(f"`number` {number!r} is a figure of the draft only; write 'draft {name}'.")
     raise OptionError(
-        f"`number` {number!r} is not a figure of the guide. The numbers are {', '.join(GUIDE)}; those of the "
-        "draft are written 'draft 2.3'."
+        f"`number` {number!r} is not a figure of arXiv:1603.07285. The numbers are {', '.join(GUIDE)}; those of "
+        "the draft are written 'draft 2.3'."
     )
 
 
@@ -147,7 +147,7 @@ def _square(i: int, k: int, s: int = 1, p: int = 0, d: int = 1) -> ConvGeometry:
 
 
 def _moving(geometry: ConvGeometry, transposed: bool = False) -> Callable[[int, ThemeOption], Animation]:
-    """A plain animation."""
+    """Returns what draws a plain animation."""
     return lambda milliseconds, theme: animation(
         geometry, transposed=transposed, milliseconds=milliseconds, theme=theme
     )
@@ -156,7 +156,7 @@ def _moving(geometry: ConvGeometry, transposed: bool = False) -> Callable[[int, 
 def _printed(
     number: str, geometry: ConvGeometry, pooling: str = ""
 ) -> Callable[[int, ThemeOption], Animation]:
-    """An animation with the printed numbers."""
+    """Returns what draws an animation with the printed numbers."""
 
     def draw(milliseconds: int, theme: ThemeOption) -> Animation:
         steps = scenes(geometry)
@@ -178,7 +178,7 @@ def _as_printed(number: str) -> np.ndarray:
 
 
 def _subsampling(milliseconds: int, theme: ThemeOption) -> Animation:
-    """Stride 2, and below it stride 1 of whose outputs one in two is retained."""
+    """Draws stride 2, and below it stride 1 of whose outputs one in two is retained."""
     strided, unit = _square(5, 3, 2), _square(5, 3)
     retained = frozenset((row, column) for row in (0, 2) for column in (0, 2))
     panels = [
@@ -193,7 +193,7 @@ def _matrix(milliseconds: int, theme: ThemeOption) -> Animation:
 
 
 def _still(number: str, geometry: ConvGeometry) -> Callable[[int, ThemeOption], Animation]:
-    """A picture that does not move."""
+    """Returns what draws a picture that does not move."""
 
     def draw(milliseconds: int, theme: ThemeOption) -> Animation:
         light, dark = resolve_theme(theme)
@@ -205,7 +205,7 @@ def _still(number: str, geometry: ConvGeometry) -> Callable[[int, ThemeOption], 
 
 
 def _figures() -> dict[str, GuideFigure]:
-    """All figures, in order."""
+    """Returns all figures, in order."""
     features = _square(5, 3).with_features(2, 3)
     numerical, strided = _square(5, 3), _square(5, 3, 2, 1)
     figures = [

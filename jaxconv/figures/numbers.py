@@ -70,7 +70,7 @@ def symbol_texts(scenes: Sequence[Scene]) -> Texts:
 
 
 def _names(letter: str, shape: tuple[int, ...], features: tuple[int, ...]) -> np.ndarray:
-    """``letter`` and indices; features are named where there are several."""
+    """Returns the letter with indices; features are named where there are several."""
 
     def digits(index: Sequence[int], sizes: Sequence[int]) -> str:
         return ("" if max(sizes) <= 10 else "_").join(map(str, index))
@@ -132,14 +132,16 @@ def check_values(values: str | None) -> None:
         raise OptionError(f"`values` must be None or one of {get_args(Values)}, got {values!r}{hint}")
 
 
-def map_of(name: str, given: ArrayLike | None, shape: tuple[int, ...], features: int) -> np.ndarray:
+def map_of(
+    name: str, given: ArrayLike | None, shape: tuple[int, ...], features: int, hint: str = ""
+) -> np.ndarray:
     """Returns a map ``(*shape, features)``: what was given, or small integers.
 
     Raises:
       GeometryError: It has another shape.
       TypeError: It does not hold numbers.
     """
-    return _array(name, given, shape, (features,), PRINTED_INPUT)
+    return _array(name, given, shape, (features,), PRINTED_INPUT, hint)
 
 
 def kernel_of(given: ArrayLike | None, geometry: ConvGeometry) -> np.ndarray:
@@ -159,6 +161,7 @@ def _array(
     shape: tuple[int, ...],
     features: tuple[int, ...],
     default: tuple[int, ...],
+    hint: str = "",
 ) -> np.ndarray:
     whole = (*shape, *features)
     if given is None:
@@ -166,11 +169,14 @@ def _array(
         return np.array(default)[(index + index // len(default)) % len(default)].reshape(whole)
     array = np.asarray(given)
     if array.dtype.kind not in "iufcb":
-        raise TypeError(f"`{name}` must be an array of numbers, got {type(given).__name__} of {array.dtype}.")
+        raise TypeError(
+            f"`{name}` must be an array of numbers, got {type(given).__name__} with dtype {array.dtype}."
+        )
     if array.shape == shape and set(features) == {1}:
         return array.reshape(whole)
     if array.shape != whole:
         short = f", or {shape}" if set(features) == {1} else ""
-        hint = " Features stand on the last axis." if sorted(array.shape) == sorted(whole) else ""
-        raise GeometryError(f"`{name}` must have shape {whole}{short} here, got {array.shape}.{hint}")
+        if sorted(array.shape) == sorted(whole) and set(features) != {1}:
+            hint = f"Features are on the last axis. {hint}"
+        raise GeometryError(f"`{name}` must have shape {whole}{short}, got {array.shape}. {hint}".rstrip())
     return array

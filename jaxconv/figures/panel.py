@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from jaxconv.errors import SizeError
 from jaxconv.figures.display import DisplayList, Group, Item, Line, Offset, Pen, Rectangle, Text, text_width
@@ -81,7 +82,7 @@ class _Drawing:
         self.cell = self._cell_size()
 
     def draw(self) -> DisplayList:
-        """All items."""
+        """Returns the display list."""
         blocks = self._blocks()
         corners, width, height = self._place(blocks)
         self._titles(blocks, corners)
@@ -129,7 +130,7 @@ class _Drawing:
         return math.floor(2 * cell) / 2
 
     def _kernel_layout(self, x: float, y: float, cell: float) -> MapLayout:
-        """The kernels of one output feature."""
+        """Returns where the kernels of one output feature stand."""
         headed = self.sheets != (1, 1)
         return MapLayout(x, y, cell, full(self.shown.kernel_shape), self.sheets[0], headed)
 
@@ -166,7 +167,7 @@ class _Drawing:
         return blocks
 
     def _place(self, blocks: Sequence[Block]) -> tuple[list[Offset], float, float]:
-        """Corners of the maps, and the size of the panel."""
+        """Returns the corners of the maps, and the size of the panel."""
         top = MARGIN + (HEADING if self.panel.heading else 0.0)
         titles = LABEL + (NOTE if any(block.note for block in blocks) else 0.0)
         widths = [max(b.width, text_width(b.name, 13, True), text_width(b.note, 11)) for b in blocks]
@@ -243,7 +244,7 @@ class _Drawing:
         self.pen.items.append(Group(tuple(edges), offsets))
 
     def _outlines(self, scene: Scene, feature: int) -> list[Rectangle]:
-        """A frame around the span of the window, on every slice that it reads."""
+        """Returns a frame around the span of the window, on every slice that it reads."""
         layout = self.input
         spans = [axis.span for axis in self.shown.axes]
         corners: dict[tuple[int, ...], Offset] = {}
@@ -268,7 +269,7 @@ class _Drawing:
                 self.pen.text(x + c / 2, y + c * raised, word, size=size, colour=colour, anchor="middle")
 
     def _write_weights(self, texts: Texts, offsets: tuple[Offset, ...]) -> None:
-        """The kernel's entries in the corners of the window's cells, for each output feature."""
+        """Writes the kernel's entries into the corners of the window's cells, for each output feature."""
         if texts.kernel is None:
             return
         layout, c = self.input, self.input.cell
@@ -356,7 +357,9 @@ class _Drawing:
             x, y = corners[1]
             self.pen.text(x, y + height, self.panel.pooling, size=13, colour="muted")
 
-    def _only_in(self, frames: Sequence[int], items: Sequence[Item], still: Offset | None = None) -> None:
+    def _only_in(
+        self, frames: Sequence[int], items: Sequence[Item], still: Offset | Literal["first"] | None = "first"
+    ) -> None:
         """Adds items that are seen in some frames."""
         seen = set(frames)
         offsets = tuple((0.0, 0.0) if frame in seen else None for frame in range(len(self.scenes)))

@@ -47,7 +47,7 @@ def save_pixels(picture: DisplayList, path: Path, theme: Theme, milliseconds: in
 
 
 def _with_one_palette(images: Sequence[Image.Image]) -> list[Image.Image]:
-    """The frames in the colours of a few of them, so that what does not change does not flicker."""
+    """Returns the frames in the colours of a few of them, so that what does not change does not flicker."""
     chosen = [images[0], images[len(images) // 2], images[-1]]
     width, height = images[0].size
     together = Image.new("RGB", (width, height * len(chosen)))
@@ -59,7 +59,7 @@ def _with_one_palette(images: Sequence[Image.Image]) -> list[Image.Image]:
 
 @lru_cache(maxsize=64)
 def _font(size: int, bold: bool) -> ImageFont.FreeTypeFont:
-    """DejaVu Sans, which comes with matplotlib, so that pictures look alike everywhere."""
+    """Loads DejaVu Sans, which comes with matplotlib, so that pictures look alike everywhere."""
     import matplotlib
 
     name = "DejaVuSans-Bold.ttf" if bold else "DejaVuSans.ttf"
@@ -70,7 +70,7 @@ class _Painter:
     """Draws one frame."""
 
     def __init__(self, picture: DisplayList, theme: Theme):
-        """`picture` has one frame."""
+        """Draws `picture`, which has one frame."""
         self.theme = theme
         self.size = (round(picture.width), round(picture.height))
         large = self.size[0] * SUPERSAMPLING, self.size[1] * SUPERSAMPLING
@@ -80,7 +80,7 @@ class _Painter:
             self._item(item, 0.0, 0.0)
 
     def image(self, scale: int) -> Image.Image:
-        """The frame at a multiple of its size."""
+        """Returns the frame at a multiple of its size."""
         size = self.size[0] * scale, self.size[1] * scale
         return self.canvas if scale == SUPERSAMPLING else self.canvas.resize(size, Image.Resampling.BOX)
 

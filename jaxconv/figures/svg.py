@@ -61,7 +61,7 @@ def svg(
 
 
 def _colours(roles: Iterable[str], theme: Theme, name: str) -> list[str]:
-    """CSS of the colours that are used; `roles` begin with ``f-`` for fill or ``s-`` for stroke."""
+    """Returns the CSS of the colours in use; `roles` begin with ``f-`` for fill or ``s-`` for stroke."""
     properties = {"f": "fill", "s": "stroke"}
     colours = {role: theme.colour(role[2:]) for role in sorted({"f-paper", *roles})}
     return [f"#{name} .{_class(role)}{{{properties[role[0]]}:{c}}}" for role, c in colours.items()]
@@ -85,7 +85,7 @@ class _Writer:
     keyframes: dict[str, str] = field(default_factory=dict)  # steps to the class that runs them
 
     def draw(self, items: Sequence[Item]) -> str:
-        """Items as elements; neighbouring rectangles of one style become one path."""
+        """Returns items as elements; neighbouring rectangles of one style become one path."""
         parts = []
         for style, run in itertools.groupby(items, _style):
             if style is None:
@@ -104,7 +104,7 @@ class _Writer:
         return self._rectangle(item)
 
     def _use(self, fill: str | None, stroke: str | None, thickness: float = 0) -> str:
-        """Attributes of the colours."""
+        """Returns the attributes of the colours, and remembers them."""
         classes = [f"f-{fill}"] if fill else []
         classes += [f"s-{stroke}"] if stroke else []
         self.roles.update(classes)
@@ -143,7 +143,7 @@ class _Writer:
     def _group(self, item: Group) -> str:
         inside = self.draw(item.items)
         offsets = set(item.offsets)
-        still = item.still if item.still is not None else item.at(0)
+        still = item.at(0) if item.still == "first" else item.still
         attributes = _transform(still) if still is not None else ' visibility="hidden"'
         if len(offsets) > 1:
             steps = _steps(item.offsets)
@@ -157,7 +157,7 @@ class _Writer:
 
 
 def _style(item: Item) -> Rectangle | None:
-    """What rectangles must share to become one path: everything but their places."""
+    """Returns what rectangles must share to become one path: everything but their places."""
     if not isinstance(item, Rectangle) or item.radius:
         return None
     return replace(item, x=0, y=0)
@@ -168,7 +168,7 @@ def _transform(offset: Offset) -> str:
 
 
 def _steps(offsets: Sequence[Offset | None]) -> str:
-    """Keyframes, one for each change."""
+    """Returns keyframes, one for each change."""
     places = {offset for offset in offsets if offset is not None}
     steps, before = [], object()
     for frame, offset in enumerate(offsets):
@@ -185,7 +185,7 @@ def _steps(offsets: Sequence[Offset | None]) -> str:
 
 
 def arrow_head(line: Line, length: float = 5.0) -> list[Offset]:
-    """Returns the two far ends of the strokes that make the head of an arrow along an axis."""
+    """Returns the two far ends of the strokes that make the head of an arrow."""
     dx, dy = line.x2 - line.x1, line.y2 - line.y1
     size = max((dx**2 + dy**2) ** 0.5, 1e-9)
     ux, uy = dx / size * length, dy / size * length

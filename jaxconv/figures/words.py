@@ -41,6 +41,14 @@ def describe(scene: Scene, window: str = "kernel") -> str:
     return ("of " if scene.transposed else "") + ", ".join(parts)
 
 
+def describe_maps(scene: Scene) -> str:
+    """Returns the numbers of the forward convolution, and the shapes of its maps."""
+    g = scene.geometry
+    return (
+        f"{describe(scene).removeprefix('of ')}, input {sizes(g.input_shape)}, output {sizes(g.output_shape)}"
+    )
+
+
 def _paddings(g: ConvGeometry) -> str:
     mode = "" if g.padding_mode == "zeros" else f"{g.padding_mode} "
     lows, highs = zip(*g.padding, strict=True)

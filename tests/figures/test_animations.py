@@ -98,7 +98,7 @@ def test_every_geometry_is_drawn(name, values):
         for word, shape in zip(
             ("Input", "Output"), shapes[::-1] if way.get("transposed") else shapes, strict=True
         ):
-            label = f"{word} {' \N{MULTIPLICATION SIGN} '.join(map(str, shape))}"
+            label = f"{word} " + " \N{MULTIPLICATION SIGN} ".join(map(str, shape))
             assert any(text.startswith(label) for text in texts), label
 
 
@@ -203,6 +203,9 @@ def test_a_picture_that_stands_still_shows_all_outputs():
     }
     seen = [text.text for text in root.iter(f"{SVG}text") if text not in hidden]
     assert {"40", "80"} <= set(seen)
+    blank = [path for path in root.iter(f"{SVG}path") if path.get("class") == "f-paper s-line"]
+    assert len(blank) == 1
+    assert blank[0] in hidden
 
 
 def test_two_pictures_on_one_page_do_not_share_names():

@@ -53,7 +53,7 @@ CASES = [
     BadCall(
         "x of the transpose",
         lambda: animation(G, transposed=True, x=np.ones((5, 4))),
-        ("`x`", "(3, 3, 1), or (3, 3)"),
+        ("`x`", "(3, 3, 1), or (3, 3)", "`transposed`"),
         GeometryError,
     ),
     BadCall("words for x", lambda: animation(G, x=[["a"]]), ("`x`", "numbers"), TypeError),
