@@ -137,8 +137,8 @@ def figure_of(number: str) -> GuideFigure:
     if f"draft {name}" in drafts:
         raise OptionError(f"`number` {number!r} is a figure of the draft only; write 'draft {name}'.")
     raise OptionError(
-        f"`number` {number!r} is not a figure of arXiv:1603.07285. The numbers are {', '.join(GUIDE)}; those of "
-        "the draft are written 'draft 2.3'."
+        f"`number` {number!r} is not a figure of arXiv:1603.07285. The numbers are {', '.join(GUIDE)}; "
+        "those of the draft are written 'draft 2.3'."
     )
 
 

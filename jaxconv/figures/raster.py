@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 
+import numpy as np
 from PIL import Image, ImageDraw, ImageFont, features
 
 from jaxconv.errors import OptionError
@@ -47,14 +48,38 @@ def save_pixels(picture: DisplayList, path: Path, theme: Theme, milliseconds: in
 
 
 def _with_one_palette(images: Sequence[Image.Image]) -> list[Image.Image]:
-    """Returns the frames in the colours of a few of them, so that what does not change does not flicker."""
-    chosen = [images[0], images[len(images) // 2], images[-1]]
-    width, height = images[0].size
-    together = Image.new("RGB", (width, height * len(chosen)))
-    for row, image in enumerate(chosen):
-        together.paste(image, (0, row * height))
-    palette = together.quantize(COLOURS, method=Image.Quantize.MEDIANCUT)
-    return [image.quantize(palette=palette, dither=Image.Dither.NONE) for image in images]
+    """Returns the frames in the commonest colours of a few of them.
+
+    One palette for all frames keeps still what does not change, and flat areas keep their exact colours.
+    """
+    chosen = [_codes(image).ravel() for image in (images[0], images[len(images) // 2], images[-1])]
+    colours, counts = np.unique(np.concatenate(chosen), return_counts=True)
+    palette = _channels(colours[np.argsort(-counts, kind="stable")[:COLOURS]])
+    return [_in_palette(image, palette) for image in images]
+
+
+def _in_palette(image: Image.Image, palette: np.ndarray) -> Image.Image:
+    """Returns the image in the nearest colours of a palette, ``(colours, 3)``.
+
+    Pillow's own way with a given palette rounds colours, white too.
+    """
+    codes = _codes(image)
+    colours, place = np.unique(codes, return_inverse=True)
+    distance = ((_channels(colours)[:, None] - palette) ** 2).sum(-1)
+    indices = distance.argmin(-1).astype(np.uint8)[place.reshape(codes.shape)]
+    drawn = Image.frombytes("P", image.size, indices.tobytes())
+    drawn.putpalette(palette.astype(np.uint8).tobytes())
+    return drawn
+
+
+def _codes(image: Image.Image) -> np.ndarray:
+    """Returns one integer per pixel, ``(rows, columns)``."""
+    return np.asarray(image).astype(np.int32) @ np.array([1 << 16, 1 << 8, 1], np.int32)
+
+
+def _channels(codes: np.ndarray) -> np.ndarray:
+    """Returns the red, green and blue of codes, ``(codes, 3)``."""
+    return np.stack([codes >> 16, codes >> 8 & 255, codes & 255], axis=-1)
 
 
 @lru_cache(maxsize=64)

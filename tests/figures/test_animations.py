@@ -156,6 +156,8 @@ def test_rasters_have_a_frame_per_output(tmp_path, suffix):
         assert image.info["duration"] == 120
         assert image.info["loop"] == 0
         size = image.size
+        corner = "#{:02x}{:02x}{:02x}".format(*image.convert("RGB").getpixel((1, 1)))
+    assert corner == LIGHT.paper
     assert size == (animation(STRIDED).display.width, animation(STRIDED).display.height)
 
 
