@@ -21,7 +21,8 @@ from jaxconv.figures.numbers import (
     results,
     symbol_texts,
 )
-from jaxconv.figures.panel import Panel, draw_panel
+from jaxconv.figures.panel import draw_panel
+from jaxconv.figures.plan import Panel
 from jaxconv.figures.svg import svg
 from jaxconv.figures.themes import Theme, ThemeOption, resolve_theme
 from jaxconv.figures.words import describe_maps
