@@ -5,8 +5,9 @@ from jaxconv.errors import needs_extra
 with needs_extra(__name__, "figures"):
     from jaxconv.figures.matrix import draw_matrix, matrix_figure
 
-from jaxconv.figures.animations import Animation, animate, animation, frame
+from jaxconv.figures.animations import animate, animation, frame
 from jaxconv.figures.guide_figures import GUIDE, GuideFigure, guide
+from jaxconv.figures.pictures import Animation
 from jaxconv.figures.themes import DARK, LIGHT, Theme
 from jaxconv.geometry.scene import Scene, scenes
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from numpy.typing import ArrayLike
 
 from jaxconv.errors import OptionError, SizeError
-from jaxconv.figures.display import DisplayList, Group, Item, sheet
+from jaxconv.figures.display import DisplayList, Group, Item
 from jaxconv.figures.numbers import (
     Texts,
     Values,
@@ -22,126 +22,15 @@ from jaxconv.figures.numbers import (
     symbol_texts,
 )
 from jaxconv.figures.panel import draw_panel
+from jaxconv.figures.pictures import SUFFIXES, Animation, path_with_suffix
 from jaxconv.figures.plan import Panel
-from jaxconv.figures.svg import svg
-from jaxconv.figures.themes import Theme, ThemeOption, resolve_theme
+from jaxconv.figures.themes import ThemeOption, resolve_theme
 from jaxconv.figures.words import describe_maps
 from jaxconv.geometry import ConvGeometry
-from jaxconv.geometry.arguments import did_you_mean
 from jaxconv.geometry.scene import Scene, scenes
 
-SUFFIXES = (".svg", ".gif", ".webp")
-STILL_SUFFIXES = (".svg", ".png", ".gif", ".webp")
 MOST_FRAMES = 500
 SHORTEST, LONGEST = 20, 60_000  # milliseconds of a frame
-
-
-@dataclass(frozen=True)
-class Animation:
-    """A picture of a convolution, of one frame or more; notebooks show it as it is.
-
-    Attributes:
-      display: What is drawn.
-      title: What the picture shows, for screen readers.
-      milliseconds: How long a frame lasts.
-      light: Colours.
-      dark: Colours of SVG files on dark pages; None for those of `light`.
-    """
-
-    display: DisplayList
-    title: str
-    milliseconds: int
-    light: Theme
-    dark: Theme | None
-
-    @property
-    def frames(self) -> int:
-        """Number of frames."""
-        return self.display.frames
-
-    def svg(self) -> str:
-        """Returns the text of an SVG file."""
-        return svg(self.display, self.light, self.dark, title=self.title, milliseconds=self.milliseconds)
-
-    def _repr_svg_(self) -> str:
-        return self.svg()
-
-    def frame(self, number: int) -> Animation:
-        """Returns one frame as a picture that does not move.
-
-        Args:
-          number: Number of the frame, from 0.
-
-        Raises:
-          OptionError: `number` is not the number of a frame.
-        """
-        if not 0 <= operator.index(number) < self.frames:
-            raise OptionError(f"`number` must be a frame from 0 to {self.frames - 1}, got {number}.")
-        return replace(self, display=self.display.frame(number))
-
-    def sheet(self, columns: int | None = None) -> Animation:
-        """Returns all frames in one picture, row by row.
-
-        Args:
-          columns: Frames per row; by default as many as make the picture about square.
-
-        Raises:
-          OptionError: `columns` is not positive.
-        """
-        if columns is not None and operator.index(columns) < 1:
-            raise OptionError(f"`columns` must be at least 1, got {columns}.")
-        pictures = [self.display.frame(number) for number in range(self.frames)]
-        return replace(self, display=sheet(pictures, columns), title=f"{self.title}, all frames")
-
-    def save(self, path: str | Path) -> Path:
-        """Writes the picture in the format that the suffix names, and makes the folder for it.
-
-        The same picture gives the same bytes.
-
-        Args:
-          path: Ends in ``.svg``, ``.gif`` or ``.webp``; ``.png`` is for a single frame or a sheet.
-
-        Returns:
-          `path`.
-
-        Raises:
-          OptionError: Another suffix.
-          OSError: The file cannot be written.
-        """
-        path = _path_of(path, STILL_SUFFIXES if self.frames == 1 else SUFFIXES)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if path.suffix.lower() == ".svg":
-            path.write_text(self.svg(), encoding="utf-8", newline="\n")
-        else:
-            from jaxconv.figures.raster import save_pixels
-
-            save_pixels(self.display, path, self.light, self.milliseconds)
-        return path
-
-    def save_frames(self, path: str | Path) -> tuple[Path, ...]:
-        """Writes one file per frame.
-
-        Args:
-          path: A path with ``{frame}`` where the number of the frame belongs, such as
-            ``"frames/{frame}.svg"``; it ends in ``.svg``, ``.png``, ``.gif`` or ``.webp``.
-
-        Returns:
-          The paths, in order.
-
-        Raises:
-          OptionError: ``{frame}`` is missing, or another suffix.
-          OSError: A file cannot be written.
-        """
-        if "{frame}" not in str(path):
-            raise OptionError(
-                f"`path` must contain {{frame}}, such as 'frames/{{frame}}.svg', got {str(path)!r}."
-            )
-        _path_of(path, STILL_SUFFIXES)
-        digits = len(str(self.frames - 1))
-        return tuple(
-            self.frame(number).save(str(path).replace("{frame}", str(number).zfill(digits)))
-            for number in range(self.frames)
-        )
 
 
 def animate(
@@ -199,7 +88,7 @@ def animate(
     ...     animate(g, f"{folder}/stride_2.svg", matrix=True).read_text()[:4]
     '<svg'
     """
-    _path_of(path, SUFFIXES)  # refused before the work, not after it
+    path_with_suffix(path, SUFFIXES)  # refused before the work, not after it
     options = {"transposed": transposed, "both": both, "kernel": kernel, "x": x, "values": values}
     return animation(geometry, matrix=matrix, milliseconds=milliseconds, theme=theme, **options).save(path)  # type: ignore[arg-type]
 
@@ -359,13 +248,3 @@ def _milliseconds(value: int) -> int:
     if not SHORTEST <= number <= LONGEST:
         raise OptionError(f"`milliseconds` must be an integer from {SHORTEST} to {LONGEST:,}, got {value!r}.")
     return number
-
-
-def _path_of(path: str | Path, suffixes: Sequence[str]) -> Path:
-    path = Path(path)
-    if path.suffix.lower() not in suffixes:
-        hint = did_you_mean(path.suffix.lower(), suffixes, otherwise=".") if path.suffix else "."
-        if path.suffix.lower() == ".png":
-            hint = "; an animation's frames go to .png files with `save_frames` or `sheet`."
-        raise OptionError(f"`path` must end in one of {', '.join(suffixes)}, got {str(path)!r}{hint}")
-    return path

@@ -9,10 +9,11 @@ from pathlib import Path
 import numpy as np
 
 from jaxconv.errors import OptionError
-from jaxconv.figures.animations import Animation, animation, of_panels
+from jaxconv.figures.animations import animation, of_panels
 from jaxconv.figures.counting_positions import counted_positions, kernel_alone
 from jaxconv.figures.guide_captions import CAPTIONS
 from jaxconv.figures.numbers import PRINTED_INPUT, PRINTED_KERNEL, Texts, number_texts
+from jaxconv.figures.pictures import Animation
 from jaxconv.figures.plan import Panel
 from jaxconv.figures.themes import ThemeOption, resolve_theme
 from jaxconv.geometry import ConvGeometry
