@@ -12,7 +12,7 @@ import tyro
 from jaxconv import __version__
 from jaxconv.cli.convolution import arithmetic, matrix, verify
 from jaxconv.cli.demo import demo
-from jaxconv.cli.figures import figures
+from jaxconv.cli.figures import animate, figures
 from jaxconv.cli.screen import console, new_console
 from jaxconv.cli.segmentation import class_weights, evaluate, export, predict
 from jaxconv.cli.training import train
@@ -22,6 +22,7 @@ COMMANDS: dict[str, Callable] = {
     "verify": verify,
     "arithmetic": arithmetic,
     "matrix": matrix,
+    "animate": animate,
     "figures": figures,
     "demo": demo,
     "class-weights": class_weights,

@@ -1,12 +1,13 @@
-"""The command that draws the figures of arXiv:1603.07285: figures."""
+"""The commands that draw: the figures of arXiv:1603.07285, and an animation of any convolution."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import tyro
 
+from jaxconv.cli.convolution import Geometry
 from jaxconv.cli.screen import console
 from jaxconv.errors import OptionError
 
@@ -38,3 +39,40 @@ def figures(
     page, *files = write_gallery(chosen, out, [one.strip() for one in format.split(",")])
     for path in (*files, page):
         console.print(str(path), highlight=False, markup=False, soft_wrap=True)
+
+
+def animate(
+    geometry: Geometry,
+    out: Path,
+    transposed: bool = False,
+    both: bool = False,
+    matrix: bool = False,
+    values: Literal["numbers", "symbols"] | None = None,
+    milliseconds: int = 600,
+    theme: Literal["auto", "light", "dark"] = "auto",
+) -> None:
+    """Draws a convolution frame by frame: the window over the input, and the output that it makes.
+
+    Args:
+      geometry: Which convolution.
+      out: File to write, .svg, .gif or .webp.
+      transposed: Draws the transposed convolution instead.
+      both: Draws the convolution and its transpose.
+      matrix: Draws C too, with the row of the frame lit.
+      values: Writes numbers or symbols into the cells.
+      milliseconds: Duration of a frame.
+      theme: Colours; auto follows the page in SVG files.
+    """
+    from jaxconv.figures import animate as draw
+
+    path = draw(
+        geometry.geometry(),
+        out,
+        transposed=transposed,
+        both=both,
+        matrix=matrix,
+        values=values,
+        milliseconds=milliseconds,
+        theme=theme,
+    )
+    console.print(str(path), highlight=False, markup=False, soft_wrap=True)

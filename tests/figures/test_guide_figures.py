@@ -1,6 +1,5 @@
 """The figures of arXiv:1603.07285: printed integers by loops, frames, parameters, and the page."""
 
-import re
 import xml.etree.ElementTree as ElementTree
 from html.parser import HTMLParser
 
@@ -8,7 +7,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from jaxconv.cli import main
 from jaxconv.figures import GUIDE, guide
 from jaxconv.figures.gallery import write_gallery
 from jaxconv.figures.guide_figures import PRINTED_OUTPUTS, figure_of, guide_animation
@@ -136,27 +134,6 @@ def test_the_page_shows_every_figure_and_its_caption(tmp_path):
     assert "prefers-color-scheme: dark" in text
     with Image.open(tmp_path / "new" / "4.7.gif") as image:
         assert image.n_frames == 36
-
-
-def test_the_command(tmp_path, capsys):
-    main(["figures"])
-    listed = capsys.readouterr().out
-    assert [line.split()[0] for line in listed.splitlines()] == list(GUIDE)
-    main(["figures", "2.1", "draft 5.1", "--out", str(tmp_path), "--format", "svg, webp"])
-    written = capsys.readouterr().out.split()
-    assert [path.rpartition("/")[2] for path in written] == [
-        "2.1.svg", "2.1.webp", "4.1.svg", "4.1.webp", "index.html"
-    ]  # fmt: skip
-    for wrong, words in {
-        "figures 2.8": "'2.8a' and '2.8b'",
-        "figures 7.1": "The numbers are kernel, 1.1",
-        "figures 2.1 --format mp4": "`formats` must be some of svg, gif, webp",
-        "figures 2.1 --all": "leave out the numbers, or --all",
-    }.items():
-        with pytest.raises(SystemExit) as stop:
-            main(wrong.split())
-        assert stop.value.code == 2
-        assert re.fullmatch(rf"jaxconv: .*{re.escape(words)}.*\n", capsys.readouterr().err)
 
 
 def test_stills_may_be_png(tmp_path):
