@@ -12,7 +12,7 @@ from jaxconv.figures.numbers import Texts
 from jaxconv.geometry.scene import Scene, flat_index
 
 MOST_WIDTH, MOST_HEIGHT = 352.0, 288.0  # pixels of the places of C
-LARGEST_PLACE, SMALLEST_PLACE = 22.0, 2.0
+LARGEST_PLACE, SMALLEST_PLACE = 22.0, 1.0
 SMALLEST_WITH_TEXT = 13.0
 SMALLEST_BLOCK = 12.0  # pixels between the lines that mark blocks
 CURTAIN = 0.72  # opacity of what hides the other rows
