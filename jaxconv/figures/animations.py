@@ -89,8 +89,18 @@ def animate(
     '<svg'
     """
     path_with_suffix(path, SUFFIXES)  # refused before the work, not after it
-    options = {"transposed": transposed, "both": both, "kernel": kernel, "x": x, "values": values}
-    return animation(geometry, matrix=matrix, milliseconds=milliseconds, theme=theme, **options).save(path)  # type: ignore[arg-type]
+    drawn = animation(
+        geometry,
+        transposed=transposed,
+        both=both,
+        kernel=kernel,
+        x=x,
+        values=values,
+        matrix=matrix,
+        milliseconds=milliseconds,
+        theme=theme,
+    )
+    return drawn.save(path)
 
 
 def animation(
@@ -176,8 +186,16 @@ def frame(
     >>> picture.frames, picture.svg().count("<svg")
     (1, 2)
     """
-    options = {"kernel": kernel, "x": x, "values": values, "matrix": matrix, "theme": theme}
-    return animation(scene.geometry, transposed=scene.transposed, **options).frame(scene.row)  # type: ignore[arg-type]
+    drawn = animation(
+        scene.geometry,
+        transposed=scene.transposed,
+        kernel=kernel,
+        x=x,
+        values=values,
+        matrix=matrix,
+        theme=theme,
+    )
+    return drawn.frame(scene.row)
 
 
 def of_panels(panels: Sequence[Panel], title: str, milliseconds: int, theme: ThemeOption) -> Animation:
