@@ -20,6 +20,7 @@ from jaxconv.claims import (
     products,
     receptive_field,
     resizing,
+    scenes,
     sizes,
     structure,
     transposes,
@@ -38,7 +39,7 @@ __all__ = ["CLAIMS", "Report", "Reports", "Row", "verify"]
 _TOPICS = [
     topic.__name__ for topic in (
         sizes, products, transposes, unfolding, backward, pooling, resizing, dense, filters, receptive_field,
-        conventions, figures, structure,
+        conventions, figures, scenes, structure,
     )
 ]  # fmt: skip
 CLAIMS: dict[str, Claim] = dict(

@@ -5,4 +5,26 @@ from jaxconv.errors import needs_extra
 with needs_extra(__name__, "figures"):
     from jaxconv.figures.matrix import draw_matrix, matrix_figure, plot
 
-__all__ = ["draw_matrix", "matrix_figure", "plot"]
+from jaxconv.figures.animations import animate, animation, frame
+from jaxconv.figures.guide_figures import GUIDE, GuideFigure, guide
+from jaxconv.figures.pictures import Animation
+from jaxconv.figures.themes import DARK, LIGHT, Theme
+from jaxconv.geometry.scene import Scene, scenes
+
+__all__ = [
+    "DARK",
+    "GUIDE",
+    "LIGHT",
+    "Animation",
+    "GuideFigure",
+    "Scene",
+    "Theme",
+    "animate",
+    "animation",
+    "draw_matrix",
+    "frame",
+    "guide",
+    "matrix_figure",
+    "plot",
+    "scenes",
+]

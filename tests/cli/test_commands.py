@@ -51,6 +51,7 @@ def of_a_head(text):
 DOCUMENTS = {
     "README.md": commands((ROOT / "README.md").read_text()),
     "docs/training.md": commands((ROOT / "docs" / "training.md").read_text()),
+    "docs/figures.md": commands((ROOT / "docs" / "figures.md").read_text()),
     **{f"configs/{name}": of_a_head(path.read_text()) for name, path in shipped_configs().items()},
 }
 PLACEHOLDERS = {

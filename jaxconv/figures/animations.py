@@ -1,0 +1,268 @@
+"""Animations of convolutions: any geometry, the window over the map, and the row of C beside it."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from numpy.typing import ArrayLike
+
+from jaxconv.errors import OptionError, SizeError
+from jaxconv.figures.display import DisplayList, Group, Item
+from jaxconv.figures.numbers import (
+    Texts,
+    Values,
+    check_values,
+    kernel_of,
+    map_of,
+    number_texts,
+    results,
+    symbol_texts,
+)
+from jaxconv.figures.panel import draw_panel
+from jaxconv.figures.pictures import SUFFIXES, Animation, path_with_suffix
+from jaxconv.figures.plan import Panel
+from jaxconv.figures.themes import ThemeOption, resolve_theme
+from jaxconv.figures.words import describe_maps
+from jaxconv.geometry import ConvGeometry
+from jaxconv.geometry.scene import Scene, scenes
+
+MOST_FRAMES = 500
+SHORTEST, LONGEST = 20, 60_000  # milliseconds of a frame
+
+
+def animate(
+    geometry: ConvGeometry,
+    path: str | Path,
+    *,
+    transposed: bool = False,
+    both: bool = False,
+    kernel: ArrayLike | None = None,
+    x: ArrayLike | None = None,
+    values: Values | None = None,
+    matrix: bool = False,
+    milliseconds: int = 600,
+    theme: ThemeOption = "auto",
+) -> Path:
+    """Writes an animation of a convolution: one frame per output cell, in the order of the rows of C.
+
+    An SVG file is sharp at any size, follows the page into dark mode, stops for readers who prefer reduced
+    motion, and runs inside of ``<img>``. The same call writes the same bytes.
+
+    Args:
+      geometry: The forward convolution, of any number of axes: maps of three axes or more are drawn as slices
+        side by side, features as sheets below each other.
+      path: Where to write; ``.svg``, ``.gif`` or ``.webp``.
+      transposed: Whether the transposed convolution is drawn, as its equivalent direct convolution.
+      both: Whether the convolution is drawn and below it its transpose, in the same time.
+      kernel: Kernel of the forward convolution, ``(*kernel_shape, in // groups, out)``, or ``kernel_shape``
+        for one feature; by default the numbers of figure 1.1 of arXiv:1603.07285.
+      x: Input of what is drawn, ``(*shape, features)``, or the spatial shape alone for one feature. For
+        `transposed` it is the map that is transposed back, of the output's shape; for `both`, the forward
+        input, and the transpose is applied to the output. By default the numbers of figure 1.1.
+      values: ``"numbers"`` or ``"symbols"`` writes them into the cells, and the sum below; None writes
+        nothing, unless `kernel` or `x` is given.
+      matrix: Whether C is drawn too, or C-transposed, with the row of the frame lit.
+      milliseconds: How long a frame lasts, from 20 to 60,000.
+      theme: ``"auto"`` (light, and dark where the page is), ``"light"``, ``"dark"``, or a `Theme`.
+
+    Returns:
+      `path`.
+
+    Raises:
+      OptionError: An unknown suffix, word or theme, milliseconds out of range, `transposed` together with
+        `both`, or symbols together with numbers.
+      GeometryError: `kernel` or `x` has another shape, or the transpose of padding that is not zeros has no
+        equivalent direct convolution.
+      SizeError: More than 500 frames, or too many cells to be seen.
+      OSError: The file cannot be written.
+
+    References:
+      Dumoulin & Visin, arXiv:1603.07285, whose figures `guide` draws.
+
+    >>> import tempfile
+    >>> g = ConvGeometry((5, 5), (3, 3), strides=2, padding=1)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     animate(g, f"{folder}/stride_2.svg", matrix=True).read_text()[:4]
+    '<svg'
+    """
+    path_with_suffix(path, SUFFIXES)  # refused before the work, not after it
+    drawn = animation(
+        geometry,
+        transposed=transposed,
+        both=both,
+        kernel=kernel,
+        x=x,
+        values=values,
+        matrix=matrix,
+        milliseconds=milliseconds,
+        theme=theme,
+    )
+    return drawn.save(path)
+
+
+def animation(
+    geometry: ConvGeometry,
+    *,
+    transposed: bool = False,
+    both: bool = False,
+    kernel: ArrayLike | None = None,
+    x: ArrayLike | None = None,
+    values: Values | None = None,
+    matrix: bool = False,
+    milliseconds: int = 600,
+    theme: ThemeOption = "auto",
+) -> Animation:
+    """Returns what `animate` writes; notebooks show it.
+
+    Args:
+      geometry: The forward convolution.
+      transposed: Whether the transposed convolution is drawn, as its equivalent direct convolution.
+      both: Whether the convolution is drawn and below it its transpose, in the same time.
+      kernel: Kernel of the forward convolution; see `animate`.
+      x: Input of what is drawn; see `animate`.
+      values: ``"numbers"``, ``"symbols"`` or None.
+      matrix: Whether C is drawn too, with the row of the frame lit.
+      milliseconds: How long a frame lasts, from 20 to 60,000.
+      theme: ``"auto"``, ``"light"``, ``"dark"``, or a `Theme`.
+
+    Raises:
+      OptionError: An unknown word or theme, milliseconds out of range, or options that exclude each other.
+      GeometryError: `kernel` or `x` has another shape, or the transpose cannot be drawn.
+      SizeError: More than 500 frames, or too many cells to be seen.
+
+    >>> animation(ConvGeometry((5, 5), (3, 3)), values="symbols").frames
+    9
+    """
+    if not isinstance(geometry, ConvGeometry):
+        raise TypeError(f"`geometry` must be a ConvGeometry, got {type(geometry).__name__}.")
+    if transposed and both:
+        raise OptionError("`transposed` and `both` exclude each other: `both` draws the transpose too.")
+    check_values(values)
+    if values == "symbols" and not (kernel is None and x is None):
+        raise OptionError("`values='symbols'` writes no numbers; leave out `kernel` and `x`, or `values`.")
+    if values is None and not (kernel is None and x is None):
+        values = "numbers"
+    ways = (False, True) if both else (transposed,)
+    for way in ways:
+        _check_frames(geometry, way)
+    shown = [scenes(geometry, transposed=way) for way in ways]
+    texts = _texts(geometry, shown, kernel, x, values)
+    panels = [
+        Panel(one, text, matrix, "Transposed convolution" if way else "Convolution")
+        for one, text, way in zip(shown, texts, ways, strict=True)
+    ]
+    title = "Convolution and its transpose" if both else panels[0].heading
+    return of_panels(panels, f"{title}: {describe_maps(shown[0][0])}", milliseconds, theme)
+
+
+def frame(
+    scene: Scene,
+    *,
+    kernel: ArrayLike | None = None,
+    x: ArrayLike | None = None,
+    values: Values | None = None,
+    matrix: bool = False,
+    theme: ThemeOption = "auto",
+) -> Animation:
+    """Returns the picture of one scene.
+
+    Args:
+      scene: One of `scenes`.
+      kernel: Kernel of the forward convolution; see `animate`.
+      x: Input of what is drawn; see `animate`.
+      values: ``"numbers"``, ``"symbols"`` or None.
+      matrix: Whether C is drawn too, with the row of the scene lit.
+      theme: ``"auto"``, ``"light"``, ``"dark"``, or a `Theme`.
+
+    Raises:
+      OptionError: An unknown word or theme.
+      GeometryError: `kernel` or `x` has another shape.
+      SizeError: Too many cells to be seen.
+
+    >>> picture = frame(scenes(ConvGeometry((5, 5), (3, 3)))[4], matrix=True)
+    >>> picture.frames, picture.svg().count("<svg")
+    (1, 2)
+    """
+    drawn = animation(
+        scene.geometry,
+        transposed=scene.transposed,
+        kernel=kernel,
+        x=x,
+        values=values,
+        matrix=matrix,
+        theme=theme,
+    )
+    return drawn.frame(scene.row)
+
+
+def of_panels(panels: Sequence[Panel], title: str, milliseconds: int, theme: ThemeOption) -> Animation:
+    """Returns panels one below the other, each going through its scenes in the same time."""
+    light, dark = resolve_theme(theme)
+    duration = _milliseconds(milliseconds)
+    return Animation(_below_each_other(list(map(draw_panel, panels))), title, duration, light, dark)
+
+
+def _below_each_other(drawn: list[DisplayList]) -> DisplayList:
+    frames = max(picture.frames for picture in drawn)
+    groups, y = [], 0.0
+    for picture in drawn:
+        items = tuple(_slowed(item, picture.frames, frames) for item in picture.items)
+        groups.append(Group(items, ((0.0, y),) * frames, (0.0, y)))
+        y += picture.height
+    return DisplayList(max(picture.width for picture in drawn), y, tuple(groups), frames)
+
+
+def _slowed(item: Item, frames: int, wanted: int) -> Item:
+    """Returns the same motion in more frames."""
+    if not isinstance(item, Group) or frames == wanted:
+        return item
+    offsets = tuple(item.offsets[at * frames // wanted] for at in range(wanted)) if item.offsets else ()
+    still = item.at(0) if item.still == "first" else item.still
+    return replace(
+        item, items=tuple(_slowed(one, frames, wanted) for one in item.items), offsets=offsets, still=still
+    )
+
+
+def _texts(
+    geometry: ConvGeometry,
+    shown: Sequence[tuple[Scene, ...]],
+    kernel: ArrayLike | None,
+    x: ArrayLike | None,
+    values: Values | None,
+) -> list[Texts | None]:
+    if values is None:
+        return [None] * len(shown)
+    if values == "symbols":
+        return [symbol_texts(one) for one in shown]
+    weights = kernel_of(kernel, geometry)
+    first = shown[0][0].shown
+    way = "With `transposed`, `x` has the output's shape." if shown[0][0].transposed else ""
+    numbers = map_of("x", x, first.input_shape, first.in_features, way)
+    texts: list[Texts | None] = []
+    for one in shown:
+        texts.append(number_texts(one, numbers, weights))
+        numbers = results(one, numbers, weights)
+    return texts
+
+
+def _check_frames(geometry: ConvGeometry, transposed: bool) -> None:
+    count = geometry.matrix_shape[int(transposed)]
+    if count > MOST_FRAMES:
+        which = "transposed convolution" if transposed else "convolution"
+        raise SizeError(
+            f"this {which} would have {count:,} frames, one per output cell, and an animation has at most "
+            f"{MOST_FRAMES}; take a smaller `input_shape`. Got {geometry}."
+        )
+
+
+def _milliseconds(value: int) -> int:
+    try:
+        number = operator.index(value)
+    except TypeError:
+        number = 0
+    if not SHORTEST <= number <= LONGEST:
+        raise OptionError(f"`milliseconds` must be an integer from {SHORTEST} to {LONGEST:,}, got {value!r}.")
+    return number

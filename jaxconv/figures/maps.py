@@ -1,0 +1,183 @@
+"""Where the cells of a feature map stand on a sheet, and what they look like."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from jaxconv.figures.display import Offset, Pen, text_width
+from jaxconv.geometry import ConvGeometry
+from jaxconv.geometry.scene import cell_at, drawn_positions
+
+PLANE_GAP = 0.7  # cells between the slices of a map
+HEAD = 15.0  # pixels above a slice or a sheet for its name
+DASHED = (3.0, 2.5)
+
+
+@dataclass(frozen=True)
+class MapLayout:
+    """A map of N axes on a sheet: the last two axes are rows and columns, the others slices side by side.
+
+    Features are sheets, one below the other.
+
+    Attributes:
+      x: Left edge.
+      y: Upper edge, that of the names of slices and features if there are any.
+      cell: Pixels of a cell.
+      positions: Positions of every axis; they may begin below 0.
+      features: Sheets.
+      headed: Whether a single sheet has room above it for a name too.
+    """
+
+    x: float
+    y: float
+    cell: float
+    positions: tuple[range, ...]
+    features: int = 1
+    headed: bool = False
+
+    @property
+    def planes(self) -> int:
+        """Slices."""
+        return math.prod(map(len, self.positions[:-2]))
+
+    @property
+    def rows(self) -> int:
+        """Rows of a slice; 1 for maps of one axis."""
+        return len(self.positions[-2]) if len(self.positions) > 1 else 1
+
+    @property
+    def columns(self) -> int:
+        """Columns of a slice."""
+        return len(self.positions[-1])
+
+    @property
+    def head(self) -> float:
+        """Pixels above each slice for its name."""
+        return HEAD if self.planes > 1 or self.features > 1 or self.headed else 0.0
+
+    @property
+    def width(self) -> float:
+        """Pixels of all slices."""
+        return self.planes * self.columns * self.cell + (self.planes - 1) * PLANE_GAP * self.cell
+
+    @property
+    def height(self) -> float:
+        """Pixels of all sheets."""
+        return self.features * self._feature_step - (4.0 if self.features > 1 else 0.0)
+
+    @property
+    def _feature_step(self) -> float:
+        return self.rows * self.cell + self.head + (4.0 if self.features > 1 else 0.0)
+
+    def corner(self, position: tuple[int, ...], feature: int = 0) -> Offset:
+        """Returns the upper left corner of a cell; positions outside of the map continue its steps."""
+        plane = 0
+        for at, axis in zip(position[:-2], self.positions[:-2], strict=True):
+            plane = plane * len(axis) + at - axis.start
+        row = position[-2] - self.positions[-2].start if len(position) > 1 else 0
+        column = position[-1] - self.positions[-1].start
+        x = self.x + plane * (self.columns + PLANE_GAP) * self.cell + column * self.cell
+        return x, self.y + feature * self._feature_step + self.head + row * self.cell
+
+    def cells(self) -> Iterator[tuple[int, ...]]:
+        """Returns every position, row by row."""
+        return itertools.product(*self.positions)
+
+    def shift(
+        self, position: tuple[int, ...], feature: int, other: tuple[int, ...], other_feature: int
+    ) -> Offset:
+        """Returns how far one cell stands from another."""
+        (x, y), (x0, y0) = self.corner(position, feature), self.corner(other, other_feature)
+        return x - x0, y - y0
+
+    def draw_heads(self, pen: Pen) -> None:
+        """Writes the numbers of features and slices above the slices."""
+        if not self.head:
+            return
+        leading = list(itertools.product(*self.positions[:-2]))
+        for feature in range(self.features):
+            for lead in leading:
+                x, y = self.corner((*lead, *(axis.start for axis in self.positions[-2:])), feature)
+                index = ",".join(map(str, lead))
+                parts = [f"feature {feature}"] * (self.features > 1) + [f"slice {index}"] * (self.planes > 1)
+                short = [f"f{feature}"] * (self.features > 1) + [index] * (self.planes > 1)
+                name = ", ".join(parts)
+                room = (self.columns + PLANE_GAP) * self.cell if self.planes > 1 else math.inf
+                name = name if text_width(name, 10) < room else " ".join(short)
+                pen.text(x, y - 7, name, size=10, colour="muted")
+
+
+def full(shape: tuple[int, ...]) -> tuple[range, ...]:
+    """Returns the positions of a map without padding."""
+    return tuple(map(range, shape))
+
+
+def padded(geometry: ConvGeometry) -> tuple[range, ...]:
+    """Returns the positions of the stretched and padded input, cropped cells included."""
+    return tuple(map(drawn_positions, geometry.axes))
+
+
+def draw_input(pen: Pen, layout: MapLayout, geometry: ConvGeometry, colour: str, zeros: bool) -> None:
+    """Draws the cells of a stretched and padded input, each kind with an outline of its own.
+
+    Args:
+      pen: Takes the items.
+      layout: Where they stand.
+      geometry: Whose input it is.
+      colour: Role of the cells, ``"x"`` or ``"y"``.
+      zeros: Whether zeros are written as ``0``; otherwise inserted zeros have a dot.
+    """
+    c = layout.cell
+    held = {position: cell_at(geometry, position) for position in layout.cells()}
+    styles: dict[str, dict[str, Any]] = {
+        "padding": {"line": "line", "dashes": DASHED},
+        "cropped": {"line": "line", "dashes": (1.0, 3.0)},
+        "inserted": {"fill": "empty", "line": "line"},
+        "input": {"fill": colour, "line": f"{colour}_line"},
+    }
+    for feature in range(layout.features):
+        for kind, style in styles.items():
+            for position, cell in held.items():
+                if cell.kind != kind:
+                    continue
+                corner = layout.corner(position, feature)
+                if kind == "padding" and cell.cell is not None:  # repeats an input cell
+                    pen.rectangle(*corner, c, c, fill=colour, opacity=0.45)
+                pen.rectangle(*corner, c, c, **style)
+        for position, cell in held.items():
+            x, y = layout.corner(position, feature)
+            if cell.kind == "cropped":
+                pen.text(
+                    x + c / 2,
+                    y + c / 2,
+                    "\N{MULTIPLICATION SIGN}",
+                    size=c / 2.5,
+                    colour="muted",
+                    anchor="middle",
+                )
+            elif cell.kind == "inserted" and not zeros:
+                pen.rectangle(x + c / 2 - 1.5, y + c / 2 - 1.5, 3, 3, fill="muted")
+    layout.draw_heads(pen)
+
+
+def draw_plain(pen: Pen, layout: MapLayout, colour: str) -> None:
+    """Draws the cells of a map that is neither padded nor stretched."""
+    for feature in range(layout.features):
+        for position in layout.cells():
+            pen.rectangle(
+                *layout.corner(position, feature),
+                layout.cell,
+                layout.cell,
+                fill=colour,
+                line=f"{colour}_line",
+            )
+    layout.draw_heads(pen)
+
+
+def fitting(text: str, cell: float, share: float = 0.86, largest: float = 12.0) -> float:
+    """Returns the size at which a text fits into a cell."""
+    return min(largest, cell * share / max(text_width(text, 1.0), 1e-9))
