@@ -13,7 +13,7 @@ import numpy as np
 from flax import nnx
 
 import jaxconv
-from jaxconv import models, nn, segmentation
+from jaxconv import models, nn, operators, segmentation
 from jaxconv.claims import Report, Reports
 from jaxconv.interop.lineax import ConvMatrixOperator, ConvOperator
 
@@ -57,12 +57,15 @@ def right_uses() -> None:
     assert_type(jaxconv.max_pool(x, (2, 2), return_switches=True), tuple[jax.Array, jax.Array])
     assert_type(jaxconv.pooling.avg_pool(x, (2, 2), strides=1, ceil_mode=True), jax.Array)
     assert_type(jaxconv.resize(np.ones((4, 4, 1)), (8, 8), "bicubic", edges="clamp"), jax.Array)
+    assert_type(jaxconv.resize(np.ones((4, 4, 1), np.uint8), [8, 8]), jax.Array)
+    assert_type(jaxconv.unpool(np.ones((2, 1), int), np.array([[0], [3]]), (4,)), jax.Array)
     assert_type(jaxconv.fold(jaxconv.unfold(x, (2, 2)), (8, 8), (2, 2)), jax.Array)
     assert_type(jaxconv.gaussian_filter((3, 3), sigma=(1.0, 2.0), dtype=jnp.bfloat16), jax.Array)
     assert_type(jaxconv.conv_to_dense(numbers, order="channels_first"), jax.Array)
     # What is loaded when it is first used.
     assert_type(jaxconv.ConvOperator(kernel, g), ConvOperator)
     assert_type(jaxconv.ConvMatrixOperator(C).transpose(), ConvMatrixOperator)
+    assert_type(operators.ConvOperator(kernel, g).transpose(), ConvOperator)
     assert_type(jaxconv.from_lax_conv(numbers, (1, 1), "same"), jaxconv.Convolution)
 
 

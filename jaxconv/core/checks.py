@@ -194,6 +194,8 @@ def check_map(
     spatial: tuple[int, ...],
     features: int,
     batch: tuple[int, ...] | None = None,
+    *,
+    hint: str = "",
 ) -> None:
     """Checks that an array is a feature map ``(*batch, *spatial, features)``.
 
@@ -203,6 +205,7 @@ def check_map(
       spatial: Expected spatial shape.
       features: Expected number of features.
       batch: Expected batch axes; by default any are allowed.
+      hint: The likeliest mistake, if the caller knows it, for the end of the message.
 
     Raises:
       GeometryError: The map has another shape; the message has both, and the likeliest mistake.
@@ -214,7 +217,7 @@ def check_map(
         lead = "*batch, " if batch is None else ""
         raise GeometryError(
             f"`{name}` must be a channels-last feature map ({lead}{wanted}), got {tuple(shape)}."
-            + _map_hint(name, tuple(shape), spatial, features)
+            + (hint or _map_hint(name, tuple(shape), spatial, features))
         )
 
 

@@ -8,11 +8,13 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.nn.initializers import Initializer, variance_scaling
 
 from jaxconv.errors import GeometryError
 from jaxconv.geometry import IntPerAxis
 from jaxconv.geometry.arguments import at_least_one, per_axis, shape_of
+from jaxconv.operators.resizing.bilinear import bilinear_taps
 
 
 def conv_lecun_normal(kernel_shape: Sequence[int], input_dilation: IntPerAxis = 1) -> Initializer:
@@ -115,11 +117,7 @@ def bilinear(strides: IntPerAxis) -> Initializer:
                 "`bilinear` interpolates every feature by itself: it needs as many features on both sides "
                 f"and one group, got a kernel of shape {tuple(shape)}; take another `kernel_init`."
             )
-        taps = jnp.ones((), dtype)
-        for k, s in zip(kernel_shape, per_axis("strides", strides, len(kernel_shape)), strict=True):
-            distance = jnp.abs(jnp.arange(k, dtype=dtype) - (k - 1) / 2)
-            taps = taps[..., None] * jnp.maximum(1 - distance / s, 0).reshape((1,) * taps.ndim + (k,))
-        identity = jnp.eye(rows, dtype=dtype).reshape((1,) * taps.ndim + (rows, columns))
-        return taps[..., None, None] * identity
+        taps = bilinear_taps(kernel_shape, per_axis("strides", strides, len(kernel_shape)))
+        return jnp.asarray(taps[..., None, None] * np.eye(rows), dtype)
 
     return initialise

@@ -39,7 +39,7 @@ def test_names_of_many_features_do_not_collide():
 
 
 def test_refusals():
-    with pytest.raises(SizeError, match="draw it"):
+    with pytest.raises(SizeError, match="Draw it"):
         symbols(ConvGeometry((65,), (1,)))
     with pytest.raises(GeometryError, match="3 kernel entries, got 2"):
         symbols(ConvGeometry((4,), (3,)), "xy")
