@@ -35,7 +35,12 @@ ASK_FOR_TORCH = {"benchmarks/twins.py", "benchmarks/trainable_torch.py"}
 
 EXTRAS = ("figures", "train", "lineax")
 # Rooms, or modules of them, that say which extra brings what they load.
-MAY_LOAD = {"figures": ("figures",), "training": ("train",), "demo": EXTRAS, "interop/lineax.py": ("lineax",)}
+MAY_LOAD = {
+    "figures": ("figures",),
+    "training": ("train",),
+    "demo": EXTRAS,
+    "operators/lineax.py": ("lineax",),
+}
 
 
 def names(*extras):
@@ -143,7 +148,7 @@ def test_the_core_loads_without_extras():
         ("matplotlib", "figures", "figures"),
         ("tomli_w", "training", "train"),
         ("orbax", "demo", "all"),
-        ("lineax", "interop.lineax", "lineax"),
+        ("lineax", "operators.lineax", "lineax"),
     ],
 )
 def test_a_missing_extra_is_named(package, module, extra):

@@ -49,7 +49,7 @@ def _flipped(kernel: jax.Array) -> jax.Array:
 
 def _autodiff(g: ConvGeometry, x, kernel, y):
     """What `jax.grad` of <conv(x, kernel), y> returns, in both."""
-    return jax.grad(lambda x, k: jnp.sum(conv(x, k, **g.options) * y).real, (0, 1))(x, kernel)
+    return jax.grad(lambda x, k: jnp.sum(conv(x, k, geometry=g) * y).real, (0, 1))(x, kernel)
 
 
 def _both(case: Case, results: tuple[np.ndarray, np.ndarray], answer: Answer) -> Trial:

@@ -64,16 +64,14 @@ def _check(figure: Figure):
         case = Case(g, cases.dtype, np.random.default_rng((cases.seed, 3)))
         sizes = g.output_shape == (figure.o, figure.o)
         if figure.padding is None:
-            got = case.run(lambda x, k: conv(x, k, **g.options), case.x, case.kernel)
+            got = case.run(lambda x, k: conv(x, k, geometry=g), case.x, case.kernel)
             distance = case.gap(got, case.forward)
         else:
             axis = g.axes[0].equivalent_direct()
             sizes &= (axis.stretched, axis.padding, axis.stride) == (figure.stretched, figure.padding, 1)
             sizes &= axis.out_size == figure.i
             got = case.run(
-                lambda y, k: conv_transpose(
-                    y, k, input_shape=g.input_shape, method="zero_insertion", **g.options
-                ),
+                lambda y, k: conv_transpose(y, k, method="zero_insertion", geometry=g),
                 case.y,
                 case.kernel,
             )

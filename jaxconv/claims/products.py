@@ -73,7 +73,7 @@ def formulations(cases: Cases) -> Iterator[Trial]:
         g = case.geometry
 
         def every(x, kernel, g=g):
-            return {m: conv(x, kernel, method=m, **g.options) for m in (*CONV_METHODS, "auto")}
+            return {m: conv(x, kernel, method=m, geometry=g) for m in (*CONV_METHODS, "auto")}
 
         yield from by_method(case, case.run(every, case.x, case.kernel), case.forward)
 

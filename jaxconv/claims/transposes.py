@@ -30,9 +30,8 @@ def formulations(cases: Cases) -> Iterator[Trial]:
         g = case.geometry
 
         def every(y, kernel, g=g):
-            arguments = {"input_shape": g.input_shape, **g.options}
             methods = (*CONV_TRANSPOSE_METHODS, "auto")
-            return {m: conv_transpose(y, kernel, method=m, **arguments) for m in methods}
+            return {m: conv_transpose(y, kernel, method=m, geometry=g) for m in methods}
 
         yield from by_method(case, case.run(every, case.y, case.kernel), case.backward)
 
@@ -45,7 +44,7 @@ def vjp(cases: Cases) -> Iterator[Trial]:
         def pullbacks(x, kernel, y, g=case.geometry):
             return [
                 jax.vjp(function, x)[1](y)[0]
-                for function in (lambda x: conv(x, kernel, **g.options), conv_matrix(kernel, g))
+                for function in (lambda x: conv(x, kernel, geometry=g), conv_matrix(kernel, g))
             ]
 
         results = case.run(pullbacks, case.x, case.kernel, case.y)
@@ -88,7 +87,7 @@ def equivalent_direct(cases: Cases) -> Iterator[Trial]:
         equivalent = g.equivalent_direct()
         got = case.run(
             lambda y, k, g=g, e=equivalent: conv(
-                y, transposed_kernel(k, g.feature_group_count), method="direct", **e.options
+                y, transposed_kernel(k, g.feature_group_count), method="direct", geometry=e
             ),
             case.y,
             case.kernel,
@@ -103,8 +102,8 @@ def dot_test(cases: Cases) -> Iterator[Trial]:
         g = case.geometry
 
         def sides(x, kernel, y, g=g):
-            forward = conv(x, kernel, **g.options)
-            backward = conv_transpose(y, kernel, input_shape=g.input_shape, **g.options)
+            forward = conv(x, kernel, geometry=g)
+            backward = conv_transpose(y, kernel, geometry=g)
             return jnp.stack([(forward * y).sum(), (x * backward).sum()])
 
         left, right = case.run(sides, case.x, case.kernel, case.y)
@@ -132,7 +131,7 @@ def backward_of_transpose(cases: Cases) -> Iterator[Trial]:
 
         def pullback(y, kernel, x, g=g):
             def transpose(y):
-                return conv_transpose(y, kernel, input_shape=g.input_shape, **g.options)
+                return conv_transpose(y, kernel, geometry=g)
 
             return jax.vjp(transpose, y)[1](x)[0]
 
@@ -151,11 +150,10 @@ def kernel_gradient(cases: Cases) -> Iterator[Trial]:
 
         def every(x, kernel, y, g=case.geometry):
             methods = (*CONV_KERNEL_VJP_METHODS, "auto")
-            shape = g.kernel_array_shape
             gradients: dict[str, jax.Array] = {
-                m: conv_kernel_vjp(x, y, shape, method=m, **g.options) for m in methods
+                m: conv_kernel_vjp(x, y, method=m, geometry=g) for m in methods
             }
-            gradients["vjp of conv"] = jax.vjp(lambda k: conv(x, k, **g.options), kernel)[1](y)[0]
+            gradients["vjp of conv"] = jax.vjp(lambda k: conv(x, k, geometry=g), kernel)[1](y)[0]
             gradients["vjp of C(x)"] = jax.vjp(lambda k: conv_matrix(k, g)(x), kernel)[1](y)[0]
             return gradients
 

@@ -58,7 +58,7 @@ def _register(member: Primitive, other: Primitive, function: Callable, batch_axi
     def jvp(arrays: Any, tangents: Any, *, geometry: Any) -> Any:
         y = bind(*arrays, geometry=geometry)
         if type(tangents[0]) is ad.Zero:
-            return y, jnp.zeros_like(y)
+            return y, ad.Zero(jax.typeof(y).to_tangent_aval())  # of an integer map: float0
         return y, bind(tangents[0], *arrays[1:], geometry=geometry)
 
     def transposed(cotangent: Any, _: Any, *fixed: Any, geometry: Any) -> Any:

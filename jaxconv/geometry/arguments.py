@@ -8,6 +8,8 @@ from collections.abc import Iterable, Sequence
 from numbers import Real
 from typing import Any, Literal, TypeGuard, cast, get_args
 
+import numpy as np
+
 from jaxconv.errors import GeometryError
 
 PaddingWord = Literal["VALID", "SAME", "SAME_LOWER", "HALF", "FULL", "CAUSAL"]
@@ -256,6 +258,17 @@ def real(name: str, value: Any) -> float:
     if not isinstance(value, Real) or isinstance(value, bool):
         raise TypeError(f"`{name}` must be a number, got {describe(value)}.")
     return float(value)
+
+
+def flag(name: str, value: Any) -> bool:
+    """Returns a flag.
+
+    Raises:
+      TypeError: It is neither True nor False; a word such as "no" would count as true.
+    """
+    if not isinstance(value, bool | np.bool_):
+        raise TypeError(f"`{name}` must be True or False, got {describe(value)}.")
+    return bool(value)
 
 
 def _is_int(value: Any) -> TypeGuard[int]:
