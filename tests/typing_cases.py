@@ -1,7 +1,7 @@
-"""Right and wrong uses of the library, which no one runs: test_types.py shows them to mypy.
+"""Right and wrong uses of the library for mypy; test_types.py checks them, and nothing runs them.
 
-A line that ends in ``# error: code`` must be reported with that code, every other line must pass;
-`assert_type` says what a type checker must find.
+mypy must report every line that ends in ``# error: code`` with that code, and no other line; `assert_type`
+states the type that it must find.
 """
 # ruff: noqa: B018, F841
 
@@ -58,7 +58,7 @@ def right_uses() -> None:
     assert_type(2 * C - C.T / 3.0, jaxconv.ConvMatrix)
     assert_type(-C * np.float32(2) + C * jnp.ones(()), jaxconv.ConvMatrix)
     assert_type(dot_test(C, C.T, x, x), DotTestResult)
-    # The other operators; a switch changes the result.
+    # The other operators; `return_switches` changes the type of the result.
     assert_type(jaxconv.max_pool(x, (2, 2)), jax.Array)
     assert_type(jaxconv.max_pool(x, (2, 2), return_switches=True), tuple[jax.Array, jax.Array])
     assert_type(jaxconv.pooling.avg_pool(x, (2, 2), strides=1, ceil_mode=True), jax.Array)
@@ -68,7 +68,7 @@ def right_uses() -> None:
     assert_type(jaxconv.fold(jaxconv.unfold(x, (2, 2)), (8, 8), (2, 2)), jax.Array)
     assert_type(jaxconv.gaussian_filter((3, 3), sigma=(1.0, 2.0), dtype=jnp.bfloat16), jax.Array)
     assert_type(jaxconv.conv_to_dense(numbers, order="channels_first"), jax.Array)
-    # What is loaded when it is first used.
+    # Names that are loaded when they are first used.
     assert_type(jaxconv.ConvOperator(kernel, g), ConvOperator)
     assert_type(jaxconv.ConvMatrixOperator(C).transpose(), ConvMatrixOperator)
     assert_type(operators.ConvOperator(kernel, g).transpose(), ConvOperator)

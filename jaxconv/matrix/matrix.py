@@ -21,7 +21,7 @@ from jaxconv.core.dtypes import accumulator
 from jaxconv.errors import GeometryError
 from jaxconv.geometry import ConvGeometry
 from jaxconv.geometry.arguments import describe
-from jaxconv.matrix import stored_taps
+from jaxconv.matrix import notebook, stored_taps
 from jaxconv.matrix.exports import MatrixExports
 from jaxconv.matrix.products import BACK, FORWARD
 from jaxconv.matrix.sizes import check_bytes, check_size, stored_count
@@ -138,6 +138,9 @@ class ConvMatrix(MatrixExports):
         if len(getattr(self.values, "shape", ())) > self.geometry.ndim + 4:
             batch = f"a batch of {self.values.size // max(stored_count(self.geometry), 1)}: "
         return f"{name}({batch}shape={self.shape}, nnz={self.nnz}, dtype={dtype}, {self.geometry})"
+
+    def _repr_html_(self) -> str:
+        return notebook.html(self)
 
     @property
     def ndim(self) -> int:
