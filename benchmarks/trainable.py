@@ -11,8 +11,7 @@ from jaxconv.data import Batch
 from jaxconv.training import Config
 from jaxconv.training.devices import batch_mesh, put_batch, put_replicated, replicated
 from jaxconv.training.losses import LOSSES
-from jaxconv.training.optimizers import build_optimizer
-from jaxconv.training.state import State, Step, initial_state, use
+from jaxconv.training.state import State, Step, apply_network, build_optimizer, initial_state
 
 RATE = 0.01
 CLASSES = 11
@@ -70,7 +69,7 @@ class Ours:
         """Logits, channels last."""
         training, state = self.config.training, self.state
         arguments = training.precision, training.preprocessing, state.parameters, state.rest
-        return use(self.graphs.use, *arguments, self.batch.images)
+        return apply_network(self.graphs.inference, *arguments, self.batch.images)
 
     def step(self) -> dict[str, Any]:
         """One step; its loss and the gradient's norm."""

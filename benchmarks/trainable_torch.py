@@ -11,7 +11,7 @@ from flax import nnx
 
 from benchmarks.trainable import CLASSES, RATE, Size, configuration
 from benchmarks.twins import parameters, twin
-from jaxconv.training.config import build_model
+from jaxconv.training.state import build_model
 
 
 class Theirs:
