@@ -33,6 +33,9 @@ def right_uses() -> None:
     jaxconv.conv(x, kernel, padding=[1, 2], precision="highest", preferred_element_type=jnp.float32)
     assert_type(jaxconv.conv_transpose(x, kernel, input_shape=(8, 8), method="subpixel"), jax.Array)
     assert_type(jaxconv.conv_kernel_vjp(x, x, kernel.shape, method="split_im2col"), jax.Array)
+    assert_type(jaxconv.conv([[1.0], [2.0]], [[[1.0]]], geometry=g, method="taps"), jax.Array)
+    assert_type(jaxconv.conv_transpose(x, kernel, geometry=g), jax.Array)
+    assert_type(jaxconv.conv_kernel_vjp(x, x, geometry=g), jax.Array)
     for method in jaxconv.CONV_METHODS:
         jaxconv.conv(x, kernel, method=method)
     assert_type(jaxconv.transposed_kernel(numbers), jax.Array)
@@ -72,6 +75,7 @@ def right_rooms(rngs: nnx.Rngs) -> None:
     assert_type(layer(x), jax.Array)
     assert_type(layer(np.ones((8, 8, 2), np.float32)), jax.Array)
     assert_type(jaxconv.from_flax(layer), jaxconv.Convolution)
+    assert_type(nn.ConvTranspose(geometry=g, rngs=rngs)([[1.0]]), jax.Array)
     nn.MaxPool((2, 2), strides=2, ceil_mode=True, return_switches=True)
     nn.Sweep(2, 4, cell="lstm", rngs=rngs)
     assert_type(models.UNet(3, 2, rngs=rngs)(x), jax.Array)
@@ -117,6 +121,7 @@ def wrong_types(rngs: nnx.Rngs) -> None:
     jaxconv.conv(x, kernel, strides=1.5)  # error: arg-type
     jaxconv.conv(x, kernel, padding=(1.0, 2.0))  # error: arg-type
     jaxconv.conv(x)  # error: call-arg
+    jaxconv.conv(x, kernel, geometry=(8, 8))  # error: arg-type
     jaxconv.conv(x, kernel, 2)  # error: call-arg
     jaxconv.conv_matrix(kernel, (8, 8))  # error: arg-type
     jaxconv.max_pool(x, 2)  # error: call-overload
@@ -126,6 +131,7 @@ def wrong_types(rngs: nnx.Rngs) -> None:
     jaxconv.receptive_field(g)  # error: arg-type
     nn.Conv(2, 4, (3, 3))  # error: call-arg
     nn.Conv(2, 4, 3, rngs=rngs)  # error: arg-type
+    nn.Conv(geometry=C, rngs=rngs)  # error: arg-type
     nn.Sweep(2, 4, cell="rnn", rngs=rngs)  # error: arg-type
     segmentation.mean_iou()  # error: call-arg
 

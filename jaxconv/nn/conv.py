@@ -9,11 +9,11 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 from jax.nn.initializers import Initializer
-from jax.typing import ArrayLike, DTypeLike
+from jax.typing import DTypeLike
 
 from jaxconv.convolution import conv, conv_transpose
 from jaxconv.convolution.options import OPTION_NAMES, instead_of_geometry
-from jaxconv.core.checks import check_dtype, split_map
+from jaxconv.core.checks import ArrayOrList, as_array, check_dtype, split_map
 from jaxconv.errors import GeometryError
 from jaxconv.geometry import ConvGeometry, IntPerAxis, Padding, PaddingMode
 from jaxconv.geometry.arguments import (
@@ -134,9 +134,9 @@ class _Layer(nnx.Module):
         """Returns the arguments that `conv` and `conv_transpose` share."""
         return {name: getattr(self, name) for name in (*OPTION_NAMES, "precision")}
 
-    def _operands(self, x: ArrayLike) -> tuple[jax.Array, jax.Array]:
+    def _operands(self, name: str, x: ArrayOrList) -> tuple[jax.Array, jax.Array]:
         """Returns the input and the kernel, in the layer's `dtype` where it has one."""
-        x, kernel = jnp.asarray(x), self.kernel[...]
+        x, kernel = as_array(name, x), self.kernel[...]
         return (x, kernel) if self.dtype is None else (x.astype(self.dtype), kernel.astype(self.dtype))
 
     def _check_input(self, name: str, x: jax.Array) -> None:
@@ -270,7 +270,7 @@ class Conv(_Layer):
         init = kernel_init or conv_lecun_normal(self.kernel_shape, self.input_dilation)
         self._set_parameters(forward.kernel_array_shape, init, bias_init, use_bias, param_dtype, rngs)
 
-    def __call__(self, x: ArrayLike) -> jax.Array:
+    def __call__(self, x: ArrayOrList) -> jax.Array:
         """Computes the convolution and adds the bias.
 
         Args:
@@ -283,7 +283,7 @@ class Conv(_Layer):
           GeometryError: The shape of `x` does not fit.
           TypeError: `x` has another dtype than the parameters, and the layer has no `dtype`.
         """
-        x, kernel = self._operands(x)
+        x, kernel = self._operands("x", x)
         self._check_input("x", x)
         return self._add_bias(conv(x, kernel, **self._options()))
 
@@ -399,7 +399,7 @@ class ConvTranspose(_Layer):
         )
         self._set_parameters(forward.kernel_array_shape, init, bias_init, use_bias, param_dtype, rngs)
 
-    def __call__(self, y: ArrayLike, input_shape: Sequence[int] | None = None) -> jax.Array:
+    def __call__(self, y: ArrayOrList, input_shape: Sequence[int] | None = None) -> jax.Array:
         """Computes the transposed convolution and adds the bias.
 
         Args:
@@ -416,7 +416,7 @@ class ConvTranspose(_Layer):
             `input_shape` to the size of `y`.
           TypeError: `y` has another dtype than the parameters, and the layer has no `dtype`.
         """
-        y, kernel = self._operands(y)
+        y, kernel = self._operands("y", y)
         self._check_input("y", y)
         if self.geometry is not None and input_shape is not None:
             if shape_of("input_shape", input_shape) != self.geometry.input_shape:

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from jaxconv.core.checks import check_map, check_option, split_map
+from jaxconv.core.checks import ArrayOrList, as_array, check_map, check_option, split_map
 from jaxconv.geometry.arguments import at_least_one
 
 Norm = Literal["none", "batch", "group"]
@@ -52,12 +52,13 @@ class Normalization(nnx.Module):
             groups = max(n for n in range(1, GROUPS + 1) if features % n == 0)
             self.inner = nnx.GroupNorm(features, groups, dtype=jnp.float32, rngs=rngs)
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: ArrayOrList) -> jax.Array:
         """Normalises a map ``(*batch, rows, columns, features)``; the result has its shape and dtype.
 
         Raises:
           GeometryError: `x` has fewer than three axes, or other features.
         """
+        x = as_array("x", x)
         if self.kind == "none":
             return x
         _, spatial = split_map("x", x.shape, 2, "a normalised map")

@@ -24,9 +24,9 @@ import jax.numpy as jnp
 from flax import nnx
 from jax import lax
 from jax.nn.initializers import Initializer
-from jax.typing import ArrayLike, DTypeLike
+from jax.typing import DTypeLike
 
-from jaxconv.core.checks import check_dtype, check_dtypes, check_option
+from jaxconv.core.checks import ArrayOrList, as_array, check_dtype, check_dtypes, check_option
 from jaxconv.core.sharding import vary_alike
 from jaxconv.errors import GeometryError
 from jaxconv.geometry.arguments import at_least_one, flag, integer
@@ -36,7 +36,7 @@ Variant = Literal["paper", "released"]
 
 
 def sweep(
-    x: ArrayLike, recurrent_kernel: ArrayLike, *, cell: CellName = "gru", reverse: bool = False
+    x: ArrayOrList, recurrent_kernel: ArrayOrList, *, cell: CellName = "gru", reverse: bool = False
 ) -> jax.Array:
     r"""Carries a recurrent cell along the leading axis; the state starts at zero.
 
@@ -61,7 +61,7 @@ def sweep(
     """
     check_option("cell", cell, tuple(CELLS))
     reverse = flag("reverse", reverse)
-    x, recurrent_kernel = jnp.asarray(x), jnp.asarray(recurrent_kernel)
+    x, recurrent_kernel = as_array("x", x), as_array("recurrent_kernel", recurrent_kernel)
     check_dtypes(x=x, recurrent_kernel=recurrent_kernel)
     units, gates = recurrent_kernel.shape[0] if recurrent_kernel.ndim else 0, CELLS[cell].gates
     if recurrent_kernel.shape != (units, gates * units) or x.ndim < 2 or x.shape[-1] != gates * units:
@@ -187,7 +187,7 @@ class Sweep(nnx.Module):
         self.recurrent_kernel = nnx.Param(init(rngs.params(), (units, columns), param_dtype))
         self.bias = nnx.Param(bias_init(rngs.params(), (columns,), param_dtype))
 
-    def __call__(self, x: ArrayLike, axis: int = -2) -> jax.Array:
+    def __call__(self, x: ArrayOrList, axis: int = -2) -> jax.Array:
         """Carries the cell along one axis of a map.
 
         Args:
@@ -203,9 +203,9 @@ class Sweep(nnx.Module):
         """
         return jnp.moveaxis(self.along_first(_move_to_front(x, axis, self.kernel.shape[0])), 0, axis)
 
-    def along_first(self, x: ArrayLike) -> jax.Array:
+    def along_first(self, x: ArrayOrList) -> jax.Array:
         """Carries the cell along the leading axis, as loops run, so that nothing moves in memory."""
-        x, kernel = jnp.asarray(x), self.kernel[...]
+        x, kernel = as_array("x", x), self.kernel[...]
         check_dtypes(x=x, kernel=kernel)
         _check_features(x, kernel.shape[0])
         projected = x @ kernel
@@ -222,9 +222,9 @@ def _check_features(x: jax.Array, features: int) -> None:
         )
 
 
-def _move_to_front(x: ArrayLike, axis: int, features: int) -> jax.Array:
+def _move_to_front(x: ArrayOrList, axis: int, features: int) -> jax.Array:
     """Moves the axis to sweep along to the front of a map, whose shape is checked first."""
-    x, axis = jnp.asarray(x), integer("axis", axis)
+    x, axis = as_array("x", x), integer("axis", axis)
     _check_features(x, features)
     if not -x.ndim <= axis < x.ndim or axis % x.ndim == x.ndim - 1:
         raise GeometryError(
@@ -274,7 +274,7 @@ class BidirectionalSweep(nnx.Module):
         self.forward = Sweep(in_features, units, cell=cell, param_dtype=param_dtype, rngs=rngs)
         self.backward = Sweep(second, units, cell=cell, reverse=True, param_dtype=param_dtype, rngs=rngs)
 
-    def __call__(self, x: ArrayLike, axis: int = -2) -> jax.Array:
+    def __call__(self, x: ArrayOrList, axis: int = -2) -> jax.Array:
         """Carries both cells along one axis of a map.
 
         Args:

@@ -7,9 +7,9 @@ from typing import Literal
 import jax
 import jax.numpy as jnp
 from flax import nnx
-from jax.typing import ArrayLike, DTypeLike
+from jax.typing import DTypeLike
 
-from jaxconv.core.checks import check_map, check_option, split_map
+from jaxconv.core.checks import ArrayOrList, as_array, check_map, check_option, split_map
 from jaxconv.geometry import IntPerAxis
 from jaxconv.geometry.arguments import at_least_one, per_axis
 from jaxconv.nn.cells import CellName
@@ -76,7 +76,7 @@ class ReNet(nnx.Module):
             for width in (rows * columns * in_features, 2 * units)
         )
 
-    def __call__(self, x: ArrayLike) -> jax.Array:
+    def __call__(self, x: ArrayOrList) -> jax.Array:
         """Runs the four sweeps.
 
         Args:
@@ -89,7 +89,7 @@ class ReNet(nnx.Module):
           GeometryError: `x` has other features or too few axes.
           TypeError: `x` has another dtype than the parameters.
         """
-        x = jnp.asarray(x)
+        x = as_array("x", x)
         batch, spatial = split_map("x", x.shape, 2, "`patch`")
         check_map("x", x.shape, spatial, self.in_features)
         missing = [(0, -size % cells) for size, cells in zip(spatial, self.patch, strict=True)]

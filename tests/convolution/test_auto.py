@@ -104,7 +104,7 @@ def test_rules_and_their_exactness(g, forward, transposed, kernel):
     assert_fft_rounds_to(conv_kernel_vjp(x, y, geometry=g), (w_gradient,), size, x, y)
 
 
-def test_every_formulation_that_a_rule_names_is_taken_somewhere():
+def test_every_method_of_a_rule_is_chosen_somewhere():
     taken = {name for case in CASES.values() for name in case[1:]}
     assert taken == {"direct", "taps", "im2col", "fft", "grouped", "planes", "space_to_depth", "subpixel"} | {
         "split_im2col",
@@ -112,7 +112,7 @@ def test_every_formulation_that_a_rule_names_is_taken_somewhere():
     }
 
 
-def test_a_spectrum_too_large_is_not_taken():
+def test_no_spectrum_is_too_large():
     g = ConvGeometry((64, 64), (31, 31), in_features=64, out_features=128)
     assert auto.method_for_conv(g) == "direct"
 
@@ -126,7 +126,7 @@ def test_columns_too_large_are_not_made():
     assert (auto.method_for_conv(narrow, 4), auto.method_for_conv(narrow, 64)) == ("im2col", "direct")
 
 
-def test_other_platforms_keep_the_platform_s_own():
+def test_other_platforms_use_their_own_convolution():
     """The rules of a CPU are lowered for a CPU only, in one exported program too."""
     g = CASES["depthwise"][0]
     x = jax.ShapeDtypeStruct((2, *g.input_shape, g.in_features), np.float32)

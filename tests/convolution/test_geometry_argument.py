@@ -51,7 +51,7 @@ def test_same_program_as_with_options(g):
         assert str(jax.make_jaxpr(with_geometry)()) == str(jax.make_jaxpr(with_options)())
 
 
-def test_lists_are_taken():
+def test_lists_are_accepted():
     g = ConvGeometry((3,), (2,))
     assert conv([[1.0], [2.0], [3.0]], [[[1.0]], [[0.0]]], geometry=g).ravel().tolist() == [1.0, 2.0]
     assert conv_kernel_vjp([[1.0], [2.0], [3.0]], [[1.0], [10.0]], [2, 1, 1], geometry=g).shape == (2, 1, 1)

@@ -144,7 +144,7 @@ def test_choice_for_random_geometries(name):
 
 
 @pytest.mark.parametrize("name", TABLES)
-def test_every_rule_is_taken_somewhere(name):
+def test_every_rule_is_chosen_somewhere(name):
     rules, methods = TABLES[name]
     taken = {auto.first_rule(rules, g, batch) for g, batch in RANDOM}
     assert [rule for rule in rules if rule not in taken] == []

@@ -49,7 +49,7 @@ CASES = [
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
-def test_conv_is_the_loops(case, rng):
+def test_conv_matches_loops(case, rng):
     inputs, outputs, kernel_shape, strides, padding, dilation, groups, shape = case
     layer = Conv(
         inputs,
@@ -77,7 +77,7 @@ def test_conv_is_the_loops(case, rng):
 
 @pytest.mark.parametrize("output_padding", [0, 1])
 @pytest.mark.parametrize("case", CASES, ids=str)
-def test_conv_transpose_is_the_loops(case, output_padding, rng):
+def test_conv_transpose_matches_loops(case, output_padding, rng):
     """Adds every input times the kernel into the place where the forward convolution read."""
     inputs, outputs, kernel_shape, strides, padding, dilation, groups, shape = case
     a = tuple(min(output_padding, s - 1) for s in strides)
@@ -261,7 +261,7 @@ def test_bad_options_are_refused_when_the_layer_is_made(layer, options, message)
         layer(**GOOD[layer] | options)
 
 
-def test_options_that_some_map_takes_are_taken():
+def test_options_that_fit_some_map_are_accepted():
     """Padding that crops, or that is wider than the window where a mean counts it."""
     x = jnp.arange(9.0)[:, None]
     assert MaxPool((2,), padding=((-3, -2),))(x).shape == (2, 1)
