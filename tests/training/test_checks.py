@@ -140,7 +140,7 @@ def test_a_crop_that_fits_reads_one_image():
 @pytest.mark.parametrize(
     ("tables", "error", "words"),
     [
-        ({"model": {"name": "fcn8s", "window": 2}}, OptionError, "centres an odd `window`"),
+        ({"model": {"name": "fcn8s", "window": 2}}, OptionError, "`window` must be odd"),
         (
             {"model": {"name": "fcn8s", "blocks": [[4, 1]]}},
             OptionError,
@@ -149,12 +149,12 @@ def test_a_crop_that_fits_reads_one_image():
         (
             {"model": {"name": "reseg", "front_end": "none", "blocks": [[4, 1]]}},
             OptionError,
-            "'none' has none",
+            "`blocks` must be empty for the front end 'none'",
         ),
         (
             {"model": {"name": "reseg", "layers": 0, "patch": [2, 2]}},
             OptionError,
-            "without layers leave `patch`",
+            "`patch` belongs to the first ReNet layer",
         ),
         ({"model": {"name": "vgg16"}}, GeometryError, "at least 224x224"),
         ({"model": {"name": "renet"}}, ConfigError, "'renet' classifies whole images"),
