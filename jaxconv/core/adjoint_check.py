@@ -16,6 +16,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxconv.core.dtypes import accumulator
 from jaxconv.errors import GeometryError
 from jaxconv.geometry.arguments import describe
 
@@ -63,14 +64,15 @@ def dot_test(
     as a kernel that is not flipped. The inner products are summed in double precision, so that rounding is
     that of `f` and `ft` alone. The bound is
 
-    $$ 4 \sqrt{n}\, eps \Big( \sum_i |f(x)_i|\, |y_i| + \sum_j |x_j|\, |f^T(y)_j| \Big) $$
+    $$ 4\, (u + \sqrt{n}\, v) \Big( \sqrt{\sum_i |f(x)_i\, y_i|^2} + \sqrt{\sum_j |x_j\, f^T(y)_j|^2} \Big) $$
 
-    with n numbers in `x` and `y` together and eps of the coarsest dtype: the error of a sum of n rounded
-    terms grows like the square root of n. The test is sharpest in float64.
+    with n numbers in `x` and `y` together, u the eps of the coarsest dtype and v the eps in which it is
+    summed (float32 for 16-bit floats): independent rounding errors of n terms add up to about the square root
+    of n of them. The test is sharpest in float64.
 
     Args:
-      f: A linear function of an argument such as `x`, which returns the like of `y`.
-      ft: The function that is tested to be the transpose of `f`; it takes `y` and returns the like of `x`.
+      f: A linear function; ``f(x)`` must have the structure and shapes of `y`.
+      ft: The function to test as the transpose of `f`; ``ft(y)`` must have the structure and shapes of `x`.
       x: An array, or a pytree of arrays, floating or complex.
       y: An array, or a pytree of arrays, floating or complex.
       adjoint: Whether to test for the adjoint, the conjugate of the transpose: the inner products then
@@ -104,27 +106,29 @@ def dot_test(
             raise TypeError(f"`{name}` must be a function, got {describe(function)}.")
     _check_arrays("x", x)
     _check_arrays("y", y)
-    u, v = f(x), ft(y)
-    _check_alike("f", u, "y", y)
-    _check_alike("ft", v, "x", x)
-    _check_arrays("f(x)", u)
-    _check_arrays("ft(y)", v)
-    left, left_size = _inner(u, y, adjoint)
-    right, right_size = _inner(x, v, adjoint)
-    leaves = [jnp.asarray(leaf) for leaf in jax.tree.leaves((x, y, u, v))]
-    eps = max((float(jnp.finfo(leaf.dtype).eps) for leaf in leaves), default=0.0)
+    fx, fty = f(x), ft(y)
+    _check_alike("f", fx, "y", y)
+    _check_alike("ft", fty, "x", x)
+    _check_arrays("f(x)", fx)
+    _check_arrays("ft(y)", fty)
+    left, left_norm = _inner(fx, y, adjoint)
+    right, right_norm = _inner(x, fty, adjoint)
+    dtypes = [jnp.asarray(leaf).dtype for leaf in jax.tree.leaves((x, y, fx, fty))]
+    stored = max((float(jnp.finfo(dtype).eps) for dtype in dtypes), default=0.0)
+    summed = max((float(jnp.finfo(accumulator(dtype)).eps) for dtype in dtypes), default=0.0)
     count = sum(np.size(leaf) for leaf in jax.tree.leaves((x, y)))
-    return DotTestResult(left, right, 4 * math.sqrt(count) * eps * (left_size + right_size))
+    return DotTestResult(left, right, 4 * (stored + math.sqrt(count) * summed) * (left_norm + right_norm))
 
 
 def _inner(a: Any, b: Any, conjugate: bool) -> tuple[float | complex, float]:
-    """Returns the inner product of two pytrees, and the sum of the magnitudes of its terms."""
-    total, size = 0.0, 0.0
+    """Returns the inner product of two pytrees, and the Euclidean norm of its terms."""
+    total, squares = 0.0, 0.0
     for one, other in zip(jax.tree.leaves(a), jax.tree.leaves(b), strict=True):
         one, other = (_wide(leaf) for leaf in (one, other))
-        total += ((one.conj() if conjugate else one) * other).sum().item()
-        size += (abs(one) * abs(other)).sum().item()
-    return total, size
+        terms = (one.conj() if conjugate else one) * other
+        total += terms.sum().item()
+        squares += (abs(terms) ** 2).sum().item()
+    return total, math.sqrt(squares)
 
 
 def _wide(leaf: Any) -> np.ndarray:

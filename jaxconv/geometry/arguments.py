@@ -267,7 +267,7 @@ def flag(name: str, value: Any) -> bool:
       TypeError: It is neither True nor False; a word such as "no" would count as true.
     """
     if not isinstance(value, bool | np.bool_):
-        raise TypeError(f"`{name}` must be True or False, got {value!r}.")
+        raise TypeError(f"`{name}` must be True or False, got {describe(value)}.")
     return bool(value)
 
 

@@ -301,7 +301,7 @@ class ConvGeometry:
                 which = (
                     f"is one of [{format_sizes(sizes)}]"
                     if sizes
-                    else "does not exist, as input_dilation skips it"
+                    else "does not exist: input_dilation skips it"
                 )
                 raise GeometryError(
                     f"`input_shape` {shape} has {shape[axis]} cells on axis {axis}, but the size that the "

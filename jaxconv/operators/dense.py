@@ -15,9 +15,7 @@ from jaxconv.core.checks import check_dtypes, check_option
 from jaxconv.errors import GeometryError
 from jaxconv.geometry import IntPerAxis
 from jaxconv.geometry.arguments import at_least_one, per_axis, shape_of
-from jaxconv.matrix.coordinates import Order
-
-_ORDERS = ("channels_last", "channels_first")
+from jaxconv.matrix.coordinates import ORDERS, Order
 
 
 def dense_to_conv(
@@ -58,7 +56,7 @@ def dense_to_conv(
     """
     weights = jnp.asarray(weights)
     check_dtypes(weights=weights)
-    check_option("order", order, _ORDERS)
+    check_option("order", order, ORDERS)
     shape = shape_of("input_shape", input_shape)
     if weights.ndim != 2:
         raise GeometryError(f"`weights` must be a matrix (inputs, outputs), got shape {weights.shape}.")
@@ -108,7 +106,7 @@ def conv_to_dense(kernel: ArrayLike, *, order: Order = "channels_last") -> jax.A
     """
     kernel = jnp.asarray(kernel)
     check_dtypes(kernel=kernel)
-    check_option("order", order, _ORDERS)
+    check_option("order", order, ORDERS)
     if kernel.ndim < 3:
         raise GeometryError(
             f"`kernel` must be (*kernel_shape, features, outputs) with a spatial axis, got shape "

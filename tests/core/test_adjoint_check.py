@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxconv import GeometryError
+from jaxconv import GeometryError, conv, conv_transpose
 from jaxconv.core.adjoint_check import DotTestResult, dot_test
 
 DTYPES = [np.float64, np.complex128, np.float32, np.complex64, jnp.bfloat16, np.float16]
@@ -44,6 +44,17 @@ def test_other_matrices_fail(rng, dtype, shape):
         assert not dot_test(product(A), product(A.conj().T), x, y)
 
 
+@pytest.mark.parametrize("dtype", [jnp.bfloat16, np.float16], ids=lambda dtype: jnp.dtype(dtype).name)
+def test_wrong_transposes_of_large_maps_fail_in_16_bits_too(rng, dtype):
+    kernel, x, y = (random(rng, shape, dtype) for shape in [(5, 5, 4, 6), (24, 24, 4), (24, 24, 6)])
+
+    def f(x):
+        return conv(x, kernel, padding="SAME")
+
+    assert dot_test(f, lambda y: conv_transpose(y, kernel, padding="SAME"), x, y)
+    assert not dot_test(f, lambda y: conv_transpose(y, kernel[::-1], padding="SAME"), x, y)
+
+
 def test_both_sides_are_the_inner_products(rng):
     A, x, y = rng.normal(size=(3, 5)), rng.normal(size=5), rng.normal(size=3)
     B = rng.normal(size=(5, 3))
@@ -51,8 +62,8 @@ def test_both_sides_are_the_inner_products(rng):
     assert result.left == pytest.approx(sum(A[i, j] * x[j] * y[i] for i in range(3) for j in range(5)))
     assert result.right == pytest.approx(sum(B[j, i] * x[j] * y[i] for i in range(3) for j in range(5)))
     assert result.gap == abs(result.left - result.right)
-    terms = abs(A @ x) @ abs(y) + abs(x) @ abs(B @ y)
-    assert result.bound == pytest.approx(4 * np.sqrt(8) * np.finfo(float).eps * terms)
+    norms = np.linalg.norm((A @ x) * y) + np.linalg.norm(x * (B @ y))
+    assert result.bound == pytest.approx(4 * (1 + np.sqrt(8)) * np.finfo(float).eps * norms)
     z = rng.normal(size=5) + 1j * rng.normal(size=5)
     adjoint = dot_test(lambda x: x, lambda y: y, z, 2j * z, adjoint=True)
     assert adjoint.left == adjoint.right == pytest.approx(2j * sum(abs(z) ** 2))

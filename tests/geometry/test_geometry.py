@@ -119,8 +119,8 @@ def test_figures_of_the_paper():
     assert dilated.output_shape == (3,)  # 5.1
 
 
-def test_lectures_counts():
-    """Parameters and multiplications as the lectures count them."""
+def test_parameters_and_multiplications():
+    """Parameters and multiplications of layers, counted by hand."""
     layer = ConvGeometry((32, 32), (5, 5), in_features=3, out_features=10, padding=2)
     assert layer.parameters + layer.out_features == 760
     assert layer.multiplications == 32 * 32 * 10 * 75
@@ -130,7 +130,7 @@ def test_lectures_counts():
     assert full.multiplications == 1_228_800
     assert (depthwise.multiplications, pointwise.multiplications) == (4_800, 49_152)
     assert depthwise.parameters == 75
-    assert ConvGeometry((4, 4), (3, 3)).nnz == 36  # the guide's 4x16 matrix
+    assert ConvGeometry((4, 4), (3, 3)).nnz == 36  # the 4x16 matrix of arXiv:1603.07285, section 4.1
 
 
 def test_counting_a_large_geometry_is_instant():

@@ -263,7 +263,7 @@ def test_a_model_stays_inside_of_its_theoretical_field():
 def test_bad_measurements():
     key = jax.random.key(0)
     flat = lambda x: x.reshape(x.shape[0], -1)  # noqa: E731
-    with pytest.raises(GeometryError, match=r"feature map \(32, output size, features\), got \(32, 5\)"):
+    with pytest.raises(GeometryError, match=r"`function` must return .* got \(32, 5\)"):
         effective_receptive_field(flat, (5,), features=1, key=key)
     with pytest.raises(GeometryError, match=r"an output in shape \(5,\), got \(5,\)"):
         effective_receptive_field(jnp.tanh, (5,), features=1, key=key, position=(5,))
