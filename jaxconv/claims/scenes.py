@@ -46,7 +46,7 @@ def _shows_the_padded_input(g: ConvGeometry, transposed: bool) -> bool:
     frames = scenes(g, transposed=transposed)
     shown = frames[0].shown.with_features(1, 1)
     numbers = np.arange(1.0, np.prod(shown.input_shape) + 1).reshape(1, *shown.input_shape, 1)
-    padded = oracle.padded(numbers, shown)[0, ..., 0]
+    padded = oracle.pad(numbers, shown)[0, ..., 0]
     return all(
         padded[read.position] == (0 if read.cell is None else numbers[(0, *read.cell, 0)])
         for scene in frames

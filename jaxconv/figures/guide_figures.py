@@ -61,7 +61,7 @@ class GuideFigure:
         forward = f"i = {axis.size}, k = {axis.kernel}, s = {axis.stride}, p = {axis.padding[0]}{dilation}"
         if not self.transposed:
             return f"{forward}; o = {axis.out_size}"
-        e = axis.transposed()
+        e = axis.equivalent_direct()
         stretched = f", stretched to {e.stretched}" if e.input_dilation > 1 else ""
         extra = f", a = {axis.output_padding}" if axis.output_padding else ""
         return (

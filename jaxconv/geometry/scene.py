@@ -18,7 +18,7 @@ import numpy as np
 from jaxconv.errors import SizeError
 from jaxconv.geometry.axis import AxisGeometry
 from jaxconv.geometry.conv_geometry import ConvGeometry
-from jaxconv.geometry.pattern import shown_cell
+from jaxconv.geometry.pattern import source_cells
 
 MOST_READS = 1_000_000  # of all scenes together; more would fill the memory before anybody looks at them
 
@@ -203,7 +203,7 @@ def drawn_positions(axis: AxisGeometry) -> range:
 
 
 def _axis_cell(axis: AxisGeometry, position: int) -> tuple[Kind, int | None]:
-    stretched = int(shown_cell(axis, np.array(position)))
+    stretched = int(source_cells(axis, np.array(position)))
     cell, between = divmod(stretched, axis.input_dilation)
     filled = stretched >= 0 and between == 0
     kind: Kind = "input" if filled else "inserted"
