@@ -83,6 +83,7 @@ NO_ARRAYS = {
     "CONV_KERNEL_VJP_METHODS", "CONV_METHODS", "CONV_TRANSPOSE_METHODS", "RELATIONSHIPS",
     "AxisGeometry", "ConvGeometry", "ConfigError", "DataError", "GeometryError", "JaxconvError",
     "OptionError", "ReceptiveField", "SizeError",
+    "IntPerAxis", "Padding", "PaddingMode", "dot_test", "explain",
     "pool_geometry", "receptive_field", "resize_geometry", "symbols", "unfold_geometry",
     "from_equinox", "from_flax", "from_keras", "from_lax_conv", "from_lax_conv_transpose", "from_torch",
     "to_equinox", "to_flax", "to_keras", "to_lax_conv", "to_lax_conv_transpose", "to_torch",
@@ -179,7 +180,9 @@ def test_models(name, rng):
 
 
 def test_nothing_is_left_out():
-    assert set(jaxconv.__all__) == {*FUNCTIONS, *CONSTANTS, *NO_ARRAYS, *ELSEWHERE}
+    rooms = jaxconv, jaxconv.geometry, jaxconv.interop, jaxconv.operators
+    public = {name for room in rooms for name in room.__all__} | {"fully_convolutional"}
+    assert public == {*FUNCTIONS, *CONSTANTS, *NO_ARRAYS, *ELSEWHERE}
     assert set(nn.__all__) == {*LAYERS, *NO_LAYERS}
     assert set(models.MODELS) == {*MODELS}
 
