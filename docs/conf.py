@@ -13,7 +13,14 @@ author = "The jaxconv developers"
 copyright = "2026, the jaxconv developers"
 version = release = jaxconv.__version__
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.viewcode", "mathml"]
+extensions = [
+    "myst_parser",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.napoleon",
+    "sphinx.ext.viewcode",
+    "mathml",
+    "guide_gallery",
+]
 exclude_patterns = ["conf.py", "extensions"]
 myst_enable_extensions = ["dollarmath", "colon_fence"]
 myst_heading_anchors = 3

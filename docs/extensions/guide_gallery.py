@@ -1,0 +1,48 @@
+"""Draws every figure of arXiv:1603.07285 and writes the page `gallery/index.md` that shows them."""
+
+from pathlib import Path
+
+from jaxconv.figures import GUIDE, guide
+
+HEAD = """\
+# The figures of arXiv:1603.07285
+
+Every figure of Dumoulin & Visin, *A guide to convolution arithmetic for deep learning*
+([arXiv:1603.07285](https://arxiv.org/abs/1603.07285)), drawn by jaxconv when this page was built.
+[Figures and animations](../figures.md) says how to draw any other convolution.
+
+"""
+SECTION = """\
+## {number}
+
+{caption} {parameters}
+
+![{caption}]({file})
+
+```python
+from jaxconv.figures import guide
+
+guide("{number}", "{file}")
+```
+
+"""
+
+
+def write_gallery_page(app):
+    """Draws the figures beside the page."""
+    folder = Path(app.srcdir) / "gallery"
+    folder.mkdir(exist_ok=True)
+    page = HEAD
+    for figure in GUIDE.values():
+        file = f"figure_{figure.number.replace('.', '_').replace(' ', '_')}.svg"
+        guide(figure.number, folder / file)
+        page += SECTION.format(
+            number=figure.number, caption=figure.caption, parameters=figure.parameters, file=file
+        )
+    (folder / "index.md").write_text(page)
+
+
+def setup(app):
+    """Draws before the pages are read."""
+    app.connect("builder-inited", write_gallery_page)
+    return {"parallel_read_safe": True}
