@@ -1,0 +1,613 @@
+/**
+ * Drawings as SVG text: feature maps with their padding and inserted zeros, kernels, and C; and what a
+ * selection lights up in each. No document: `view.mjs` puts the text into the page.
+ */
+import { product, ravel, unravel } from "./arithmetic.mjs";
+import { MOST_PLACES, digits, multiply, multiplyTransposed, numbers, short } from "./state.mjs";
+
+const GAP = 0.8; // cells between sheets
+const HEAD = 0.62; // cells above a sheet, for its label
+
+/** Google's turbo colour map as a polynomial (Mikhailov, 2019), the map of the taps in jaxconv's pictures. */
+function turbo(t) {
+  const channels = [
+    [0.13572138, 4.6153926, -42.66032258, 132.13108234, -152.94239396, 59.28637943],
+    [0.09140261, 2.19418839, 4.84296658, -14.18503333, 4.27729857, 2.82956604],
+    [0.1066733, 12.64194608, -60.58204836, 110.36276771, -89.90310912, 27.34824973],
+  ];
+  const value = (terms) => terms.reduceRight((all, term) => all * t + term, 0);
+  return channels.map((terms) => 255 * Math.min(Math.max(value(terms), 0), 1));
+}
+
+const mix = (a, b, share) => a.map((channel, i) => Math.round(channel * (1 - share) + b[i] * share));
+
+/** Relative luminance of WCAG 2. */
+function luminance(rgb) {
+  const [r, g, b] = rgb.map((c) => (c / 255 <= 0.04045 ? c / 255 / 12.92 : ((c / 255 + 0.055) / 1.055) ** 2.4));
+  return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+}
+
+/** Returns fill and text colour of a tap; the text is the one of black and white that can be read. */
+export function tapColour(tap, taps, dark) {
+  const t = taps === 1 ? 0.5 : 0.06 + (0.88 * tap) / (taps - 1);
+  const rgb = mix(turbo(t), dark ? [20, 24, 28] : [255, 255, 255], dark ? 0.22 : 0.3);
+  return { fill: `rgb(${rgb.join(",")})`, ink: luminance(rgb) > 0.18 ? "#14181b" : "#ffffff" };
+}
+
+export const escapeText = (text) =>
+  String(text).replace(/[&<>"]/g, (sign) => ({ "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" })[sign]);
+
+export const times = (sizes) => sizes.join(" × ");
+
+/** Where the cells of a map stand: one sheet per feature and, with three axes, per slice. */
+class Sheets {
+  constructor(frames, down = 1, across = 1) {
+    Object.assign(this, { frames, down, across });
+    this.n = frames.length;
+    this.sizes = frames.map(([from, to]) => to - from + 1);
+    this.width = this.sizes.at(-1);
+    this.height = this.n === 1 ? 1 : this.sizes.at(-2);
+    this.slices = this.n === 3 ? this.sizes[0] : 1;
+    this.labelled = down * across * this.slices > 1;
+    this.head = this.labelled ? HEAD : 0;
+    this.columns = across * this.slices * (this.width + GAP) - GAP;
+    this.rows = down * (this.height + GAP + this.head) - GAP;
+  }
+
+  /** The corner of a sheet, in cells. */
+  corner(row, column, slice) {
+    return [
+      (column * this.slices + slice) * (this.width + GAP),
+      row * (this.height + GAP + this.head) + this.head,
+    ];
+  }
+
+  /** The corner of a cell, in cells. */
+  place(position, row, column) {
+    const at = position.map((p, axis) => p - this.frames[axis][0]);
+    const [x, y] = this.corner(row, column, this.n === 3 ? at[0] : 0);
+    return [x + at.at(-1), y + (this.n === 1 ? 0 : at.at(-2))];
+  }
+
+  /** All positions, row-major. */
+  *positions() {
+    for (let flat = 0; flat < product(this.sizes); flat++) {
+      yield unravel(flat, this.sizes).map((p, axis) => p + this.frames[axis][0]);
+    }
+  }
+}
+
+const frameOf = (axis) => [-Math.max(axis.padding[0], 0), axis.stretched - 1 + Math.max(axis.padding[1], 0)];
+const sizeFrame = (size) => [0, size - 1];
+
+/** What stands at a position of a padded, stretched map: a kind, and the spatial cell that it shows or -1. */
+function contentAt(position, axes) {
+  const cells = position.map((p, axis) => axes[axis].cell(p));
+  const index = cells.includes(-1) ? -1 : ravel(cells, axes.map((axis) => axis.size));
+  const cropped = position.some(
+    (p, axis) => p < -axes[axis].padding[0] || p > axes[axis].stretched - 1 + axes[axis].padding[1],
+  );
+  if (cropped) return { kind: "crop", index };
+  if (position.some((p, axis) => p < 0 || p >= axes[axis].stretched)) return { kind: "pad", index };
+  return { kind: index < 0 ? "zero" : "cell", index };
+}
+
+/** A geometry with its numbers and its entries, and the names of everything. */
+export class Model {
+  constructor(state, g) {
+    Object.assign(this, { state, g });
+    this.pooling = state.op !== "conv";
+    this.entries = g.entries();
+    this.byRow = Array.from({ length: g.rows }, () => []);
+    this.byColumn = Array.from({ length: g.columns }, () => []);
+    this.byWeight = Array.from({ length: g.parameters }, () => []);
+    for (const entry of this.entries) {
+      this.byRow[entry.row].push(entry);
+      this.byColumn[entry.column].push(entry);
+      for (const weight of entry.weights) this.byWeight[weight].push(entry);
+    }
+    const given = numbers(state, g);
+    this.x = given.x;
+    this.w = given.w;
+    this.Cx = multiply(g, given.w, given.x, state.op);
+    this.y = state.view === "both" ? this.Cx : given.y;
+    this.CTy = multiplyTransposed(g, given.w, this.y);
+  }
+
+  /** The selection that a word such as "y3", "x5", "t2" or "e3.5" names; a bare number is an output of the view. */
+  selection(at) {
+    const text = /^\d/.test(at) ? `${this.state.view === "transposed" ? "x" : "y"}${at}` : at;
+    const [first, second] = text.slice(1).split(".").map(Number);
+    if (text[0] === "y" && first < this.g.rows) return { kind: "y", y: first, entries: this.byRow[first] };
+    if (text[0] === "x" && first < this.g.columns) return { kind: "x", x: first, entries: this.byColumn[first] };
+    if (text[0] === "t" && first < this.g.parameters) {
+      return { kind: "t", weight: first, entries: this.byWeight[first] };
+    }
+    if (text[0] === "e" && first < this.g.rows && second < this.g.columns) {
+      const entries = this.byRow[first].filter((entry) => entry.column === second);
+      return { kind: "e", y: first, x: second, entries };
+    }
+    return { kind: "none", entries: [] };
+  }
+
+  shape(map) {
+    const g = this.g;
+    return map === "x" ? [...g.input, g.inFeatures] : [...g.output, g.outFeatures];
+  }
+
+  /** The indices of a cell; a single feature is left out. */
+  index(map, flat) {
+    const shape = this.shape(map);
+    const index = unravel(flat, shape);
+    return shape.at(-1) === 1 ? [index.slice(0, -1), shape.slice(0, -1)] : [index, shape];
+  }
+
+  symbol(map, flat) {
+    const [index, shape] = this.index(map, flat);
+    return `${map}${digits(index, shape)}`;
+  }
+
+  /** The name of a weight, as `jaxconv.symbols` writes it. */
+  weightName(weight) {
+    const { kernel, groupInputs, outFeatures } = this.g;
+    const pair = [Math.floor(weight / outFeatures) % groupInputs, weight % outFeatures];
+    const tap = unravel(this.tapOf(weight), kernel);
+    const shared = groupInputs * outFeatures === 1 || this.pooling;
+    return `w${digits(tap, kernel)}${shared ? "" : `,${digits(pair, [groupInputs, outFeatures])}`}`;
+  }
+
+  tapOf(weight) {
+    return Math.floor(weight / (this.g.groupInputs * this.g.outFeatures));
+  }
+
+  /** What is written for a cell of the map x or y, as the input or the output of a panel. */
+  cellText(map, flat, role) {
+    if (this.state.values === "symbols") return this.symbol(map, flat);
+    const output = map === "y" ? this.Cx : this.CTy;
+    return short(role === "output" ? output[flat] : this[map][flat]);
+  }
+
+  weightText(weight) {
+    if (this.state.op === "max") return this.weightName(weight);
+    if (this.state.values === "symbols") return this.weightName(weight);
+    if (this.state.op === "average") return this.g.taps === 1 ? "1" : `1/${this.g.taps}`;
+    return short(this.w[weight]);
+  }
+}
+
+/** The convolution, or its transpose: its two maps, and the window of every output cell. */
+export class Panel {
+  constructor(model, transposed) {
+    const g = model.g;
+    Object.assign(this, { model, transposed });
+    this.input = transposed ? "y" : "x";
+    this.output = transposed ? "x" : "y";
+    // The transpose of zero padding is drawn as the equivalent direct convolution.
+    this.geometry = transposed ? (g.mode === "zeros" ? g.transposed() : null) : g;
+    const shapes = { x: g.input, y: g.output };
+    const features = { x: g.inFeatures, y: g.outFeatures };
+    this.axes = this.geometry?.axes ?? null;
+    const frames = this.axes ? this.axes.map(frameOf) : g.output.map(sizeFrame);
+    this.inputSheets = new Sheets(frames, features[this.input]);
+    this.outputSheets = new Sheets(shapes[this.output].map(sizeFrame), features[this.output]);
+    this.kernelSheets = new Sheets(g.kernel.map(sizeFrame), g.groupInputs, model.pooling ? 1 : g.outFeatures);
+    this.inputFeatures = features[this.input];
+    this.outputFeatures = features[this.output];
+    this.cells = [...this.inputSheets.positions()].map((position) => ({
+      position,
+      ...(this.axes ? contentAt(position, this.axes) : { kind: "cell", index: ravel(position, g.output) }),
+    }));
+    this.positionsOf = new Map();
+    for (const { position, index, kind } of this.cells) {
+      if (index >= 0 && kind !== "crop") {
+        this.positionsOf.set(index, [...(this.positionsOf.get(index) ?? []), position]);
+      }
+    }
+  }
+
+  /** Places of the kernel, flipped where the transpose is drawn as a direct convolution. */
+  kernelPosition(tap) {
+    const kernel = this.model.g.kernel;
+    const index = unravel(tap, kernel);
+    return this.transposed && this.geometry ? index.map((t, axis) => kernel[axis] - 1 - t) : index;
+  }
+
+  /** Everything that an output cell reads, padding included: positions, features and weights. */
+  window(flat) {
+    const g = this.model.g;
+    if (!this.geometry) {
+      return this.model.byColumn[flat].map((entry) => ({
+        position: unravel(Math.floor(entry.row / g.outFeatures), g.output),
+        feature: entry.row % g.outFeatures,
+        weight: entry.weights[0],
+      }));
+    }
+    const at = unravel(Math.floor(flat / this.outputFeatures), this.geometry.output);
+    const feature = flat % this.outputFeatures;
+    const group = Math.floor(feature / (this.outputFeatures / g.groups));
+    const perGroup = this.inputFeatures / g.groups;
+    const found = [];
+    for (let tap = 0; tap < g.taps; tap++) {
+      const place = this.kernelPosition(tap);
+      const position = place.map((t, axis) => this.geometry.axes[axis].position(at[axis], t));
+      for (let one = 0; one < perGroup; one++) {
+        const other = group * perGroup + one;
+        const weight = this.transposed
+          ? g.weight(tap, feature % g.groupInputs, other)
+          : g.weight(tap, one, feature);
+        found.push({ position, feature: other, weight });
+      }
+    }
+    return found;
+  }
+
+  /** What a selection lights up. Marks have a weight, which gives their colour; rings have none. */
+  marks(selected) {
+    const marks = { input: [], output: [], kernel: new Set(), rings: [], outputRings: [], kernelRings: [] };
+    const inputOf = (entry) => (this.transposed ? entry.row : entry.column);
+    const outputOf = (entry) => (this.transposed ? entry.column : entry.row);
+    const reading = (entry) => {
+      const flat = inputOf(entry);
+      const cell = Math.floor(flat / this.inputFeatures);
+      return (this.positionsOf.get(cell) ?? []).slice(0, 1).map((position) => ({
+        position, feature: flat % this.inputFeatures, weight: entry.weights[0],
+      }));
+    };
+    for (const entry of selected.entries) for (const weight of entry.weights) marks.kernel.add(weight);
+    if (selected.kind === this.output) {
+      const flat = selected[this.output];
+      marks.input = this.window(flat);
+      marks.outputRings = [flat];
+    } else if (selected.kind === this.input) {
+      const flat = selected[this.input];
+      const places = this.positionsOf.get(Math.floor(flat / this.inputFeatures)) ?? [];
+      marks.rings = places.map((position) => ({ position, feature: flat % this.inputFeatures }));
+      marks.output = selected.entries.map((entry) => ({ flat: outputOf(entry), weight: entry.weights[0] }));
+    } else if (selected.kind === "t") {
+      marks.kernel = new Set([selected.weight]);
+      marks.kernelRings = [selected.weight];
+      const entries = selected.entries.map((entry) => ({ ...entry, weights: [selected.weight] }));
+      marks.input = entries.flatMap(reading);
+      marks.output = entries.map((entry) => ({ flat: outputOf(entry), weight: selected.weight }));
+    } else if (selected.kind === "e") {
+      const flat = this.transposed ? selected.y : selected.x;
+      marks.input = selected.entries.flatMap(reading);
+      marks.kernelRings = selected.entries.flatMap((entry) => entry.weights);
+      const places = this.positionsOf.get(Math.floor(flat / this.inputFeatures)) ?? [];
+      marks.rings = places.slice(0, 1).map((position) => ({ position, feature: flat % this.inputFeatures }));
+      marks.outputRings = [this.transposed ? selected.x : selected.y];
+    }
+    return marks;
+  }
+}
+
+/** A drawing of cells at a scale. */
+class Pen {
+  constructor(unit, dark, taps) {
+    Object.assign(this, { unit, dark, taps });
+  }
+
+  box(place, inset = 0.5) {
+    const [x, y] = place.map((p) => p * this.unit + inset);
+    const side = this.unit - 2 * inset;
+    return `x="${x}" y="${y}" width="${side}" height="${side}" rx="${Math.min(3, this.unit / 9)}"`;
+  }
+
+  /** Text in the middle of a cell, small enough to fit. */
+  text(place, text, style = "") {
+    const size = Math.min(this.unit * 0.42, (this.unit * 1.55) / Math.max(text.length, 1));
+    if (size < 4.8) return "";
+    const [x, y] = place.map((p) => (p + 0.5) * this.unit);
+    return (
+      `<text x="${x.toFixed(1)}" y="${(y + size * 0.35).toFixed(1)}" font-size="${size.toFixed(1)}" ${style}>` +
+      `${escapeText(text)}</text>`
+    );
+  }
+
+  colour(tap) {
+    return tapColour(tap, this.taps, this.dark);
+  }
+
+  /** A cell filled with the colour of a tap, with the tap's name or number in its corner. */
+  tapped(place, tap, text, corner) {
+    const { fill, ink } = this.colour(tap);
+    const small = Math.min(this.unit * 0.26, (this.unit * 0.95) / Math.max(corner.length, 1));
+    const [x, y] = place.map((p) => (p + 1) * this.unit);
+    const written = small >= 5.5
+      ? `<text class="corner" x="${x - 3}" y="${y - 3.5}" font-size="${small.toFixed(1)}" fill="${ink}">` +
+        `${escapeText(corner)}</text>`
+      : "";
+    const raised = written ? [place[0], place[1] - 0.1] : place;
+    return `<rect ${this.box(place)} fill="${fill}"/>${this.text(raised, text, `fill="${ink}"`)}${written}`;
+  }
+
+  ring(place) {
+    return `<rect class="ring" ${this.box(place, 1.2)}/>`;
+  }
+}
+
+const svg = (name, width, height, content) =>
+  `<svg class="drawing ${name}" viewBox="-2 -2 ${width + 4} ${height + 4}" width="${width + 4}" ` +
+  `height="${height + 4}" xmlns="http://www.w3.org/2000/svg">${content}</svg>`;
+
+function sheetLabels(sheets, unit, label) {
+  if (!sheets.labelled) return "";
+  let text = "";
+  const size = Math.min(Math.max(unit * 0.34, 9), 12);
+  for (let row = 0; row < sheets.down; row++) {
+    for (let column = 0; column < sheets.across; column++) {
+      for (let slice = 0; slice < sheets.slices; slice++) {
+        const written = label(row, column, slice);
+        const [x, y] = sheets.corner(row, column, slice);
+        text += `<text class="label" x="${x * unit}" y="${y * unit - 5}" font-size="${size}">${written}</text>`;
+      }
+    }
+  }
+  return text;
+}
+
+const featureLabel = (sheets) => (row, _, slice) =>
+  [sheets.down > 1 ? `feature ${row}` : "", sheets.slices > 1 ? `slice ${slice + sheets.frames[0][0]}` : ""]
+    .filter(Boolean).join(", ");
+
+/** Cells as a grid that a screen reader and the arrow keys can walk through. */
+function grid(label, cells) {
+  const rows = new Map();
+  for (const cell of cells) rows.set(cell.place[1], [...(rows.get(cell.place[1]) ?? []), cell]);
+  const lines = [...rows].sort(([a], [b]) => a - b).map(([, line], row) => {
+    const written = line.sort((a, b) => a.place[0] - b.place[0]).map((cell, column) =>
+      `<g role="gridcell" tabindex="-1" data-at="${cell.at}" data-r="${row}" data-c="${cell.column ?? column}" ` +
+      `aria-label="${escapeText(cell.label)}" class="${cell.kind}">${cell.drawn}</g>`);
+    return `<g role="row">${written.join("")}</g>`;
+  });
+  return `<g role="grid" aria-label="${escapeText(label)}">${lines.join("")}</g>`;
+}
+
+const spoken = (index) => (index.length === 1 ? String(index[0]) : `(${index.join(", ")})`);
+
+/** The map that a panel reads, with its padding and inserted zeros. */
+export function inputSvg(panel, unit, dark) {
+  const { model, inputSheets: sheets, input } = panel;
+  const pen = new Pen(unit, dark, model.g.taps);
+  const cells = [];
+  let beside = "";
+  const seen = new Set();
+  for (let feature = 0; feature < panel.inputFeatures; feature++) {
+    for (const { position, kind, index } of panel.cells) {
+      const place = sheets.place(position, feature, 0);
+      const flat = index * panel.inputFeatures + feature;
+      const text = index < 0 ? "0" : model.cellText(input, flat, "input");
+      const own = kind === "cell" || (kind === "crop" && index >= 0 && !seen.has(flat));
+      const drawn = `<rect class="${kind} ${input}" ${pen.box(place)}/>${pen.text(place, text)}`;
+      if (own) {
+        seen.add(flat);
+        const cropped = kind === "crop" ? ", cropped" : "";
+        const label = `${input} ${spoken(model.index(input, flat)[0])}${cropped}: ${text}`;
+        cells.push({ place, at: `${input}${flat}`, kind, label, drawn });
+      } else {
+        const at = index >= 0 ? ` data-at="${input}${flat}"` : "";
+        beside += `<g aria-hidden="true" class="${kind}"${at}>${drawn}</g>`;
+      }
+    }
+  }
+  const sizes = [sheets.columns * unit, sheets.rows * unit];
+  const label = `input ${input}, ${times(model.shape(input).slice(0, -1))}`;
+  const labels = sheetLabels(sheets, unit, featureLabel(sheets));
+  return svg("input", ...sizes, `${labels}${beside}${grid(label, cells)}<g class="marks" aria-hidden="true"></g>`);
+}
+
+export function outputSvg(panel, unit, dark) {
+  const { model, outputSheets: sheets, output } = panel;
+  const pen = new Pen(unit, dark, model.g.taps);
+  const cells = [];
+  for (let feature = 0; feature < panel.outputFeatures; feature++) {
+    let cell = 0;
+    for (const position of sheets.positions()) {
+      const flat = cell++ * panel.outputFeatures + feature;
+      const place = sheets.place(position, feature, 0);
+      const text = model.cellText(output, flat, "output");
+      const drawn = `<rect class="cell ${output}" ${pen.box(place)}/>${pen.text(place, text)}`;
+      const label = `${output} ${spoken(model.index(output, flat)[0])}: ${text}`;
+      cells.push({ place, at: `${output}${flat}`, kind: "cell", label, drawn });
+    }
+  }
+  const sizes = [sheets.columns * unit, sheets.rows * unit];
+  const label = `output ${output}, ${times(model.shape(output).slice(0, -1))}`;
+  const labels = sheetLabels(sheets, unit, featureLabel(sheets));
+  return svg("output", ...sizes, `${labels}${grid(label, cells)}<g class="marks" aria-hidden="true"></g>`);
+}
+
+/** Where a weight stands in the drawn kernel. */
+function weightPlace(panel, weight) {
+  const { g, pooling } = panel.model;
+  const input = Math.floor(weight / g.outFeatures) % g.groupInputs;
+  const position = panel.kernelPosition(panel.model.tapOf(weight));
+  return panel.kernelSheets.place(position, input, pooling ? 0 : weight % g.outFeatures);
+}
+
+export function kernelSvg(panel, unit, dark) {
+  const { model, kernelSheets: sheets } = panel;
+  const pen = new Pen(unit, dark, model.g.taps);
+  const cells = [];
+  for (let weight = 0; weight < model.g.parameters; weight++) {
+    if (model.pooling && weight % model.g.outFeatures) continue; // every feature has the same window
+    const place = weightPlace(panel, weight);
+    const { fill, ink } = pen.colour(model.tapOf(weight));
+    const text = model.weightText(weight);
+    const drawn = `<rect ${pen.box(place)} fill="${fill}"/>${pen.text(place, text, `fill="${ink}"`)}`;
+    const label = `weight ${model.weightName(weight)}: ${text}`;
+    cells.push({ place, at: `t${weight}`, kind: "tap", label, drawn });
+  }
+  const sizes = [sheets.columns * unit, sheets.rows * unit];
+  const labels = sheetLabels(sheets, unit, (row, column, slice) =>
+    [sheets.down * sheets.across > 1 ? `${row} → ${column}` : "", sheets.slices > 1 ? `slice ${slice}` : ""]
+      .filter(Boolean).join(", "));
+  const label = `kernel, ${times(model.g.kernel)}`;
+  return svg("kernel", ...sizes, `${labels}${grid(label, cells)}<g class="marks" aria-hidden="true"></g>`);
+}
+
+/** What lies over the three maps of a panel for a selection. */
+export function mapMarks(panel, selected, unit, dark) {
+  const { model } = panel;
+  const pen = new Pen(unit, dark, model.g.taps);
+  const marks = panel.marks(selected);
+  const content = new Map(panel.cells.map((cell) => [cell.position.join(), cell]));
+  const input = marks.input.map(({ position, feature, weight }) => {
+    const cell = content.get(position.join());
+    if (!cell) return "";
+    const text = cell.index < 0 ? "0" : model.cellText(panel.input, cell.index * panel.inputFeatures + feature, "input");
+    const place = panel.inputSheets.place(position, feature, 0);
+    return pen.tapped(place, model.tapOf(weight), text, model.weightText(weight));
+  });
+  for (const { position, feature } of marks.rings) input.push(pen.ring(panel.inputSheets.place(position, feature, 0)));
+  const outputPlace = (flat) => {
+    const shape = panel.transposed ? model.g.input : model.g.output;
+    const position = unravel(Math.floor(flat / panel.outputFeatures), shape);
+    return panel.outputSheets.place(position, flat % panel.outputFeatures, 0);
+  };
+  const output = marks.output.map(({ flat, weight }) =>
+    pen.tapped(outputPlace(flat), model.tapOf(weight), model.cellText(panel.output, flat, "output"), model.weightText(weight)));
+  for (const flat of marks.outputRings) output.push(pen.ring(outputPlace(flat)));
+  const kernel = marks.kernelRings.map((weight) => pen.ring(weightPlace(panel, weight)));
+  if (selected.entries.length && marks.kernel.size < model.g.parameters && !model.pooling) {
+    for (let weight = 0; weight < model.g.parameters; weight++) {
+      if (!marks.kernel.has(weight)) kernel.push(`<rect class="veil" ${pen.box(weightPlace(panel, weight), 0)}/>`);
+    }
+  }
+  return { input: input.join(""), output: output.join(""), kernel: kernel.join("") };
+}
+
+/** The matrix of a panel: C, or C-transposed. */
+export class MatrixDrawing {
+  constructor(panel, unit, dark) {
+    const { g } = panel.model;
+    Object.assign(this, { panel, unit, dark, transposed: panel.transposed });
+    [this.rows, this.columns] = this.transposed ? [g.columns, g.rows] : [g.rows, g.columns];
+    this.places = g.rows * g.columns;
+    this.left = 34;
+    this.top = 22;
+    this.pen = new Pen(unit, dark, g.taps);
+  }
+
+  at(entry) {
+    return this.transposed ? [entry.row, entry.column] : [entry.column, entry.row];
+  }
+
+  text(entry) {
+    const names = entry.weights.map((weight) => this.panel.model.weightText(weight));
+    if (this.panel.model.state.values === "symbols" || names.length === 1) return names.join("+");
+    return short(entry.weights.reduce((total, weight) => total + this.panel.model.w[weight], 0));
+  }
+
+  drawn(entry) {
+    const place = this.at(entry);
+    const { fill, ink } = this.pen.colour(entry.taps[0]);
+    const [x, y] = place.map((p) => p * this.unit);
+    const cell = `<rect x="${x}" y="${y}" width="${this.unit}" height="${this.unit}" fill="${fill}"/>`;
+    return this.unit >= 13 ? cell + this.pen.text(place, this.text(entry), `fill="${ink}"`) : cell;
+  }
+
+  label(entry) {
+    const { model } = this.panel;
+    const [column, row] = this.at(entry);
+    return `row ${row}, column ${column}: ${entry.weights.map((weight) => model.weightName(weight)).join(" + ")}`;
+  }
+
+  svg() {
+    const { model } = this.panel;
+    const { unit, rows, columns } = this;
+    const [width, height] = [columns * unit, rows * unit];
+    const name = this.transposed ? "C transposed" : "C";
+    const title = `${name}, ${rows} rows and ${columns} columns, ${model.entries.length} entries`;
+    let entries;
+    if (this.places <= MOST_PLACES) {
+      const cells = model.entries.map((entry) => ({
+        place: this.at(entry),
+        column: this.at(entry)[0],
+        at: `e${entry.row}.${entry.column}`,
+        kind: "entry",
+        label: this.label(entry),
+        drawn: this.drawn(entry),
+      }));
+      entries = grid(title, cells);
+    } else {
+      const paths = new Map();
+      for (const entry of model.entries) {
+        const [x, y] = this.at(entry);
+        const step = `M${x} ${y}h1v1h-1z`;
+        paths.set(entry.taps[0], (paths.get(entry.taps[0]) ?? "") + step);
+      }
+      const drawn = [...paths].map(([tap, d]) => `<path d="${d}" fill="${this.pen.colour(tap).fill}"/>`);
+      entries = `<g role="img" aria-label="${title}" transform="scale(${unit})">${drawn.join("")}</g>`;
+    }
+    const content =
+      `<rect class="empty" width="${width}" height="${height}"/>${this.lines()}` +
+      `<g class="entries">${entries}</g><g class="marks" aria-hidden="true"></g>`;
+    const [w, h] = [width + this.left + 2, height + this.top + 2];
+    return (
+      `<svg class="drawing matrix" viewBox="0 0 ${w} ${h}" width="${w}" height="${h}" ` +
+      `xmlns="http://www.w3.org/2000/svg">${this.ticks()}` +
+      `<g class="table" transform="translate(${this.left} ${this.top})">${content}</g></svg>`
+    );
+  }
+
+  /** Rows or columns that share the first index of their map, and how many there are. */
+  block(down) {
+    const shape = this.panel.model.shape(down === this.transposed ? "x" : "y");
+    const block = product(shape.slice(1));
+    return shape.length > 2 || shape.at(-1) > 1 ? block : 0;
+  }
+
+  lines() {
+    const { unit, rows, columns } = this;
+    const [width, height] = [columns * unit, rows * unit];
+    let thin = "";
+    let thick = "";
+    for (let row = 1; row < rows; row++) {
+      const step = `M0 ${row * unit}H${width}`;
+      if (this.block(true) > 1 && row % this.block(true) === 0) thick += step;
+      else if (unit >= 5) thin += step;
+    }
+    for (let column = 1; column < columns; column++) {
+      const step = `M${column * unit} 0V${height}`;
+      if (this.block(false) > 1 && column % this.block(false) === 0) thick += step;
+      else if (unit >= 5) thin += step;
+    }
+    return `<path class="thin" d="${thin}"/><path class="thick" d="${thick}"/>`;
+  }
+
+  ticks() {
+    const { unit } = this;
+    const every = (size, block) => {
+      const step = block > 1 ? block : 1;
+      return step * Math.max(1, Math.ceil(26 / (step * unit)));
+    };
+    let text = "";
+    const down = every(this.rows, this.block(true));
+    for (let row = 0; row < this.rows; row += down) {
+      const y = this.top + row * unit + Math.min(unit / 2, 8) + 4;
+      text += `<text class="tick end" x="${this.left - 6}" y="${y}">${row}</text>`;
+    }
+    const across = every(this.columns, this.block(false));
+    for (let column = 0; column < this.columns; column += across) {
+      const x = this.left + column * unit + Math.min(unit / 2, 8);
+      text += `<text class="tick" x="${x}" y="${this.top - 7}">${column}</text>`;
+    }
+    return `<g class="ticks" aria-hidden="true">${text}</g>`;
+  }
+
+  /** What lies over the matrix for a selection: bands over its rows and columns, and its entries. */
+  marks(selected) {
+    const { unit, rows, columns } = this;
+    const [width, height] = [columns * unit, rows * unit];
+    const rowBand = (row) => `<rect class="band" x="0" y="${row * unit}" width="${width}" height="${unit}"/>`;
+    const columnBand = (column) =>
+      `<rect class="band" x="${column * unit}" y="0" width="${unit}" height="${height}"/>`;
+    let bands = "";
+    if (selected.y !== undefined) bands += this.transposed ? columnBand(selected.y) : rowBand(selected.y);
+    if (selected.x !== undefined) bands += this.transposed ? rowBand(selected.x) : columnBand(selected.x);
+    const entries = selected.entries.map((entry) => this.drawn(entry)).join("");
+    const ring = selected.kind === "e" ? this.pen.ring(this.at({ row: selected.y, column: selected.x })) : "";
+    return `<rect class="veil" width="${width}" height="${height}"/>${bands}${entries}${ring}`;
+  }
+}

@@ -1,0 +1,843 @@
+/**
+ * The page: controls, drawings, the selected cell, time, sizes, code and export.
+ *
+ * A change of the state draws everything again; a hovered cell only changes what lies over the drawings.
+ */
+import {
+  PADDING_MODES, PADDING_WORDS, RELATIONSHIPS, Refusal, evenness, followedBy, inputSizes, putIn, typeset,
+} from "./arithmetic.mjs";
+import { calls, commandLine, ownCall, transposedCalls } from "./calls.mjs";
+import {
+  MatrixDrawing, Model, Panel, escapeText, inputSvg, kernelSvg, mapMarks, outputSvg, tapColour, times,
+} from "./drawing.mjs";
+import {
+  OPERATIONS, PRESETS, VALUES, VIEWS, drawable, format, geometryOf, numbersOf, parse, presetState, short,
+} from "./state.mjs";
+
+const element = (id) => document.getElementById(id);
+const darkness = matchMedia("(prefers-color-scheme: dark)");
+const stillness = matchMedia("(prefers-reduced-motion: reduce)");
+const MOST_TERMS = 64;
+
+let state = parse(location.hash || JSON.parse(element("initial-state").textContent));
+let linked = isUniform(state);
+let geometry = null;
+let model = null;
+let panels = [];
+let matrices = [];
+let unit = 34;
+let hovered = null;
+let timer = null;
+
+function isUniform({ i, k, s, d, f, p }) {
+  const same = (list) => new Set(list.map(String)).size === 1;
+  return [i, k, s, d, f].every(same) && (!Array.isArray(p) || same(p));
+}
+
+// ---------------------------------------------------------------------------------------------- controls
+
+const FIELDS = [
+  ["i", "input size", 1],
+  ["o", "output size", 1],
+  ["k", "kernel size", 1],
+  ["s", "stride", 1],
+  ["low", "padding, low", null],
+  ["high", "padding, high", null],
+  ["d", "kernel dilation", 1],
+  ["f", "input dilation", 1],
+];
+const LETTERS = { low: "p<sub>l</sub>", high: "p<sub>h</sub>" };
+
+const option = (value, text, chosen) =>
+  `<option value="${escapeText(value)}"${value === chosen ? " selected" : ""}>${escapeText(text)}</option>`;
+
+function buildControls() {
+  const n = state.i.length;
+  const columns = linked ? [0] : state.i.map((_, axis) => axis);
+  const numbers = FIELDS.map(([name, text, least]) => {
+    const inputs = columns.map((axis) => {
+      const where = linked ? (n > 1 ? ", every axis" : "") : `, axis ${axis}`;
+      return (
+        `<input type="number" step="1" id="${name}${axis}" data-field="${name}" data-axis="${axis}" ` +
+        `${least === null ? "" : `min="${least}" `}aria-label="${text}${where}">`
+      );
+    });
+    return `<span class="name">${text} <i>${LETTERS[name] ?? name}</i></span>${inputs.join("")}`;
+  });
+  const heads = linked ? "" :
+    `<span></span>${columns.map((axis) => `<span class="axis">axis ${axis}</span>`).join("")}`;
+  const presets = Object.entries(PRESETS).map(([name, { title }]) => [/^\d+\.\d/.test(name), name, title]);
+  const group = (label, guide) =>
+    `<optgroup label="${label}">${presets.filter(([is]) => is === guide).map(([, name, title]) =>
+      option(name, guide ? `${name}  ${title}` : title, state.preset)).join("")}</optgroup>`;
+  element("controls").innerHTML = `
+    <fieldset><legend>Preset</legend>
+      <select id="preset" aria-label="Preset">${option("", "your own", state.preset)}
+        ${group("Figures of Dumoulin & Visin", true)}${group("More", false)}</select>
+    </fieldset>
+    <fieldset><legend>Geometry</legend>
+      <div class="row"><span class="name">axes</span><div class="segments" id="axes" role="group"
+        aria-label="Number of axes">${[1, 2, 3].map((count) =>
+          `<button type="button" data-axes="${count}" aria-pressed="${count === n}">${count}</button>`).join("")}</div></div>
+      <div class="numbers" style="grid-template-columns: 136px repeat(${columns.length}, minmax(0, 1fr))">
+        ${heads}${numbers.join("")}</div>
+      ${n > 1 ? `<div class="inline"><input type="checkbox" id="linked"${linked ? " checked" : ""}>
+        <label for="linked">the same on every axis</label></div>` : ""}
+      <div id="sizes"></div>
+    </fieldset>
+    <fieldset><legend>Padding</legend>
+      <div class="row"><label for="word">word</label><select id="word">${option("cells", "in cells", state.p)}
+        ${PADDING_WORDS.map((word) => option(word, word, state.p)).join("")}</select></div>
+      <div class="row"><label for="mode">mode</label><select id="mode">
+        ${PADDING_MODES.map((mode) => option(mode, mode, state.mode)).join("")}</select></div>
+    </fieldset>
+    <fieldset><legend>Features</legend>
+      <div class="row"><label for="op">operation</label><select id="op">
+        ${Object.entries(OPERATIONS).map(([name, text]) => option(name, text, state.op)).join("")}</select></div>
+      ${[["in", "input features"], ["out", "output features"], ["groups", "groups"]].map(([name, text]) =>
+        `<div class="row"><label for="${name}">${text}</label><input type="number" min="1" step="1" id="${name}"
+        value="${state[name]}"${state.op !== "conv" && name !== "in" ? " disabled" : ""}></div>`).join("")}
+    </fieldset>
+    <fieldset><legend>Values</legend>
+      <div class="segments" id="values" role="group" aria-label="Values">${VALUES.map((name) =>
+        `<button type="button" data-values="${name}" aria-pressed="${name === state.values}">${name}</button>`).join("")}</div>
+      <details${state.x || state.w || state.y ? " open" : ""} style="margin-top: 12px"><summary>Own numbers</summary>
+      ${[["x", "input x"], ["w", "kernel w"], ["y", "output y, for the transpose"]].map(([name, text]) =>
+        `<label for="own-${name}">${text}</label><input type="text" id="own-${name}" data-own="${name}"
+        placeholder="3 3 2 1 0 ..." value="${state[name]?.join(" ") ?? ""}">`).join("")}</details>
+    </fieldset>`;
+  element("view").innerHTML = VIEWS.map((name) =>
+    `<button type="button" data-view="${name}" aria-pressed="${name === state.view}">${name}</button>`).join("");
+  fillNumbers();
+}
+
+/** Writes the numbers into the fields, but for the one that is being edited. */
+function fillNumbers() {
+  for (const input of element("controls").querySelectorAll("[data-field]")) {
+    const { field, axis } = input.dataset;
+    const value = fieldValue(field, Number(axis));
+    if (input !== document.activeElement) input.value = value ?? "";
+  }
+  element("word").value = Array.isArray(state.p) ? "cells" : state.p;
+  element("preset").value = state.preset in PRESETS ? state.preset : "";
+  element("sizes").innerHTML = sizeChips();
+}
+
+function fieldValue(field, axis) {
+  if (field === "o") return geometry?.output[axis];
+  if (field !== "low" && field !== "high") return state[field][axis];
+  const pair = Array.isArray(state.p) ? state.p[axis] : geometry?.padding[axis];
+  return pair?.[field === "low" ? 0 : 1];
+}
+
+/** The input sizes of axis 0, or of every axis, that share the output, as buttons. */
+function sizeChips() {
+  if (!geometry) return "";
+  const axes = linked ? [0] : state.i.map((_, axis) => axis);
+  return axes.map((axis) => {
+    const sizes = sizesFor(axis, geometry.output[axis]);
+    if (sizes.length < 2) return "";
+    const shown = Array.from({ length: Math.min(sizes.length, 6) }, (_, at) => sizes.first + at);
+    const where = linked ? "" : `axis ${axis}: `;
+    const buttons = shown.map((size) =>
+      `<button type="button" data-size="${size}" data-axis="${axis}" aria-pressed="${size === state.i[axis]}">` +
+      `i = ${size}</button>`);
+    return `<p class="quiet" style="font-size: 13px; margin-top: 10px">${where}inputs with ${geometry.output[axis]} outputs</p>` +
+      `<div class="chips">${buttons.join("")}</div>`;
+  }).join("");
+}
+
+function sizesFor(axis, out) {
+  const padding = Array.isArray(state.p) ? state.p[axis] : state.p;
+  return inputSizes(out, state.k[axis], state.s[axis], padding, state.d[axis], state.f[axis], state.mode);
+}
+
+/** Changes an entry of a list on one axis, or on all where they are linked. */
+const onAxes = (list, axis, value) => list.map((old, other) => (linked || other === axis ? value : old));
+
+function setField(field, axis, value) {
+  if (field === "o") return solveFor(axis, value);
+  if (field === "low" || field === "high") {
+    const pairs = Array.isArray(state.p) ? state.p : geometry?.padding ?? state.i.map(() => [0, 0]);
+    const pair = [...pairs[axis]];
+    pair[field === "low" ? 0 : 1] = value;
+    return change({ p: onAxes(pairs, axis, pair) });
+  }
+  return change({ [field]: onAxes(state[field], axis, value) });
+}
+
+/** Sets the input size that has some output size: the one that leaves as many cells over as now, if there is one. */
+function solveFor(axis, out) {
+  const sizes = sizesFor(axis, out);
+  if (!Number.isSafeInteger(out) || out < 1 || !sizes.length) {
+    const reason = out >= 1 && sizes.length === 0
+      ? `no input size has ${out} outputs on this axis; change the padding, the stride or input_dilation`
+      : "an output size must be an integer of at least 1";
+    return showRefusal(`${reason}.`);
+  }
+  const left = geometry ? geometry.input[axis] - sizesFor(axis, geometry.output[axis]).first : 0;
+  return change({ i: onAxes(state.i, axis, Math.min(sizes.first + Math.max(left, 0), sizes.last)) });
+}
+
+function setAxes(n) {
+  const resized = (list) => Array.from({ length: n }, (_, axis) => list[Math.min(axis, list.length - 1)]);
+  const next = Object.fromEntries(["i", "k", "s", "d", "f"].map((name) => [name, resized(state[name])]));
+  if (Array.isArray(state.p)) next.p = resized(state.p);
+  change(next, true);
+}
+
+// ---------------------------------------------------------------------------------------------- the state
+
+/** Takes over some changes, and draws. */
+function change(changes, rebuild = false) {
+  const touched = Object.keys(changes);
+  const own = touched.every((name) => ["at", "speed", "values", "view", "x", "y", "w"].includes(name));
+  state = { ...state, ...(own ? {} : { preset: "" }), ...changes };
+  if (!own) state.at = "0";
+  if (touched.includes("view")) state.at = "0";
+  draw(rebuild);
+}
+
+function remember() {
+  try {
+    history.replaceState(null, "", `#${format(state)}`);
+  } catch {
+    // A page inside of a notebook has no address of its own.
+  }
+}
+
+function showRefusal(sentence) {
+  element("refusal").innerHTML = sentence ? `<p class="refusal">${escapeText(sentence)}</p>` : "";
+  element("main").classList.toggle("refused", Boolean(sentence));
+}
+
+function draw(rebuild = false) {
+  remember();
+  hovered = null;
+  try {
+    geometry = geometryOf(state);
+    showRefusal("");
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error;
+    geometry = null;
+    stop();
+    showRefusal(error.message);
+  }
+  if (rebuild) buildControls();
+  else fillNumbers();
+  for (const button of document.querySelectorAll("#view button")) {
+    button.setAttribute("aria-pressed", button.dataset.view === state.view);
+  }
+  for (const button of document.querySelectorAll("#values button")) {
+    button.setAttribute("aria-pressed", button.dataset.values === state.values);
+  }
+  if (!geometry) return;
+  drawStage();
+  drawTime();
+  drawFacts();
+  drawCode();
+  select();
+}
+
+// ---------------------------------------------------------------------------------------------- drawings
+
+const power = (transposed) => (transposed ? "C<sup>T</sup>" : "C");
+
+function drawStage() {
+  matrices = [];
+  panels = [];
+  if (!drawable(geometry)) {
+    model = null;
+    element("stage").innerHTML = outline();
+    return;
+  }
+  model = new Model(state, geometry);
+  const views = state.op === "max" ? [false] : { direct: [false], transposed: [true], both: [false, true] }[state.view];
+  panels = views.map((transposed) => new Panel(model, transposed));
+  const room = Math.max(Math.min(element("stage").clientWidth || 900, 620), 280);
+  const widest = Math.max(...panels.flatMap((panel) => [panel.inputSheets.columns, panel.outputSheets.columns]));
+  const tallest = Math.max(...panels.flatMap((panel) => [panel.inputSheets.rows, panel.outputSheets.rows]));
+  unit = Math.max(Math.min(Math.floor(Math.min(room / widest, 520 / tallest)), 36), 15);
+  const dark = darkness.matches;
+  element("stage").innerHTML = panels.map((panel, number) => {
+    const matrix = new MatrixDrawing(panel, matrixUnit(), dark);
+    matrices.push(matrix);
+    return panelHtml(panel, matrix, number, dark);
+  }).join("");
+  if (state.op === "max" && state.view !== "direct") {
+    element("stage").insertAdjacentHTML("beforeend",
+      '<p class="outline">Max pooling is not linear: it has no transpose. Its derivative multiplies by the ' +
+      "transpose of the matrix of its switches.</p>");
+  }
+  for (const grid of document.querySelectorAll("[role=grid]")) grid.querySelector("[role=gridcell]")?.setAttribute("tabindex", "0");
+}
+
+/** Pixels of an entry of C. */
+function matrixUnit() {
+  const room = Math.max(Math.min(element("stage").clientWidth || 900, 760) - 40, 240);
+  const widest = state.view === "both" ? Math.max(geometry.rows, geometry.columns) : // one scale for C and its transpose
+    state.view === "transposed" ? geometry.rows : geometry.columns;
+  const tallest = state.view === "transposed" ? geometry.columns : geometry.rows;
+  return Math.max(Math.min(Math.floor(Math.min(room / widest, 640 / tallest)), 26), 3);
+}
+
+function panelHtml(panel, matrix, number, dark) {
+  const g = geometry;
+  const { transposed, input, output } = panel;
+  const max = state.op === "max";
+  const title = transposed
+    ? `The transposed convolution <span class="formula">x = C<sup>T</sup> y</span>`
+    : `The ${OPERATIONS[state.op]} <span class="formula">${max ? "y = max over each window of x" : "y = C x"}</span>`;
+  const features = (count) => (count > 1 ? `, ${count} features` : "");
+  const sizes = { x: g.input, y: g.output };
+  const counts = { x: g.inFeatures, y: g.outFeatures };
+  const around = panel.axes?.some((axis) => axis.padding.some((cells) => cells !== 0) || axis.inputDilation > 1);
+  const note = around ? `<br>${borderNote(panel)}` : "";
+  const flipped = transposed && panel.geometry ? ", flipped" : "";
+  const figures = [
+    ["input", `<b>input ${input}</b> ${times(sizes[input])}${features(counts[input])}${note}`, inputSvg(panel, unit, dark)],
+    ["kernel", `<b>kernel w</b> ${times(g.kernel)}${flipped}`, kernelSvg(panel, Math.min(unit, 34), dark)],
+    ["output", `<b>output ${output}</b> ${times(sizes[output])}${features(counts[output])}`, outputSvg(panel, unit, dark)],
+  ];
+  const drawn = figures.map(([name, caption, drawing]) =>
+    `<figure data-map="${name}"><figcaption>${caption}</figcaption><div class="scroll">${drawing}</div></figure>`);
+  const entries = `${matrix.rows.toLocaleString("en")} × ${matrix.columns.toLocaleString("en")}, ` +
+    `${model.entries.length.toLocaleString("en")} entries`;
+  const reason = transposed && !panel.geometry ? foldingNote() : "";
+  return `<article class="panel" data-panel="${number}"><h2>${title}</h2>${reason}
+    <div class="flow"><div class="maps">${drawn.join("")}</div>
+    <figure data-map="matrix"><figcaption><b>matrix ${power(transposed)}</b> ${entries}${max ? ": what a window may choose" : ""}<br>` +
+    `a row per output cell ${output}, a column per input cell ${input}</figcaption>
+    <div class="scroll">${matrix.svg()}</div></figure></div></article>`;
+}
+
+function borderNote(panel) {
+  const { axes } = panel;
+  const unique = (values) => (new Set(values).size === 1 ? values[0] : values.join("; "));
+  const pads = unique(axes.map(({ padding: [low, high] }) => (low === high ? `${low}` : `${low} low, ${high} high`)));
+  const parts = [];
+  if (axes.some((axis) => axis.inputDilation > 1)) {
+    parts.push(`${unique(axes.map((axis) => String(axis.inputDilation - 1)))} zeros inserted`);
+  }
+  if (axes.some((axis) => axis.padding.some(Boolean))) {
+    parts.push(`padding ${pads}${geometry.mode === "zeros" ? "" : `, ${geometry.mode}`}`);
+  }
+  return parts.join("; ").replace(/^1 zeros/, "1 zero").replaceAll("-", "−");
+}
+
+function foldingNote() {
+  try {
+    geometry.transposed();
+    return "";
+  } catch (error) {
+    return `<p class="quiet" style="max-width: 72ch">${escapeText(error.message.split(" Got ")[0])}</p>`;
+  }
+}
+
+function outline() {
+  const g = geometry;
+  const nnz = g.nnz === null ? "too many entries to count here" : `${g.nnz.toLocaleString("en")} entries`;
+  return `<div class="panel"><h2>Too large to draw</h2><p class="outline">input ${times(g.input)}, kernel ${times(g.kernel)},
+    output ${times(g.output)}; C is ${g.rows.toLocaleString("en")} × ${g.columns.toLocaleString("en")} with ${nnz}.
+    Sizes, counts and code below are complete.</p></div>`;
+}
+
+// ---------------------------------------------------------------------------------------------- selection
+
+/** Lights up the hovered cell, or the pinned one. */
+function select() {
+  if (!model) {
+    element("sum").innerHTML = "";
+    return;
+  }
+  const selected = model.selection(hovered ?? state.at);
+  const dark = darkness.matches;
+  panels.forEach((panel, number) => {
+    const article = document.querySelector(`[data-panel="${number}"]`);
+    const marks = mapMarks(panel, selected, unit, dark);
+    const kernelMarks = mapMarks(panel, selected, Math.min(unit, 34), dark).kernel;
+    for (const name of ["input", "output", "kernel"]) {
+      article.querySelector(`.${name} .marks`).innerHTML = name === "kernel" ? kernelMarks : marks[name];
+    }
+    article.querySelector(".matrix .marks").innerHTML =
+      selected.kind === "none" ? "" : matrices[number].marks(selected);
+  });
+  const descriptions = panels.map((panel) => describe(panel, selected));
+  element("sum").innerHTML = descriptions.map(({ html }) => html).join("");
+  if (!timer && !hovered) element("live").textContent = descriptions.map(({ spoken }) => spoken).join(" ");
+  const frame = frameOfSelection(selected);
+  if (frame !== null) {
+    element("frame").value = frame;
+    element("count").textContent = `${frame + 1} of ${frames()}`;
+  }
+}
+
+const cellName = (map, flat) => {
+  const [index] = model.index(map, flat);
+  return `${map}<sub>${index.join(",")}</sub>`;
+};
+
+/** The sum of the selected cell written out, or what reads it. */
+function describe(panel, selected) {
+  const { w } = model;
+  const { input, output, transposed } = panel;
+  const plainName = (map, flat) => `${map} (${model.index(map, flat)[0].join(", ")})`;
+  if (selected.kind === output) {
+    const flat = selected[output];
+    const source = (entry) => (transposed ? entry.row : entry.column);
+    const terms = selected.entries.flatMap((entry) => entry.weights.map((weight) => ({ weight, flat: source(entry) })));
+    terms.sort((a, b) => a.weight - b.weight);
+    const shown = terms.slice(0, MOST_TERMS).map(({ weight, flat: cell }) => term(panel, weight, cell));
+    const more = terms.length > MOST_TERMS ? ` + … (${terms.length - MOST_TERMS} more)` : "";
+    const result = short((transposed ? model.CTy : model.Cx)[flat]);
+    const join = state.op === "max" ? ", " : " + ";
+    const body = state.op === "max" ? `max(${shown.join(join)}${more})` : shown.join(join) + more || "0";
+    const equals = state.values === "symbols" ? "" : ` = <b>${result}</b>`;
+    const outside = panel.window(flat).length - terms.length;
+    const padding = outside > 0 ? `; ${outside} taps meet padding or inserted zeros` : "";
+    return {
+      html: `<p class="quiet">output cell ${cellName(output, flat)} is row ${flat} of ${power(transposed)}${padding}</p>` +
+        `<p class="terms">${cellName(output, flat)} = ${body}${equals}</p>`,
+      spoken: `Output ${plainName(output, flat)}, row ${flat}: ${terms.length} terms, result ${result}.`,
+    };
+  }
+  if (selected.kind === input) {
+    const flat = selected[input];
+    const target = (entry) => (transposed ? entry.column : entry.row);
+    const shown = selected.entries.slice(0, MOST_TERMS).map((entry) =>
+      `<span class="term" style="--tap: ${colourOf(entry.weights[0])}">${cellName(output, target(entry))} by ` +
+      `${entry.weights.map((weight) => escapeText(model.weightName(weight))).join(" + ")}</span>`);
+    const count = selected.entries.length;
+    const windows = count === 1 ? "1 output cell" : `${count} output cells`;
+    return {
+      html: `<p class="quiet">input cell ${cellName(input, flat)} is column ${flat} of ${power(transposed)}, read by ${windows}</p>` +
+        `<p class="terms">${shown.join(" &nbsp; ") || "no window reaches it"}</p>`,
+      spoken: `Input ${plainName(input, flat)}, column ${flat}, read by ${windows}.`,
+    };
+  }
+  if (selected.kind === "t") {
+    const name = model.weightName(selected.weight);
+    const value = state.op === "max" ? "" : ` = ${short(w[selected.weight])}`;
+    return {
+      html: `<p class="quiet">weight <span class="term" style="--tap: ${colourOf(selected.weight)}">${escapeText(name)}${value}</span>
+        is one diagonal band of ${power(transposed)}: ${selected.entries.length} entries</p>`,
+      spoken: `Weight ${name}, ${selected.entries.length} entries.`,
+    };
+  }
+  if (selected.kind === "e") {
+    const [row, column] = transposed ? [selected.x, selected.y] : [selected.y, selected.x];
+    const [entry] = selected.entries;
+    const value = entry ? entry.weights.map((weight) => model.weightText(weight)).join(" + ") : "0";
+    const names = entry ? entry.weights.map((weight) => model.weightName(weight)).join(" + ") : "";
+    const says = entry ? `reads ${cellName(input, column)} by ${escapeText(names)}` : `does not read ${cellName(input, column)}`;
+    return {
+      html: `<p class="quiet">row ${row}, column ${column} of ${power(transposed)}: output cell ${cellName(output, row)} ${says}</p>` +
+        `<p class="terms">${power(transposed)}[${row}, ${column}] = <b>${escapeText(value)}</b></p>`,
+      spoken: `Row ${row}, column ${column}: ${entry ? names : "no entry"}.`,
+    };
+  }
+  return { html: "", spoken: "" };
+}
+
+const colourOf = (weight) => tapColour(model.tapOf(weight), geometry.taps, darkness.matches).fill;
+
+function term(panel, weight, flat) {
+  const cell = state.values === "symbols" ? escapeText(model.symbol(panel.input, flat)) : short(model[panel.input][flat]);
+  const written = state.op === "max" ? cell : `${cell}·${escapeText(model.weightText(weight))}`;
+  return `<span class="term" style="--tap: ${colourOf(weight)}">${written}</span>`;
+}
+
+/** The cell under the pointer; in C the place, whether it holds an entry or not. */
+function cellUnder(event) {
+  const table = event.target.closest(".table");
+  if (!table) return event.target.closest("[data-at]")?.dataset.at ?? null;
+  const matrix = matrices[Number(table.closest("[data-panel]").dataset.panel)];
+  const box = table.querySelector(".empty").getBoundingClientRect();
+  const at = (position, start, length, count) =>
+    Math.min(Math.max(Math.floor(((position - start) / length) * count), 0), count - 1);
+  const row = at(event.clientY, box.top, box.height, matrix.rows);
+  const column = at(event.clientX, box.left, box.width, matrix.columns);
+  return matrix.transposed ? `e${column}.${row}` : `e${row}.${column}`;
+}
+
+function pin(at) {
+  stop();
+  hovered = null;
+  state.at = at;
+  remember();
+  select();
+}
+
+function walk(event) {
+  const cell = event.target.closest("[role=gridcell]");
+  const steps = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] };
+  const ends = { Home: "first", End: "last" };
+  if (!cell || !(event.key in steps || event.key in ends || event.key === "Enter" || event.key === " ")) return false;
+  event.preventDefault();
+  const grid = cell.closest("[role=grid]");
+  const cells = [...grid.querySelectorAll("[role=gridcell]")];
+  const number = (one, name) => Number(one.dataset[name]);
+  const [r, c] = [number(cell, "r"), number(cell, "c")];
+  let next = cell;
+  const inRow = cells.filter((one) => number(one, "r") === r).sort((a, b) => number(a, "c") - number(b, "c"));
+  if (event.key in ends) next = event.key === "Home" ? inRow[0] : inRow.at(-1);
+  else if (event.key in steps) {
+    const [down, right] = steps[event.key];
+    if (right) next = inRow[inRow.indexOf(cell) + right] ?? cell;
+    else {
+      const rows = [...new Set(cells.map((one) => number(one, "r")))].sort((a, b) => a - b);
+      const row = rows[rows.indexOf(r) + down];
+      const there = cells.filter((one) => number(one, "r") === row);
+      if (there.length) {
+        next = there.reduce((best, one) => Math.abs(number(one, "c") - c) < Math.abs(number(best, "c") - c) ? one : best);
+      }
+    }
+  }
+  cell.setAttribute("tabindex", "-1");
+  next.setAttribute("tabindex", "0");
+  next.focus();
+  pin(next.dataset.at);
+  return true;
+}
+
+// ---------------------------------------------------------------------------------------------- time
+
+const outputs = () => (state.view === "transposed" && state.op !== "max" ? geometry.columns : geometry.rows);
+const frames = () => outputs();
+
+/** The frame that shows a selection; null where it is not an output cell of the view. */
+function frameOfSelection(selected) {
+  const output = panels[0]?.output;
+  return selected.kind === output ? selected[output] : null;
+}
+
+function drawTime() {
+  const shown = model ? "" : " disabled";
+  element("time").innerHTML = `
+    <button type="button" id="play" aria-label="Play"${shown}>▶</button>
+    <button type="button" data-step="-1" aria-label="Previous output cell"${shown}>‹</button>
+    <button type="button" data-step="1" aria-label="Next output cell"${shown}>›</button>
+    <input type="range" id="frame" min="0" max="${Math.max(frames() - 1, 0)}" value="0" aria-label="Output cell"${shown}>
+    <span class="count quiet" id="count">1 of ${frames().toLocaleString("en")}</span>
+    <span class="speed"><label for="speed" class="quiet">speed</label>
+    <input type="range" id="speed" min="0.25" max="8" step="0.25" value="${state.speed}"${shown}></span>`;
+  showPlaying();
+}
+
+function showPlaying() {
+  const button = element("play");
+  button.textContent = timer ? "❚❚" : "▶";
+  button.setAttribute("aria-label", timer ? "Pause" : "Play");
+}
+
+const now = () => frameOfSelection(model.selection(state.at)) ?? 0;
+
+function step(by) {
+  if (!model) return;
+  hovered = null;
+  state.at = String((now() + by + frames()) % frames());
+  select();
+}
+
+function play() {
+  if (!model || timer) return;
+  timer = setInterval(() => step(1), 1000 / state.speed);
+  showPlaying();
+}
+
+function stop() {
+  if (!timer) return;
+  clearInterval(timer);
+  timer = null;
+  showPlaying();
+  remember();
+}
+
+// ---------------------------------------------------------------------------------------------- sizes
+
+function drawFacts() {
+  const g = geometry;
+  const groups = new Map();
+  g.axes.forEach((axis, number) => {
+    const key = String(axis);
+    groups.set(key, [axis, [...(groups.get(key)?.[1] ?? []), number]]);
+  });
+  const named = (numbers) => (g.axes.length === 1 ? "" : numbers.length === 1 ? `axis ${numbers[0]}` :
+    `axes ${numbers.slice(0, -1).join(", ")} and ${numbers.at(-1)}`);
+  const axes = [...groups.values()].map(([axis, numbers]) =>
+    `${g.axes.length > 1 ? `<h3>${named(numbers)}</h3>` : ""}${axisFacts(axis)}`);
+  const nnz = g.nnz;
+  const share = nnz === null ? "" : ` (${((100 * nnz) / (g.rows * g.columns)).toPrecision(3)} %)`;
+  const count = (value) => (value === null ? "too many to count here" : value.toLocaleString("en"));
+  const facts = [
+    ["matrix C", `${count(g.rows)} × ${count(g.columns)}`],
+    ["entries", `${count(nnz)}${share}`],
+    ["parameters", state.op === "conv" ? `${count(g.parameters)}; a bias adds ${count(g.outFeatures)}` : "none"],
+    ["multiplications", count(g.multiplications)],
+    ["unused input cells", g.axes.map((axis) => count(axis.unused)).join(", ") + (g.axes.length > 1 ? " per axis" : "")],
+    ["as Python", `<code>${escapeText(String(g))}</code>`],
+  ];
+  element("facts").innerHTML = `<div><h2>Sizes</h2>${axes.join("")}</div>
+    <div><h2>Counts</h2><dl>${facts.map(([name, text]) => `<dt>${name}</dt><dd>${text}</dd>`).join("")}</dl></div>`;
+}
+
+function relationshipHtml(number, axis) {
+  const [section, , formula] = RELATIONSHIPS[number];
+  const transposed = formula.startsWith("o'");
+  const value = transposed ? axis.stretched : axis.outSize;
+  const i = axis.inputDilation > 1
+    ? `<br><span class="quiet" style="font-size: 14px">${transposed ? "o′ is" : "i is"} the stretched size f (i − 1) + 1 = ${axis.stretched}</span>` : "";
+  const right = putIn(number, axis);
+  const worked = right === String(value) ? `= ${value}` : `= ${typeset(right)} = ${value}`;
+  return `<p class="relationship">${typeset(formula)}<br><span class="numbers-in">${worked}</span>${i}</p>
+    <p class="quiet" style="font-size: 13px">relationship ${number}, section ${section} of
+    <a href="https://arxiv.org/abs/1603.07285">arXiv:1603.07285</a></p>`;
+}
+
+function axisFacts(axis) {
+  const overlaps = axis.overlaps;
+  const facts = [["a, cells left over", axis.outputPadding]];
+  if (axis.mode === "zeros") {
+    const e = axis.transposed();
+    const cells = (pad) => (pad < 0 ? `crop ${-pad}` : `pad ${pad}`);
+    const stretched = e.inputDilation > 1 ? `, stretched to ĩ′ = ${e.stretched}` : "";
+    facts.push(["transpose as a convolution",
+      `i′ = ${e.size}${stretched}, p′: ${cells(e.padding[0])} low, ${cells(e.padding[1])} high, s′ = ${e.stride}, kernel flipped`]);
+  }
+  facts.push(["overlap of the transpose", `${overlaps.join(", ")}: ${evenness(overlaps)}`]);
+  const pooling = state.op !== "conv";
+  const numbers = [];
+  if (state.view !== "transposed" || pooling) numbers.push(followedBy(axis, false, pooling));
+  if (state.view !== "direct" && !pooling) numbers.push(followedBy(axis, true));
+  return `${numbers.map((number) => relationshipHtml(number, axis)).join("")}
+    <dl style="margin-top: 8px">${facts.map(([name, text]) => `<dt>${name}</dt><dd>${text}</dd>`).join("")}</dl>`;
+}
+
+// ---------------------------------------------------------------------------------------------- code
+
+function codeOf(transposed) {
+  if (state.op === "conv") {
+    const others = transposed ? transposedCalls(geometry) : calls(geometry);
+    return { jaxconv: ownCall(geometry, transposed), ...others };
+  }
+  const name = state.op === "max" ? "max_pool" : "avg_pool";
+  return { jaxconv: poolingCall(name) };
+}
+
+function poolingCall(name) {
+  const list = (values) => `(${values.join(", ")}${values.length === 1 ? "," : ""})`;
+  const options = [`strides=${list(geometry.strides)}`];
+  if (geometry.padding.flat().some(Boolean)) options.push(`padding=${list(geometry.padding.map(list))}`);
+  if (geometry.kernelDilation.some((d) => d > 1)) options.push(`dilation=${list(geometry.kernelDilation)}`);
+  return `jaxconv.${name}(x, ${list(geometry.kernel)}, ${options.join(", ")})`;
+}
+
+function drawCode() {
+  const pooling = state.op !== "conv";
+  const parts = pooling ? [false] : { direct: [false], transposed: [true], both: [false, true] }[state.view];
+  const lines = parts.map((transposed) => {
+    const rows = Object.entries(codeOf(transposed)).map(([library, code]) => {
+      const missing = code.startsWith("#");
+      const text = missing ? `<span class="reason">${escapeText(code.slice(2))}</span>` : `<code>${escapeText(code)}</code>`;
+      const copy = missing ? "<span></span>" :
+        `<button type="button" data-copy="${escapeText(code)}" aria-label="Copy the code for ${library}">copy</button>`;
+      return `<dt>${library}</dt><dd>${text}</dd><dd>${copy}</dd>`;
+    });
+    return `${parts.length > 1 ? `<h3>${transposed ? "the transpose" : "the convolution"}</h3>` : ""}<dl>${rows.join("")}</dl>`;
+  });
+  const command = `jaxconv explore ${commandLine(geometry)}`;
+  element("code").innerHTML = `<h2>Code</h2>${lines.join("")}
+    <h3>at the command line</h3><dl><dt>this page</dt><dd><code>${escapeText(command)}</code></dd>
+    <dd><button type="button" data-copy="${escapeText(command)}" aria-label="Copy the command">copy</button></dd></dl>`;
+}
+
+async function copy(text, button) {
+  try {
+    await navigator.clipboard.writeText(text);
+    button.textContent = "copied";
+  } catch {
+    button.textContent = "not allowed";
+  }
+  setTimeout(() => (button.textContent = button.dataset.label ?? "copy"), 1500);
+}
+
+// ---------------------------------------------------------------------------------------------- export
+
+/** One SVG of all drawings as they are now, with the colours written in. */
+function exportedSvg() {
+  const colours = getComputedStyle(document.documentElement);
+  const resolve = (text) => text.replace(/var\((--[a-z-]+)\)/g, (_, name) => colours.getPropertyValue(name).trim());
+  const style = resolve(element("drawing-style").textContent);
+  const margin = 28;
+  let [top, widest] = [margin, 0];
+  let content = "";
+  for (const article of document.querySelectorAll(".panel[data-panel]")) {
+    let [left, tallest] = [margin, 0];
+    for (const figure of article.querySelectorAll("figure")) {
+      const drawing = figure.querySelector("svg").cloneNode(true);
+      const [width, height] = ["width", "height"].map((side) => Number(drawing.getAttribute(side)));
+      const caption = figure.querySelector("figcaption").innerHTML.split("<br>")[0];
+      const name = new DOMParser().parseFromString(caption, "text/html").body.textContent;
+      drawing.setAttribute("x", left);
+      drawing.setAttribute("y", top + 22);
+      content += `<text class="caption" x="${left}" y="${top + 8}">${escapeText(name)}</text>`;
+      content += new XMLSerializer().serializeToString(drawing);
+      left += Math.max(width, name.length * 6.6) + margin;
+      tallest = Math.max(tallest, height);
+    }
+    widest = Math.max(widest, left);
+    top += tallest + 22 + margin;
+  }
+  const paper = colours.getPropertyValue("--paper").trim();
+  return {
+    width: Math.ceil(widest),
+    height: Math.ceil(top),
+    text: `<svg class="drawing" xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${widest} ${top}" width="${widest}" height="${top}">` +
+      `<title>${escapeText(String(geometry))}</title><style>${style.replaceAll("<", "&lt;")}</style>` +
+      `<rect width="100%" height="100%" fill="${paper}"/>${content}</svg>`,
+  };
+}
+
+function save(blob, name) {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(blob);
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+}
+
+function saveSvg() {
+  save(new Blob([exportedSvg().text], { type: "image/svg+xml" }), "convolution.svg");
+}
+
+function savePng() {
+  const { text, width, height } = exportedSvg();
+  const image = new Image();
+  image.onload = () => {
+    const canvas = document.createElement("canvas");
+    [canvas.width, canvas.height] = [2 * width, 2 * height];
+    canvas.getContext("2d").drawImage(image, 0, 0, 2 * width, 2 * height);
+    canvas.toBlob((blob) => save(blob, "convolution.png"), "image/png");
+  };
+  image.src = `data:image/svg+xml;charset=utf-8,${encodeURIComponent(text)}`;
+}
+
+// ---------------------------------------------------------------------------------------------- events
+
+function listen() {
+  const controls = element("controls");
+  controls.addEventListener("submit", (event) => event.preventDefault());
+  controls.addEventListener("input", (event) => {
+    const { target } = event;
+    if (target.dataset.field && target.value !== "") {
+      setField(target.dataset.field, Number(target.dataset.axis), Number(target.value));
+    } else if (["in", "out", "groups"].includes(target.id) && target.value !== "") {
+      change({ [target.id]: Number(target.value) });
+    } else if (target.dataset.own) change({ [target.dataset.own]: numbersOf(target.value) });
+  });
+  controls.addEventListener("change", ({ target }) => {
+    if (target.id === "preset" && target.value) {
+      stop();
+      state = presetState(target.value, state);
+      linked = isUniform(state);
+      draw(true);
+      if (!stillness.matches) play();
+    } else if (target.id === "linked") {
+      linked = target.checked;
+      const first = (list) => list.map(() => list[0]);
+      if (!linked) return draw(true);
+      const next = Object.fromEntries(["i", "k", "s", "d", "f"].map((name) => [name, first(state[name])]));
+      change({ ...next, ...(Array.isArray(state.p) ? { p: first(state.p) } : {}) }, true);
+    } else if (target.id === "word") {
+      change({ p: target.value === "cells" ? geometry?.padding ?? state.i.map(() => [0, 0]) : target.value });
+    } else if (target.id === "mode") change({ mode: target.value });
+    else if (target.id === "op") change({ op: target.value }, true);
+    return undefined;
+  });
+  document.addEventListener("click", ({ target }) => {
+    const button = target.closest("button");
+    if (!button) return;
+    const { view, values, axes, size, axis, copy: text } = button.dataset;
+    if (view) change({ view });
+    if (values) change({ values });
+    if (axes) setAxes(Number(axes));
+    if (size) change({ i: onAxes(state.i, Number(axis), Number(size)) });
+    if (button.dataset.step) {
+      stop();
+      step(Number(button.dataset.step));
+      remember();
+    }
+    if (text) copy(text, button);
+    if (button.id === "play") (timer ? stop : play)();
+    if (button.id === "link") copy(`${location.href.split("#")[0]}#${format(state)}`, button);
+    if (button.id === "svg") saveSvg();
+    if (button.id === "png") savePng();
+  });
+  element("time").addEventListener("input", ({ target }) => {
+    if (target.id === "frame") pin(target.value);
+    if (target.id === "speed") {
+      state.speed = Number(target.value);
+      remember();
+      if (timer) {
+        stop();
+        play();
+      }
+    }
+  });
+  const stage = element("stage");
+  stage.addEventListener("pointermove", (event) => {
+    if (event.pointerType === "touch" || timer) return;
+    const at = cellUnder(event);
+    if (at === hovered) return;
+    hovered = at;
+    select();
+  });
+  stage.addEventListener("pointerleave", () => {
+    if (hovered === null) return;
+    hovered = null;
+    select();
+  });
+  stage.addEventListener("click", (event) => {
+    const at = cellUnder(event);
+    if (at) pin(at);
+  });
+  stage.addEventListener("focusin", ({ target }) => {
+    if (target.matches("[role=gridcell]") && target.matches(":focus-visible")) pin(target.dataset.at);
+  });
+  document.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || walk(event)) return;
+    if (event.target !== document.body) return;
+    const keys = {
+      ArrowLeft: () => step(-1), ArrowRight: () => step(1), " ": timer ? stop : play,
+      Home: () => pin("0"), End: () => pin(String(frames() - 1)),
+    };
+    if (!(event.key in keys)) return;
+    event.preventDefault();
+    if (event.key !== " ") stop();
+    keys[event.key]();
+  });
+  darkness.addEventListener("change", () => draw());
+  addEventListener("hashchange", () => {
+    if (location.hash.slice(1) === format(state)) return;
+    state = parse(location.hash);
+    linked = isUniform(state);
+    draw(true);
+  });
+  let width = innerWidth;
+  addEventListener("resize", () => {
+    if (innerWidth === width) return;
+    width = innerWidth;
+    draw();
+  });
+}
+
+function start() {
+  element("share").innerHTML = `
+    <button type="button" id="link" data-label="copy link">copy link</button>
+    <button type="button" id="svg">save SVG</button> <button type="button" id="png">save PNG</button>
+    <span class="quiet">Keys: <kbd>←</kbd> <kbd>→</kbd> step, <kbd>space</kbd> plays, <kbd>Tab</kbd> and arrows walk a map.</span>`;
+  listen();
+  draw(true);
+}
+
+start();
