@@ -30,14 +30,14 @@ function luminance(rgb) {
 /** Returns fill and text colour of a tap; the text is the one of black and white that can be read. */
 export function tapColour(tap, taps, dark) {
   const t = taps === 1 ? 0.5 : 0.06 + (0.88 * tap) / (taps - 1);
-  const rgb = mix(turbo(t), dark ? [20, 24, 28] : [255, 255, 255], dark ? 0.22 : 0.3);
+  const rgb = mix(turbo(t), dark ? [20, 24, 28] : [255, 255, 255], dark ? 0.24 : 0.36);
   return { fill: `rgb(${rgb.join(",")})`, ink: luminance(rgb) > 0.18 ? "#14181b" : "#ffffff" };
 }
 
 export const escapeText = (text) =>
   String(text).replace(/[&<>"]/g, (sign) => ({ "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" })[sign]);
 
-export const times = (sizes) => sizes.join(" × ");
+export const times = (sizes) => sizes.join("\u00a0×\u00a0");
 
 /** Where the cells of a map stand: one sheet per feature and, with three axes, per slice. */
 class Sheets {
@@ -143,8 +143,10 @@ export class Model {
   }
 
   symbol(map, flat) {
-    const [index, shape] = this.index(map, flat);
-    return `${map}${digits(index, shape)}`;
+    const shape = this.shape(map);
+    const index = unravel(flat, shape);
+    const feature = shape.at(-1) === 1 ? "" : `,${index.at(-1)}`;
+    return `${map}${digits(index.slice(0, -1), shape.slice(0, -1))}${feature}`;
   }
 
   /** The name of a weight, as `jaxconv.symbols` writes it. */
@@ -198,8 +200,9 @@ export class Panel {
       ...(this.axes ? contentAt(position, this.axes) : { kind: "cell", index: ravel(position, g.output) }),
     }));
     this.positionsOf = new Map();
-    for (const { position, index, kind } of this.cells) {
-      if (index >= 0 && kind !== "crop") {
+    const croppedLast = [...this.cells].sort((a, b) => (a.kind === "crop") - (b.kind === "crop"));
+    for (const { position, index, kind } of croppedLast) {
+      if (index >= 0 && (kind !== "crop" || !this.positionsOf.has(index))) {
         this.positionsOf.set(index, [...(this.positionsOf.get(index) ?? []), position]);
       }
     }
@@ -294,12 +297,13 @@ class Pen {
   }
 
   /** Text in the middle of a cell, small enough to fit. */
-  text(place, text, style = "") {
+  text(place, text, ink = "") {
     const size = Math.min(this.unit * 0.42, (this.unit * 1.55) / Math.max(text.length, 1));
     if (size < 4.8) return "";
     const [x, y] = place.map((p) => (p + 0.5) * this.unit);
     return (
-      `<text x="${x.toFixed(1)}" y="${(y + size * 0.35).toFixed(1)}" font-size="${size.toFixed(1)}" ${style}>` +
+      `<text x="${x.toFixed(1)}" y="${(y + size * 0.35).toFixed(1)}" font-size="${size.toFixed(1)}"` +
+      `${ink && ` style="fill:${ink}"`}>` +
       `${escapeText(text)}</text>`
     );
   }
@@ -314,11 +318,11 @@ class Pen {
     const small = Math.min(this.unit * 0.26, (this.unit * 0.95) / Math.max(corner.length, 1));
     const [x, y] = place.map((p) => (p + 1) * this.unit);
     const written = small >= 5.5
-      ? `<text class="corner" x="${x - 3}" y="${y - 3.5}" font-size="${small.toFixed(1)}" fill="${ink}">` +
+      ? `<text class="corner" x="${x - 3}" y="${y - 3.5}" font-size="${small.toFixed(1)}" style="fill:${ink}">` +
         `${escapeText(corner)}</text>`
       : "";
     const raised = written ? [place[0], place[1] - 0.1] : place;
-    return `<rect ${this.box(place)} fill="${fill}"/>${this.text(raised, text, `fill="${ink}"`)}${written}`;
+    return `<rect ${this.box(place)} fill="${fill}"/>${this.text(raised, text, ink)}${written}`;
   }
 
   ring(place) {
@@ -347,7 +351,7 @@ function sheetLabels(sheets, unit, label) {
 }
 
 const featureLabel = (sheets) => (row, _, slice) =>
-  [sheets.down > 1 ? `feature ${row}` : "", sheets.slices > 1 ? `slice ${slice + sheets.frames[0][0]}` : ""]
+  [sheets.down > 1 ? `feature ${row}` : "", sheets.slices > 1 ? `slice ${short(slice + sheets.frames[0][0])}` : ""]
     .filter(Boolean).join(", ");
 
 /** Cells as a grid that a screen reader and the arrow keys can walk through. */
@@ -434,7 +438,7 @@ export function kernelSvg(panel, unit, dark) {
     const place = weightPlace(panel, weight);
     const { fill, ink } = pen.colour(model.tapOf(weight));
     const text = model.weightText(weight);
-    const drawn = `<rect ${pen.box(place)} fill="${fill}"/>${pen.text(place, text, `fill="${ink}"`)}`;
+    const drawn = `<rect ${pen.box(place)} fill="${fill}"/>${pen.text(place, text, ink)}`;
     const label = `weight ${model.weightName(weight)}: ${text}`;
     cells.push({ place, at: `t${weight}`, kind: "tap", label, drawn });
   }
@@ -504,7 +508,7 @@ export class MatrixDrawing {
     const { fill, ink } = this.pen.colour(entry.taps[0]);
     const [x, y] = place.map((p) => p * this.unit);
     const cell = `<rect x="${x}" y="${y}" width="${this.unit}" height="${this.unit}" fill="${fill}"/>`;
-    return this.unit >= 13 ? cell + this.pen.text(place, this.text(entry), `fill="${ink}"`) : cell;
+    return this.unit >= 13 ? cell + this.pen.text(place, this.text(entry), ink) : cell;
   }
 
   label(entry) {

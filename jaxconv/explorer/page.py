@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from jaxconv.errors import OptionError
+from jaxconv.explorer.compact import compact_script, compact_style
 from jaxconv.geometry import ConvGeometry
 
 View = Literal["direct", "transposed", "both"]
@@ -19,8 +20,8 @@ Values = Literal["numbers", "symbols"]
 MODULES = ("arithmetic", "calls", "state", "drawing", "view")  # each imports only from those before it
 IMPORT = re.compile(r"^import [^;]*;\n", re.MULTILINE)
 EXPORT = re.compile(r"^export ", re.MULTILINE)
-COMMENT = re.compile(r"^ */\*\*.*?\*/\n|^ *// [^\n]*\n", re.MULTILINE | re.DOTALL)
 INDENT = re.compile(r"^ +", re.MULTILINE)
+STYLE = re.compile(r"(<style[^>]*>\n)(.*?)(</style>)", re.DOTALL)
 
 
 def page(
@@ -110,16 +111,13 @@ def joined(*names: str | Path) -> str:
     return EXPORT.sub("", IMPORT.sub("", text))
 
 
-def _compact(text: str) -> str:
-    """Leaves out comments on lines of their own and indentation."""
-    return INDENT.sub("", COMMENT.sub("", text))
-
 
 @lru_cache(maxsize=1)
 def _template() -> str:
     """The page without a state."""
     text = (files(__package__) / "page.html").read_text("utf-8")
-    return INDENT.sub("", text).replace("%MODULES%", _compact(joined(*MODULES)))
+    text = STYLE.sub(lambda style: style[1] + compact_style(style[2]) + style[3], text)
+    return INDENT.sub("", text).replace("%MODULES%", compact_script(joined(*MODULES)))
 
 
 def _fragment(g: ConvGeometry) -> str:

@@ -4,7 +4,8 @@
  * A change of the state draws everything again; a hovered cell only changes what lies over the drawings.
  */
 import {
-  PADDING_MODES, PADDING_WORDS, RELATIONSHIPS, Refusal, evenness, followedBy, inputSizes, putIn, typeset,
+  PADDING_MODES, PADDING_WORDS, RELATIONSHIPS, Refusal, evenness, followedBy, inputSizes, putIn, resolvePadding,
+  typeset,
 } from "./arithmetic.mjs";
 import { calls, commandLine, ownCall, transposedCalls } from "./calls.mjs";
 import {
@@ -71,10 +72,6 @@ function buildControls() {
     `<optgroup label="${label}">${presets.filter(([is]) => is === guide).map(([, name, title]) =>
       option(name, guide ? `${name}  ${title}` : title, state.preset)).join("")}</optgroup>`;
   element("controls").innerHTML = `
-    <fieldset><legend>Preset</legend>
-      <select id="preset" aria-label="Preset">${option("", "your own", state.preset)}
-        ${group("Figures of Dumoulin & Visin", true)}${group("More", false)}</select>
-    </fieldset>
     <fieldset><legend>Geometry</legend>
       <div class="row"><span class="name">axes</span><div class="segments" id="axes" role="group"
         aria-label="Number of axes">${[1, 2, 3].map((count) =>
@@ -106,6 +103,8 @@ function buildControls() {
         `<label for="own-${name}">${text}</label><input type="text" id="own-${name}" data-own="${name}"
         placeholder="3 3 2 1 0 ..." value="${state[name]?.join(" ") ?? ""}">`).join("")}</details>
     </fieldset>`;
+  element("preset").innerHTML = option("", "your own", state.preset) +
+    group("Figures of Dumoulin & Visin", true) + group("More", false);
   element("view").innerHTML = VIEWS.map((name) =>
     `<button type="button" data-view="${name}" aria-pressed="${name === state.view}">${name}</button>`).join("");
   fillNumbers();
@@ -126,8 +125,9 @@ function fillNumbers() {
 function fieldValue(field, axis) {
   if (field === "o") return geometry?.output[axis];
   if (field !== "low" && field !== "high") return state[field][axis];
-  const pair = Array.isArray(state.p) ? state.p[axis] : geometry?.padding[axis];
-  return pair?.[field === "low" ? 0 : 1];
+  const [i, k, s, d, f] = ["i", "k", "s", "d", "f"].map((name) => state[name][axis]);
+  const word = Array.isArray(state.p) ? state.p[axis] : state.p;
+  return resolvePadding(word, f * (i - 1) + 1, d * (k - 1) + 1, s)[field === "low" ? 0 : 1];
 }
 
 /** The input sizes of axis 0, or of every axis, that share the output, as buttons. */
@@ -254,11 +254,13 @@ function drawStage() {
   model = new Model(state, geometry);
   const views = state.op === "max" ? [false] : { direct: [false], transposed: [true], both: [false, true] }[state.view];
   panels = views.map((transposed) => new Panel(model, transposed));
-  const room = Math.max(Math.min(element("stage").clientWidth || 900, 620), 280);
+  const room = Math.max(Math.min(panelWidth() - 40, 620), 240);
   const widest = Math.max(...panels.flatMap((panel) => [panel.inputSheets.columns, panel.outputSheets.columns]));
   const tallest = Math.max(...panels.flatMap((panel) => [panel.inputSheets.rows, panel.outputSheets.rows]));
-  unit = Math.max(Math.min(Math.floor(Math.min(room / widest, 520 / tallest)), 36), 15);
+  const besides = panels.length > 1 ? 5 + geometry.kernel.at(-1) + Math.min(...panels.map((panel) => panel.outputSheets.columns)) : 0;
+  unit = Math.max(Math.min(Math.floor(Math.min(room / (widest + (room > 400 ? besides : 0)), 520 / tallest)), 36), 15);
   const dark = darkness.matches;
+  element("stage").classList.toggle("pair", panels.length > 1);
   element("stage").innerHTML = panels.map((panel, number) => {
     const matrix = new MatrixDrawing(panel, matrixUnit(), dark);
     matrices.push(matrix);
@@ -272,12 +274,18 @@ function drawStage() {
   for (const grid of document.querySelectorAll("[role=grid]")) grid.querySelector("[role=gridcell]")?.setAttribute("tabindex", "0");
 }
 
-/** Pixels of an entry of C. */
+/** Pixels that a panel is wide: two stand side by side where there is room. */
+function panelWidth() {
+  const all = element("stage").clientWidth || 900;
+  return panels.length > 1 && matchMedia("(min-width: 1300px)").matches ? (all - 52) / 2 : all;
+}
+
+/** Pixels of an entry of C, the same for C and its transpose. */
 function matrixUnit() {
-  const room = Math.max(Math.min(element("stage").clientWidth || 900, 760) - 40, 240);
-  const widest = state.view === "both" ? Math.max(geometry.rows, geometry.columns) : // one scale for C and its transpose
-    state.view === "transposed" ? geometry.rows : geometry.columns;
-  const tallest = state.view === "transposed" ? geometry.columns : geometry.rows;
+  const room = Math.max(Math.min(panelWidth(), 760) - 40, 240);
+  const sides = [geometry.columns, geometry.rows];
+  if (panels[0].transposed) sides.reverse();
+  const [widest, tallest] = panels.length > 1 ? [Math.max(...sides), Math.max(...sides)] : sides;
   return Math.max(Math.min(Math.floor(Math.min(room / widest, 640 / tallest)), 26), 3);
 }
 
@@ -371,6 +379,9 @@ function select() {
     element("count").textContent = `${frame + 1} of ${frames()}`;
   }
 }
+
+/** A formula with its letters in italics. */
+const italic = (text) => typeset(text).replace(/[a-z]+′?/g, (letters) => `<i>${letters}</i>`);
 
 const cellName = (map, flat) => {
   const [index] = model.index(map, flat);
@@ -589,7 +600,7 @@ function relationshipHtml(number, axis) {
     ? `<br><span class="quiet" style="font-size: 14px">${transposed ? "o′ is" : "i is"} the stretched size f (i − 1) + 1 = ${axis.stretched}</span>` : "";
   const right = putIn(number, axis);
   const worked = right === String(value) ? `= ${value}` : `= ${typeset(right)} = ${value}`;
-  return `<p class="relationship">${typeset(formula)}<br><span class="numbers-in">${worked}</span>${i}</p>
+  return `<p class="relationship">${italic(formula)}<br><span class="numbers-in">${worked}</span>${i}</p>
     <p class="quiet" style="font-size: 13px">relationship ${number}, section ${section} of
     <a href="https://arxiv.org/abs/1603.07285">arXiv:1603.07285</a></p>`;
 }
@@ -735,14 +746,16 @@ function listen() {
       change({ [target.id]: Number(target.value) });
     } else if (target.dataset.own) change({ [target.dataset.own]: numbersOf(target.value) });
   });
+  element("preset").addEventListener("change", ({ target }) => {
+    if (!(target.value in PRESETS)) return;
+    stop();
+    state = presetState(target.value, state);
+    linked = isUniform(state);
+    draw(true);
+    if (!stillness.matches) play();
+  });
   controls.addEventListener("change", ({ target }) => {
-    if (target.id === "preset" && target.value) {
-      stop();
-      state = presetState(target.value, state);
-      linked = isUniform(state);
-      draw(true);
-      if (!stillness.matches) play();
-    } else if (target.id === "linked") {
+    if (target.id === "linked") {
       linked = target.checked;
       const first = (list) => list.map(() => list[0]);
       if (!linked) return draw(true);
@@ -836,6 +849,7 @@ function start() {
     <button type="button" id="link" data-label="copy link">copy link</button>
     <button type="button" id="svg">save SVG</button> <button type="button" id="png">save PNG</button>
     <span class="quiet">Keys: <kbd>←</kbd> <kbd>→</kbd> step, <kbd>space</kbd> plays, <kbd>Tab</kbd> and arrows walk a map.</span>`;
+  element("panel").open = !matchMedia("(max-width: 960px)").matches;
   listen();
   draw(true);
 }
