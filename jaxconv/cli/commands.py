@@ -12,6 +12,7 @@ import tyro
 from jaxconv import __version__
 from jaxconv.cli.convolution import arithmetic, matrix, verify
 from jaxconv.cli.demo import demo
+from jaxconv.cli.explore import explore
 from jaxconv.cli.screen import console, new_console
 from jaxconv.cli.segmentation import class_weights, evaluate, export, predict
 from jaxconv.cli.training import train
@@ -21,6 +22,7 @@ COMMANDS: dict[str, Callable] = {
     "verify": verify,
     "arithmetic": arithmetic,
     "matrix": matrix,
+    "explore": explore,
     "demo": demo,
     "class-weights": class_weights,
     "train": train,

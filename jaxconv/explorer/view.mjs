@@ -293,9 +293,10 @@ function panelHtml(panel, matrix, number, dark) {
   const g = geometry;
   const { transposed, input, output } = panel;
   const max = state.op === "max";
+  const operation = OPERATIONS[state.op];
   const title = transposed
     ? `The transposed convolution <span class="formula">x = C<sup>T</sup> y</span>`
-    : `The ${OPERATIONS[state.op]} <span class="formula">${max ? "y = max over each window of x" : "y = C x"}</span>`;
+    : `${state.op === "conv" ? "The convolution" : operation[0].toUpperCase() + operation.slice(1)} <span class="formula">${max ? "y = max over each window of x" : "y = C x"}</span>`;
   const features = (count) => (count > 1 ? `, ${count} features` : "");
   const sizes = { x: g.input, y: g.output };
   const counts = { x: g.inFeatures, y: g.outFeatures };
@@ -304,7 +305,7 @@ function panelHtml(panel, matrix, number, dark) {
   const flipped = transposed && panel.geometry ? ", flipped" : "";
   const figures = [
     ["input", `<b>input ${input}</b> ${times(sizes[input])}${features(counts[input])}${note}`, inputSvg(panel, unit, dark)],
-    ["kernel", `<b>kernel w</b> ${times(g.kernel)}${flipped}`, kernelSvg(panel, Math.min(unit, 34), dark)],
+    ["kernel", `<b>${max ? "window" : "kernel w"}</b> ${times(g.kernel)}${flipped}`, kernelSvg(panel, Math.min(unit, 34), dark)],
     ["output", `<b>output ${output}</b> ${times(sizes[output])}${features(counts[output])}`, outputSvg(panel, unit, dark)],
   ];
   const drawn = figures.map(([name, caption, drawing]) =>
@@ -358,7 +359,8 @@ function select() {
     element("sum").innerHTML = "";
     return;
   }
-  const selected = model.selection(hovered ?? state.at);
+  let selected = model.selection(hovered ?? state.at);
+  if (selected.kind === "none") selected = model.selection("0"); // of a map that has become smaller
   const dark = darkness.matches;
   panels.forEach((panel, number) => {
     const article = document.querySelector(`[data-panel="${number}"]`);

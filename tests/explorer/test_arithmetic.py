@@ -98,9 +98,9 @@ def in_node(cases: list[dict[str, Any]], folder: Path) -> dict[str, Any]:
 
 
 def in_browser(cases: list[dict[str, Any]]) -> dict[str, Any]:
-    from browser import open_browser
+    from explorer_browser import open_browser
 
-    from jaxconv.explorer.page import joined
+    from jaxconv.explorer.document import joined
 
     with open_browser() as browser:
         script = joined("arithmetic", "calls") + joined(HERE / "compute.mjs")
