@@ -26,7 +26,7 @@ class FirstGeometryOptions(GeometryOptions):
 
 
 def explore(
-    geometry: Annotated[FirstGeometryOptions, tyro.conf.arg(name="")] = FirstGeometryOptions(),  # noqa: B008
+    geometry: Annotated[FirstGeometryOptions, tyro.conf.arg(name="")] = FirstGeometryOptions(),
     view: View = "direct",
     values: Values = "numbers",
     out: Path | None = None,

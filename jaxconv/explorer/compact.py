@@ -18,9 +18,9 @@ BEFORE_REGEX = tuple("(,=:[!&|?{};>")  # after these a slash begins a regular ex
 
 
 def compact_script(text: str) -> str:
-    """Returns JavaScript that does the same, with fewer characters. Statements must end in semicolons.
+    r"""Returns JavaScript that does the same, with fewer characters. Statements must end in semicolons.
 
-    >>> compact_script('const half = (n) => n / 2; // of a number\\nconst x = `a  ${ half(4) }`;')
+    >>> compact_script('const half = (n) => n / 2; // of a number\nconst x = `a  ${ half(4) }`;')
     'const half=(n)=>n/2;const x=`a  ${half(4)}`;'
     """
     out = ""
@@ -50,7 +50,8 @@ def compact_script(text: str) -> str:
             continue
         if kind == "sign" and depths:
             depths[-1] += {"{": 1, "}": -1}.get(piece, 0)
-        out += _needed(gap, out[-1:], piece[0]) + (re.sub(r"\n +", "\n", piece) if kind == "template" else piece)
+        out += _needed(gap, out[-1:], piece[0])
+        out += re.sub(r"\n +", "\n", piece) if kind == "template" else piece
         gap = ""
     return out
 

@@ -24,9 +24,7 @@ INDENT = re.compile(r"^ +", re.MULTILINE)
 STYLE = re.compile(r"(<style[^>]*>\n)(.*?)(</style>)", re.DOTALL)
 
 
-def page(
-    geometry: ConvGeometry | None = None, *, view: View = "direct", values: Values = "numbers"
-) -> str:
+def page(geometry: ConvGeometry | None = None, *, view: View = "direct", values: Values = "numbers") -> str:
     """Returns the explorer as one HTML page, which works from a file and without a network.
 
     The page computes everything itself, so that its reader can change the geometry.
@@ -109,7 +107,6 @@ def joined(*names: str | Path) -> str:
         for name in names
     )
     return EXPORT.sub("", IMPORT.sub("", text))
-
 
 
 @lru_cache(maxsize=1)

@@ -31,7 +31,7 @@ function luminance(rgb) {
 export function tapColour(tap, taps, dark) {
   const t = taps === 1 ? 0.5 : 0.06 + (0.88 * tap) / (taps - 1);
   const rgb = mix(turbo(t), dark ? [20, 24, 28] : [255, 255, 255], dark ? 0.24 : 0.36);
-  return { fill: `rgb(${rgb.join(",")})`, ink: luminance(rgb) > 0.18 ? "#14181b" : "#ffffff" };
+  return { fill: `rgb(${rgb.join(",")})`, ink: luminance(rgb) > 0.179 ? "#000000" : "#ffffff" };
 }
 
 export const escapeText = (text) =>
@@ -487,7 +487,7 @@ export class MatrixDrawing {
     const { g } = panel.model;
     Object.assign(this, { panel, unit, dark, transposed: panel.transposed });
     [this.rows, this.columns] = this.transposed ? [g.columns, g.rows] : [g.rows, g.columns];
-    this.places = g.rows * g.columns;
+    this.listed = g.rows * g.columns <= MOST_PLACES;
     this.left = 34;
     this.top = 22;
     this.pen = new Pen(unit, dark, g.taps);
@@ -514,7 +514,9 @@ export class MatrixDrawing {
   label(entry) {
     const { model } = this.panel;
     const [column, row] = this.at(entry);
-    return `row ${row}, column ${column}: ${entry.weights.map((weight) => model.weightName(weight)).join(" + ")}`;
+    const names = entry.weights.map((weight) => model.weightName(weight)).join("+");
+    const text = this.text(entry);
+    return `row ${row}, column ${column}: ${names}${names === text ? "" : ` = ${text}`}`;
   }
 
   svg() {
@@ -524,7 +526,7 @@ export class MatrixDrawing {
     const name = this.transposed ? "C transposed" : "C";
     const title = `${name}, ${rows} rows and ${columns} columns, ${model.entries.length} entries`;
     let entries;
-    if (this.places <= MOST_PLACES) {
+    if (this.listed) {
       const cells = model.entries.map((entry) => ({
         place: this.at(entry),
         column: this.at(entry)[0],

@@ -317,7 +317,7 @@ function panelHtml(panel, matrix, number, dark) {
     <div class="flow"><div class="maps">${drawn.join("")}</div>
     <figure data-map="matrix"><figcaption><b>matrix ${power(transposed)}</b> ${entries}${max ? ": what a window may choose" : ""}<br>` +
     `a row per output cell ${output}, a column per input cell ${input}</figcaption>
-    <div class="scroll">${matrix.svg()}</div></figure></div></article>`;
+    <div class="scroll"${matrix.listed ? "" : ' tabindex="0" role="group" aria-label="Matrix"'}>${matrix.svg()}</div></figure></div></article>`;
 }
 
 function borderNote(panel) {
@@ -532,8 +532,8 @@ function drawTime() {
     <button type="button" data-step="1" aria-label="Next output cell"${shown}>›</button>
     <input type="range" id="frame" min="0" max="${Math.max(frames() - 1, 0)}" value="0" aria-label="Output cell"${shown}>
     <span class="count quiet" id="count">1 of ${frames().toLocaleString("en")}</span>
-    <span class="speed"><label for="speed" class="quiet">speed</label>
-    <input type="range" id="speed" min="0.25" max="8" step="0.25" value="${state.speed}"${shown}></span>`;
+    <span class="speed"><label for="speed" class="quiet" aria-hidden="true">speed</label>
+    <input type="range" id="speed" aria-label="speed" min="0.25" max="8" step="0.25" value="${state.speed}"${shown}></span>`;
   showPlaying();
 }
 

@@ -58,5 +58,5 @@ class Visitor:
         """Opens the page with a state in its address, from nothing."""
         self.page.goto("about:blank")
         self.page.goto(f"{self.address}#{fragment}" if fragment else self.address)
-        self.page.wait_for_selector("#facts dl", state="attached")
+        self.page.wait_for_selector("#controls fieldset", state="attached")
         return self.page
