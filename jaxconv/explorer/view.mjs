@@ -27,6 +27,7 @@ let model = null;
 let panels = [];
 let matrices = [];
 let unit = 34;
+let paired = false;
 let hovered = null;
 let timer = null;
 
@@ -254,13 +255,14 @@ function drawStage() {
   model = new Model(state, geometry);
   const views = state.op === "max" ? [false] : { direct: [false], transposed: [true], both: [false, true] }[state.view];
   panels = views.map((transposed) => new Panel(model, transposed));
-  const room = Math.max(Math.min(panelWidth() - 40, 620), 240);
-  const widest = Math.max(...panels.flatMap((panel) => [panel.inputSheets.columns, panel.outputSheets.columns]));
-  const tallest = Math.max(...panels.flatMap((panel) => [panel.inputSheets.rows, panel.outputSheets.rows]));
-  const besides = panels.length > 1 ? 5 + geometry.kernel.at(-1) + Math.min(...panels.map((panel) => panel.outputSheets.columns)) : 0;
-  unit = Math.max(Math.min(Math.floor(Math.min(room / (widest + (room > 400 ? besides : 0)), 520 / tallest)), 36), 15);
+  paired = panels.length > 1 && matchMedia("(min-width: 1300px)").matches;
+  unit = cellUnit();
+  if (paired && unit < 19) {
+    paired = false;
+    unit = cellUnit();
+  }
   const dark = darkness.matches;
-  element("stage").classList.toggle("pair", panels.length > 1);
+  element("stage").classList.toggle("pair", paired);
   element("stage").innerHTML = panels.map((panel, number) => {
     const matrix = new MatrixDrawing(panel, matrixUnit(), dark);
     matrices.push(matrix);
@@ -277,7 +279,18 @@ function drawStage() {
 /** Pixels that a panel is wide: two stand side by side where there is room. */
 function panelWidth() {
   const all = element("stage").clientWidth || 900;
-  return panels.length > 1 && matchMedia("(min-width: 1300px)").matches ? (all - 52) / 2 : all;
+  return paired ? (all - 52) / 2 : all;
+}
+
+/** Pixels of a cell of the maps: as large as fits, input, kernel and output beside each other if they can be. */
+function cellUnit() {
+  const room = Math.max(Math.min(panelWidth() - 40, 620), 240);
+  const most = (size) => Math.max(...panels.map(size));
+  const widest = most((panel) => Math.max(panel.inputSheets.columns, panel.outputSheets.columns));
+  const tallest = most((panel) => Math.max(panel.inputSheets.rows, panel.outputSheets.rows));
+  const row = most((panel) => panel.inputSheets.columns + panel.kernelSheets.columns + panel.outputSheets.columns + 3);
+  const columns = paired ? row : widest;
+  return Math.max(Math.min(Math.floor(Math.min(room / columns, 620 / tallest)), 36), 15);
 }
 
 /** Pixels of an entry of C, the same for C and its transpose. */

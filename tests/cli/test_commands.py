@@ -51,6 +51,7 @@ def of_a_head(text):
 
 DOCUMENTS = {
     "README.md": commands((ROOT / "README.md").read_text()),
+    "docs/explorer.md": commands((ROOT / "docs" / "explorer.md").read_text()),
     "docs/training.md": commands((ROOT / "docs" / "training.md").read_text()),
     **{f"configs/{name}": of_a_head(path.read_text()) for name, path in shipped_configs().items()},
 }
@@ -132,6 +133,7 @@ def place(tmp_path, camvid, monkeypatch):
     monkeypatch.setattr(jaxconv.training, "load", stand_in)
     monkeypatch.setattr("jaxconv.training.devices.prepare_cpu", lambda batch_size: None)
     monkeypatch.setattr(jax.distributed, "initialize", lambda *where: None)
+    monkeypatch.setattr("webbrowser.open", lambda address: None)
     verify = jaxconv.claims.verify
     monkeypatch.setattr(
         jaxconv.claims, "verify", lambda names, **rest: verify("counts", **{**rest, "trials": 1})
