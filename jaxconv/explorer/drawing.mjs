@@ -317,7 +317,7 @@ class Pen {
     const { fill, ink } = this.colour(tap);
     const small = Math.min(this.unit * 0.26, (this.unit * 0.95) / Math.max(corner.length, 1));
     const [x, y] = place.map((p) => (p + 1) * this.unit);
-    const written = small >= 5.5
+    const written = small >= 6.2
       ? `<text class="corner" x="${x - 3}" y="${y - 3.5}" font-size="${small.toFixed(1)}" style="fill:${ink}">` +
         `${escapeText(corner)}</text>`
       : "";

@@ -318,7 +318,7 @@ function panelHtml(panel, matrix, number, dark) {
   const flipped = transposed && panel.geometry ? ", flipped" : "";
   const figures = [
     ["input", `<b>input ${input}</b> ${times(sizes[input])}${features(counts[input])}${note}`, inputSvg(panel, unit, dark)],
-    ["kernel", `<b>${max ? "window" : "kernel w"}</b> ${times(g.kernel)}${flipped}`, kernelSvg(panel, Math.min(unit, 34), dark)],
+    ["kernel", `<b>${max ? "window" : "kernel w"}</b> ${times(g.kernel)}${flipped}`, kernelSvg(panel, unit, dark)],
     ["output", `<b>output ${output}</b> ${times(sizes[output])}${features(counts[output])}`, outputSvg(panel, unit, dark)],
   ];
   const drawn = figures.map(([name, caption, drawing]) =>
@@ -374,16 +374,10 @@ function select() {
   }
   let selected = model.selection(hovered ?? state.at);
   if (selected.kind === "none") selected = model.selection("0"); // of a map that has become smaller
-  const dark = darkness.matches;
   panels.forEach((panel, number) => {
-    const article = document.querySelector(`[data-panel="${number}"]`);
-    const marks = mapMarks(panel, selected, unit, dark);
-    const kernelMarks = mapMarks(panel, selected, Math.min(unit, 34), dark).kernel;
-    for (const name of ["input", "output", "kernel"]) {
-      article.querySelector(`.${name} .marks`).innerHTML = name === "kernel" ? kernelMarks : marks[name];
+    for (const [name, marks] of Object.entries(marksOf(number, selected))) {
+      document.querySelector(`[data-panel="${number}"] .${name} .marks`).innerHTML = marks;
     }
-    article.querySelector(".matrix .marks").innerHTML =
-      selected.kind === "none" ? "" : matrices[number].marks(selected);
   });
   const descriptions = panels.map((panel) => describe(panel, selected));
   element("sum").innerHTML = descriptions.map(({ html }) => html).join("");
@@ -397,6 +391,12 @@ function select() {
 
 /** A formula with its letters in italics. */
 const italic = (text) => typeset(text).replace(/[a-z]+′?/g, (letters) => `<i>${letters}</i>`);
+
+/** What lies over the drawings of a panel for a selection, by their names. */
+const marksOf = (number, selected) => ({
+  ...mapMarks(panels[number], selected, unit, darkness.matches),
+  matrix: matrices[number].marks(selected),
+});
 
 const cellName = (map, flat) => {
   const [index] = model.index(map, flat);
@@ -528,8 +528,7 @@ function walk(event) {
 
 // ---------------------------------------------------------------------------------------------- time
 
-const outputs = () => (state.view === "transposed" && state.op !== "max" ? geometry.columns : geometry.rows);
-const frames = () => outputs();
+const frames = () => (state.view === "transposed" && state.op !== "max" ? geometry.columns : geometry.rows);
 
 /** The frame that shows a selection; null where it is not an output cell of the view. */
 function frameOfSelection(selected) {
@@ -547,6 +546,7 @@ function drawTime() {
     <span class="count quiet" id="count">1 of ${frames().toLocaleString("en")}</span>
     <span class="speed"><label for="speed" class="quiet" aria-hidden="true">speed</label>
     <input type="range" id="speed" aria-label="speed" min="0.25" max="8" step="0.25" value="${state.speed}"${shown}></span>`;
+  for (const id of ["svg", "png", "animation"]) element(id).disabled = !model;
   showPlaying();
 }
 
@@ -689,11 +689,23 @@ async function copy(text, button) {
 
 // ---------------------------------------------------------------------------------------------- export
 
-/** One SVG of all drawings as they are now, with the colours written in. */
-function exportedSvg() {
+const MOVING = `
+.frame { visibility: hidden; animation: show SECONDSs steps(1) infinite; }
+@keyframes show { 0% { visibility: visible; } SHARE% { visibility: hidden; } }
+@media (prefers-reduced-motion: reduce) { .frame { animation: none; } .frame:first-child { visibility: visible; } }`;
+
+/**
+ * One SVG of all drawings, with the colours written in: as they are now, or stepping through some selections.
+ *
+ * @param {object[]} steps Selections; without any the SVG does not move.
+ */
+function exportedSvg(steps = []) {
+  const over = panels.map((_, number) => steps.map((selected) => marksOf(number, selected)));
+  const seconds = steps.length / state.speed;
   const colours = getComputedStyle(document.documentElement);
   const resolve = (text) => text.replace(/var\((--[a-z-]+)\)/g, (_, name) => colours.getPropertyValue(name).trim());
-  const style = resolve(element("drawing-style").textContent);
+  const moving = steps.length ? MOVING.replace("SECONDS", seconds).replace("SHARE", 100 / steps.length) : "";
+  const style = resolve(element("drawing-style").textContent) + moving;
   const margin = 28;
   let [top, widest] = [margin, 0];
   let content = "";
@@ -704,6 +716,10 @@ function exportedSvg() {
       const [width, height] = ["width", "height"].map((side) => Number(drawing.getAttribute(side)));
       const caption = figure.querySelector("figcaption").innerHTML.split("<br>")[0];
       const name = new DOMParser().parseFromString(caption, "text/html").body.textContent;
+      if (steps.length) {
+        drawing.querySelector(".marks").innerHTML = over[article.dataset.panel].map((marks, number) =>
+          `<g class="frame" style="animation-delay:${number / state.speed}s">${marks[figure.dataset.map]}</g>`).join("");
+      }
       drawing.setAttribute("x", left);
       drawing.setAttribute("y", top + 22);
       content += `<text class="caption" x="${left}" y="${top + 8}">${escapeText(name)}</text>`;
@@ -732,8 +748,10 @@ function save(blob, name) {
   setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
 }
 
-function saveSvg() {
-  save(new Blob([exportedSvg().text], { type: "image/svg+xml" }), "convolution.svg");
+const saveSvg = (steps, name) => save(new Blob([exportedSvg(steps).text], { type: "image/svg+xml" }), name);
+
+function saveAnimation() {
+  saveSvg(Array.from({ length: frames() }, (_, frame) => model.selection(String(frame))), "convolution-animated.svg");
 }
 
 function savePng() {
@@ -798,7 +816,8 @@ function listen() {
     if (text) copy(text, button);
     if (button.id === "play") (timer ? stop : play)();
     if (button.id === "link") copy(`${location.href.split("#")[0]}#${format(state)}`, button);
-    if (button.id === "svg") saveSvg();
+    if (button.id === "svg") saveSvg([], "convolution.svg");
+    if (button.id === "animation") saveAnimation();
     if (button.id === "png") savePng();
   });
   element("time").addEventListener("input", ({ target }) => {
@@ -863,6 +882,7 @@ function start() {
   element("share").innerHTML = `
     <button type="button" id="link" data-label="copy link">copy link</button>
     <button type="button" id="svg">save SVG</button> <button type="button" id="png">save PNG</button>
+    <button type="button" id="animation">save animated SVG</button>
     <span class="quiet">Keys: <kbd>←</kbd> <kbd>→</kbd> step, <kbd>space</kbd> plays, <kbd>Tab</kbd> and arrows walk a map.</span>`;
   element("panel").open = !matchMedia("(max-width: 960px)").matches;
   listen();

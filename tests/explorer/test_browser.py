@@ -296,6 +296,22 @@ def test_pictures_can_be_saved(visitor, tmp_path, kind):
         assert len(root.findall("{http://www.w3.org/2000/svg}svg")) == 8
 
 
+def test_an_animation_shows_one_output_after_the_other(visitor, tmp_path):
+    page = visitor.open("i=5,5&k=3&speed=2")
+    with page.expect_download() as saved:
+        page.click("#animation")
+    path = tmp_path / "animated.svg"
+    saved.value.save_as(path)
+    root = ElementTree.fromstring(path.read_text())
+    frames = root.findall(".//*[@class='frame']")
+    assert len(frames) == 4 * 9  # of input, kernel, output and C, each as often as there are outputs
+    assert {frame.get("style") for frame in frames} == {f"animation-delay:{i / 2:g}s" for i in range(9)}
+    assert "show 4.5s steps(1) infinite" in path.read_text()
+    visitor.page.goto(path.as_uri())
+    visible = "all => all.filter(one => getComputedStyle(one).visibility === 'visible').length"
+    assert visitor.page.eval_on_selector_all(".frame", visible) == 4  # without motion the first
+
+
 def test_in_a_notebook(browser):
     visitor = Visitor(browser, "about:blank")
     explorer = Explorer(ConvGeometry((6,), (3,), strides=2), view="both")
