@@ -164,10 +164,11 @@ export class Axis {
    * How many windows reach a cell far from the border, for the cells of one period of the transpose.
    *
    * Equal numbers are even; others give checkerboards (Odena, Dumoulin & Olah, Distill 2016,
-   * "Deconvolution and Checkerboard Artifacts"), and a zero is a hole.
+   * "Deconvolution and Checkerboard Artifacts"), and a zero is a hole. Null where there are too many to count.
    */
   get overlaps() {
     const period = this.stride / gcd(this.stride, this.inputDilation);
+    if (period * this.kernel > MOST_READS) return null;
     return Array.from({ length: period }, (_, cell) => {
       let count = 0;
       for (let tap = 0; tap < this.kernel; tap++) {

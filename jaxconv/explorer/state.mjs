@@ -145,7 +145,7 @@ export const PRESETS = {
   "2.4": figure("Full padding", "i=5,5&k=3&p=FULL"),
   "2.5": figure("No padding, stride 2", "i=5,5&k=3&s=2"),
   "2.6": figure("Padding 1, stride 2", "i=5,5&k=3&s=2&p=1"),
-  "2.7": figure("Padding 1, stride 2, one row and column unused", "i=6,6&k=3&s=2&p=1"),
+  "2.7": figure("Padding 1, stride 2, a row and column unused", "i=6,6&k=3&s=2&p=1"),
   "2.8a": figure("Counting positions, stride 1", "i=5&k=3"),
   "2.8b": figure("Counting positions, stride 2", "i=5&k=3&s=2"),
   "4.1": figure("Transpose of no padding, stride 1", "i=4,4&k=3&view=transposed"),
@@ -172,11 +172,13 @@ export function presetState(name, before) {
   return { ...state, speed: before.speed, preset: name };
 }
 
-/** Entries that are drawn one by one, and cells of one map; beyond, an outline. */
+/** Places of C up to which each of its entries is drawn with its number. */
 export const MOST_PLACES = 4096;
+/** Entries of C, and cells of a map, up to which there is a drawing. */
 export const MOST_ENTRIES = 20_000;
 export const MOST_CELLS = 1600;
 
+/** Says whether a geometry is small enough to be drawn. */
 export const drawable = (g) =>
   g.axes.every((axis) => axis.countable) && g.nnz !== null && g.nnz <= MOST_ENTRIES &&
   g.columns <= MOST_CELLS && g.rows <= MOST_CELLS && g.parameters <= MOST_CELLS &&

@@ -630,7 +630,8 @@ function axisFacts(axis) {
     facts.push(["transpose as a convolution",
       `i′ = ${e.size}${stretched}, p′: ${cells(e.padding[0])} low, ${cells(e.padding[1])} high, s′ = ${e.stride}, kernel flipped`]);
   }
-  facts.push(["overlap of the transpose", `${overlaps.join(", ")}: ${evenness(overlaps)}`]);
+  const listed = overlaps && (overlaps.length > 12 ? `${overlaps.slice(0, 12).join(", ")}, …` : overlaps.join(", "));
+  facts.push(["overlap of the transpose", overlaps ? `${listed}: ${evenness(overlaps)}` : "too many to count here"]);
   const pooling = state.op !== "conv";
   const numbers = [];
   if (state.view !== "transposed" || pooling) numbers.push(followedBy(axis, false, pooling));
@@ -714,7 +715,7 @@ function exportedSvg(steps = []) {
     for (const figure of article.querySelectorAll("figure")) {
       const drawing = figure.querySelector("svg").cloneNode(true);
       const [width, height] = ["width", "height"].map((side) => Number(drawing.getAttribute(side)));
-      const caption = figure.querySelector("figcaption").innerHTML.split("<br>")[0];
+      const caption = figure.querySelector("figcaption").innerHTML.split("<br>")[0].replace("<sup>T</sup>", "ᵀ");
       const name = new DOMParser().parseFromString(caption, "text/html").body.textContent;
       if (steps.length) {
         drawing.querySelector(".marks").innerHTML = over[article.dataset.panel].map((marks, number) =>

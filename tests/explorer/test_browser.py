@@ -217,6 +217,8 @@ def test_what_is_too_large_is_outlined(visitor):
     page = visitor.open("i=1000,1000&k=7&s=2&p=3")
     assert "Too large to draw" in page.locator("#stage").inner_text()
     assert "250,000 x 1,000,000" in shown(page, "#facts")
+    page = visitor.open("i=1000000000000&k=100000000001&s=10")
+    assert "90,000,000,000 x 1,000,000,000,000" in shown(page, "#facts")
     page = visitor.open("i=16,16&k=3&p=1")  # C has more than 4096 places: a picture, not a grid
     assert page.locator(".matrix [role=gridcell]").count() == 0
     assert page.locator(".matrix [role=img]").count() == 1
