@@ -17,7 +17,8 @@ from jaxconv.geometry import ConvGeometry
 View = Literal["direct", "transposed", "both"]
 Values = Literal["numbers", "symbols"]
 
-MODULES = ("arithmetic", "calls", "state", "drawing", "view")  # each imports only from those before it
+# Each imports only from those before it.
+MODULES = ("arithmetic", "calls", "state", "model", "drawing", "words", "export", "view")
 IMPORT = re.compile(r"^import [^;]*;\n", re.MULTILINE)
 EXPORT = re.compile(r"^export ", re.MULTILINE)
 INDENT = re.compile(r"^ +", re.MULTILINE)

@@ -3,22 +3,18 @@
  *
  * A change of the state draws everything again; a hovered cell only changes what lies over the drawings.
  */
+import { PADDING_MODES, PADDING_WORDS, Refusal, inputSizes, resolvePadding } from "./arithmetic.mjs";
+import { MatrixDrawing, escapeText, inputSvg, kernelSvg, mapMarks, outputSvg, times } from "./drawing.mjs";
+import { exportedSvg, savePng, saveSvg } from "./export.mjs";
+import { Model, Panel } from "./model.mjs";
 import {
-  PADDING_MODES, PADDING_WORDS, RELATIONSHIPS, Refusal, evenness, followedBy, inputSizes, putIn, resolvePadding,
-  typeset,
-} from "./arithmetic.mjs";
-import { calls, commandLine, ownCall, transposedCalls } from "./calls.mjs";
-import {
-  MatrixDrawing, Model, Panel, escapeText, inputSvg, kernelSvg, mapMarks, outputSvg, tapColour, times,
-} from "./drawing.mjs";
-import {
-  OPERATIONS, PRESETS, VALUES, VIEWS, drawable, format, geometryOf, numbersOf, parse, presetState, short,
+  OPERATIONS, PRESETS, VALUES, VIEWS, drawable, format, geometryOf, numbersOf, parse, presetState,
 } from "./state.mjs";
+import { borderNote, codeHtml, describe, factsHtml, foldingNote, outline, power } from "./words.mjs";
 
 const element = (id) => document.getElementById(id);
 const darkness = matchMedia("(prefers-color-scheme: dark)");
 const stillness = matchMedia("(prefers-reduced-motion: reduce)");
-const MOST_TERMS = 64;
 
 let state = parse(location.hash || JSON.parse(element("initial-state").textContent));
 let linked = isUniform(state);
@@ -235,21 +231,19 @@ function draw(rebuild = false) {
   if (!geometry) return;
   drawStage();
   drawTime();
-  drawFacts();
-  drawCode();
+  element("facts").innerHTML = factsHtml(state, geometry);
+  element("code").innerHTML = codeHtml(state, geometry);
   select();
 }
 
 // ---------------------------------------------------------------------------------------------- drawings
-
-const power = (transposed) => (transposed ? "C<sup>T</sup>" : "C");
 
 function drawStage() {
   matrices = [];
   panels = [];
   if (!drawable(geometry)) {
     model = null;
-    element("stage").innerHTML = outline();
+    element("stage").innerHTML = outline(geometry);
     return;
   }
   model = new Model(state, geometry);
@@ -325,43 +319,12 @@ function panelHtml(panel, matrix, number, dark) {
     `<figure data-map="${name}"><figcaption>${caption}</figcaption><div class="scroll">${drawing}</div></figure>`);
   const entries = `${matrix.rows.toLocaleString("en")} × ${matrix.columns.toLocaleString("en")}, ` +
     `${model.entries.length.toLocaleString("en")} entries`;
-  const reason = transposed && !panel.geometry ? foldingNote() : "";
+  const reason = transposed && !panel.geometry ? foldingNote(geometry) : "";
   return `<article class="panel" data-panel="${number}"><h2>${title}</h2>${reason}
     <div class="flow"><div class="maps">${drawn.join("")}</div>
     <figure data-map="matrix"><figcaption><b>matrix ${power(transposed)}</b> ${entries}${max ? ": what a window may choose" : ""}<br>` +
     `a row per output cell ${output}, a column per input cell ${input}</figcaption>
     <div class="scroll"${matrix.listed ? "" : ' tabindex="0" role="group" aria-label="Matrix"'}>${matrix.svg()}</div></figure></div></article>`;
-}
-
-function borderNote(panel) {
-  const { axes } = panel;
-  const unique = (values) => (new Set(values).size === 1 ? values[0] : values.join("; "));
-  const pads = unique(axes.map(({ padding: [low, high] }) => (low === high ? `${low}` : `${low} low, ${high} high`)));
-  const parts = [];
-  if (axes.some((axis) => axis.inputDilation > 1)) {
-    parts.push(`${unique(axes.map((axis) => String(axis.inputDilation - 1)))} zeros inserted`);
-  }
-  if (axes.some((axis) => axis.padding.some(Boolean))) {
-    parts.push(`padding ${pads}${geometry.mode === "zeros" ? "" : `, ${geometry.mode}`}`);
-  }
-  return parts.join("; ").replace(/^1 zeros/, "1 zero").replaceAll("-", "−");
-}
-
-function foldingNote() {
-  try {
-    geometry.transposed();
-    return "";
-  } catch (error) {
-    return `<p class="quiet" style="max-width: 72ch">${escapeText(error.message.split(" Got ")[0])}</p>`;
-  }
-}
-
-function outline() {
-  const g = geometry;
-  const nnz = g.nnz === null ? "too many entries to count here" : `${g.nnz.toLocaleString("en")} entries`;
-  return `<div class="panel"><h2>Too large to draw</h2><p class="outline">input ${times(g.input)}, kernel ${times(g.kernel)},
-    output ${times(g.output)}; C is ${g.rows.toLocaleString("en")} × ${g.columns.toLocaleString("en")} with ${nnz}.
-    Sizes, counts and code below are complete.</p></div>`;
 }
 
 // ---------------------------------------------------------------------------------------------- selection
@@ -379,7 +342,7 @@ function select() {
       document.querySelector(`[data-panel="${number}"] .${name} .marks`).innerHTML = marks;
     }
   });
-  const descriptions = panels.map((panel) => describe(panel, selected));
+  const descriptions = panels.map((panel) => describe(panel, selected, darkness.matches));
   element("sum").innerHTML = descriptions.map(({ html }) => html).join("");
   if (!timer && !hovered) element("live").textContent = descriptions.map(({ spoken }) => spoken).join(" ");
   const frame = frameOfSelection(selected);
@@ -389,89 +352,11 @@ function select() {
   }
 }
 
-/** A formula with its letters in italics. */
-const italic = (text) => typeset(text).replace(/[a-z]+′?/g, (letters) => `<i>${letters}</i>`);
-
 /** What lies over the drawings of a panel for a selection, by their names. */
 const marksOf = (number, selected) => ({
   ...mapMarks(panels[number], selected, unit, darkness.matches),
   matrix: matrices[number].marks(selected),
 });
-
-const cellName = (map, flat) => {
-  const [index] = model.index(map, flat);
-  return `${map}<sub>${index.join(",")}</sub>`;
-};
-
-/** The sum of the selected cell written out, or what reads it. */
-function describe(panel, selected) {
-  const { w } = model;
-  const { input, output, transposed } = panel;
-  const plainName = (map, flat) => `${map} (${model.index(map, flat)[0].join(", ")})`;
-  if (selected.kind === output) {
-    const flat = selected[output];
-    const source = (entry) => (transposed ? entry.row : entry.column);
-    const terms = selected.entries.flatMap((entry) => entry.weights.map((weight) => ({ weight, flat: source(entry) })));
-    terms.sort((a, b) => a.weight - b.weight);
-    const shown = terms.slice(0, MOST_TERMS).map(({ weight, flat: cell }) => term(panel, weight, cell));
-    const more = terms.length > MOST_TERMS ? ` + … (${terms.length - MOST_TERMS} more)` : "";
-    const result = short((transposed ? model.CTy : model.Cx)[flat]);
-    const join = state.op === "max" ? ", " : " + ";
-    const body = state.op === "max" ? `max(${shown.join(join)}${more})` : shown.join(join) + more || "0";
-    const equals = state.values === "symbols" ? "" : ` = <b>${result}</b>`;
-    const outside = panel.window(flat).length - terms.length;
-    const padding = outside > 0 ? `; ${outside} taps meet padding or inserted zeros` : "";
-    return {
-      html: `<p class="quiet">output cell ${cellName(output, flat)} is row ${flat} of ${power(transposed)}${padding}</p>` +
-        `<p class="terms">${cellName(output, flat)} = ${body}${equals}</p>`,
-      spoken: `Output ${plainName(output, flat)}, row ${flat}: ${terms.length} terms, result ${result}.`,
-    };
-  }
-  if (selected.kind === input) {
-    const flat = selected[input];
-    const target = (entry) => (transposed ? entry.column : entry.row);
-    const shown = selected.entries.slice(0, MOST_TERMS).map((entry) =>
-      `<span class="term" style="--tap: ${colourOf(entry.weights[0])}">${cellName(output, target(entry))} by ` +
-      `${entry.weights.map((weight) => escapeText(model.weightName(weight))).join(" + ")}</span>`);
-    const count = selected.entries.length;
-    const windows = count === 1 ? "1 output cell" : `${count} output cells`;
-    return {
-      html: `<p class="quiet">input cell ${cellName(input, flat)} is column ${flat} of ${power(transposed)}, read by ${windows}</p>` +
-        `<p class="terms">${shown.join(" &nbsp; ") || "no window reaches it"}</p>`,
-      spoken: `Input ${plainName(input, flat)}, column ${flat}, read by ${windows}.`,
-    };
-  }
-  if (selected.kind === "t") {
-    const name = model.weightName(selected.weight);
-    const value = state.op === "max" ? "" : ` = ${short(w[selected.weight])}`;
-    return {
-      html: `<p class="quiet">weight <span class="term" style="--tap: ${colourOf(selected.weight)}">${escapeText(name)}${value}</span>
-        is one diagonal band of ${power(transposed)}: ${selected.entries.length} entries</p>`,
-      spoken: `Weight ${name}, ${selected.entries.length} entries.`,
-    };
-  }
-  if (selected.kind === "e") {
-    const [row, column] = transposed ? [selected.x, selected.y] : [selected.y, selected.x];
-    const [entry] = selected.entries;
-    const value = entry ? entry.weights.map((weight) => model.weightText(weight)).join(" + ") : "0";
-    const names = entry ? entry.weights.map((weight) => model.weightName(weight)).join(" + ") : "";
-    const says = entry ? `reads ${cellName(input, column)} by ${escapeText(names)}` : `does not read ${cellName(input, column)}`;
-    return {
-      html: `<p class="quiet">row ${row}, column ${column} of ${power(transposed)}: output cell ${cellName(output, row)} ${says}</p>` +
-        `<p class="terms">${power(transposed)}[${row}, ${column}] = <b>${escapeText(value)}</b></p>`,
-      spoken: `Row ${row}, column ${column}: ${entry ? names : "no entry"}.`,
-    };
-  }
-  return { html: "", spoken: "" };
-}
-
-const colourOf = (weight) => tapColour(model.tapOf(weight), geometry.taps, darkness.matches).fill;
-
-function term(panel, weight, flat) {
-  const cell = state.values === "symbols" ? escapeText(model.symbol(panel.input, flat)) : short(model[panel.input][flat]);
-  const written = state.op === "max" ? cell : `${cell}·${escapeText(model.weightText(weight))}`;
-  return `<span class="term" style="--tap: ${colourOf(weight)}">${written}</span>`;
-}
 
 /** The cell under the pointer; in C the place, whether it holds an entry or not. */
 function cellUnder(event) {
@@ -579,103 +464,13 @@ function stop() {
   remember();
 }
 
-// ---------------------------------------------------------------------------------------------- sizes
+// ---------------------------------------------------------------------------------------------- code and export
 
-function drawFacts() {
-  const g = geometry;
-  const groups = new Map();
-  g.axes.forEach((axis, number) => {
-    const key = String(axis);
-    groups.set(key, [axis, [...(groups.get(key)?.[1] ?? []), number]]);
-  });
-  const named = (numbers) => (g.axes.length === 1 ? "" : numbers.length === 1 ? `axis ${numbers[0]}` :
-    `axes ${numbers.slice(0, -1).join(", ")} and ${numbers.at(-1)}`);
-  const axes = [...groups.values()].map(([axis, numbers]) =>
-    `${g.axes.length > 1 ? `<h3>${named(numbers)}</h3>` : ""}${axisFacts(axis)}`);
-  const nnz = g.nnz;
-  const share = nnz === null ? "" : ` (${((100 * nnz) / (g.rows * g.columns)).toPrecision(3)} %)`;
-  const count = (value) => (value === null ? "too many to count here" : value.toLocaleString("en"));
-  const facts = [
-    ["matrix C", `${count(g.rows)} × ${count(g.columns)}`],
-    ["entries", `${count(nnz)}${share}`],
-    ["parameters", state.op === "conv" ? `${count(g.parameters)}; a bias adds ${count(g.outFeatures)}` : "none"],
-    ["multiplications", count(g.multiplications)],
-    ["unused input cells", g.axes.map((axis) => count(axis.unused)).join(", ") + (g.axes.length > 1 ? " per axis" : "")],
-    ["as Python", `<code>${escapeText(String(g))}</code>`],
-  ];
-  element("facts").innerHTML = `<div><h2>Sizes</h2>${axes.join("")}</div>
-    <div><h2>Counts</h2><dl>${facts.map(([name, text]) => `<dt>${name}</dt><dd>${text}</dd>`).join("")}</dl></div>`;
-}
-
-function relationshipHtml(number, axis) {
-  const [section, , formula] = RELATIONSHIPS[number];
-  const transposed = formula.startsWith("o'");
-  const value = transposed ? axis.stretched : axis.outSize;
-  const i = axis.inputDilation > 1
-    ? `<br><span class="quiet" style="font-size: 14px">${transposed ? "o′ is" : "i is"} the stretched size f (i − 1) + 1 = ${axis.stretched}</span>` : "";
-  const right = putIn(number, axis);
-  const worked = right === String(value) ? `= ${value}` : `= ${typeset(right)} = ${value}`;
-  return `<p class="relationship">${italic(formula)}<br><span class="numbers-in">${worked}</span>${i}</p>
-    <p class="quiet" style="font-size: 13px">relationship ${number}, section ${section} of
-    <a href="https://arxiv.org/abs/1603.07285">arXiv:1603.07285</a></p>`;
-}
-
-function axisFacts(axis) {
-  const overlaps = axis.overlaps;
-  const facts = [["a, cells left over", axis.outputPadding]];
-  if (axis.mode === "zeros") {
-    const e = axis.transposed();
-    const cells = (pad) => (pad < 0 ? `crop ${-pad}` : `pad ${pad}`);
-    const stretched = e.inputDilation > 1 ? `, stretched to ĩ′ = ${e.stretched}` : "";
-    facts.push(["transpose as a convolution",
-      `i′ = ${e.size}${stretched}, p′: ${cells(e.padding[0])} low, ${cells(e.padding[1])} high, s′ = ${e.stride}, kernel flipped`]);
-  }
-  const listed = overlaps && (overlaps.length > 12 ? `${overlaps.slice(0, 12).join(", ")}, …` : overlaps.join(", "));
-  facts.push(["overlap of the transpose", overlaps ? `${listed}: ${evenness(overlaps)}` : "too many to count here"]);
-  const pooling = state.op !== "conv";
-  const numbers = [];
-  if (state.view !== "transposed" || pooling) numbers.push(followedBy(axis, false, pooling));
-  if (state.view !== "direct" && !pooling) numbers.push(followedBy(axis, true));
-  return `${numbers.map((number) => relationshipHtml(number, axis)).join("")}
-    <dl style="margin-top: 8px">${facts.map(([name, text]) => `<dt>${name}</dt><dd>${text}</dd>`).join("")}</dl>`;
-}
-
-// ---------------------------------------------------------------------------------------------- code
-
-function codeOf(transposed) {
-  if (state.op === "conv") {
-    const others = transposed ? transposedCalls(geometry) : calls(geometry);
-    return { jaxconv: ownCall(geometry, transposed), ...others };
-  }
-  const name = state.op === "max" ? "max_pool" : "avg_pool";
-  return { jaxconv: poolingCall(name) };
-}
-
-function poolingCall(name) {
-  const list = (values) => `(${values.join(", ")}${values.length === 1 ? "," : ""})`;
-  const options = [`strides=${list(geometry.strides)}`];
-  if (geometry.padding.flat().some(Boolean)) options.push(`padding=${list(geometry.padding.map(list))}`);
-  if (geometry.kernelDilation.some((d) => d > 1)) options.push(`dilation=${list(geometry.kernelDilation)}`);
-  return `jaxconv.${name}(x, ${list(geometry.kernel)}, ${options.join(", ")})`;
-}
-
-function drawCode() {
-  const pooling = state.op !== "conv";
-  const parts = pooling ? [false] : { direct: [false], transposed: [true], both: [false, true] }[state.view];
-  const lines = parts.map((transposed) => {
-    const rows = Object.entries(codeOf(transposed)).map(([library, code]) => {
-      const missing = code.startsWith("#");
-      const text = missing ? `<span class="reason">${escapeText(code.slice(2))}</span>` : `<code>${escapeText(code)}</code>`;
-      const copy = missing ? "<span></span>" :
-        `<button type="button" data-copy="${escapeText(code)}" aria-label="Copy the code for ${library}">copy</button>`;
-      return `<dt>${library}</dt><dd>${text}</dd><dd>${copy}</dd>`;
-    });
-    return `${parts.length > 1 ? `<h3>${transposed ? "the transpose" : "the convolution"}</h3>` : ""}<dl>${rows.join("")}</dl>`;
-  });
-  const command = `jaxconv explore ${commandLine(geometry)}`;
-  element("code").innerHTML = `<h2>Code</h2>${lines.join("")}
-    <h3>at the command line</h3><dl><dt>this page</dt><dd><code>${escapeText(command)}</code></dd>
-    <dd><button type="button" data-copy="${escapeText(command)}" aria-label="Copy the command">copy</button></dd></dl>`;
+/** Saves an SVG that steps through all output cells. */
+function saveAnimation() {
+  const selections = Array.from({ length: frames() }, (_, frame) => model.selection(String(frame)));
+  const steps = panels.map((_, number) => selections.map((selected) => marksOf(number, selected)));
+  saveSvg(exportedSvg(String(geometry), steps, state.speed), "convolution-animated.svg");
 }
 
 async function copy(text, button) {
@@ -686,85 +481,6 @@ async function copy(text, button) {
     button.textContent = "not allowed";
   }
   setTimeout(() => (button.textContent = button.dataset.label ?? "copy"), 1500);
-}
-
-// ---------------------------------------------------------------------------------------------- export
-
-const MOVING = `
-.frame { visibility: hidden; animation: show SECONDSs steps(1) infinite; }
-@keyframes show { 0% { visibility: visible; } SHARE% { visibility: hidden; } }
-@media (prefers-reduced-motion: reduce) { .frame { animation: none; } .frame:first-child { visibility: visible; } }`;
-
-/**
- * One SVG of all drawings, with the colours written in: as they are now, or stepping through some selections.
- *
- * @param {object[]} steps Selections; without any the SVG does not move.
- */
-function exportedSvg(steps = []) {
-  const over = panels.map((_, number) => steps.map((selected) => marksOf(number, selected)));
-  const seconds = steps.length / state.speed;
-  const colours = getComputedStyle(document.documentElement);
-  const resolve = (text) => text.replace(/var\((--[a-z-]+)\)/g, (_, name) => colours.getPropertyValue(name).trim());
-  const moving = steps.length ? MOVING.replace("SECONDS", seconds).replace("SHARE", 100 / steps.length) : "";
-  const style = resolve(element("drawing-style").textContent) + moving;
-  const margin = 28;
-  let [top, widest] = [margin, 0];
-  let content = "";
-  for (const article of document.querySelectorAll(".panel[data-panel]")) {
-    let [left, tallest] = [margin, 0];
-    for (const figure of article.querySelectorAll("figure")) {
-      const drawing = figure.querySelector("svg").cloneNode(true);
-      const [width, height] = ["width", "height"].map((side) => Number(drawing.getAttribute(side)));
-      const caption = figure.querySelector("figcaption").innerHTML.split("<br>")[0].replace("<sup>T</sup>", "ᵀ");
-      const name = new DOMParser().parseFromString(caption, "text/html").body.textContent;
-      if (steps.length) {
-        drawing.querySelector(".marks").innerHTML = over[article.dataset.panel].map((marks, number) =>
-          `<g class="frame" style="animation-delay:${number / state.speed}s">${marks[figure.dataset.map]}</g>`).join("");
-      }
-      drawing.setAttribute("x", left);
-      drawing.setAttribute("y", top + 22);
-      content += `<text class="caption" x="${left}" y="${top + 8}">${escapeText(name)}</text>`;
-      content += new XMLSerializer().serializeToString(drawing);
-      left += Math.max(width, name.length * 6.6) + margin;
-      tallest = Math.max(tallest, height);
-    }
-    widest = Math.max(widest, left);
-    top += tallest + 22 + margin;
-  }
-  const paper = colours.getPropertyValue("--paper").trim();
-  return {
-    width: Math.ceil(widest),
-    height: Math.ceil(top),
-    text: `<svg class="drawing" xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${widest} ${top}" width="${widest}" height="${top}">` +
-      `<title>${escapeText(String(geometry))}</title><style>${style.replaceAll("<", "&lt;")}</style>` +
-      `<rect width="100%" height="100%" fill="${paper}"/>${content}</svg>`,
-  };
-}
-
-function save(blob, name) {
-  const link = document.createElement("a");
-  link.href = URL.createObjectURL(blob);
-  link.download = name;
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
-}
-
-const saveSvg = (steps, name) => save(new Blob([exportedSvg(steps).text], { type: "image/svg+xml" }), name);
-
-function saveAnimation() {
-  saveSvg(Array.from({ length: frames() }, (_, frame) => model.selection(String(frame))), "convolution-animated.svg");
-}
-
-function savePng() {
-  const { text, width, height } = exportedSvg();
-  const image = new Image();
-  image.onload = () => {
-    const canvas = document.createElement("canvas");
-    [canvas.width, canvas.height] = [2 * width, 2 * height];
-    canvas.getContext("2d").drawImage(image, 0, 0, 2 * width, 2 * height);
-    canvas.toBlob((blob) => save(blob, "convolution.png"), "image/png");
-  };
-  image.src = `data:image/svg+xml;charset=utf-8,${encodeURIComponent(text)}`;
 }
 
 // ---------------------------------------------------------------------------------------------- events
@@ -817,9 +533,9 @@ function listen() {
     if (text) copy(text, button);
     if (button.id === "play") (timer ? stop : play)();
     if (button.id === "link") copy(`${location.href.split("#")[0]}#${format(state)}`, button);
-    if (button.id === "svg") saveSvg([], "convolution.svg");
+    if (button.id === "svg") saveSvg(exportedSvg(String(geometry)), "convolution.svg");
     if (button.id === "animation") saveAnimation();
-    if (button.id === "png") savePng();
+    if (button.id === "png") savePng(exportedSvg(String(geometry)), "convolution.png");
   });
   element("time").addEventListener("input", ({ target }) => {
     if (target.id === "frame") pin(target.value);

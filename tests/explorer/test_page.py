@@ -99,6 +99,20 @@ def test_every_file_of_the_page_is_in_the_package():
     assert (folder / "page.html").exists()
 
 
+def test_modules_import_what_exists_and_is_used():
+    """The page joins the modules, so that a browser would not notice."""
+    folder = Path(jaxconv.__file__).parent / "explorer"
+    texts = {name: (folder / f"{name}.mjs").read_text() for name in MODULES}
+    exports = {name: set(re.findall(r"^export \w+ (\w+)", text, re.M)) for name, text in texts.items()}
+    for name, text in texts.items():
+        for names, source in re.findall(r"^import \{([^}]*)\} from \"\./(\w+)\.mjs\";", text, re.M):
+            assert MODULES.index(source) < MODULES.index(name)
+            body = text[text.rindex("\nimport ") :]
+            for imported in re.findall(r"\w+", names):
+                assert imported in exports[source], f"{name} imports {imported} from {source}"
+                assert len(re.findall(rf"\b{imported}\b", body + text)) > 1
+
+
 def test_compact_text_is_the_same_program(tmp_path):
     """The whole arithmetic, once as it is written and once as the page has it."""
     if shutil.which("node") is None:
