@@ -131,8 +131,8 @@ def _geometry(layer: Layer, shape: tuple[int, ...]) -> ConvGeometry:
 
 def _ours(g: ConvGeometry, up: bool, x: jax.Array, kernel: jax.Array) -> jax.Array:
     if up:
-        return conv_transpose(x, kernel, input_shape=g.input_shape, **g.options)
-    return conv(x, kernel, **g.options)
+        return conv_transpose(x, kernel, geometry=g)
+    return conv(x, kernel, geometry=g)
 
 
 def _lax(g: ConvGeometry, up: bool, x: jax.Array, kernel: jax.Array) -> jax.Array:

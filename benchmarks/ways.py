@@ -47,8 +47,8 @@ def terms(case: Case) -> dict[str, int]:
 def jaxconv_ways(case: Case) -> Ways:
     """The public functions and their derivatives: two ways to each result, six in all."""
     g = case.geometry
-    transpose = partial(conv_transpose, input_shape=g.input_shape, **g.options)
-    return _with_derivatives(case, {"conv": partial(conv, **g.options)}, {"conv_transpose": transpose})
+    transpose = partial(conv_transpose, geometry=g)
+    return _with_derivatives(case, {"conv": partial(conv, geometry=g)}, {"conv_transpose": transpose})
 
 
 def lax_ways(case: Case) -> Ways:

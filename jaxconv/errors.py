@@ -1,4 +1,4 @@
-"""The library's own errors: each message has the limit, what was found and the way out.
+"""The library's own errors: each message says what was expected, what came and what to do.
 
 The class says what has to change: shapes (`GeometryError`), files and labels (`DataError`), a configuration
 or the folder of a run (`ConfigError`), or an argument of the call (`OptionError`).
@@ -11,50 +11,50 @@ from contextlib import contextmanager
 
 
 class JaxconvError(ValueError):
-    """Base class of all errors that the library raises for its own reasons, but for `TypeError`."""
+    """Base class of the library's errors; wrong types and dtypes raise Python's `TypeError` instead."""
 
 
 class GeometryError(JaxconvError):
-    """Sizes, padding, features or options that no convolution has."""
+    """Sizes, padding, features or options that do not make a convolution."""
 
 
 class SizeError(GeometryError, MemoryError):
-    """A matrix too large for the memory, or for the integers, that it is asked to fit in.
+    """A result that is too large for the memory or for the integers that index it.
 
     Raised before anything of that size is allocated.
     """
 
 
 class DataError(JaxconvError):
-    """A file or an example that cannot be used: missing, damaged, or with labels that are not classes."""
+    """A file or an example that cannot be used: missing, damaged, or with wrong labels."""
 
 
 class ConfigError(JaxconvError):
-    """A configuration or run that does not fit: an unknown key, a wrong type, other settings than before."""
+    """A wrong configuration or run: an unknown key, a wrong type, or settings that differ from the run's."""
 
 
 class OptionError(JaxconvError):
-    """An argument of a function, network or command: an unknown word, or a value out of its range."""
+    """A wrong argument of a function, network or command: an unknown word, or a value out of its range."""
 
 
 class FailureError(JaxconvError, RuntimeError):
-    """Work that failed although the call was right: a damaged run, a claim that does not hold here."""
+    """Work that failed although the call was correct: a damaged run, or a claim that does not hold here."""
 
 
 class MissingExtraError(ImportError, JaxconvError):
-    """A package that only an extra of jaxconv brings; the message names the extra."""
+    """A missing package that an extra of jaxconv installs; the message names the extra."""
 
 
 @contextmanager
 def needs_extra(user: str, extra: str) -> Iterator[None]:
-    """Within this context a package that cannot be found is one that an extra brings.
+    """Turns the import error of a missing package into one that names the extra to install.
 
     Args:
-      user: What needs it, for the message; a module's ``__name__``.
-      extra: One of the extras of pyproject.toml.
+      user: What needs the package, for the message; usually a module's ``__name__``.
+      extra: Name of the extra in pyproject.toml.
 
     Raises:
-      MissingExtraError: A package is missing.
+      MissingExtraError: A package imported within the context is missing.
 
     >>> with needs_extra("a picture", "figures"):
     ...     import nowhere

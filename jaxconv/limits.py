@@ -11,12 +11,12 @@ class Within:
     """A range of numbers, or of the lengths of a list.
 
     ``Annotated[int, Within(1, 9)]`` is an integer from 1 to 9, ``Annotated[tuple[int, ...], Within(1, 9)]``
-    a list of 1 to 9 integers. Python does not check annotations; `jaxconv.training.options` does.
+    a list of 1 to 9 integers. `jaxconv.training.options` checks them; Python itself does not.
 
     Attributes:
-      least: Lower end.
-      most: Upper end.
-      ends: Which ends belong to the range, in the notation of intervals.
+      least: Lower end of the range.
+      most: Upper end of the range.
+      ends: Which of the two ends belong to the range, in the notation of intervals.
 
     >>> 0.5 in Within(0, 1, "[)"), 1 in Within(0, 1, "[)"), float("nan") in Within(0, 1)
     (True, False, False)
@@ -39,8 +39,8 @@ class Within:
         return f"{'of at least' if self.ends == '[)' else 'above'} {least} and below {most}"
 
 
-# Upper ends are far beyond use: a larger number is a slip of the pen, and would only run out of memory.
-Seed = Annotated[int, Within(0, 2**32 - 2)]  # jax takes 32 bits of a seed, and the next one seeds dropout
+# The upper ends are far beyond any use: a larger number is a typing error and would run out of memory.
+Seed = Annotated[int, Within(0, 2**32 - 2)]  # jax reads 32 bits of a seed; seed + 1 seeds dropout
 Examples = Annotated[int, Within(1, 10**7)]
 Pixels = Annotated[int, Within(1, 2**14)]
 Features = Annotated[int, Within(1, 2**16)]

@@ -1,4 +1,4 @@
-"""What the tests of other libraries' layers share: numbers, comparison, sweeps."""
+"""Helpers of the tests that compare with layers of other libraries: numbers, comparison, sweeps."""
 
 import itertools
 
@@ -11,9 +11,9 @@ from jaxconv.interop import Convolution
 
 
 def sweep(count, **options):
-    """`count` of all combinations of the options, every kernel, stride and dilation among them.
+    """Returns `count` of all combinations of the options, with every value of each among them.
 
-    Drawn by stepping through the whole product with a step coprime to it.
+    It steps through the whole product with a step coprime to its size.
     """
     names, values = list(options), list(itertools.product(*options.values()))
     step = next(step for step in range(len(values) // count + 1, 10**6) if np.gcd(step, len(values)) == 1)
@@ -22,7 +22,7 @@ def sweep(count, **options):
 
 
 def assert_same(layer, x, expected, what=""):
-    """The layer gives `expected` on `x`, up to the rounding of its sums, and its geometry has that shape."""
+    """Asserts that the layer returns `expected` up to rounding, and that its geometry has these shapes."""
     magnitude = jax.tree.map(abs, layer)
     terms = layer.kernel.size + 1
     bound = np.asarray(magnitude(abs(jnp.asarray(x))))
@@ -37,7 +37,7 @@ def assert_same(layer, x, expected, what=""):
 
 
 def numbers(rng, shape, dtype=np.float64):
-    """Random numbers, complex ones too."""
+    """Draws random numbers, real or complex."""
     values = rng.normal(size=shape)
     if np.issubdtype(dtype, np.complexfloating):
         values = values + 1j * rng.normal(size=shape)
@@ -45,7 +45,7 @@ def numbers(rng, shape, dtype=np.float64):
 
 
 def layers(rng, n, transposed, *, groups=1, **options):
-    """A Convolution of our own with random numbers."""
+    """Makes a jaxconv Convolution with random numbers."""
     inputs, outputs = 2 * groups, 3 * groups
     kernel = options.pop("kernel_shape", (3, 2, 2)[:n])
     features = inputs if transposed else outputs

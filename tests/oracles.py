@@ -1,7 +1,7 @@
-"""What the tests compare with: Python loops and `numpy.pad`, nothing of the library's.
+"""Oracles of the tests: Python loops and `numpy.pad`, without any code of the library.
 
-A geometry is read as a record of the numbers that its caller gave (and of its resolved padding, which
-tests/test_geometry.py compares with lax's); sizes are found by counting windows.
+A geometry is read only as a record of the numbers that its caller gave, and of its resolved padding, which
+tests/geometry/test_geometry.py compares with lax. Sizes are found by counting windows.
 """
 
 import zlib
@@ -13,12 +13,12 @@ NUMPY_PAD = {"circular": "wrap", "reflect": "reflect", "replicate": "edge"}
 
 
 def spans(taps, dilation):
-    """Cells from the first tap to the last, counted."""
+    """Counts the cells from the first tap to the last."""
     return len(range(0, (taps - 1) * dilation + 1))
 
 
 def padded_cells(size, dilation, padding, mode="zeros"):
-    """The input cell that every padded position shows; -1 for a zero."""
+    """Returns the input cell that every padded position shows; -1 for a zero."""
     stretched = np.full(len(range(0, (size - 1) * dilation + 1)), -1)
     stretched[::dilation] = range(size)
     low, high = padding
@@ -31,19 +31,19 @@ def padded_cells(size, dilation, padding, mode="zeros"):
 
 
 def window_starts(padded, span, stride):
-    """Where the windows of an axis begin: as many as fit."""
+    """Returns where the windows of an axis begin: as many as fit."""
     return [start for start in range(0, padded, stride) if start + span <= padded]
 
 
 def axis_reads(axis):
-    """For every output of one axis, the input cell under every tap; -1 for a zero."""
+    """Returns, for every output of one axis, the input cell under every tap; -1 for a zero."""
     cells = padded_cells(axis.size, axis.input_dilation, axis.padding, axis.padding_mode)
     starts = window_starts(len(cells), spans(axis.kernel, axis.dilation), axis.stride)
     return [[cells[start + tap * axis.dilation] for tap in range(axis.kernel)] for start in starts]
 
 
 def dense(g, kernel):
-    """C of any geometry, one multiplication of the convolution's definition at a time."""
+    """Builds C of any geometry, one multiplication of the convolution's definition at a time."""
     by_axis = [axis_reads(axis) for axis in g.axes]
     out_shape, groups = tuple(map(len, by_axis)), g.feature_group_count
     inputs, outputs = g.in_features // groups, g.out_features // groups
@@ -60,23 +60,23 @@ def dense(g, kernel):
 
 
 def kernel_shape(g):
-    """With features."""
+    """Returns the shape of the kernel, with features."""
     return (*g.kernel_shape, g.in_features // g.feature_group_count, g.out_features)
 
 
 def terms(g):
-    """How many products each entry of C collects, and through which pairs any tap reaches."""
+    """Counts the taps that each entry of C sums; 0 where there is no entry."""
     return dense(g, np.ones(kernel_shape(g)))
 
 
 def kernel_matrix(g, x):
-    """The matrix A with ``A @ kernel.ravel() == conv(x, kernel).ravel()``, column by column."""
+    """Builds the matrix A with ``A @ kernel.ravel() == conv(x, kernel).ravel()``, column by column."""
     basis = np.eye(np.prod(kernel_shape(g)), dtype=x.dtype).reshape(-1, *kernel_shape(g))
     return np.stack([dense(g, kernel) @ x.ravel() for kernel in basis], 1)
 
 
 def flipped(g, kernel):
-    """The kernel of the transpose's equivalent direct convolution, entry by entry."""
+    """Builds the kernel of the transpose's equivalent direct convolution, entry by entry."""
     groups = g.feature_group_count
     inputs, outputs = g.in_features // groups, g.out_features // groups
     new = np.zeros((*g.kernel_shape, outputs, g.in_features), kernel.dtype)
@@ -90,7 +90,7 @@ def flipped(g, kernel):
 
 
 def numbers(shape, dtype=np.float64, seed=""):
-    """Random numbers, asymmetric, the same for the same shape and seed; complex where asked."""
+    """Draws random numbers, the same for the same shape and seed."""
     rng = np.random.default_rng(zlib.crc32(f"{shape}{seed}".encode()))
     values = rng.normal(size=shape)
     if np.issubdtype(dtype, np.complexfloating):
@@ -99,7 +99,7 @@ def numbers(shape, dtype=np.float64, seed=""):
 
 
 def operands(g, dtype=np.float64, batch=()):
-    """x, kernel and y for a geometry."""
+    """Draws x, kernel and y for a geometry."""
     return (
         numbers((*batch, *g.input_shape, g.in_features), dtype, f"x{g}"),
         numbers(kernel_shape(g), dtype, f"k{g}"),
@@ -108,22 +108,22 @@ def operands(g, dtype=np.float64, batch=()):
 
 
 def options(g):
-    """The arguments by which `conv` and its family learn the geometry."""
+    """Returns the keyword arguments of `conv` and its family for a geometry."""
     names = ("strides", "padding", "padding_mode", "input_dilation", "kernel_dilation", "feature_group_count")
     return {name: getattr(g, name) for name in names}
 
 
 def apply(C, x, batch_axes, shape):
-    """C times every feature map of a batch, as feature maps of the given shape."""
+    """Multiplies every feature map of a batch by C, to feature maps of the given shape."""
     batch = x.shape[:batch_axes]
     return (x.reshape(*batch, C.shape[1]) @ C.T).reshape(*batch, *shape)
 
 
 class Expected:
-    """What the family must return for a geometry and operands, and how far rounding may lead from it.
+    """The expected results of `conv` and its family, and the bounds of their rounding errors.
 
-    For each result: the value, the sum of the magnitudes of its terms (``|C||x|``), and how many
-    terms it has.
+    For each result: the value, the sum of the magnitudes of its terms (``|C||x|``), and the number of
+    its terms.
     """
 
     def __init__(self, g, x, kernel, y):
@@ -138,7 +138,7 @@ class Expected:
 
     @property
     def kernel_vjp(self):
-        """Of ``conv_kernel_vjp``; sums over the batch."""
+        """The result of ``conv_kernel_vjp``, which sums over the batch."""
         x, y = (self.norms[name].reshape(-1, *self.norms[name].shape[self.batch_axes :]) for name in "xy")
         gradient = lambda x, y: sum(  # noqa: E731
             (kernel_matrix(self.g, one).T @ other.ravel() for one, other in zip(x, y, strict=True)),
@@ -148,7 +148,7 @@ class Expected:
 
 
 def assert_rounds_to(got, expected, *, dtype=None, storage=None, c=4, what=""):
-    """``|got - expected| <= c n eps (|C||x|)``, n terms of `dtype`; `storage` rounds once more at the end."""
+    """Asserts ``|got - expected| <= c n eps (|C||x|)`` for n terms; `storage` is eps of a final rounding."""
     value, magnitude, count = expected
     got = np.asarray(got)
     assert got.shape == value.shape, f"{what}: shape {got.shape}, expected {value.shape}"
@@ -162,14 +162,14 @@ def assert_rounds_to(got, expected, *, dtype=None, storage=None, c=4, what=""):
 
 
 def assert_is_product(got, C, x, what=""):
-    """``got`` is C x up to its rounding; any shape, raveled."""
+    """Asserts that ``got``, of any shape, is C x up to rounding."""
     C, x = np.asarray(C), np.asarray(x).ravel()
     terms = np.full(len(C), C.shape[1])
     assert_rounds_to(np.ravel(got), (C @ x, abs(C) @ abs(x), terms), what=what)
 
 
 def assert_fft_rounds_to(got, expected, size, *factors, dtype=None, storage=None, c=8, what=""):
-    """``|got - expected| <= c eps log2(n) |k||x|`` in norms, n the cells that are transformed."""
+    """Asserts ``|got - expected| <= c eps log2(n) |k||x|`` in norms, for an FFT of n cells."""
     value = expected[0]
     scale = np.log2(max(size, 2)) * np.prod([np.linalg.norm(factor) for factor in factors])
     expected = value, np.full(value.shape, scale), np.ones(value.shape)

@@ -10,7 +10,7 @@ CASES = [
     ((7,), (3,), {}),
     ((7,), (2,), {"strides": 3, "padding": ((1, 0),)}),
     ((9,), (3,), {"strides": 2, "dilation": 2, "padding": ((3, 1),), "ceil_mode": True}),
-    ((40,), (21,), {"strides": 2, "dilation": 1}),  # more taps of an axis than get a slice each
+    ((40,), (21,), {"strides": 2, "dilation": 1}),  # more taps than are read by one slice each
     ((23,), (18,), {"strides": 3, "padding": ((4, 9),), "ceil_mode": True}),
     ((6, 5), (2, 2), {}),
     ((6, 7), (3, 2), {"strides": (1, 2)}),
@@ -18,7 +18,11 @@ CASES = [
     ((5, 6), (2, 3), {"strides": (3, 1), "padding": "SAME", "dilation": (2, 1)}),
     ((5, 6), (2, 3), {"strides": (1, 2), "padding": "SAME_LOWER", "dilation": (1, 2)}),
     ((7, 6), (3, 2), {"padding": ((-1, 1), (0, -2)), "strides": 1}),  # crops
-    ((3, 2), (2, 5), {"padding": ((0, 1), (2, 3)), "strides": 1}),  # wider than a row: cells' numbers wrap
+    (
+        (3, 2),
+        (2, 5),
+        {"padding": ((0, 1), (2, 3)), "strides": 1},
+    ),  # wider than a row, so that cell numbers wrap
     ((9, 10), (9, 8), {"strides": 1}),  # more taps than S has slices
     ((4, 5), (4, 5), {}),  # global
     ((4, 3, 5), (2, 2, 3), {"strides": (2, 1, 2), "padding": ((0, 1), (1, 0), (1, 1))}),
@@ -32,7 +36,7 @@ IDS = [f"{shape}-{window}-{options}" for shape, window, options in CASES]
 
 
 def axis_windows(size, taps, stride, low, high, dilation, ceil_mode):
-    """The cells under every window of an axis, padding and overhang as None and the rest of the count."""
+    """Lists the cells of every window of one axis, each with whether it counts; padding is None."""
     span, windows = (taps - 1) * dilation + 1, []
     for start in range(0, low + size + high, stride):
         fits = start + span <= size + low + high
@@ -47,7 +51,7 @@ def axis_windows(size, taps, stride, low, high, dilation, ceil_mode):
 
 
 def windows(shape, window, *, strides=None, padding="VALID", dilation=1, ceil_mode=False):
-    """For every output the cells of the input that it sees, and how many places count with padding."""
+    """Returns, for every output, the input cells in its window, and how many cells count with padding."""
     per_axis = lambda value: (value,) * len(shape) if isinstance(value, int) else value  # noqa: E731
     axes = []
     for axis, (size, taps, stride, dil) in enumerate(

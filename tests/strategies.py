@@ -1,4 +1,4 @@
-"""Geometries to test with: named ones, and Hypothesis's."""
+"""Geometries to test with: a list of cases, and Hypothesis strategies."""
 
 import hypothesis.strategies as st
 
@@ -6,7 +6,7 @@ from jaxconv import ConvGeometry
 
 ZEROS = [
     ConvGeometry((7,), (3,), in_features=2, out_features=3),
-    ConvGeometry((4, 4), (3, 3)),  # the guide's section 4.1
+    ConvGeometry((4, 4), (3, 3)),  # arXiv:1603.07285, section 4.1
     ConvGeometry((6, 5), (3, 3), in_features=3, out_features=4, strides=2, padding="SAME"),
     ConvGeometry((5, 6), (4, 2), strides=(1, 3), padding="SAME_LOWER", in_features=2),
     ConvGeometry(

@@ -1,4 +1,4 @@
-"""What an environment may lack: everything that is imported when a file is loaded, and the extras' lines."""
+"""Environments without extras: files import only installed packages, and messages name missing extras."""
 
 import ast
 import importlib
@@ -14,7 +14,7 @@ from jaxconv.errors import MissingExtraError, needs_extra
 
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-MODULES = {  # of distributions that have another name
+MODULES = {  # names of modules that differ from those of their distributions
     "orbax-checkpoint": "orbax",
     "pillow": "PIL",
     "scikit-learn": "sklearn",
@@ -30,16 +30,21 @@ FILES = sorted(
     for folder in ("jaxconv", "tests", "benchmarks", "experiments")
     for path in (ROOT / folder).rglob("*.py")
 )
-# They are imported by a file that asks for PyTorch first, or by a function.
+# These files are imported by a file that asks for PyTorch first, or by a function.
 ASK_FOR_TORCH = {"benchmarks/twins.py", "benchmarks/trainable_torch.py"}
 
 EXTRAS = ("figures", "train", "lineax")
-# Rooms, or modules of them, that say which extra brings what they load.
-MAY_LOAD = {"figures": ("figures",), "training": ("train",), "demo": EXTRAS, "interop/lineax.py": ("lineax",)}
+# Rooms or modules that load packages of an extra, and name the extra if a package is missing.
+MAY_LOAD = {
+    "figures": ("figures",),
+    "training": ("train",),
+    "demo": EXTRAS,
+    "operators/lineax.py": ("lineax",),
+}
 
 
 def names(*extras):
-    """Modules of the dependencies that pyproject.toml declares, and of its extras."""
+    """Yields the modules of the dependencies that pyproject.toml declares, and of its extras."""
     optional = PROJECT["optional-dependencies"]
     for line in PROJECT["dependencies"] + [line for extra in extras for line in optional[extra]]:
         distribution = re.match(r"[A-Za-z0-9_.-]+", line)[0]
@@ -47,7 +52,7 @@ def names(*extras):
 
 
 def loaded(body):
-    """Modules that a file imports when it is loaded, up to a line that skips it where one is missing."""
+    """Yields the modules that a file imports when it is loaded, up to a call of importorskip."""
     for node in body:
         if isinstance(node, ast.Expr | ast.Assign) and "importorskip" in ast.dump(node):
             return
@@ -59,12 +64,12 @@ def loaded(body):
             continue
         elif isinstance(node, ast.If | ast.With | ast.For | ast.ClassDef):
             yield from loaded(node.body)
-        # A `try` minds what is missing, a function is called later.
+        # A `try` handles missing packages; a function is called later.
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_files_load_what_is_installed(path):
-    """The library's own rooms load the dependencies, or an extra that they name; all else what tests have."""
+    """Rooms load the dependencies and extras that they name; other files load whatever the tests need."""
     relative = path.relative_to(ROOT).as_posix()
     inside = relative.removeprefix("jaxconv/")
     extras = [extra for place in MAY_LOAD if inside.startswith(place) for extra in MAY_LOAD[place]]
@@ -72,11 +77,11 @@ def test_files_load_what_is_installed(path):
     if relative in ASK_FOR_TORCH:
         allowed.add("torch")
     found = set(loaded(ast.parse(path.read_text()).body))
-    assert found <= allowed, f"{relative} needs {sorted(found - allowed)}, which no dependency brings."
+    assert found <= allowed, f"{relative} needs {sorted(found - allowed)}, which is not a dependency."
 
 
-def test_nobody_loads_files_that_ask_for_torch():
-    """Such a file is imported inside of functions, by another one of them, or after a skip."""
+def test_files_that_need_torch_are_imported_only_by_those_that_ask_for_it():
+    """Such a file is imported in functions, by another one of them, or after importorskip."""
     forbidden = {name.removesuffix(".py").replace("/", ".") for name in ASK_FOR_TORCH}
     for path in FILES:
         if path.relative_to(ROOT).as_posix() in ASK_FOR_TORCH:
@@ -91,14 +96,14 @@ def test_nobody_loads_files_that_ask_for_torch():
 
 
 def asked_for(node):
-    """What a piece of code skips without."""
+    """Yields the packages without which a piece of code is skipped."""
     for call in ast.walk(node):
         if isinstance(call, ast.Call) and getattr(call.func, "attr", "") == "importorskip":
             yield call.args[0].value
 
 
 def test_tests_that_ask_for_peers_are_marked():
-    """Continuous integration installs them after a run without, and then runs what has the mark."""
+    """Continuous integration runs the tests without them, installs them, and then runs the marked tests."""
     for path in (ROOT / "tests").rglob("test_*.py"):
         tree = ast.parse(path.read_text())
         whole_file = any(isinstance(node, ast.Assign) and "peers" in ast.dump(node) for node in tree.body)
@@ -124,13 +129,13 @@ sys.meta_path.insert(0, Missing())
 
 
 def without(missing, statement):
-    """Python that runs a statement where packages are missing."""
+    """Runs a statement in a Python process in which packages are missing."""
     code = WITHOUT.format(missing=sorted(missing)) + statement
     return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
 
 
 def test_the_core_loads_without_extras():
-    """Orbax is left in, because flax brings it and loads it."""
+    """Orbax stays, because flax depends on it and loads it."""
     missing = set(names(*EXTRAS)) - set(names()) - {"orbax"}
     done = without(missing, f"import {CORE}\nprint(*sys.modules)")
     assert done.returncode == 0, done.stderr
@@ -143,7 +148,7 @@ def test_the_core_loads_without_extras():
         ("matplotlib", "figures", "figures"),
         ("tomli_w", "training", "train"),
         ("orbax", "demo", "all"),
-        ("lineax", "interop.lineax", "lineax"),
+        ("lineax", "operators.lineax", "lineax"),
     ],
 )
 def test_a_missing_extra_is_named(package, module, extra):
@@ -152,7 +157,7 @@ def test_a_missing_extra_is_named(package, module, extra):
     assert done.stderr.splitlines()[-1] == f"jaxconv.errors.MissingExtraError: {line}"
 
 
-def test_a_command_that_misses_an_extra_says_so_in_one_line():
+def test_a_command_names_a_missing_extra_in_one_line():
     done = without(
         ["matplotlib"],
         "from jaxconv.cli import main\nmain('matrix --input 4 --kernel 2 --out C.png'.split())",

@@ -33,7 +33,7 @@ ORDERS = ("ff", "fr", "rf", "rr", "fff", "rrf")  # forward or reverse, the inner
 
 
 def derivatives(function, x, v, orders):
-    """Second and third derivatives of a function of one vector, along v."""
+    """Returns second and third derivatives of a function of one vector, along v."""
     ways = {
         "f": lambda f: lambda x: jax.jvp(f, (x,), (v,))[1],
         "r": lambda f: lambda x: jax.grad(f)(x) @ v,
@@ -42,7 +42,7 @@ def derivatives(function, x, v, orders):
 
 
 def agree(function, oracle, x, rng, orders=ORDERS):
-    """Both summed to a scalar of the fourth degree, whose third derivatives are no constants."""
+    """Compares derivatives of a scalar of degree 4 made of each function: no third one is constant."""
     v = jnp.asarray(rng.normal(size=x.shape))
     weights = jnp.asarray(rng.normal(size=np.prod(jax.eval_shape(oracle, x).shape, dtype=int)))
 
@@ -125,12 +125,12 @@ SOME = [1, 2, 4, 7, 9, 12, 13]  # of CASES: few and many taps, global, padded, d
     ids=[*(f"switches-{IDS[case]}" for case in SOME), *(IDS[case] for case in SOME[:3])],
 )
 def test_max_pooling(case, switches, rng):
-    """S, of one entry in each row, stays what it is where no two numbers are near each other."""
+    """S has one entry per row, which does not change while no two numbers are close to each other."""
     shape, window, options = CASES[case]
     x = jnp.asarray(rng.permutation(np.prod(shape)) / 8 + 0.5)
-    seen, _ = windows(shape, window, **options)
-    S = np.zeros((seen.size, x.size))
-    for row, cells in zip(S, seen.ravel(), strict=True):
+    cells_of, _ = windows(shape, window, **options)
+    S = np.zeros((cells_of.size, x.size))
+    for row, cells in zip(S, cells_of.ravel(), strict=True):
         row[max((int(np.ravel_multi_index(cell, shape)) for cell in cells), key=lambda c: float(x[c]))] = 1
 
     def pool(x):
@@ -165,7 +165,7 @@ def test_lp_pooling(p, rng):
 
 
 def gru(x, h, U):
-    """One step by the book: gates r, u, c."""
+    """Computes one step from the definition: gates r, u, c."""
     n = h.size
     r, u = (jax.nn.sigmoid(x[k * n : (k + 1) * n] + h @ U[:, k * n : (k + 1) * n]) for k in range(2))
     c = jnp.tanh(x[2 * n :] + r * (h @ U[:, 2 * n :]))
@@ -173,7 +173,7 @@ def gru(x, h, U):
 
 
 def lstm(x, state, U):
-    """Gates i, f, g, o; the state is (h, c)."""
+    """Computes one step from the definition: gates i, f, g, o; the state is (h, c)."""
     h, c = state
     n = h.size
     i, f, g, o = (x[k * n : (k + 1) * n] + h @ U[:, k * n : (k + 1) * n] for k in range(4))
@@ -182,7 +182,7 @@ def lstm(x, state, U):
 
 
 def by_steps(x, U, cell, reverse):
-    """The states of a loop in Python."""
+    """Computes the states in a Python loop."""
     states, h = [None] * len(x), jnp.zeros(len(U))
     state = (h, h)
     for t in reversed(range(len(x))) if reverse else range(len(x)):
@@ -216,7 +216,7 @@ def test_sweeps(cell, gates, reverse, rng):
 
 @pytest.mark.parametrize("loss", [cross_entropy, focal_loss], ids=lambda loss: loss.__name__)
 def test_losses(loss, rng):
-    """The shift by the largest logit is a constant to autodiff and changes nothing."""
+    """The shift by the largest logit is a constant to autodiff and does not change the derivatives."""
     labels = np.array([0, 2, 1])
 
     def oracle(x):
@@ -229,7 +229,7 @@ def test_losses(loss, rng):
 
 
 def test_a_network_with_switches(rng):
-    """The product of DeconvNet's Hessian with a vector, by differences of gradients."""
+    """Compares the product of DeconvNet's Hessian and a vector with differences of gradients."""
     model = DeconvNet(1, 2, blocks=((2, 1),), dense=3, window=2, norm="none", rngs=nnx.Rngs(0))
     graph, state = nnx.split(model)
     state = jax.tree.map(lambda leaf: leaf.astype(float), state)
@@ -238,7 +238,7 @@ def test_a_network_with_switches(rng):
         return (nnx.merge(graph, state)(x) ** 2).sum()
 
     x, v = (jnp.asarray(rng.normal(size=(1, 8, 8, 1))) for _ in range(2))
-    h = 1e-6  # truncation errs by its square, rounding by its inverse times 1e-16
+    h = 1e-6  # truncation error grows with its square, rounding error with 1e-16 divided by it
     gradient = jax.jit(jax.grad(loss))
     expected = (gradient(x + h * v) - gradient(x - h * v)) / (2 * h)
     product = jax.jit(lambda x: jax.jvp(jax.grad(loss), (x,), (v,))[1])(x)

@@ -1,4 +1,4 @@
-"""What editors and type checkers see of the public names."""
+"""Types of the public names, as editors and type checkers see them."""
 
 import re
 import subprocess
@@ -15,7 +15,7 @@ CASES = Path(__file__).with_name("typing_cases.py")
 
 
 def expected() -> dict[int, str]:
-    """The lines that must be reported, each with its code."""
+    """Returns the lines that mypy must report, each with its error code."""
     comments = (re.search(r"# error: (\S+)$", line) for line in CASES.read_text().splitlines())
     return {number: found[1] for number, found in enumerate(comments, 1) if found}
 

@@ -157,7 +157,7 @@ def test_functions(name, rng):
     same(function, *(jnp.asarray(rng.normal(size=shape)) for shape in shapes))
 
 
-def drawn(make, rng):
+def random_module(make, rng):
     """A module of random float64 parameters; its own would each need a program to draw them."""
     graph, state = nnx.split(nnx.eval_shape(make))
     return nnx.merge(graph, jax.tree.map(lambda leaf: jnp.asarray(rng.normal(size=leaf.shape)), state))
@@ -167,14 +167,14 @@ def drawn(make, rng):
 @pytest.mark.parametrize("name", LAYERS)
 def test_layers(name, rng):
     make, shape = LAYERS[name]
-    layer = drawn(make, rng) if name in WITH_PARAMETERS else make()
+    layer = random_module(make, rng) if name in WITH_PARAMETERS else make()
     same(layer, jnp.asarray(rng.normal(size=shape)))
 
 
 @pytest.mark.sampled(6)
 @pytest.mark.parametrize("name", MODELS)
 def test_models(name, rng):
-    model = drawn(lambda: models.MODELS[name](1, 2, **MODELS[name], rngs=nnx.Rngs(0)), rng)
+    model = random_module(lambda: models.MODELS[name](1, 2, **MODELS[name], rngs=nnx.Rngs(0)), rng)
     same(model, jnp.asarray(rng.normal(size=(1, 4, 4, 1))))
 
 

@@ -1,7 +1,7 @@
-"""Right and wrong uses of the library, which no one runs: test_types.py shows them to mypy.
+"""Right and wrong uses of the library for mypy; test_types.py checks them, and nothing runs them.
 
-A line that ends in ``# error: code`` must be reported with that code, every other line must pass;
-`assert_type` says what a type checker must find.
+mypy must report every line that ends in ``# error: code`` with that code, and no other line; `assert_type`
+states the type that it must find.
 """
 # ruff: noqa: B018, F841
 
@@ -13,8 +13,9 @@ import numpy as np
 from flax import nnx
 
 import jaxconv
-from jaxconv import models, nn, segmentation
+from jaxconv import models, nn, operators, segmentation
 from jaxconv.claims import Report, Reports
+from jaxconv.core.adjoint_check import DotTestResult, dot_test
 from jaxconv.interop.lineax import ConvMatrixOperator, ConvOperator
 
 x = jnp.ones((1, 8, 8, 2))
@@ -29,9 +30,13 @@ def right_uses() -> None:
     assert_type(jaxconv.conv(x, kernel), jax.Array)
     assert_type(jaxconv.conv(np.ones((8, 8, 2)), numbers, strides=(2, 1), padding="SAME"), jax.Array)
     jaxconv.conv(x, kernel, padding=((1, 1), (0, 2)), padding_mode="circular", method="im2col")
+    jaxconv.conv(x, kernel, padding="same")
     jaxconv.conv(x, kernel, padding=[1, 2], precision="highest", preferred_element_type=jnp.float32)
     assert_type(jaxconv.conv_transpose(x, kernel, input_shape=(8, 8), method="subpixel"), jax.Array)
     assert_type(jaxconv.conv_kernel_vjp(x, x, kernel.shape, method="split_im2col"), jax.Array)
+    assert_type(jaxconv.conv([[1.0], [2.0]], [[[1.0]]], geometry=g, method="taps"), jax.Array)
+    assert_type(jaxconv.conv_transpose(x, kernel, geometry=g), jax.Array)
+    assert_type(jaxconv.conv_kernel_vjp(x, x, geometry=g), jax.Array)
     for method in jaxconv.CONV_METHODS:
         jaxconv.conv(x, kernel, method=method)
     assert_type(jaxconv.transposed_kernel(numbers), jax.Array)
@@ -48,17 +53,25 @@ def right_uses() -> None:
     assert_type(C.todense("channels_first", max_bytes=1_000), jax.Array)
     assert_type(C.to_coo(), tuple[np.ndarray, np.ndarray, jax.Array])
     C.to_scipy("coo", order="channels_first")
-    # The other operators; a switch changes the result.
+    assert_type(jaxconv.conv_matrix([[[1.0]], [[2.0]]], jaxconv.ConvGeometry((5,), (2,))), jaxconv.ConvMatrix)
+    assert_type(C @ ([0.0] * 128), jax.Array)
+    assert_type(2 * C - C.T / 3.0, jaxconv.ConvMatrix)
+    assert_type(-C * np.float32(2) + C * jnp.ones(()), jaxconv.ConvMatrix)
+    assert_type(dot_test(C, C.T, x, x), DotTestResult)
+    # The other operators; `return_switches` changes the type of the result.
     assert_type(jaxconv.max_pool(x, (2, 2)), jax.Array)
     assert_type(jaxconv.max_pool(x, (2, 2), return_switches=True), tuple[jax.Array, jax.Array])
     assert_type(jaxconv.pooling.avg_pool(x, (2, 2), strides=1, ceil_mode=True), jax.Array)
     assert_type(jaxconv.resize(np.ones((4, 4, 1)), (8, 8), "bicubic", edges="clamp"), jax.Array)
+    assert_type(jaxconv.resize(np.ones((4, 4, 1), np.uint8), [8, 8]), jax.Array)
+    assert_type(jaxconv.unpool(np.ones((2, 1), int), np.array([[0], [3]]), (4,)), jax.Array)
     assert_type(jaxconv.fold(jaxconv.unfold(x, (2, 2)), (8, 8), (2, 2)), jax.Array)
     assert_type(jaxconv.gaussian_filter((3, 3), sigma=(1.0, 2.0), dtype=jnp.bfloat16), jax.Array)
     assert_type(jaxconv.conv_to_dense(numbers, order="channels_first"), jax.Array)
-    # What is loaded when it is first used.
+    # Names that are loaded when they are first used.
     assert_type(jaxconv.ConvOperator(kernel, g), ConvOperator)
     assert_type(jaxconv.ConvMatrixOperator(C).transpose(), ConvMatrixOperator)
+    assert_type(operators.ConvOperator(kernel, g).transpose(), ConvOperator)
     assert_type(jaxconv.from_lax_conv(numbers, (1, 1), "same"), jaxconv.Convolution)
 
 
@@ -68,6 +81,7 @@ def right_rooms(rngs: nnx.Rngs) -> None:
     assert_type(layer(x), jax.Array)
     assert_type(layer(np.ones((8, 8, 2), np.float32)), jax.Array)
     assert_type(jaxconv.from_flax(layer), jaxconv.Convolution)
+    assert_type(nn.ConvTranspose(geometry=g, rngs=rngs)([[1.0]]), jax.Array)
     nn.MaxPool((2, 2), strides=2, ceil_mode=True, return_switches=True)
     nn.Sweep(2, 4, cell="lstm", rngs=rngs)
     assert_type(models.UNet(3, 2, rngs=rngs)(x), jax.Array)
@@ -93,7 +107,7 @@ def wrong_names() -> None:
 
 
 def wrong_words() -> None:
-    jaxconv.conv(x, kernel, padding="same")  # error: arg-type
+    jaxconv.conv(x, kernel, padding="sme")  # error: arg-type
     jaxconv.conv(x, kernel, padding="circular")  # error: arg-type
     jaxconv.conv(x, kernel, padding_mode="wrap")  # error: arg-type
     jaxconv.conv(x, kernel, method="winograd")  # error: arg-type
@@ -102,6 +116,9 @@ def wrong_words() -> None:
     jaxconv.conv_kernel_vjp(x, x, kernel.shape, method="vjp")  # error: arg-type
     jaxconv.resize(x, (4, 4), "linear")  # error: arg-type
     C.todense("NCHW")  # error: arg-type
+    C * "2"  # error: operator
+    C + 1  # error: operator
+    dot_test(C, x, x, x)  # error: arg-type
     C.to_scipy("lil")  # error: arg-type
     jaxconv.dense_to_conv(kernel, (3, 3), order="channel_last")  # error: arg-type
     jaxconv.verify(dtype="float8")  # error: call-overload
@@ -113,6 +130,7 @@ def wrong_types(rngs: nnx.Rngs) -> None:
     jaxconv.conv(x, kernel, strides=1.5)  # error: arg-type
     jaxconv.conv(x, kernel, padding=(1.0, 2.0))  # error: arg-type
     jaxconv.conv(x)  # error: call-arg
+    jaxconv.conv(x, kernel, geometry=(8, 8))  # error: arg-type
     jaxconv.conv(x, kernel, 2)  # error: call-arg
     jaxconv.conv_matrix(kernel, (8, 8))  # error: arg-type
     jaxconv.max_pool(x, 2)  # error: call-overload
@@ -122,6 +140,7 @@ def wrong_types(rngs: nnx.Rngs) -> None:
     jaxconv.receptive_field(g)  # error: arg-type
     nn.Conv(2, 4, (3, 3))  # error: call-arg
     nn.Conv(2, 4, 3, rngs=rngs)  # error: arg-type
+    nn.Conv(geometry=C, rngs=rngs)  # error: arg-type
     nn.Sweep(2, 4, cell="rnn", rngs=rngs)  # error: arg-type
     segmentation.mean_iou()  # error: call-arg
 

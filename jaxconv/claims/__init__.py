@@ -1,4 +1,4 @@
-"""What the sources of this library say, as checks that run on your machine."""
+"""Statements of the literature on convolutions, as checks that run on this machine; see `verify`."""
 
 from jaxconv.claims.by_dtype import Reports
 from jaxconv.claims.report import Report, Row

@@ -1,59 +1,64 @@
-"""Verifications of the same claims in several dtypes, side by side."""
+"""Results of the same claims in several dtypes, side by side."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from jaxconv.claims.report import Report, Row, gap_text, plain
+from jaxconv.claims.report import Report, Row, as_dict, format_gap
+
+if TYPE_CHECKING:
+    from rich.table import Table
+    from rich.text import Text
 
 
 @dataclass(frozen=True)
 class Reports:
-    """One report for each dtype.
+    """The result of `verify` in several dtypes.
 
-    A claim of integers alone is tried once, and stands in every report. One that needs the order of real
-    numbers is missing from a complex report.
+    A claim about integers is tried once and is in every report. A claim that compares real numbers is not in
+    the report of a complex dtype.
 
     Attributes:
-      reports: One per dtype, of the same seed, device and versions.
+      reports: One report per dtype, all with the same seed, device and versions.
     """
 
     reports: tuple[Report, ...]
 
     @property
     def ok(self) -> bool:
-        """Whether every claim held in every dtype that it can have, and there was one."""
+        """Whether every claim held in every dtype, and at least one was tried."""
         return bool(self.rows) and all(row.ok for report in self.reports for row in report.rows)
 
     @property
     def rows(self) -> tuple[Row, ...]:
-        """One row per claim: all trials, the worst gap and the first counterexample of all dtypes."""
-        return tuple(_together(list(found.values())) for found in self._by_claim().values())
+        """One row per claim: the trials, the worst gap and the first counterexample of all dtypes."""
+        return tuple(_merge(list(rows.values())) for rows in self._by_claim().values())
 
     def _by_claim(self) -> dict[str, dict[str, Row]]:
-        """The rows of every claim by dtype, in the order of the claims."""
+        """Returns the rows of every claim by dtype, in the order of the claims."""
         longest = max((report.rows for report in self.reports), key=len)
-        found: dict[str, dict[str, Row]] = {row.name: {} for row in longest}
+        by_claim: dict[str, dict[str, Row]] = {row.name: {} for row in longest}
         for report in self.reports:
             for row in report.rows:
-                found[row.name][report.dtype] = row
-        return found
+                by_claim[row.name][report.dtype] = row
+        return by_claim
 
-    def table(self, statements: bool = True):
-        """A `rich.table.Table` for people, a column per dtype; without the statements it fits 80 columns.
+    def table(self, statements: bool = True) -> Table:
+        """Returns the reports as a `rich.table.Table` with one column per dtype.
 
         Args:
-          statements: Whether to have a column of them.
+          statements: Whether the table has a column of statements; without it, it fits into 80 characters.
         """
         from rich.box import SIMPLE_HEAD
         from rich.table import Table
         from rich.text import Text
 
-        first, rows = self.reports[0], self._by_claim()
+        first, by_claim = self.reports[0], self._by_claim()
         table = Table(
-            title=f"claims in {len(self.reports)} dtypes on {first.device}: {len(rows)}",
-            caption="the worst gap in units of the dtype's rounding bound\n"
+            title=f"claims in {len(self.reports)} dtypes on {first.device}: {len(by_claim)}",
+            caption="largest error in units of the rounding bound of the dtype\n"
             f"exact: nothing rounds   -: complex numbers have no order\n{first.made_with}",
             box=SIMPLE_HEAD,
             pad_edge=False,
@@ -65,28 +70,30 @@ class Reports:
             table.add_column("statement", ratio=1)
         for report in self.reports:
             hold = f"{sum(row.ok for row in report.rows)} of {len(report.rows)}"
-            worst = gap_text(max((row.worst for row in report.rows), default=0.0))
+            worst = format_gap(max((row.worst for row in report.rows), default=0.0))
             table.add_column(report.dtype, f"{hold}\n{worst}", justify="right", no_wrap=True)
-        for name, found in rows.items():
-            statement = [Text(next(iter(found.values())).statement)] if statements else []
-            cells = [_cell(found.get(report.dtype)) for report in self.reports]
+        for name, rows in by_claim.items():
+            statement = [Text(next(iter(rows.values())).statement)] if statements else []
+            cells = [_gap_cell(rows.get(report.dtype)) for report in self.reports]
             table.add_row(name, *statement, *cells)
         return table
 
     def counterexamples(self) -> str:
-        """The failed claims by dtype, each with Python that makes the geometry where it failed."""
+        """Returns the failed claims by dtype, each with Python code that makes the geometry."""
         failed = [report for report in self.reports if not report.ok]
         return "\n".join(f"in {report.dtype}:\n{report.counterexamples()}" for report in failed)
 
     def to_json(self) -> str:
-        """Everything by dtype, as JSON; a gap without bound is null."""
-        reports = {report.dtype: plain(report) for report in self.reports}
+        """Returns the reports by dtype as JSON; an infinite gap is null."""
+        reports = {report.dtype: as_dict(report) for report in self.reports}
         return json.dumps({"ok": self.ok, "dtypes": reports}, indent=2, allow_nan=False)
 
 
-def _together(rows: list[Row]) -> Row:
+def _merge(rows: list[Row]) -> Row:
+    """Merges the rows of one claim in several dtypes."""
     first = rows[0]
-    rows = list({id(row): row for row in rows}.values())  # a claim of integers is one row in every dtype
+    # A claim about integers has the same row in every dtype: it counts once.
+    rows = list({id(row): row for row in rows}.values())
     return Row(
         first.name,
         first.statement,
@@ -99,9 +106,9 @@ def _together(rows: list[Row]) -> Row:
     )
 
 
-def _cell(row: Row | None):
+def _gap_cell(row: Row | None) -> Text:
     from rich.text import Text
 
     if row is None:
         return Text("-", "dim")
-    return Text(gap_text(row.worst)) if row.ok else Text(f"FAILS {gap_text(row.worst)}", "bold red")
+    return Text(format_gap(row.worst)) if row.ok else Text(f"FAILS {format_gap(row.worst)}", "bold red")

@@ -1,15 +1,16 @@
-"""Random geometries of every kind, with numbers and what the definition makes of them."""
+"""Random geometries of every kind, with random numbers and the exact results by the definition."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.typing import ArrayLike
 
 from jaxconv.claims import oracle
 from jaxconv.errors import GeometryError
@@ -17,8 +18,8 @@ from jaxconv.geometry import ConvGeometry
 
 BATCH = 2
 
-# Each kind forces what its name says; everything else is drawn.
-KINDS: dict[str, dict] = {
+# Each kind fixes the arguments that its name says; all others are random.
+KINDS: dict[str, dict[str, Any]] = {
     "2-D": {"ndim": 2},
     "1-D": {"ndim": 1},
     "3-D": {"ndim": 3},
@@ -38,26 +39,26 @@ KINDS: dict[str, dict] = {
 
 
 class CaseError(Exception):
-    """What was tried raised an error; its message is Python that makes the geometry again."""
+    """A tried function raised an error; the message is Python code that makes the geometry."""
 
 
 class Answer(NamedTuple):
-    """What the definition gives, and what its rounding error follows from."""
+    """An exact result by the definition, with the numbers that its rounding bound depends on."""
 
     exact: np.ndarray
-    magnitude: np.ndarray  # the same sums of the products' magnitudes
-    terms: int  # products in a sum
+    magnitude: np.ndarray  # the same sums of the magnitudes of the products
+    terms: int  # number of products in a sum
     factors: tuple[np.ndarray, np.ndarray]
 
 
 class Case:
-    """A geometry with random numbers, and the exact answers by the definition.
+    """A geometry with random x, kernel and y, and the exact results by the definition.
 
-    Answers are computed in double precision from the numbers as they are stored in `dtype`.
+    Results are computed in double precision from the numbers as they are stored in `dtype`.
     """
 
     def __init__(self, geometry: ConvGeometry, dtype: np.dtype, rng: np.random.Generator):
-        """Draws x, kernel and y."""
+        """Draws x, the kernel and y."""
         g = geometry
         self.geometry = g
         self.dtype = dtype
@@ -65,27 +66,27 @@ class Case:
         self.kernel = normal(rng, g.kernel_array_shape, dtype)
         self.y = normal(rng, (BATCH, *g.output_shape, g.out_features), dtype)
 
-    def run(self, function: Callable, *arrays: np.ndarray):
-        """A jitted call, every array of its result in double precision.
+    def run(self, function: Callable[..., Any], *arrays: np.ndarray) -> Any:
+        """Calls the jitted function and returns its result with all arrays in double precision.
 
         Raises:
-          CaseError: The call raised; it holds the example.
+          CaseError: The function raised an error; the message has the example.
         """
         return run(function, *arrays, example=self.example)
 
     @cached_property
     def C(self) -> np.ndarray:
-        """The matrix by the definition."""
+        """The dense matrix by the definition."""
         return oracle.matrix(double(self.kernel), self.geometry)
 
     @cached_property
     def abs_C(self) -> np.ndarray:
-        """The same of the kernel's magnitudes: where two taps meet one cell they add up, not cancel."""
+        """The dense matrix of the magnitudes of the kernel: taps that read the same cell do not cancel."""
         return oracle.matrix(abs(double(self.kernel)), self.geometry)
 
     @cached_property
     def forward(self) -> Answer:
-        """C x."""
+        """The exact C x."""
         x = double(self.x).reshape(BATCH, -1)
         terms = self.kernel[..., 0].size
         shape = self.y.shape
@@ -98,7 +99,7 @@ class Case:
 
     @cached_property
     def backward(self) -> Answer:
-        """C-transposed y."""
+        """The exact C-transposed y."""
         y = double(self.y).reshape(BATCH, -1)
         terms = self.kernel[..., 0, :].size
         shape = self.x.shape
@@ -108,7 +109,7 @@ class Case:
 
     @cached_property
     def kernel_gradient(self) -> Answer:
-        """The gradient of <C x, y> in the kernel."""
+        """The exact gradient of <C x, y> in the kernel."""
         x, y, g = double(self.x), double(self.y), self.geometry
         terms = self.y[..., 0].size
         return Answer(
@@ -119,10 +120,10 @@ class Case:
         )
 
     def gap(self, got: np.ndarray, answer: Answer, method: str = "") -> float:
-        """How far `got` is from the exact answer, in units of the rounding bound.
+        """Returns the largest error of `got` in units of the rounding bound.
 
-        The bound of a sum of n products is ``n eps`` times the sum of their magnitudes; of the
-        fft, whose error follows norms, ``eps log2(n)`` times their product.
+        The bound of a sum of n products is ``n eps`` times the sum of their magnitudes. The error of the fft
+        depends on norms: its bound is ``eps log2(n)`` times the product of the norms.
         """
         magnitude, terms = answer.magnitude, float(answer.terms)
         if method == "fft":
@@ -134,12 +135,18 @@ class Case:
         return gap(got, answer.exact, magnitude, terms, self.dtype)
 
     def example(self, note: str = "") -> str:
-        """Python that makes the geometry again."""
+        """Returns Python code that makes the geometry."""
         return f"g = {self.geometry!r}" + (f"  # {note}" if note else "")
 
 
-def gap(got, expected, magnitude, terms: float, dtype) -> float:
-    """The largest |got - expected| over its bound ``c (terms + 2) eps magnitude``, nan if any is nan."""
+def gap(
+    got: np.ndarray,
+    expected: np.ndarray,
+    magnitude: np.ndarray | float,
+    terms: float,
+    dtype: np.dtype,
+) -> float:
+    """Returns the largest |got - expected| over its bound ``c (terms + 2) eps magnitude``; it may be nan."""
     complex_products = 4 if np.issubdtype(dtype, np.complexfloating) else 1
     bound = complex_products * (terms + 2) * float(jnp.finfo(dtype).eps) * magnitude
     if got.shape != expected.shape:
@@ -150,16 +157,16 @@ def gap(got, expected, magnitude, terms: float, dtype) -> float:
     return float(ratio.max(initial=0.0))
 
 
-def run(function: Callable, *arrays: np.ndarray, example: Callable[[str], str]):
-    """A jitted call, every array of its result in double precision.
+def run(function: Callable[..., Any], *arrays: np.ndarray, example: Callable[[str], str]) -> Any:
+    """Calls the jitted function and returns its result with all arrays in double precision.
 
     Args:
-      function: What is tried.
-      *arrays: Its arguments.
-      example: Python that makes it again, with a note.
+      function: Function to try.
+      *arrays: Arguments of the function.
+      example: Returns Python code that makes the geometry, with a note.
 
     Raises:
-      CaseError: The call raised; it holds the example.
+      CaseError: The function raised an error; the message has the example.
     """
     try:
         return jax.tree.map(double, jax.jit(function)(*map(jnp.asarray, arrays)))
@@ -167,48 +174,49 @@ def run(function: Callable, *arrays: np.ndarray, example: Callable[[str], str]):
         raise CaseError(example(f"raised {type(error).__name__}: {error}")) from error
 
 
-def normal(rng: np.random.Generator, shape, dtype: np.dtype) -> np.ndarray:
-    """Normal numbers, in the real and the imaginary part where there is one."""
+def normal(rng: np.random.Generator, shape: Sequence[int] | np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """Draws normal numbers, of a complex dtype for both parts."""
+    shape = tuple(int(size) for size in shape)
     numbers = rng.normal(size=shape)
     if np.issubdtype(dtype, np.complexfloating):
         numbers = numbers + 1j * rng.normal(size=shape)
     return numbers.astype(dtype)
 
 
-def double(array) -> np.ndarray:
-    """In double precision, real or complex."""
+def double(array: ArrayLike) -> np.ndarray:
+    """Returns the array in double precision, real or complex."""
     array = np.asarray(array)
     return array.astype(np.complex128 if np.iscomplexobj(array) else np.float64)
 
 
 class Cases:
-    """What a claim may draw from: cases, geometries, a random generator."""
+    """The cases that a claim is tried on, with the dtype, the number of trials and the seed."""
 
     def __init__(self, dtype: str, trials: int, seed: int):
-        """Claims draw from generators of their own, so that one claim alone sees the same cases."""
+        """Draws no numbers yet; every claim has generators of its own, independent of other claims."""
         self.dtype = np.dtype(jnp.dtype(dtype))
         self.trials = trials
         self.seed = seed
-        self._drawn: list[Case] = []
+        self._cases: list[Case] = []
 
     def __iter__(self) -> Iterator[Case]:
-        """`trials` cases, cycling through the kinds; the same for every claim."""
+        """Yields `trials` cases, cycling through the kinds; the same for every claim."""
         kinds = list(KINDS)
         for index in range(self.trials):
-            if index == len(self._drawn):
+            if index == len(self._cases):
                 rng = np.random.default_rng((self.seed, index))
                 kind = dict(KINDS[kinds[index % len(kinds)]])
                 dtype = _complex_of(self.dtype) if kind.pop("complex", False) else self.dtype
-                self._drawn.append(Case(draw(rng, **kind), dtype, rng))
-            yield self._drawn[index]
+                self._cases.append(Case(draw(rng, **kind), dtype, rng))
+            yield self._cases[index]
 
     def zero_padded(self) -> Iterator[Case]:
-        """The cases that lax can express too."""
+        """Yields the cases with zero padding, which lax has too."""
         return (case for case in self if case.geometry.padding_mode == "zeros")
 
 
-def draw(rng: np.random.Generator, ndim: int, **fixed) -> ConvGeometry:
-    """A random geometry with some arguments fixed."""
+def draw(rng: np.random.Generator, ndim: int, **fixed: Any) -> ConvGeometry:
+    """Draws a random geometry with some arguments of ConvGeometry fixed."""
 
     def ints(low: int, high: int) -> tuple[int, ...]:
         return tuple(int(v) for v in rng.integers(low, high, ndim, endpoint=True))

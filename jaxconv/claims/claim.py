@@ -1,4 +1,4 @@
-"""What a claim is: a statement, its source, and a check that tries it on geometries."""
+"""A claim: a statement, its source, and a check that tries it on geometries."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from jaxconv.claims.report import Row
 
 
 class Trial(NamedTuple):
-    """One thing tried.
+    """The result of one check.
 
     Attributes:
-      gap: In units of the rounding bound; it holds up to 1.
-      example: Called for Python that makes it again, should it fail.
-      geometries: How many it stands for.
+      gap: Largest error in units of the rounding bound; the claim holds up to 1.
+      example: Returns Python code that makes the geometry of the trial; called if the claim fails.
+      geometries: Number of geometries that the trial covers.
     """
 
     gap: float
@@ -29,13 +29,20 @@ class Trial(NamedTuple):
 
 
 Numbers = Literal["any", "real", "integers"]
-"""What a claim is about: numbers of any dtype; real ones, where it needs their order; or integers alone,
-which are the same whatever the dtype."""
+"""The numbers of a claim: of any dtype; real, if it compares numbers; or integers, whatever the dtype."""
 
 
 @dataclass(frozen=True)
 class Claim:
-    """A statement with the check that tries it."""
+    """A statement with the check that tries it.
+
+    Attributes:
+      name: Name of the claim, as in `CLAIMS`.
+      statement: The statement, in a line.
+      source: Publication that states it, or "definition".
+      check: Yields trials on the geometries of `Cases`.
+      numbers: Numbers that the claim is about; "real" claims are not tried in complex dtypes.
+    """
 
     name: str
     statement: str
@@ -43,8 +50,8 @@ class Claim:
     check: Callable[[Cases], Iterable[Trial]]
     numbers: Numbers = "any"
 
-    def can_have(self, dtype: np.dtype) -> bool:
-        """Whether there is such a claim of numbers of this dtype."""
+    def applies_to(self, dtype: np.dtype) -> bool:
+        """Returns whether the claim makes sense for numbers of this dtype."""
         return self.numbers != "real" or not np.issubdtype(dtype, np.complexfloating)
 
     def run(self, cases: Cases) -> Row:
@@ -68,10 +75,13 @@ class Claim:
 REGISTERED: dict[str, Claim] = {}
 
 
-def claim(name: str, statement: str, source: str, numbers: Numbers = "any") -> Callable:
-    """Registers a check under a name."""
+Check = Callable[[Cases], Iterable[Trial]]
 
-    def register(check: Callable[[Cases], Iterable[Trial]]) -> Callable:
+
+def claim(name: str, statement: str, source: str, numbers: Numbers = "any") -> Callable[[Check], Check]:
+    """Returns a decorator that registers a check under a name."""
+
+    def register(check: Check) -> Check:
         REGISTERED[name] = Claim(name, statement, source, check, numbers)
         return check
 
@@ -79,9 +89,9 @@ def claim(name: str, statement: str, source: str, numbers: Numbers = "any") -> C
 
 
 def by_method(case: Case, results: dict[str, np.ndarray], answer: Answer) -> Iterator[Trial]:
-    """One trial a formulation; together they stand for one geometry."""
-    named_first = sorted(results, key=lambda method: method == "auto")
-    for count, method in enumerate(named_first):
+    """Yields one trial per formulation; together they count as one geometry."""
+    auto_last = sorted(results, key=lambda method: method == "auto")
+    for count, method in enumerate(auto_last):
         yield Trial(
             case.gap(results[method], answer, method),
             partial(case.example, f"method={method!r}"),
@@ -90,5 +100,5 @@ def by_method(case: Case, results: dict[str, np.ndarray], answer: Answer) -> Ite
 
 
 def exact(holds: bool, example: str) -> Trial:
-    """A trial in integers: it holds or it does not."""
+    """Returns a trial without rounding, which holds or does not."""
     return Trial(0.0 if holds else float("inf"), lambda: example)

@@ -1,4 +1,4 @@
-"""What other libraries' layers compute, as this library's readers say."""
+"""Layers of other libraries compute the convolutions that `jaxconv.interop` reads from them."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from jaxconv.interop import Convolution, from_flax, from_lax_conv, from_lax_conv
 _LAYOUTS = (("NHC", "HIO", "NHC"), ("CNH", "OHI", "HNC"))
 
 
-def _answers(layer: Convolution, x: np.ndarray):
-    """What the definition makes of a layer's geometry and kernel, and of their magnitudes."""
+def _answers(layer: Convolution, x: np.ndarray) -> Iterator[np.ndarray]:
+    """Yields the result of a layer by the definition, then that of the magnitudes of its numbers."""
     g, kernel, x = layer.geometry(x.shape[1:-1]), double(layer.kernel), double(x)
     shape = (*g.input_shape, g.in_features) if layer.transposed else (*g.output_shape, g.out_features)
     for numbers, cells in ((kernel, x), (abs(kernel), abs(x))):
@@ -30,7 +30,7 @@ def _answers(layer: Convolution, x: np.ndarray):
 
 
 def _trial(layer: Convolution, x: np.ndarray, got: jax.Array, call: str) -> Trial:
-    """Whether the library gave what its reader's geometry and kernel say."""
+    """Compares the result of a library with the definition for the geometry and kernel read from it."""
     exact, magnitude = _answers(layer, x)
     terms = float(layer.kernel.size)
     return Trial(gap(double(got), exact, magnitude, terms, x.dtype), lambda: call)
@@ -42,15 +42,15 @@ def _numbers(cases: Cases, index: int, *shape: int) -> np.ndarray:
 
 @claim(
     "lax-conv-transpose",
-    "lax.conv_transpose, with each option, is the transpose of the forward convolution that is said",
-    "jax; relationships 8-14",
+    "lax.conv_transpose, with every option, transposes the convolution that `from_lax_conv_transpose` reads",
+    "jax.lax; arXiv:1603.07285, relationships 8-14",
 )
 def conv_transpose(cases: Cases) -> Iterator[Trial]:
-    """Words and pairs, flipped kernels and not, consistent padding and not, one axis."""
+    """Tries padding words and pairs, flipped kernels and consistent padding, on one axis."""
     options = product((2, 3, 4), (1, 2, 3), ("SAME", "VALID", (1, 2)), (False, True), (False, True))
-    every = list(options)
+    combinations = list(options)
     for index in range(cases.trials):
-        taps, stride, padding, flip, consistent = every[index * 41 % len(every)]
+        taps, stride, padding, flip, consistent = combinations[index * 41 % len(combinations)]
         pads = padding if isinstance(padding, str) else (padding,)
         layout = _LAYOUTS[index % 2]
         kernel = jnp.asarray(_numbers(cases, index, taps, *((3, 2) if flip else (2, 3))))
@@ -72,11 +72,11 @@ def conv_transpose(cases: Cases) -> Iterator[Trial]:
 
 @claim(
     "lax-layouts",
-    "lax.conv_general_dilated, in any layout of axes, is the convolution that is said",
-    "jax; guide 2",
+    "lax.conv_general_dilated, in any layout of axes, is the convolution that `from_lax_conv` reads",
+    "jax.lax; arXiv:1603.07285, chapter 2",
 )
 def layouts(cases: Cases) -> Iterator[Trial]:
-    """Two axes, every word, groups, in layouts that share no axis's place."""
+    """Tries two axes, every padding word and groups, in layouts with every axis at another place."""
     words = ("SAME", "VALID", "SAME_LOWER", ((1, 0), (2, 3)))
     numbers = ("HCNW", "OWIH", "WNHC")
     for index in range(cases.trials):
@@ -97,11 +97,11 @@ def layouts(cases: Cases) -> Iterator[Trial]:
 
 @claim(
     "flax-layers",
-    "flax.nnx's Conv and ConvTranspose, by every word, are what `from_flax` says",
-    "flax; guide 4",
+    "flax.nnx's Conv and ConvTranspose, with every padding word, are what `from_flax` reads",
+    "flax.nnx; arXiv:1603.07285, chapter 4",
 )
 def flax_layers(cases: Cases) -> Iterator[Trial]:
-    """Even and odd kernels; CIRCULAR of the transposed layer folds what exceeds strides x size."""
+    """Tries even and odd kernels; a CIRCULAR transposed layer folds the cells beyond strides x size."""
     from flax import nnx
 
     forward: list[tuple[Any, str, dict]] = [
@@ -111,9 +111,9 @@ def flax_layers(cases: Cases) -> Iterator[Trial]:
     back: list[tuple[Any, str, dict]] = [
         (nnx.ConvTranspose, word, flip) for word in ("SAME", "VALID", "CIRCULAR") for flip in flips
     ]
-    every = list(product((3, 4), (1, 2), forward + back))
+    combinations = list(product((3, 4), (1, 2), forward + back))
     for index in range(cases.trials):
-        taps, stride, (kind, padding, options) = every[index * 5 % len(every)]
+        taps, stride, (kind, padding, options) = combinations[index * 5 % len(combinations)]
         x = _numbers(cases, index, 2, 7, 2)
         layer = kind(2, 3, (taps,), stride, padding=padding, use_bias=False, dtype=x.dtype,
                      param_dtype=x.dtype, rngs=nnx.Rngs(index), **options)  # fmt: skip

@@ -1,4 +1,4 @@
-"""Dense layers are convolutions, and a classifier unrolled is its sliding windows."""
+"""Dense layers are convolutions, and a classifier made convolutional slides over its input."""
 
 from __future__ import annotations
 
@@ -20,23 +20,25 @@ from jaxconv.matrix.coordinates import Order
 from jaxconv.operators import conv_to_dense, dense_to_conv, sliding_windows
 
 OUTPUTS = 3
-FCN = "lecture on convolution layers; arXiv:1411.4038, 3.1"
+FCN = "Long, Shelhamer & Darrell, arXiv:1411.4038, section 3.1"
 
 
 def _weights(case: Case, inputs: int) -> np.ndarray:
-    """Of a dense layer, out of the case's own numbers."""
+    """Returns the weights of a dense layer, from the numbers of the case."""
     return np.resize(case.x, (OUTPUTS, inputs)).T
 
 
-@claim("dense", "a dense layer is a convolution with a kernel as large as its map: C is its matrix", FCN)
+@claim(
+    "dense", "a dense layer is a convolution with a kernel as large as the map: C is its weight matrix", FCN
+)
 def dense(cases: Cases) -> Iterator[Trial]:
-    """C entry by entry, with maps flattened in both orders, and the layer back from the kernel."""
+    """Compares C entry by entry, with maps flattened in both orders, and the weights read from the kernel."""
     for case in islice(cases, 5):
         shape, features = case.geometry.input_shape, case.geometry.in_features
         g = ConvGeometry(shape, shape, in_features=features, out_features=OUTPUTS)
         weights = _weights(case, case.x[0].size)
 
-        def matrices(weights, g=g):
+        def matrices(weights: jax.Array, g: ConvGeometry = g) -> tuple[jax.Array, ...]:
             orders: tuple[Order, ...] = ("channels_last", "channels_first")
             kernels = [dense_to_conv(weights, g.input_shape, order=order) for order in orders]
             Cs = [conv_matrix(k, g).todense(order) for k, order in zip(kernels, orders, strict=True)]
@@ -51,9 +53,11 @@ def dense(cases: Cases) -> Iterator[Trial]:
         yield Trial(worst, partial("g = {!r}".format, g))
 
 
-@claim("pointwise", "a 1x1 convolution is a dense layer at every position", FCN)
+@claim(
+    "pointwise", "a 1x1 convolution is a dense layer at every position", "Lin, Chen & Yan, arXiv:1312.4400"
+)
 def pointwise(cases: Cases) -> Iterator[Trial]:
-    """Position by position, in loops."""
+    """Compares position by position, in loops."""
     for case in cases:
         g = case.geometry
         weights = _weights(case, g.in_features)
@@ -65,11 +69,16 @@ def pointwise(cases: Cases) -> Iterator[Trial]:
         yield Trial(gap(got, expected, magnitude, g.in_features, case.dtype), case.example)
 
 
-@claim("unrolled", "a classifier run unrolled gives at every position what its window gives", FCN, "real")
+@claim(
+    "unrolled",
+    "a classifier made convolutional returns at every position the result of its window",
+    FCN,
+    "real",
+)
 def unrolled(cases: Cases) -> Iterator[Trial]:
-    """A convolution, a rectifier and a dense layer, on every crop of a larger map; real numbers.
+    """Tries a convolution, a rectifier and a dense layer on every crop of a larger map.
 
-    The window is the case's map, or larger until the kernel fits without padding.
+    The window is the map of the case, or larger if the kernel does not fit without padding.
     """
     for case in cases:
         g = case.geometry
@@ -89,14 +98,16 @@ def unrolled(cases: Cases) -> Iterator[Trial]:
             for size in ((1, *shape, g.in_features), g.kernel_array_shape, (_outputs(g), OUTPUTS))
         )
 
-        def both(x, kernel, weights, g=g):
-            def rectified(x):
+        def both(
+            x: jax.Array, kernel: jax.Array, weights: jax.Array, g: ConvGeometry = g
+        ) -> tuple[jax.Array, jax.Array]:
+            def hidden(x: jax.Array) -> jax.Array:
                 return jax.nn.relu(conv(x, kernel, **g.options))
 
-            def classifier(crops):
-                return jnp.dot(rectified(crops).reshape(crops.shape[0], -1), weights)
+            def classifier(crops: jax.Array) -> jax.Array:
+                return jnp.dot(hidden(crops).reshape(crops.shape[0], -1), weights)
 
-            whole = conv(rectified(x), dense_to_conv(weights, g.output_shape))
+            whole = conv(hidden(x), dense_to_conv(weights, g.output_shape))
             return whole, sliding_windows(classifier, x, g.input_shape, g.strides)
 
         numbers = [array.astype(np.float64) for array in (x, kernel, weights)]
@@ -113,7 +124,7 @@ def _outputs(g: ConvGeometry) -> int:
 
 
 def _by_crops(g: ConvGeometry, x: np.ndarray, kernel: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """The classifier in NumPy on one crop after the other, two on each axis."""
+    """Returns the results of the classifier, in NumPy, on two crops per axis."""
     y = np.zeros((1, *(2,) * g.ndim, OUTPUTS))
     for index in np.ndindex(*y.shape[1:-1]):
         starts = [i * s for i, s in zip(index, g.strides, strict=True)]

@@ -1,4 +1,4 @@
-"""The guide's figures as named cases: the sizes in their captions, and the numbers in between."""
+"""The figures of Dumoulin & Visin, arXiv:1603.07285: the sizes in their captions, and random numbers."""
 
 from __future__ import annotations
 
@@ -10,14 +10,19 @@ import numpy as np
 
 from jaxconv.claims import oracle
 from jaxconv.claims.cases import Case, Cases, gap
-from jaxconv.claims.claim import Trial, claim, exact
+from jaxconv.claims.claim import Check, Trial, claim, exact
 from jaxconv.convolution import conv, conv_transpose
 from jaxconv.geometry import ConvGeometry
 from jaxconv.matrix import conv_matrix
 
+GUIDE = "arXiv:1603.07285"
+
 
 class Figure(NamedTuple):
-    """A caption: a square convolution, its output size, and for a transpose the equivalent one."""
+    """The caption of a figure: a square convolution, its output size, and of a transpose the equivalent one.
+
+    The letters are those of arXiv:1603.07285: input size, kernel, stride, padding, dilation, output size.
+    """
 
     number: str
     about: str
@@ -27,12 +32,12 @@ class Figure(NamedTuple):
     p: int
     d: int
     o: int
-    stretched: int | None = None  # of the equivalent direct convolution's input
-    padding: tuple[int, int] | None = None
+    stretched: int | None = None  # dilated input size of the equivalent direct convolution
+    padding: tuple[int, int] | None = None  # of the equivalent direct convolution
 
     @property
     def geometry(self) -> ConvGeometry:
-        """In two dimensions."""
+        """The convolution, in two dimensions."""
         return ConvGeometry(
             (self.i, self.i), (self.k, self.k), strides=self.s, padding=self.p, kernel_dilation=self.d
         )
@@ -58,22 +63,22 @@ FIGURES = (
 )  # fmt: skip
 
 
-def _check(figure: Figure):
+def _check(figure: Figure) -> Check:
+    """Returns the check of the sizes in a caption and of the numbers."""
+
     def check(cases: Cases) -> Iterator[Trial]:
         g = figure.geometry
         case = Case(g, cases.dtype, np.random.default_rng((cases.seed, 3)))
         sizes = g.output_shape == (figure.o, figure.o)
         if figure.padding is None:
-            got = case.run(lambda x, k: conv(x, k, **g.options), case.x, case.kernel)
+            got = case.run(lambda x, k: conv(x, k, geometry=g), case.x, case.kernel)
             distance = case.gap(got, case.forward)
         else:
-            axis = g.axes[0].transposed()
+            axis = g.axes[0].equivalent_direct()
             sizes &= (axis.stretched, axis.padding, axis.stride) == (figure.stretched, figure.padding, 1)
             sizes &= axis.out_size == figure.i
             got = case.run(
-                lambda y, k: conv_transpose(
-                    y, k, input_shape=g.input_shape, method="zero_insertion", **g.options
-                ),
+                lambda y, k: conv_transpose(y, k, method="zero_insertion", geometry=g),
                 case.y,
                 case.kernel,
             )
@@ -84,26 +89,26 @@ def _check(figure: Figure):
 
 
 for _figure in FIGURES:
-    claim(f"figure-{_figure.number}", _figure.about, f"guide figure {_figure.number}")(_check(_figure))
+    claim(f"figure-{_figure.number}", _figure.about, f"{GUIDE}, figure {_figure.number}")(_check(_figure))
 
 
-@claim("figure-1.1", "the printed 5x5 example of a discrete convolution", "guide figure 1.1")
+@claim("figure-1.1", "the example of a discrete convolution on a 5x5 map", f"{GUIDE}, figure 1.1")
 def printed_example(cases: Cases) -> Iterator[Trial]:
-    """The figure's integers, exactly."""
+    """Compares the integers of the figure."""
     x = np.array([[3, 3, 2, 1, 0], [0, 0, 1, 3, 1], [3, 1, 2, 2, 3], [2, 0, 0, 2, 2], [2, 0, 0, 0, 1]])
     kernel = np.array([[0, 1, 2], [2, 2, 0], [0, 1, 2]])
-    printed = np.array([[12, 12, 17], [10, 17, 19], [9, 6, 14]])
+    expected = np.array([[12, 12, 17], [10, 17, 19], [9, 6, 14]])
     got = conv(jnp.asarray(x[..., None], cases.dtype), jnp.asarray(kernel[..., None, None], cases.dtype))
-    yield exact((np.asarray(got)[..., 0] == printed).all(), "g = ConvGeometry((5, 5), (3, 3))")
+    yield exact((np.asarray(got)[..., 0] == expected).all(), "g = ConvGeometry((5, 5), (3, 3))")
 
 
 @claim(
     "figure-1.3",
-    "with several features C is made of blocks, one for each pair of features, and their products sum",
-    "guide figure 1.3",
+    "with several features C consists of one block per pair of features, and the products are summed",
+    f"{GUIDE}, figure 1.3",
 )
 def features_as_blocks(cases: Cases) -> Iterator[Trial]:
-    """Two input and three output features, channels first: block (n, m) is C of kernel w[n, m]."""
+    """Tries two input and three output features, channels first: block (n, m) is C of kernel w[n, m]."""
     case = Case(
         ConvGeometry((5, 5), (3, 3), in_features=2, out_features=3),
         cases.dtype,
@@ -117,9 +122,9 @@ def features_as_blocks(cases: Cases) -> Iterator[Trial]:
     ]
     yield Trial(gap(whole, np.block(blocks), abs(np.block(blocks)), 1, case.dtype), case.example)
     x = case.x.astype(case.C.dtype)
-    summed = [sum(block @ x[0, ..., m].ravel() for m, block in enumerate(row)) for row in blocks]
+    sums = [sum(block @ x[0, ..., m].ravel() for m, block in enumerate(row)) for row in blocks]
     got = case.run(lambda x, k: conv(x, k), case.x, case.kernel)[0]
-    expected = np.stack(summed, -1).reshape(got.shape)
+    expected = np.stack(sums, -1).reshape(got.shape)
     yield Trial(
         gap(got, expected, case.forward.magnitude[0], case.kernel[..., 0].size, case.dtype),
         case.example,
@@ -127,9 +132,13 @@ def features_as_blocks(cases: Cases) -> Iterator[Trial]:
     )
 
 
-@claim("figure-1.4", "strides are subsampling: C_s = S C_1 with S the rows kept", "guide figure 1.4")
+@claim(
+    "figure-1.4",
+    "strides are subsampling: C with stride s has every s-th row of C with stride 1",
+    f"{GUIDE}, figure 1.4",
+)
 def strides_subsample(cases: Cases) -> Iterator[Trial]:
-    """C with stride s against every s-th row of C with stride 1."""
+    """Compares C with stride s with every s-th row of C with stride 1."""
     rng = np.random.default_rng((cases.seed, 5))
     for i, k, s, p in ((5, 3, 2, 0), (6, 3, 2, 1), (7, 2, 3, 1)):
         g = ConvGeometry((i, i + 1), (k, k), strides=(s, s - 1), padding=p)
@@ -138,5 +147,5 @@ def strides_subsample(cases: Cases) -> Iterator[Trial]:
         strided, dense = (
             case.run(lambda k, h=h: conv_matrix(k, h).todense(), case.kernel) for h in (g, unit)
         )
-        kept = dense.reshape(*unit.output_shape, -1)[:: g.strides[0], :: g.strides[1]]
-        yield exact((strided == kept.reshape(strided.shape)).all(), case.example())
+        rows = dense.reshape(*unit.output_shape, -1)[:: g.strides[0], :: g.strides[1]]
+        yield exact((strided == rows.reshape(strided.shape)).all(), case.example())

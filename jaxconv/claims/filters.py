@@ -1,31 +1,32 @@
-"""Filters: what true convolution can and correlation cannot, and the lecture's printed numbers."""
+"""Filters: convolution commutes and associates, correlation does not; common filters and boundaries."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.typing import ArrayLike
 
 from jaxconv.claims.cases import Cases, double, gap, normal
 from jaxconv.claims.claim import Trial, claim, exact
 from jaxconv.geometry import Padding
 from jaxconv.operators import binomial_filter, box_filter, convolve, correlate, edge_filter, sharpen_filter
 
-IMAGE_FILTERS = "lecture on convolutional networks, image filters"
-DEFINITION = "lecture on convolutional networks, what are convolutions"
-BOUNDARY = "lecture on convolutional networks, what to do at boundaries"
+COMMUTATION = "Goodfellow, Bengio & Courville, Deep Learning, section 9.1"
+ASSOCIATION = "Szeliski, Computer Vision: Algorithms and Applications, section 3.2"
+IMAGE_FILTERS = "Wikipedia, Kernel (image processing)"
 
 
-def _full(function, a, b):
-    """Two filters, the first as a map of one feature, everywhere that they meet."""
-    return function(a[..., None], b, padding="FULL")[..., 0]
+def _full(function: Callable[..., jax.Array], a: ArrayLike, b: ArrayLike) -> jax.Array:
+    """Filters `a`, as a map of one feature, by `b` with FULL padding."""
+    return function(jnp.asarray(a)[..., None], b, padding="FULL")[..., 0]
 
 
-def _defined(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """``(a * b)[p] = sum a[t] b[p - t]``, one product at a time."""
+def _definition(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Returns ``(a * b)[p] = sum a[t] b[p - t]``, one product at a time."""
     y = np.zeros(np.add(a.shape, b.shape) - 1, np.result_type(a, b))
     for t in np.ndindex(*a.shape):
         for u in np.ndindex(*b.shape):
@@ -33,50 +34,58 @@ def _defined(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return y
 
 
-def _drawn(cases: Cases, count: int) -> Iterator[list[np.ndarray]]:
-    """Random filters of one to three axes, small ones."""
+def _random_filters(cases: Cases, count: int) -> Iterator[list[np.ndarray]]:
+    """Yields lists of small random filters with one to three axes."""
     rng = np.random.default_rng((cases.seed, 4))
     for ndim in range(1, min(cases.trials, 3) + 1):
         yield [normal(rng, rng.integers(2, 5, ndim), cases.dtype) for _ in range(count)]
 
 
-def _gap(got, filters: list[np.ndarray], exact_answer: np.ndarray, dtype) -> float:
-    """In units of the rounding of a chain of convolutions; each step rounds once more."""
+def _gap(got: ArrayLike, filters: list[np.ndarray], expected: np.ndarray, dtype: np.dtype) -> float:
+    """Returns the error in units of the rounding bound of a chain of convolutions, which all round."""
     magnitude, terms = abs(double(filters[0])), 0
     for filter in filters[1:]:
-        magnitude, terms = _defined(magnitude, abs(double(filter))), terms + filter.size + 2
-    return gap(double(got), exact_answer, magnitude, terms, dtype)
+        magnitude, terms = _definition(magnitude, abs(double(filter))), terms + filter.size + 2
+    return gap(double(got), expected, magnitude, terms, dtype)
 
 
-def _example(*filters: np.ndarray):
+def _example(*filters: np.ndarray) -> Callable[[], str]:
     return lambda: f"shapes = {[filter.shape for filter in filters]}"
 
 
-@claim("convolution-commutes", "f * g = g * f: flipped, by its definition", DEFINITION)
+@claim(
+    "convolution-commutes", "convolution with the flip of its definition commutes: f * g = g * f", COMMUTATION
+)
 def commutes(cases: Cases) -> Iterator[Trial]:
-    """With FULL padding, both orders against the sum of all products."""
-    for a, b in _drawn(cases, 2):
-        expected = _defined(double(a), double(b))
+    """Compares both orders, with FULL padding, with the sum of all products."""
+    for a, b in _random_filters(cases, 2):
+        expected = _definition(double(a), double(b))
         orders = jax.jit(lambda a, b: (_full(convolve, a, b), _full(convolve, b, a)))(a, b)
         yield Trial(max(_gap(got, [a, b], expected, cases.dtype) for got in orders), _example(a, b))
 
 
-@claim("convolution-associates", "(f * g) * h = f * (g * h): filters in a row are one filter", DEFINITION)
+@claim(
+    "convolution-associates",
+    "(f * g) * h = f * (g * h): several filters in sequence are one filter",
+    ASSOCIATION,
+)
 def associates(cases: Cases) -> Iterator[Trial]:
-    """With FULL padding, both orders against the definition."""
-    for a, b, c in _drawn(cases, 3):
-        expected = _defined(_defined(double(a), double(b)), double(c))
+    """Compares both orders, with FULL padding, with the definition."""
+    for a, b, c in _random_filters(cases, 3):
+        expected = _definition(_definition(double(a), double(b)), double(c))
 
-        def bracketed(a, b, c):
+        def both_orders(a: jax.Array, b: jax.Array, c: jax.Array) -> tuple[jax.Array, jax.Array]:
             return _full(convolve, _full(convolve, a, b), c), _full(convolve, a, _full(convolve, b, c))
 
-        orders = jax.jit(bracketed)(a, b, c)
+        orders = jax.jit(both_orders)(a, b, c)
         yield Trial(max(_gap(got, [a, b, c], expected, cases.dtype) for got in orders), _example(a, b, c))
 
 
-@claim("correlation-does-not", "correlation is neither: exchanged, its result is flipped", DEFINITION)
+@claim(
+    "correlation-does-not", "correlation neither commutes nor associates: g ⋆ f is f ⋆ g flipped", COMMUTATION
+)
 def correlation_does_not(cases: Cases) -> Iterator[Trial]:
-    """An order changes f ⋆ g, and brackets change f ⋆ g ⋆ h, by more than rounding; the flip is exact."""
+    """Tries integers, for which the results differ and the flip is exact."""
     a, b, c = (np.arange(1, n + 1, dtype=np.float64).astype(cases.dtype) for n in (3, 2, 3))
     ab, ba = (np.asarray(_full(correlate, *pair)) for pair in ((a, b), (b, a)))
     yield exact(bool((ab == ba[::-1]).all() and (ab != ba).any()), "f = 1 2 3, g = 1 2")
@@ -84,9 +93,9 @@ def correlation_does_not(cases: Cases) -> Iterator[Trial]:
     yield exact(bool((left != right).any()), "f = 1 2 3, g = 1 2, h = 1 2 3")
 
 
-@claim("gaussians", "a Gaussian of a Gaussian is a Gaussian: binomial filters, exactly", DEFINITION)
+@claim("gaussians", "the convolution of two binomial filters is a binomial filter", "Vandermonde's identity")
 def gaussians(cases: Cases) -> Iterator[Trial]:
-    """Of k and l taps, one of k + l - 1."""
+    """Tries filters of k and l taps, whose convolution has k + l - 1."""
     for ndim in (1, 2):
         for k, taps in ((1, 3), (2, 2), (3, 3), (2, 4)):
             a, b, both = (binomial_filter((n,) * ndim, cases.dtype) for n in (k, taps, k + taps - 1))
@@ -94,17 +103,21 @@ def gaussians(cases: Cases) -> Iterator[Trial]:
             yield exact(bool((_full(convolve, a, b) == both).all()), example)
 
 
-@claim("lecture-filters", "edge detection, box mean, sharpen and Gaussian blur as printed", IMAGE_FILTERS)
+@claim(
+    "lecture-filters",
+    "the 3x3 filters for edge detection, box blur, sharpening and Gaussian blur",
+    IMAGE_FILTERS,
+)
 def lecture_filters(cases: Cases) -> Iterator[Trial]:
-    """The printed matrices, and what they do to an impulse: a map of the filter, flipped."""
-    printed = {
+    """Compares the filters, and their response to an impulse, with the published matrices."""
+    filters = {
         "edge": (edge_filter(2, cases.dtype), [[-1, -1, -1], [-1, 8, -1], [-1, -1, -1]], 1),
         "box": (box_filter((3, 3), cases.dtype), [[1, 1, 1]] * 3, 9),
         "sharpen": (sharpen_filter(2, cases.dtype), [[0, -1, 0], [-1, 5, -1], [0, -1, 0]], 1),
         "blur": (binomial_filter((3, 3), cases.dtype), [[1, 2, 1], [2, 4, 2], [1, 2, 1]], 16),
     }
     impulse = jnp.zeros((5, 5, 1), cases.dtype).at[2, 2].set(1)
-    for name, (filter, numbers, divisor) in printed.items():
+    for name, (filter, numbers, divisor) in filters.items():
         expected = (np.array(numbers, float) / divisor).astype(cases.dtype)
         same = np.array_equal(filter, expected) and np.array_equal(
             correlate(impulse, filter)[..., 0], expected
@@ -112,15 +125,19 @@ def lecture_filters(cases: Cases) -> Iterator[Trial]:
         yield exact(same, name)
 
 
-@claim("boundary", "the box filter on 4 3 2 -5 3 5 2 5 5 6: shrunk to 8 numbers, or padded to 10", BOUNDARY)
+@claim(
+    "boundary",
+    "a box filter on 4 3 2 -5 3 5 2 5 5 6: 8 numbers with VALID, 10 with SAME padding",
+    "definition",
+)
 def boundary(cases: Cases) -> Iterator[Trial]:
-    """Both printed rows, in thirds."""
+    """Compares with the means, in thirds, of three numbers each."""
     x = np.array([4, 3, 2, -5, 3, 5, 2, 5, 5, 6]).astype(cases.dtype)
     thirds = np.array([7, 9, 0, 0, 3, 10, 12, 12, 16, 11], float)
     rows: tuple[tuple[Padding, np.ndarray], ...] = (("VALID", thirds[1:-1] / 3), ("SAME", thirds / 3))
-    for padding, printed in rows:
+    for padding, expected in rows:
         got = correlate(jnp.asarray(x)[:, None], box_filter((3,), cases.dtype), padding=padding)[:, 0]
-        magnitude = np.full(printed.shape, 16 / 3)  # no three of the numbers have more
+        magnitude = np.full(expected.shape, 16 / 3)  # the largest sum of three magnitudes is 16
         yield Trial(
-            gap(double(got), printed, magnitude, 3, cases.dtype), partial("padding={}".format, padding)
+            gap(double(got), expected, magnitude, 3, cases.dtype), partial("padding={}".format, padding)
         )

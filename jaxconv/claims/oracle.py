@@ -1,6 +1,6 @@
-"""The definition of a convolution, in NumPy loops: what every claim is held against.
+"""The definition of a convolution in NumPy loops, with which every claim is compared.
 
-It shares no code with the library: padding is `numpy.pad`'s, windows are found by counting.
+It shares no code with the library: padding is `numpy.pad`, windows are listed tap by tap.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ NUMPY_MODES: dict[str, Literal["constant", "wrap", "reflect", "edge"]] = {
 }
 
 
-def padded(x: np.ndarray, g: ConvGeometry) -> np.ndarray:
-    """``(N, *input_shape, in)`` with its zeros inserted, its border added and its crop cut off."""
+def pad(x: np.ndarray, g: ConvGeometry) -> np.ndarray:
+    """Dilates ``(N, *input_shape, in)`` maps with zeros, adds the padding and cuts off negative padding."""
     for dimension, ((low, high), step) in enumerate(zip(g.padding, g.input_dilation, strict=True), start=1):
         x = np.moveaxis(x, dimension, 0)
         stretched = np.zeros((step * (x.shape[0] - 1) + 1, *x.shape[1:]), x.dtype)
@@ -33,9 +33,9 @@ def padded(x: np.ndarray, g: ConvGeometry) -> np.ndarray:
 
 
 def windows(x: np.ndarray, g: ConvGeometry) -> np.ndarray:
-    """``(N, *input_shape, in)`` to ``(N, outputs, taps, in)``: what every tap sees at every output."""
-    x = padded(x, g)
-    seen = [
+    """Returns the cell that every tap reads at every output: ``(N, outputs, taps, in)``."""
+    x = pad(x, g)
+    cells = [
         [
             x[(slice(None), *(o * s + t * d for o, s, t, d in zip(*place, strict=True)))]
             for tap in np.ndindex(*g.kernel_shape)
@@ -43,35 +43,35 @@ def windows(x: np.ndarray, g: ConvGeometry) -> np.ndarray:
         ]
         for output in np.ndindex(*g.output_shape)
     ]
-    return np.moveaxis(np.array(seen), 2, 0)
+    return np.moveaxis(np.array(cells), 2, 0)
 
 
 def conv(x: np.ndarray, kernel: np.ndarray, g: ConvGeometry) -> np.ndarray:
-    """``(N, *input_shape, in)`` to ``(N, *output_shape, out)``, one group after the other."""
+    """Convolves ``(N, *input_shape, in)`` maps to ``(N, *output_shape, out)``, one group after the other."""
     groups = g.feature_group_count
     parts = zip(
         np.split(windows(x, g), groups, axis=-1),
         np.split(kernel.reshape(-1, *kernel.shape[-2:]), groups, axis=-1),
         strict=True,
     )
-    y = np.concatenate([np.einsum("npti,tio->npo", seen, weights) for seen, weights in parts], axis=-1)
+    y = np.concatenate([np.einsum("npti,tio->npo", cells, weights) for cells, weights in parts], axis=-1)
     return y.reshape(x.shape[0], *g.output_shape, g.out_features)
 
 
 def matrix(kernel: np.ndarray, g: ConvGeometry) -> np.ndarray:
-    """C, dense: its columns are the convolutions of the unit vectors."""
+    """Returns C, dense: its columns are the convolutions of the unit vectors."""
     rows, columns = g.matrix_shape
     units = np.eye(columns).reshape(columns, *g.input_shape, g.in_features)
     return conv(units, kernel, g).reshape(columns, rows).T
 
 
 def kernel_gradient(x: np.ndarray, y: np.ndarray, g: ConvGeometry) -> np.ndarray:
-    """The gradient of <conv(x, kernel), y> in the kernel."""
+    """Returns the gradient of <conv(x, kernel), y> in the kernel."""
     groups = g.feature_group_count
     parts = zip(
         np.split(windows(x, g), groups, axis=-1),
         np.split(y.reshape(y.shape[0], -1, g.out_features), groups, axis=-1),
         strict=True,
     )
-    gradient = [np.einsum("npti,npo->tio", seen, cotangent) for seen, cotangent in parts]
+    gradient = [np.einsum("npti,npo->tio", cells, cotangent) for cells, cotangent in parts]
     return np.concatenate(gradient, axis=-1).reshape(g.kernel_array_shape)

@@ -3,36 +3,36 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
+import jax
 import numpy as np
 from jax import lax
 
-from jaxconv.claims.cases import Case, Cases, gap
+from jaxconv.claims import oracle
+from jaxconv.claims.cases import Case, Cases, draw, gap
 from jaxconv.claims.claim import Trial, by_method, claim, exact
 from jaxconv.convolution import CONV_METHODS, conv
 from jaxconv.convolution.formulations.direct import channels_last
+from jaxconv.geometry import ConvGeometry
 from jaxconv.geometry.pattern import reads
 from jaxconv.matrix import conv_matrix
 
+GUIDE = "arXiv:1603.07285, section 4.1"
 
-@claim("matrix", "C is the convolution's definition written as a matrix", "guide 4.1")
+
+@claim("matrix", "C is the convolution's definition written as a matrix", GUIDE)
 def matrix(cases: Cases) -> Iterator[Trial]:
-    """Every entry of C, and how many there are, against loops over windows."""
+    """Compares every entry of C with loops over windows."""
     for case in cases:
         got = case.run(lambda kernel, g=case.geometry: conv_matrix(kernel, g).todense(), case.kernel)
         taps = math.prod(case.geometry.kernel_shape)
         yield Trial(gap(got, case.C, case.abs_C, taps, case.dtype), case.example)
 
 
-@claim(
-    "pattern", "C has an entry exactly where a tap meets an input cell", "guide 4.1; numpy.pad", "integers"
-)
+@claim("pattern", "C has an entry exactly where a tap reads an input cell", f"{GUIDE}; numpy.pad", "integers")
 def pattern(cases: Cases) -> Iterator[Trial]:
-    """One axis, every padding mode: the index arrays against the definition, in integers."""
-    from jaxconv.claims import oracle
-    from jaxconv.claims.cases import draw
-
+    """Compares the index arrays along one axis with the definition, in every padding mode."""
     rng = np.random.default_rng((cases.seed, 1))
     for mode in oracle.NUMPY_MODES:
         for _ in range(10 * cases.trials):
@@ -42,17 +42,19 @@ def pattern(cases: Cases) -> Iterator[Trial]:
                 1, 1
             )
             out, _, cell = reads(g.axes[0])
-            counted = np.zeros(g.matrix_shape)
-            np.add.at(counted, (out, cell), 1)
-            yield exact((counted == oracle.matrix(np.ones((*g.kernel_shape, 1, 1)), g)).all(), f"g = {g!r}")
+            taps = np.zeros(g.matrix_shape)
+            np.add.at(taps, (out, cell), 1)
+            yield exact((taps == oracle.matrix(np.ones((*g.kernel_shape, 1, 1)), g)).all(), f"g = {g!r}")
 
 
-@claim("product", "C @ x, C(x) and C.T @ y are products with C", "guide 4.1")
+@claim("product", "C @ x, C(x) and C.T @ y are products with C", GUIDE)
 def product(cases: Cases) -> Iterator[Trial]:
-    """The stored layout's products against dense ones."""
+    """Compares the products of the stored layout with dense ones."""
     for case in cases:
 
-        def products(kernel, x, y, g=case.geometry):
+        def products(
+            kernel: jax.Array, x: jax.Array, y: jax.Array, g: ConvGeometry = case.geometry
+        ) -> tuple[jax.Array, ...]:
             C = conv_matrix(kernel, g)
             flat = (C @ x.reshape(x.shape[0], -1).T).T
             back = (C.T @ y.reshape(y.shape[0], -1).T).T
@@ -66,23 +68,23 @@ def product(cases: Cases) -> Iterator[Trial]:
         yield Trial(worst, case.example)
 
 
-@claim("conv", "conv by every formulation is C x", "guide 2, 4.1")
+@claim("conv", "conv by every formulation is C x", "arXiv:1603.07285, chapter 2 and section 4.1")
 def formulations(cases: Cases) -> Iterator[Trial]:
-    """Direct, matrix, im2col, taps, fft and auto."""
+    """Tries every method of `CONV_METHODS`, and auto."""
     for case in cases:
         g = case.geometry
 
-        def every(x, kernel, g=g):
-            return {m: conv(x, kernel, method=m, **g.options) for m in (*CONV_METHODS, "auto")}
+        def every(x: jax.Array, kernel: jax.Array, g: ConvGeometry = g) -> dict[str, jax.Array]:
+            return {m: conv(x, kernel, method=m, geometry=g) for m in (*CONV_METHODS, "auto")}
 
         yield from by_method(case, case.run(every, case.x, case.kernel), case.forward)
 
 
-def lax_conv(case: Case):
-    """lax.conv_general_dilated with the case's geometry, in its own arguments."""
+def lax_conv(case: Case) -> Callable[[jax.Array, jax.Array], jax.Array]:
+    """Returns lax.conv_general_dilated with the geometry of the case."""
     g = case.geometry
 
-    def function(x, kernel):
+    def function(x: jax.Array, kernel: jax.Array) -> jax.Array:
         return lax.conv_general_dilated(
             x,
             kernel,
@@ -97,8 +99,8 @@ def lax_conv(case: Case):
     return function
 
 
-@claim("lax", "C x is lax.conv_general_dilated", "jax")
+@claim("lax", "C x is lax.conv_general_dilated", "jax.lax")
 def lax_agrees(cases: Cases) -> Iterator[Trial]:
-    """XLA's convolution against the dense product."""
+    """Compares the convolution of XLA with the dense product."""
     for case in cases.zero_padded():
         yield Trial(case.gap(case.run(lax_conv(case), case.x, case.kernel), case.forward), case.example)

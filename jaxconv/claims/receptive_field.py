@@ -1,4 +1,4 @@
-"""Receptive fields: the closed form, the lecture's numbers, and what touching every input shows."""
+"""Receptive fields: the inputs that change an output, and the closed form of their number."""
 
 from __future__ import annotations
 
@@ -14,8 +14,10 @@ from jaxconv.geometry import ConvGeometry, receptive_field
 LAYERS = 3
 
 
-def _stacks(cases: Cases, input_dilations: tuple[int, ...], padding_modes: tuple[str, ...] = ("zeros",)):
-    """Random layers along one axis, each drawn for what the one before gives."""
+def _stacks(
+    cases: Cases, input_dilations: tuple[int, ...], padding_modes: tuple[str, ...] = ("zeros",)
+) -> Iterator[list[ConvGeometry]]:
+    """Yields stacks of random layers along one axis, each for the output of the layer below."""
     rng = np.random.default_rng((cases.seed, len(input_dilations)))
     for _ in range(10 * cases.trials):
         stack: list[ConvGeometry] = []
@@ -32,12 +34,12 @@ def _stacks(cases: Cases, input_dilations: tuple[int, ...], padding_modes: tuple
         yield stack
 
 
-def _seen(stack: list[ConvGeometry]) -> np.ndarray:
-    """(outputs, inputs): whether the input changes the output, by the product of the dense layers."""
-    seen = np.eye(stack[0].matrix_shape[1])
+def _dependence(stack: list[ConvGeometry]) -> np.ndarray:
+    """Returns whether an input changes an output, ``(outputs, inputs)``, by the product of dense layers."""
+    product = np.eye(stack[0].matrix_shape[1])
     for g in stack:
-        seen = oracle.matrix(np.ones((*g.kernel_shape, 1, 1)), g) @ seen
-    return seen > 0
+        product = oracle.matrix(np.ones((*g.kernel_shape, 1, 1)), g) @ product
+    return product > 0
 
 
 @claim(
@@ -47,13 +49,13 @@ def _seen(stack: list[ConvGeometry]) -> np.ndarray:
     "integers",
 )
 def cells(cases: Cases) -> Iterator[Trial]:
-    """Stacks of strides, both dilations (so transposes too), and every padding mode."""
+    """Tries stacks with strides, both dilations (so transposes too) and every padding mode."""
     for stack in _stacks(cases, (1, 2, 3), tuple(oracle.NUMPY_MODES)):
         field = receptive_field(stack)
-        found = np.zeros((*stack[-1].output_shape, *stack[0].input_shape), bool)
-        for output, row in enumerate(found):
+        inside = np.zeros((*stack[-1].output_shape, *stack[0].input_shape), bool)
+        for output, row in enumerate(inside):
             row[list(field.cells((output,), clip=True)[0])] = True
-        yield exact(bool((found == _seen(stack)).all()), f"stack = {stack!r}")
+        yield exact(bool((inside == _dependence(stack)).all()), f"stack = {stack!r}")
 
 
 @claim(
@@ -63,7 +65,7 @@ def cells(cases: Cases) -> Iterator[Trial]:
     "integers",
 )
 def size(cases: Cases) -> Iterator[Trial]:
-    """The closed form, against fields that were followed down tap by tap."""
+    """Compares the closed form with fields that are followed down layer by layer."""
     for stack in _stacks(cases, (1,)):
         size, jump, offset = 1, 1, 0
         for axis in (g.axes[0] for g in stack):
@@ -77,15 +79,15 @@ def size(cases: Cases) -> Iterator[Trial]:
 
 @claim(
     "pooling-field",
-    "a PxP pooling of a KxK convolution of stride 1 sees (P + K - 1)x(P + K - 1) cells",
-    "lecture on convolution layers, pooling",
+    "a PxP pooling of a KxK convolution of stride 1 reads (P + K - 1)x(P + K - 1) cells",
+    "Araujo, Norris & Sim, Distill 2019",
     "integers",
 )
 def pooling(cases: Cases) -> Iterator[Trial]:
-    """By the field, and by counting the inputs that change an output."""
+    """Compares the receptive field, and the number of inputs that change an output."""
     for p, k in ((2, 3), (3, 3), (2, 5), (4, 2), (1, 7)):
         convolution = ConvGeometry((16, 15), (k, k))
         stack = [convolution, ConvGeometry(convolution.output_shape, (p, p), strides=p)]
-        counted = set(_seen(stack).sum(1).tolist())
-        holds = receptive_field(stack).size == (p + k - 1,) * 2 and counted == {(p + k - 1) ** 2}
+        counts = set(_dependence(stack).sum(1).tolist())
+        holds = receptive_field(stack).size == (p + k - 1,) * 2 and counts == {(p + k - 1) ** 2}
         yield exact(holds, f"stack = {stack!r}")

@@ -1,26 +1,31 @@
-"""What a verification found: one row a claim."""
+"""The result of a verification: one row per claim."""
 
 from __future__ import annotations
 
 import json
 import math
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+SOURCE_WIDTH = 40  # characters of a line of the column
 
 
 @dataclass(frozen=True)
 class Row:
-    """One claim and how it fared.
+    """The result of one claim.
 
     Attributes:
-      name: To ask for it alone.
-      statement: What is claimed.
-      source: Where it comes from.
-      trials: Geometries tried.
-      worst: The largest gap found, in units of the rounding bound; 0 where integers agree.
-      ok: Whether it held everywhere.
-      counterexample: Python that makes the first geometry where it failed; empty if it held.
-      seconds: How long it took.
+      name: Name of the claim; ``verify(name)`` tries it alone.
+      statement: The statement, in a line.
+      source: Publication that states it, or "definition".
+      trials: Number of geometries tried.
+      worst: Largest error found, in units of the rounding bound; 0 where integers agree.
+      ok: Whether the claim held for all geometries.
+      counterexample: Python code that makes the first geometry for which it failed; empty if it held.
+      seconds: Duration of the check in seconds.
     """
 
     name: str
@@ -35,14 +40,14 @@ class Row:
 
 @dataclass(frozen=True)
 class Report:
-    """The rows, and what they were computed with.
+    """The result of `verify` in one dtype.
 
     Attributes:
-      rows: One a claim.
-      dtype: Of the numbers.
-      seed: Of the random geometries and numbers.
-      device: Where it ran.
-      versions: Of jaxconv, jax and Python.
+      rows: One row per claim.
+      dtype: Dtype of the numbers.
+      seed: Seed of the random geometries and numbers.
+      device: Kind of the device that the claims ran on.
+      versions: Versions of jaxconv, jax, numpy and python.
     """
 
     rows: tuple[Row, ...]
@@ -53,20 +58,20 @@ class Report:
 
     @property
     def ok(self) -> bool:
-        """Whether every claim held, and there was one."""
+        """Whether every claim held, and at least one was tried."""
         return bool(self.rows) and all(row.ok for row in self.rows)
 
     @property
     def made_with(self) -> str:
-        """Versions and seed, for people."""
+        """The versions and the seed as text."""
         versions = ", ".join(f"{name} {version}" for name, version in self.versions.items())
         return f"{versions}, seed {self.seed}"
 
-    def table(self, sources: bool = True):
-        """A `rich.table.Table` for people; without the sources it fits a narrow terminal.
+    def table(self, sources: bool = True) -> Table:
+        """Returns the report as a `rich.table.Table`.
 
         Args:
-          sources: Whether to have a column of them.
+          sources: Whether the table has a column of sources; without it, it fits a narrow terminal.
         """
         from rich.box import SIMPLE_HEAD
         from rich.table import Table
@@ -74,14 +79,14 @@ class Report:
 
         table = Table(
             title=f"claims in {self.dtype} on {self.device}: {len(self.rows)}",
-            caption=f"gap: the worst, in units of the rounding bound; {self.made_with}",
+            caption=f"gap: largest error in units of the rounding bound; {self.made_with}",
             box=SIMPLE_HEAD,
             pad_edge=False,
         )
         table.add_column("claim", style="bold", no_wrap=True)
         table.add_column("statement", ratio=1)
         if sources:
-            table.add_column("source")
+            table.add_column("source", max_width=SOURCE_WIDTH)
         table.add_column("tried", justify="right")
         table.add_column("gap", justify="right")
         table.add_column("verdict", justify="center")
@@ -89,28 +94,28 @@ class Report:
             verdict = Text("holds", "green") if row.ok else Text("FAILS", "bold red")
             # Text, not markup: a statement may hold square brackets.
             texts = [Text(row.statement), Text(row.source)][: 1 + sources]
-            table.add_row(row.name, *texts, f"{row.trials:,}", gap_text(row.worst), verdict)
+            table.add_row(row.name, *texts, f"{row.trials:,}", format_gap(row.worst), verdict)
         return table
 
     def counterexamples(self) -> str:
-        """The failed claims, each with Python that makes the geometry where it failed."""
+        """Returns the failed claims, each with Python code that makes the geometry for which it failed."""
         return "\n".join(
             f"{row.name}: {row.statement}\n    {row.counterexample}" for row in self.rows if not row.ok
         )
 
     def to_json(self) -> str:
-        """Everything, as JSON; a gap without bound is null."""
-        return json.dumps(plain(self), indent=2, allow_nan=False)
+        """Returns the report as JSON; an infinite gap is null."""
+        return json.dumps(as_dict(self), indent=2, allow_nan=False)
 
 
-def plain(report: Report) -> dict[str, Any]:
-    """A report in what JSON knows."""
+def as_dict(report: Report) -> dict[str, Any]:
+    """Returns a report as a dict of types that JSON has."""
     data = {"ok": report.ok, **asdict(report)}
     for row in data["rows"]:
         row["worst"] = row["worst"] if math.isfinite(row["worst"]) else None
     return data
 
 
-def gap_text(worst: float) -> str:
-    """A gap for people; 0 is that of integers, or of numbers that are only moved."""
+def format_gap(worst: float) -> str:
+    """Returns a gap as text; it is 0, "exact", where nothing rounds."""
     return "exact" if worst == 0 else f"{worst:.2g}"

@@ -1,4 +1,4 @@
-"""Resizing is a convolution, bilinear upsampling the transpose of one, and so is a sub-pixel convolution."""
+"""Resizing is a convolution; bilinear upsampling and sub-pixel convolution are transposed ones."""
 
 from __future__ import annotations
 
@@ -18,11 +18,12 @@ from jaxconv.geometry import ConvGeometry
 from jaxconv.operators import bilinear_kernel, depth_to_space, resize, resize_matrix
 from jaxconv.operators.resizing.weights import Method
 
-SHAPES = (((3,), (6,)), ((5,), (7,)), ((6, 1), (4, 3)))
+Shape = tuple[int, ...]
+SHAPES: tuple[tuple[Shape, Shape], ...] = (((3,), (6,)), ((5,), (7,)), ((6, 1), (4, 3)))
 
 
 def interpolation(n: int, m: int, method: str, align_corners: bool) -> np.ndarray:
-    """The weights of one axis by the definition, (m, n): no table, no fraction, one cell at a time."""
+    """Returns the weights along one axis by the definition, ``(m, n)``, one cell at a time."""
     W = np.zeros((m, n))
     for o in range(m):
         centre = (o + 0.5) * n / m - 0.5
@@ -42,14 +43,14 @@ def _cubic(x: float, a: float = -0.75) -> float:
 
 
 WEIGHT = {
-    "nearest": lambda x: float(-0.5 < x <= 0.5),  # between two cells it takes the higher
+    "nearest": lambda x: float(-0.5 < x <= 0.5),  # half-way between two cells: the higher one
     "bilinear": lambda x: max(1 - abs(x), 0.0),
     "bicubic": _cubic,
 }
 
 
 def _resizings(cases: Cases, method: Method, align_corners: bool = False) -> Iterator[Trial]:
-    """C of random maps by loops; the function by C, and its gradient by C-transposed."""
+    """Compares C with loops, the function with C x, and its gradient with C-transposed y."""
     rng, features = np.random.default_rng((cases.seed, 2)), 2
     for input_shape, shape in SHAPES:
         W: np.ndarray = np.ones((1, 1))
@@ -58,7 +59,9 @@ def _resizings(cases: Cases, method: Method, align_corners: bool = False) -> Ite
         W = np.kron(W, np.eye(features))
         x, y = (normal(rng, (*spatial, features), cases.dtype) for spatial in (input_shape, shape))
 
-        def every(x, y, shapes=(input_shape, shape)):
+        def every(
+            x: jax.Array, y: jax.Array, shapes: tuple[Shape, Shape] = (input_shape, shape)
+        ) -> tuple[jax.Array, tuple[jax.Array, jax.Array], tuple[jax.Array, jax.Array]]:
             C = resize_matrix(shapes[0], shapes[1], method, align_corners, features=features, dtype=x.dtype)
             value, pullback = jax.vjp(lambda x: resize(x, shapes[1], method, align_corners), x)
             columns = C @ jnp.concatenate([x.reshape(-1, 1), jnp.eye(C.shape[1], dtype=x.dtype)], 1)
@@ -79,47 +82,52 @@ def _resizings(cases: Cases, method: Method, align_corners: bool = False) -> Ite
         yield Trial(max(gaps), partial(str, call))
 
 
-INTERPOLATION = "lecture on upsampling; torch interpolate"
+INTERPOLATION = "torch.nn.functional.interpolate"
+CUBIC = f"Keys, IEEE TASSP 29 (1981); {INTERPOLATION}"
 
 
-@claim("nearest", "nearest-cell resizing is a C: one cell an output, by half-pixel centres", INTERPOLATION)
+@claim("nearest", "nearest-cell resizing is a C: one cell per output, by half-pixel centres", INTERPOLATION)
 def nearest(cases: Cases) -> Iterator[Trial]:
-    """Up, down and to sizes that do not divide."""
+    """Tries larger and smaller sizes, and sizes that are not multiples."""
     return _resizings(cases, "nearest")
 
 
-@claim("bilinear", "bilinear resizing is a C: two cells an axis, edges clamped", INTERPOLATION)
+@claim("bilinear", "bilinear resizing is a C: two cells per axis, edges clamped", INTERPOLATION)
 def bilinear(cases: Cases) -> Iterator[Trial]:
-    """Likewise."""
+    """Tries larger and smaller sizes, and sizes that are not multiples."""
     return _resizings(cases, "bilinear")
 
 
-@claim("bicubic", "bicubic resizing (a = -0.75) is a C: four cells an axis, edges clamped", INTERPOLATION)
+@claim("bicubic", "bicubic resizing (a = -0.75) is a C: four cells per axis, edges clamped", CUBIC)
 def bicubic(cases: Cases) -> Iterator[Trial]:
-    """Likewise."""
+    """Tries larger and smaller sizes, and sizes that are not multiples."""
     return _resizings(cases, "bicubic")
 
 
-@claim("align-corners", "with align_corners too: a C whose corner cells stand over each other", INTERPOLATION)
+@claim(
+    "align-corners",
+    "resizing with align_corners, where corner cells map to corner cells, is a C",
+    INTERPOLATION,
+)
 def corners(cases: Cases) -> Iterator[Trial]:
-    """Both interpolations."""
+    """Tries bilinear and bicubic interpolation."""
     yield from _resizings(cases, "bilinear", True)
     yield from _resizings(cases, "bicubic", True)
 
 
 @claim(
     "bilinear-upsampling",
-    "bilinear upsampling by f is conv_transpose with a fixed kernel, but for f // 2 cells at each end",
-    "Long, Shelhamer & Darrell, arXiv:1411.4038, 3.3",
+    "bilinear upsampling by f is conv_transpose with a fixed kernel, except for f // 2 cells at each end",
+    "Long, Shelhamer & Darrell, arXiv:1411.4038, section 3.3",
 )
 def upsampling(cases: Cases) -> Iterator[Trial]:
-    """The kernel that FCN initialises with, against the loops; at the ends the two differ."""
+    """Compares the kernel that FCN starts from with loops; at the ends the two differ."""
     rng, features = np.random.default_rng((cases.seed, 3)), 2
     for shape, factor in (((5,), (2,)), ((4,), (3,)), ((3, 4), (2, 3)), ((3, 3), (4, 1))):
         big = tuple(f * n for f, n in zip(factor, shape, strict=True))
         y = normal(rng, (*shape, features), cases.dtype)
 
-        def upsampled(y, factor=factor, big=big):
+        def upsample(y: jax.Array, factor: Shape = factor, big: Shape = big) -> jax.Array:
             kernel = bilinear_kernel(factor, features, y.dtype)
             padding = [(k - f) // 2 for f, k in zip(factor, kernel.shape, strict=False)]
             return conv_transpose(
@@ -133,7 +141,7 @@ def upsampling(cases: Cases) -> Iterator[Trial]:
             )
 
         call = f"bilinear_kernel({factor}, {features}), input_shape={big}"
-        got = run(upsampled, y, example=partial("{}  # {}".format, call))
+        got = run(upsample, y, example=partial("{}  # {}".format, call))
         expected, size = double(y), abs(double(y))
         for axis, (n, m) in enumerate(zip(shape, big, strict=True)):
             W = interpolation(n, m, "bilinear", False)
@@ -148,11 +156,11 @@ def upsampling(cases: Cases) -> Iterator[Trial]:
 
 
 def subpixel_kernel(kernel: np.ndarray, block: tuple[int, ...]) -> np.ndarray:
-    """The kernel whose convolution, then depth to space, is the transpose with strides `block`.
+    """Returns the kernel whose convolution, then depth to space, is the transpose with strides `block`.
 
     Args:
-      kernel: ``(*kernel_shape, in, out)`` of the forward convolution.
-      block: Its strides.
+      kernel: Kernel of the forward convolution, ``(*kernel_shape, in, out)``.
+      block: Strides of the forward convolution.
 
     Returns:
       ``(*ceil(kernel_shape / block), out, prod(block) * in)``: blocks of taps become features, and the
@@ -169,7 +177,7 @@ def subpixel_kernel(kernel: np.ndarray, block: tuple[int, ...]) -> np.ndarray:
 
 
 def strided_kernel(kernel: np.ndarray, block: tuple[int, ...]) -> np.ndarray:
-    """The inverse of `subpixel_kernel`: of kernels that are whole blocks."""
+    """Inverts `subpixel_kernel`, for kernels whose sizes are multiples of the block."""
     n, features = len(block), kernel.shape[-1] // math.prod(block)
     taps = kernel.shape[:n]
     rearranged = np.zeros(
@@ -184,11 +192,11 @@ def strided_kernel(kernel: np.ndarray, block: tuple[int, ...]) -> np.ndarray:
 
 @claim(
     "sub-pixel",
-    "a convolution, then depth to space, is a transposed convolution with strides = block, and conversely",
+    "a convolution, then depth to space, is a transposed convolution with strides = block, and vice versa",
     "Shi et al., arXiv:1609.05158 and arXiv:1609.07009",
 )
 def subpixel(cases: Cases) -> Iterator[Trial]:
-    """Both ways between the kernels, which hold the same numbers; C-transposed by the definition."""
+    """Tries both directions between the kernels, which have the same numbers, against C-transposed."""
     rng, inputs, outputs = np.random.default_rng((cases.seed, 4)), 2, 3
     for shape, taps, block in (
         ((4,), (3,), (2,)),
@@ -209,10 +217,10 @@ def subpixel(cases: Cases) -> Iterator[Trial]:
                 strides=block,
             )
 
-            def rearranged(y, kernel, block=block):
+            def upsample(y: jax.Array, kernel: jax.Array, block: Shape = block) -> jax.Array:
                 return depth_to_space(conv(y, kernel, padding="FULL", method="direct"), block).ravel()
 
-            got = run(rearranged, y, narrow, example=partial("g = {!r}  # {}".format, g))
+            got = run(upsample, y, narrow, example=partial("g = {!r}  # {}".format, g))
             C, abs_C = oracle.matrix(double(strided), g), oracle.matrix(abs(double(strided)), g)
             flat = double(y).ravel()
             worst = gap(got, C.T @ flat, abs_C.T @ abs(flat), strided[..., 0, :].size, cases.dtype)

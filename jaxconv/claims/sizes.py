@@ -1,6 +1,6 @@
-"""Relationships 1 to 15 over every small one-axis geometry, in NumPy.
+"""Relationships 1 to 15 of arXiv:1603.07285 for every small geometry along one axis, in NumPy.
 
-Sizes are held against windows that are counted one by one, never against another formula.
+Sizes are compared with windows that are counted one by one, never with another formula.
 """
 
 from __future__ import annotations
@@ -11,12 +11,14 @@ from functools import lru_cache, partial
 import numpy as np
 
 from jaxconv.claims.cases import Cases
-from jaxconv.claims.claim import Trial, claim, exact
+from jaxconv.claims.claim import Check, Trial, claim, exact
 from jaxconv.errors import GeometryError
 from jaxconv.geometry import RELATIONSHIPS, AxisGeometry
 from jaxconv.geometry.relationships import Relationship
 
-# 24 x 6 x 5 x 7 x 7 x 4 = 141,120, less those whose kernel does not fit.
+GUIDE = "arXiv:1603.07285"
+
+# 24 x 6 x 5 x 7 x 7 x 4 = 141,120 geometries, less those whose kernel does not fit.
 LARGEST = {
     "i": range(1, 25),
     "k": range(1, 7),
@@ -29,7 +31,7 @@ LARGEST = {
 
 @lru_cache(maxsize=1)
 def every_axis() -> dict[str, np.ndarray]:
-    """The letters of every geometry of the enumeration, with o counted and a left over."""
+    """Returns the letters of every geometry of the enumeration, with o and a found by counting."""
     grid = np.meshgrid(*LARGEST.values(), indexing="ij")
     letters = {name: values.ravel() for name, values in zip(LARGEST, grid, strict=True)}
     cells = letters["pl"] + letters["i"] + letters["ph"]
@@ -59,7 +61,9 @@ def _example(letters: dict[str, np.ndarray], index: int) -> str:
     return f"axis = {AxisGeometry(i, k, s, (pl, ph), d)!r}"
 
 
-def _check(relationship: Relationship):
+def _check(relationship: Relationship) -> Check:
+    """Returns the check of a relationship on all geometries that it applies to."""
+
     def check(cases: Cases) -> Iterator[Trial]:
         letters = every_axis()
         applies = np.broadcast_to(relationship.applies(letters), letters["i"].shape)
@@ -79,20 +83,20 @@ for _relationship in RELATIONSHIPS:
     claim(
         f"relationship-{_relationship.number}",
         f"{_relationship.formula}   ({_relationship.condition}; {_relationship.name})",
-        f"relationship {_relationship.number}, guide {_relationship.section}",
+        f"{GUIDE}, section {_relationship.section}, relationship {_relationship.number}",
         "integers",
     )(_check(_relationship))
 
 
 @claim(
     "equivalent-pattern",
-    "the equivalent direct convolution reads as C-transposed does: kernel flipped, p' = span - 1 - p "
-    "(a crop where negative), a at the high edge",
-    "relationships 8-14, corrected",
+    "the equivalent direct convolution reads the cells that C-transposed reads: kernel flipped, "
+    "p' = span - 1 - p (a crop where negative), a at the high edge",
+    f"{GUIDE}, relationships 8-14, corrected",
     "integers",
 )
 def equivalent_pattern(cases: Cases) -> Iterator[Trial]:
-    """Every tap of every geometry: the reads of both, as sets, in integers."""
+    """Compares the reads of every tap of every geometry, as sets of integers."""
     letters = every_axis()
     total = letters["i"].size
     for part in np.array_split(np.arange(total), 16):
@@ -123,38 +127,35 @@ def equivalent_pattern(cases: Cases) -> Iterator[Trial]:
 
 @claim(
     "library-sizes",
-    "AxisGeometry's sizes, a, transpose and the input sizes that share an output, dilated both ways",
-    "relationships 6, 14, 15",
+    "AxisGeometry has the right sizes, a, transpose and input sizes per output size, with both dilations",
+    f"{GUIDE}, relationships 6, 14 and 15",
     "integers",
 )
 def library_sizes(cases: Cases) -> Iterator[Trial]:
-    """Random axes: the value object against counting, input dilation included."""
+    """Compares random axes, input dilation included, with counting."""
     rng = np.random.default_rng((cases.seed, 2))
     for _ in range(100 * cases.trials):
         k, s, d, f = (int(v) for v in rng.integers(1, 5, 4))
-        padding = tuple(int(v) for v in rng.integers(-2, 7, 2))
-
-        def axis(size, k=k, s=s, padding=padding, d=d, f=f):
-            return AxisGeometry(size, k, s, padding, d, f)
-
+        low, high = (int(v) for v in rng.integers(-2, 7, 2))
         try:
-            drawn = axis(int(rng.integers(1, 15)))
+            axis = AxisGeometry(int(rng.integers(1, 15)), k, s, (low, high), d, f)
         except GeometryError:
             continue
-        cells = f * drawn.size - (f - 1) + sum(padding)
-        starts = [start for start in range(0, cells, s) if start + d * (k - 1) < cells]
-        sharing = []
-        for size in range(1, drawn.size + s + 1):
-            cells_then = f * size - (f - 1) + sum(padding)
-            if len(
-                [start for start in range(0, max(cells_then, 0), s) if start + d * (k - 1) < cells_then]
-            ) == len(starts):
-                sharing.append(size)
-        equivalent = drawn.transposed()
+
+        def starts(
+            size: int, k: int = k, s: int = s, d: int = d, f: int = f, pad: int = low + high
+        ) -> list[int]:
+            cells = f * size - (f - 1) + pad
+            return [start for start in range(0, max(cells, 0), s) if start + d * (k - 1) < cells]
+
+        windows = starts(axis.size)
+        cells = f * axis.size - (f - 1) + low + high
+        sizes = [size for size in range(1, axis.size + s + 1) if len(starts(size)) == len(windows)]
+        equivalent = axis.equivalent_direct()
         yield exact(
-            drawn.out_size == len(starts)
-            and drawn.output_padding == cells - (starts[-1] + d * (k - 1) + 1)
-            and list(drawn.input_sizes) == sharing
-            and (equivalent.out_size, equivalent.output_padding) == (drawn.size, 0),
-            f"axis = {drawn!r}",
+            axis.out_size == len(windows)
+            and axis.output_padding == cells - (windows[-1] + d * (k - 1) + 1)
+            and list(axis.input_sizes) == sizes
+            and (equivalent.out_size, equivalent.output_padding) == (axis.size, 0),
+            f"axis = {axis!r}",
         )

@@ -1,10 +1,12 @@
-"""Unfolding: im2col as a rearrangement, as a matrix, and as what turns convolution into one product."""
+"""Unfolding (im2col): as a rearrangement, as a matrix, and as convolution by one matrix product."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from typing import Any
 
+import jax
 import numpy as np
 
 from jaxconv.claims import oracle
@@ -13,15 +15,16 @@ from jaxconv.claims.claim import Trial, claim, exact
 from jaxconv.geometry import ConvGeometry
 from jaxconv.operators import fold, unfold, unfold_matrix
 
-IM2COL = "lecture on convolution layers, im2col and GEMM"
+IM2COL = "Chetlur et al., arXiv:1410.0759"
 
 
-def _plain(cases: Cases) -> Iterator[Case]:
-    """The cases that windows alone describe: no zeros between cells."""
+def _undilated(cases: Cases) -> Iterator[Case]:
+    """Yields the cases without input dilation, which unfolding does not have."""
     return (case for case in cases if set(case.geometry.input_dilation) == {1})
 
 
-def _options(g: ConvGeometry) -> dict:
+def _options(g: ConvGeometry) -> dict[str, Any]:
+    """Returns the arguments of `unfold` after the shape of the window."""
     return {
         "strides": g.strides,
         "padding": g.padding,
@@ -31,31 +34,31 @@ def _options(g: ConvGeometry) -> dict:
 
 
 def _windows(x: np.ndarray, g: ConvGeometry) -> np.ndarray:
-    """By the definition: ``(N, *output_shape, taps * in)``."""
+    """Returns all windows by the definition: ``(N, *output_shape, taps * in)``."""
     return oracle.windows(x, g).reshape(x.shape[0], *g.output_shape, -1)
 
 
 def _units(g: ConvGeometry) -> np.ndarray:
-    """The windows of every unit map, flat: the matrix of unfolding, transposed."""
+    """Returns the flat windows of every unit map: the matrix of unfolding, transposed."""
     cells = math.prod(g.input_shape) * g.in_features
     units = np.eye(cells).reshape(cells, *g.input_shape, g.in_features)
     return oracle.windows(units, g).reshape(cells, -1)
 
 
-@claim("unfold", "unfolding lists what every tap sees at every position, features fastest", IM2COL)
+@claim("unfold", "unfolding lists the cell that every tap reads at every position, features fastest", IM2COL)
 def unfolding(cases: Cases) -> Iterator[Trial]:
-    """To the last bit: nothing is calculated."""
-    for case in _plain(cases):
+    """Compares exactly: nothing rounds."""
+    for case in _undilated(cases):
         g = case.geometry
         got = case.run(lambda x, g=g: unfold(x, g.kernel_shape, **_options(g)), case.x)
         x = case.x.astype(got.dtype)
         yield exact(bool(np.array_equal(got, _windows(x, g))), case.example())
 
 
-@claim("fold", "folding is unfolding transposed: windows are added up where they overlap", IM2COL)
+@claim("fold", "folding is unfolding transposed: overlapping windows are summed", IM2COL)
 def folding(cases: Cases) -> Iterator[Trial]:
-    """Random windows against the transposed definition."""
-    for case in _plain(cases):
+    """Compares random windows with the transposed definition."""
+    for case in _undilated(cases):
         g, units = case.geometry, _units(case.geometry)
         shape = _windows(case.x, g).shape
         rng = np.random.default_rng((cases.seed, 2))
@@ -68,8 +71,8 @@ def folding(cases: Cases) -> Iterator[Trial]:
 
 @claim("unfold-matrix", "unfolding is the convolution with a one-hot kernel", IM2COL)
 def matrix(cases: Cases) -> Iterator[Trial]:
-    """Its C, entry by entry, for one and for two features."""
-    for case in _plain(cases):
+    """Compares C entry by entry, for one and for two features."""
+    for case in _undilated(cases):
         for features in (1, 2):
             g = case.geometry.with_features(features, 1)
             options = {"features": features, "dtype": case.dtype, **_options(g)}
@@ -83,13 +86,15 @@ def matrix(cases: Cases) -> Iterator[Trial]:
     IM2COL,
 )
 def gemm(cases: Cases) -> Iterator[Trial]:
-    """The family by one matrix product each."""
-    for case in _plain(cases):
+    """Tries the convolution, its transpose and the gradient of the kernel by one matrix product each."""
+    for case in _undilated(cases):
         g = case.geometry
         if g.feature_group_count > 1:
             continue
 
-        def products(x, kernel, y, g=g):
+        def products(
+            x: jax.Array, kernel: jax.Array, y: jax.Array, g: ConvGeometry = g
+        ) -> tuple[jax.Array, jax.Array, jax.Array]:
             rows, K = unfold(x, g.kernel_shape, **_options(g)), kernel.reshape(-1, g.out_features)
             back = fold(y @ K.T, g.input_shape, g.kernel_shape, **_options(g))
             gradient = rows.reshape(-1, K.shape[0]).T @ y.reshape(-1, g.out_features)

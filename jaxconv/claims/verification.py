@@ -1,8 +1,7 @@
-"""What the seeds of this library say, as checks that run on your machine."""
+"""`verify`: tries the claims on this machine."""
 
 from __future__ import annotations
 
-import operator
 import platform
 from collections.abc import Callable, Iterable
 from typing import Literal, get_args, overload
@@ -17,12 +16,12 @@ from jaxconv.claims import (
     dense,
     figures,
     filters,
-    lectures,
     pooling,
     products,
     receptive_field,
     resizing,
     sizes,
+    structure,
     transposes,
     unfolding,
 )
@@ -31,15 +30,15 @@ from jaxconv.claims.cases import KINDS, Cases
 from jaxconv.claims.claim import REGISTERED, Claim
 from jaxconv.claims.report import Report, Row
 from jaxconv.errors import OptionError
-from jaxconv.geometry.arguments import at_least_one, did_you_mean
+from jaxconv.geometry.arguments import at_least_one, did_you_mean, integer
 
 __all__ = ["CLAIMS", "Report", "Reports", "Row", "verify"]
 
-# Importing a topic registered its claims; they are tried in this order.
+# Importing a topic registers its claims; they are tried in this order.
 _TOPICS = [
     topic.__name__ for topic in (
         sizes, products, transposes, unfolding, backward, pooling, resizing, dense, filters, receptive_field,
-        conventions, figures, lectures,
+        conventions, figures, structure,
     )
 ]  # fmt: skip
 CLAIMS: dict[str, Claim] = dict(
@@ -47,7 +46,8 @@ CLAIMS: dict[str, Claim] = dict(
 )
 Dtype = Literal["float16", "bfloat16", "float32", "float64", "complex64", "complex128"]
 _DTYPES: tuple[Dtype, ...] = get_args(Dtype)
-ALL_DTYPES: tuple[Dtype, ...] = ("float64", "float32", "bfloat16", "float16", "complex64")  # of `dtype="all"`
+# The dtypes of `dtype="all"`.
+ALL_DTYPES: tuple[Dtype, ...] = ("float64", "float32", "bfloat16", "float16", "complex64")
 
 
 @overload
@@ -85,26 +85,28 @@ def verify(
     seed: int = 0,
     progress: Callable[[Row], None] | None = None,
 ) -> Report | Reports:
-    """Tries every claim on this machine's default device.
+    """Checks statements of the literature on convolutions on the default device of this machine.
 
-    Runs with 64-bit numbers switched on and matrix products in highest precision, in a scope of
-    its own. Gaps are in units of the rounding error of the numbers at hand.
+    Every claim compares the functions of the library with NumPy loops, on random geometries. Errors are
+    measured in units of the rounding bound of the data, so that a claim holds if its gap is at most 1. 64-bit
+    numbers and the highest precision of matrix products are switched on during the call only.
 
     Args:
-      claims: Names of `CLAIMS`; by default all that numbers of `dtype` can have: claims about the order of
-        numbers, such as those of max pooling, have no complex ones.
+      claims: One name or several names of `jaxconv.claims.CLAIMS`; by default all claims that apply to
+        `dtype`. Claims that compare numbers, such as those on max pooling, do not apply to complex dtypes.
       dtype: Dtype of the numbers, or "all" for float64, float32, bfloat16, float16 and complex64.
-      trials: Random geometries per claim; they cycle through 15 kinds.
-      seed: Seed of the geometries and numbers.
-      progress: Called with every row as it is found.
+      trials: Number of random geometries per claim; they cycle through 15 kinds.
+      seed: Seed of the random geometries and numbers, at least 0.
+      progress: Function that is called with the `Row` of every claim when it is done.
 
     Returns:
-      A `Report`: ``ok``, ``rows``, ``table()``, ``to_json()``; of all dtypes `Reports`, which has the same
-      and a report for each. A claim of integers alone is tried once for all of them.
+      A `Report` with ``ok``, ``rows``, ``table()`` and ``to_json()``. With ``dtype="all"`` a `Reports`, which
+      has the same and one report per dtype; claims about integers are tried once for all dtypes.
 
     Raises:
-      OptionError: An unknown claim or dtype, a claim that `dtype` cannot have, or a negative seed.
-      GeometryError: No trials.
+      OptionError: A claim or `dtype` is unknown, a claim does not apply to `dtype`, or `seed` is negative.
+      GeometryError: `trials` is less than 1.
+      TypeError: `claims` is not a name or several names, or `trials` or `seed` is not an integer.
 
     >>> report = verify(["relationship-14", "counts"])
     >>> report.ok, [row.name for row in report.rows]
@@ -113,17 +115,17 @@ def verify(
     name = getattr(dtype, "__name__", str(dtype))  # jnp.float32 or "float32"
     if name not in (*_DTYPES, "all"):
         raise OptionError(f"`dtype` must be one of {_DTYPES} or 'all', got {dtype!r}.")
-    chosen = _chosen(claims, name)
+    selection = _select(claims, name)
     trials = at_least_one("trials", trials)
-    if (seed := operator.index(seed)) < 0:
+    if (seed := integer("seed", seed)) < 0:
         raise OptionError(f"`seed` must be at least 0, got {seed}.")
     reports = []
     integers: dict[str, Row] = {}
     with jax.enable_x64(True), jax.default_matmul_precision("highest"):
         for one in ALL_DTYPES if name == "all" else (name,):
             cases, rows = Cases(one, trials, seed), []
-            for claim in chosen:
-                if not claim.can_have(cases.dtype):
+            for claim in selection:
+                if not claim.applies_to(cases.dtype):
                     continue
                 rows.append(integers.get(claim.name) or claim.run(cases))
                 if claim.numbers == "integers":
@@ -134,22 +136,26 @@ def verify(
     return Reports(tuple(reports)) if name == "all" else reports[0]
 
 
-def _chosen(claims: str | Iterable[str] | None, dtype: str) -> list[Claim]:
-    """The claims by name; what is named must be possible in the dtype."""
+def _select(claims: str | Iterable[str] | None, dtype: str) -> list[Claim]:
+    """Returns the claims of these names, which must apply to the dtype."""
     if claims is None:
         return list(CLAIMS.values())
-    chosen = []
+    if not isinstance(claims, Iterable):
+        raise TypeError(f"`claims` must be a name or several names of claims, got {type(claims).__name__}.")
+    selection = []
     for name in [claims] if isinstance(claims, str) else claims:
         if name not in CLAIMS:
-            listed = f"; there are {', '.join(CLAIMS)}."
-            raise OptionError(f"no claim is called {name!r}{did_you_mean(name, CLAIMS, otherwise=listed)}")
-        if dtype != "all" and not CLAIMS[name].can_have(jnp.dtype(dtype)):
             raise OptionError(
-                f"the claim {name!r} is about the order of numbers, which {dtype} does not have; take a real "
-                "dtype."
+                f"`claims` must be names of jaxconv.claims.CLAIMS, got {name!r}"
+                f"{did_you_mean(name, CLAIMS, otherwise='; `jaxconv verify --list` prints them.')}"
             )
-        chosen.append(CLAIMS[name])
-    return chosen
+        if dtype != "all" and not CLAIMS[name].applies_to(jnp.dtype(dtype)):
+            raise OptionError(
+                f"`claims`: {name!r} is about the order of numbers, which {dtype} does not have; use a real "
+                "`dtype`, such as 'float64'."
+            )
+        selection.append(CLAIMS[name])
+    return selection
 
 
 def _versions() -> dict[str, str]:

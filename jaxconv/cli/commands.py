@@ -10,7 +10,8 @@ from collections.abc import Callable, Sequence
 import tyro
 
 from jaxconv import __version__
-from jaxconv.cli.convolution import arithmetic, matrix, verify
+from jaxconv.cli.arithmetic import arithmetic
+from jaxconv.cli.convolution import matrix, verify
 from jaxconv.cli.demo import demo
 from jaxconv.cli.explore import explore
 from jaxconv.cli.screen import console, new_console

@@ -1,4 +1,4 @@
-"""The commands about one convolution and about what is claimed of all: arithmetic, matrix, verify."""
+"""The options of one convolution, and the commands matrix and verify."""
 
 from __future__ import annotations
 
@@ -91,13 +91,6 @@ def _padding(entries: Sequence[str], n: int):
             f"--padding takes a number or low,high for each of the {n} spatial axes, got {got}.{hint}"
         )
     return tuple(_one_or_many(pair) for pair in numbers)
-
-
-def arithmetic(geometry: Geometry) -> None:
-    """Sizes of a convolution and its transpose, and how to write both elsewhere."""
-    from jaxconv.cli.arithmetic import explain
-
-    console.print(explain(geometry.geometry()))
 
 
 def matrix(

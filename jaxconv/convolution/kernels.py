@@ -1,41 +1,46 @@
-"""What the transpose does to a kernel."""
+"""The kernel of the transpose as a convolution."""
 
 from __future__ import annotations
 
 import jax
 import jax.numpy as jnp
-from jax.typing import ArrayLike
 
+from jaxconv.core.checks import ArrayOrList, as_array
 from jaxconv.errors import GeometryError
 from jaxconv.geometry.arguments import at_least_one
 
 
-def transposed_kernel(kernel: ArrayLike, feature_group_count: int = 1) -> jax.Array:
-    """The kernel of the equivalent direct convolution: flipped, features swapped inside each group.
+def transposed_kernel(kernel: ArrayOrList, feature_group_count: int = 1) -> jax.Array:
+    """Returns the kernel of the equivalent direct convolution: flipped, features swapped inside each group.
 
-    The guide says ``k' = k`` of its size only; its values are flipped on every spatial axis.
+    Where Dumoulin & Visin, arXiv:1603.07285, write ``k' = k``, they mean its size; the values are flipped
+    along every spatial axis.
 
     Args:
-      kernel: ``(*kernel_shape, in // groups, out)`` of the forward convolution.
-      feature_group_count: Groups.
+      kernel: Kernel of the forward convolution, ``(*kernel_shape, in_features // groups, out_features)``.
+      feature_group_count: Number of groups of the forward convolution.
 
     Returns:
-      ``(*kernel_shape, out // groups, in)``.
+      Kernel ``(*kernel_shape, out_features // groups, in_features)``.
 
     Raises:
-      GeometryError: The kernel has no spatial axis, or groups do not divide its features.
+      GeometryError: The kernel has fewer than three axes, or groups do not divide its features.
 
     >>> transposed_kernel(jnp.arange(6.0).reshape(3, 1, 2)).tolist()
     [[[4.0], [5.0]], [[2.0], [3.0]], [[0.0], [1.0]]]
     """
-    kernel = jnp.asarray(kernel)
+    kernel = as_array("kernel", kernel)
     n = kernel.ndim - 2
     if n < 1:
-        raise GeometryError(f"a kernel is (*kernel_shape, in // groups, out), got shape {kernel.shape}.")
+        raise GeometryError(
+            "`kernel` must be (*kernel_shape, in_features // groups, out_features) with at least one spatial "
+            f"axis, got the shape {kernel.shape}."
+        )
     feature_group_count = at_least_one("feature_group_count", feature_group_count)
     if kernel.shape[-1] % feature_group_count:
         raise GeometryError(
-            f"out_features={kernel.shape[-1]} is not divisible by feature_group_count={feature_group_count}."
+            f"`kernel` has {kernel.shape[-1]} output features on its last axis, which must be divisible by "
+            f"feature_group_count={feature_group_count}."
         )
     *taps, inputs, outputs = kernel.shape
     grouped = kernel.reshape(*taps, inputs, feature_group_count, outputs // feature_group_count)

@@ -1,4 +1,7 @@
-"""The names of the methods as types, so that editors complete them and type checkers find misspelt ones."""
+"""The names of the methods as types, so that editors complete them and type checkers find misspelt ones.
+
+A new formulation needs its name here, beside its entry in `registry`.
+"""
 
 from typing import Literal
 

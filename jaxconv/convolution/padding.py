@@ -7,13 +7,13 @@ from jax import lax
 
 from jaxconv.core.linear_primitives import linear_transpose
 from jaxconv.geometry import AxisGeometry, ConvGeometry
-from jaxconv.geometry.pattern import shown_cell
+from jaxconv.geometry.pattern import source_cells
 
 
 def stretch_and_pad(x: jax.Array, g: ConvGeometry) -> jax.Array:
-    """``(N, *input_shape, in)`` to ``(N, *padded, in)``: zeros inserted, padded in `g`'s mode, cropped.
+    """Maps ``(N, *input_shape, in)`` to ``(N, *padded, in)``: inserts zeros, pads in `g`'s mode, crops.
 
-    Linear; made of pads, slices and concatenations, so that its transpose adds shifted slices
+    Linear; it consists of pads, slices and concatenations, so that its transpose adds shifted slices
     and never scatters.
     """
     zero = jnp.zeros((), x.dtype)
@@ -28,17 +28,17 @@ def stretch_and_pad(x: jax.Array, g: ConvGeometry) -> jax.Array:
 
 
 def geometry_after_padding(g: ConvGeometry) -> ConvGeometry:
-    """The zero-padded geometry that is left once `pad_in_mode` has padded in another mode."""
+    """Returns the zero-padded geometry that is left once `pad_in_mode` has padded in another mode."""
     return g if g.padding_mode == "zeros" else g.prepadded()
 
 
 def pad_in_mode(x: jax.Array, g: ConvGeometry) -> jax.Array:
-    """A map padded in `g`'s mode; unchanged where that is zeros, which formulations do themselves."""
+    """Pads a map in `g`'s mode, except for zero padding, which formulations do themselves."""
     return x if g.padding_mode == "zeros" else stretch_and_pad(x, g)
 
 
 def pad_in_mode_transpose(x: jax.Array, g: ConvGeometry) -> jax.Array:
-    """The transpose of `pad_in_mode`: adds every padded cell to the cell that it showed."""
+    """Computes the transpose of `pad_in_mode`: adds every padding cell to the cell that it showed."""
     if g.padding_mode == "zeros":
         return x
     shape = (x.shape[0], *g.input_shape, g.in_features)
@@ -46,14 +46,14 @@ def pad_in_mode_transpose(x: jax.Array, g: ConvGeometry) -> jax.Array:
 
 
 def runs(axis: AxisGeometry) -> list[tuple[int, int, int]]:
-    """A padded axis as runs ``(first cell, length, step)`` of stretched cells, step 1, -1 or 0.
+    """Returns a padded axis as runs ``(first cell, length, step)`` of stretched cells; step is 1, -1 or 0.
 
     >>> runs(AxisGeometry(4, 1, padding=(2, 1), padding_mode="reflect"))
     [(2, 3, -1), (1, 3, 1), (2, 1, 1)]
     >>> runs(AxisGeometry(4, 1, padding=(3, 0), padding_mode="replicate"))
     [(0, 4, 0), (1, 3, 1)]
     """
-    cells = shown_cell(axis, np.arange(axis.padded)).tolist()
+    cells = source_cells(axis, np.arange(axis.padded)).tolist()
     found, start = [], 0
     while start < len(cells):
         step = cells[start + 1] - cells[start] if start + 1 < len(cells) else 1
@@ -67,6 +67,7 @@ def runs(axis: AxisGeometry) -> list[tuple[int, int, int]]:
 
 
 def _read_run(x: jax.Array, dimension: int, first: int, length: int, step: int) -> jax.Array:
+    """Returns one run of an axis, read forwards, backwards or repeated."""
     if step == 0:
         cell = lax.slice_in_dim(x, first, first + 1, axis=dimension)
         return jnp.repeat(cell, length, axis=dimension)

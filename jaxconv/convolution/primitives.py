@@ -13,26 +13,40 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 from jax.sharding import PartitionSpec
+from jax.typing import DTypeLike
 
 from jaxconv.convolution import auto
+from jaxconv.convolution.formulations.formulation import Formulation
 from jaxconv.convolution.registry import CONV, CONV_KERNEL_VJP, CONV_TRANSPOSE, batch_of
 from jaxconv.core.bilinear_primitives import BilinearPrimitive, Folding, register_family
 from jaxconv.core.sharding import batch_spec, partitioned_automatically
 from jaxconv.geometry import ConvGeometry
 
+MethodFor = Callable[[ConvGeometry, int], str]
 
-def _primitive(name: str, operands: str, formulations: Mapping[Any, Callable], method_for: Callable):
-    """A primitive; ``method="auto"`` stays open until the platform is known."""
+
+def _primitive(
+    name: str, operands: str, formulations: Mapping[Any, Formulation], method_for: MethodFor
+) -> BilinearPrimitive:
+    """Makes a primitive; ``method="auto"`` stays open until the platform is known."""
     compute = partial(_computation, operands, formulations)
     return BilinearPrimitive(name, operands, compute(method_for), compute(auto.method_off_cpu))
 
 
 def _computation(
-    operands: str, formulations: Mapping[Any, Callable], method_for: Callable[[ConvGeometry, int], str]
-) -> Callable:
-    """The function that computes a primitive on a platform."""
+    operands: str, formulations: Mapping[Any, Formulation], method_for: MethodFor
+) -> Callable[..., jax.Array]:
+    """Returns the function that computes a primitive on the platform that `method_for` chooses for."""
 
-    def compute(a, b, *, geometry, method, precision, dtype):
+    def compute(
+        a: jax.Array,
+        b: jax.Array,
+        *,
+        geometry: ConvGeometry,
+        method: str,
+        precision: jax.lax.PrecisionLike,
+        dtype: DTypeLike,
+    ) -> jax.Array:
         if method == "auto":
             method = method_for(geometry, batch_of(a))
         work = _working_dtype(method, a.dtype, b.dtype, dtype)
@@ -46,8 +60,8 @@ def _computation(
     return compute
 
 
-def _working_dtype(method: str, *dtypes):
-    """One dtype for both operands: a cotangent may be wider than what it meets."""
+def _working_dtype(method: str, *dtypes: DTypeLike) -> jnp.dtype:
+    """Returns one dtype for both operands: a cotangent may be wider than the other operand."""
     with jax.numpy_dtype_promotion("standard"):
         work = jnp.result_type(*dtypes)
     if work.itemsize == 2 and method not in ("direct", "zero_insertion", "vjp"):
@@ -56,14 +70,14 @@ def _working_dtype(method: str, *dtypes):
 
 
 def _widen(g: ConvGeometry, where: str, size: int) -> ConvGeometry:
-    """The geometry with room for `size` times as many input features, output features or groups."""
+    """Returns the geometry with `size` times as many inputs (I), outputs (O) or groups (G)."""
     wide_in = size if where in "IG" else 1
     wide_out = size if where in "OG" else 1
     groups = g.feature_group_count * (size if where == "G" else 1)
     return g.with_features(g.in_features * wide_in, g.out_features * wide_out, groups)
 
 
-def _fold(name: str, where: str, array, dim: int, g: ConvGeometry):
+def _fold(name: str, where: str, array: jax.Array, dim: int, g: ConvGeometry) -> jax.Array:
     """Moves a mapped axis of x, w or y into its batch or feature axis."""
     array = jnp.moveaxis(array, dim, 0)
     size, groups = array.shape[0], g.feature_group_count
@@ -78,8 +92,8 @@ def _fold(name: str, where: str, array, dim: int, g: ConvGeometry):
     return array.reshape(*array.shape[: axis - 1], split * size * rest, *array.shape[axis + 2 :])
 
 
-def _unfold(name: str, where: str, array, size: int, g: ConvGeometry):
-    """Inverse of `_fold`."""
+def _unfold(name: str, where: str, array: jax.Array, size: int, g: ConvGeometry) -> jax.Array:
+    """Inverts `_fold`; the mapped axis comes first."""
     if where == "N":
         return array.reshape(size, array.shape[0] // size, *array.shape[1:])
     axis = array.ndim - 2 if name == "w" and where == "I" else array.ndim - 1

@@ -1,1 +1,1 @@
-"""What every operator does to arrays: checks, dtypes, linear and bilinear primitives, sharding."""
+"""What every operator does to arrays: checks, dtypes, linear and bilinear primitives, sharding, dot tests."""

@@ -1,11 +1,11 @@
-r"""Closed families of bilinear primitives: three, each of which is a derivative of the other two.
+r"""Families of three bilinear primitives, each of which is a derivative of the other two.
 
 With $y = C(w)\,x$ the three return $y$ from $x$ and $w$, $x$ from $y$ and $w$ (the transpose), and $w$
 from $x$ and $y$ (the gradient of $\langle y, C(w)\,x \rangle$). Each is linear in both operands, and its
-transpose in either is another of the three; so derivatives of any order, in both modes, stay inside, and
-so does vmap, which makes one of the axes longer.
+transpose in either operand is another of the three. So derivatives of any order, in forward and reverse mode,
+stay in the family, and so does vmap, which makes one of the axes longer.
 
-This file is as close to the inside of jax as the library goes.
+No other file of the library uses as much of JAX's internals.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from jax.interpreters import ad, batching, mlir
 
 from jaxconv.core.sharding import reshard_like, vary_alike
 
-# The axes that two of x (N, I), w (I, O) and y (N, O) share: the batch, the input and output features.
+# The axis that two of x (N, I), w (I, O) and y (N, O) share: the batch, the input or the output features.
 _SHARED = {frozenset("xy"): "N", frozenset("xw"): "I", frozenset("yw"): "O"}
 
 
@@ -30,15 +30,15 @@ class BilinearPrimitive:
     """A function of two of x, w and y that returns the third, linear in both.
 
     Args:
-      name: What profiles and programs show.
+      name: Name of the primitive in profiles and compiled programs.
       operands: Two of ``"xwy"``, in the order of the function's arguments.
-      function: Takes the two arrays, and by keyword its static arguments: `geometry`, `dtype` (of the
+      function: A function of the two arrays and, by keyword, static arguments: `geometry`, `dtype` (of the
         result) and any others.
-      off_cpu: The function on other platforms than CPUs; `function` by default.
+      off_cpu: The function for platforms other than CPUs; by default `function`.
     """
 
     def __init__(self, name: str, operands: str, function: Callable, off_cpu: Callable | None = None):
-        """Makes the primitive; `register_family` gives it its rules."""
+        """Makes the primitive without its rules, which `register_family` adds."""
         self.primitive = Primitive(name)
         self.operands = operands
         (self.result,) = set("xwy") - set(operands)
@@ -46,23 +46,29 @@ class BilinearPrimitive:
         self.off_cpu = None if off_cpu is None else _jit(off_cpu, name)
 
     def bind(self, a: Any, b: Any, *, dtype: Any = None, **static: Any) -> Any:
-        """Applies it; the result has `dtype`, that of `a` by default."""
+        """Applies the primitive; the result has `dtype`, by default the dtype of `a`."""
         a, b = vary_alike(a, b)
         return self.primitive.bind(a, b, dtype=jnp.dtype(dtype or a.dtype), **static)
 
 
 class Folding(NamedTuple):
-    """How a mapped axis becomes part of N, I, O or the groups G, each named by its letter."""
+    """The functions that make a mapped axis part of N, I, O or the groups G, each named by its letter."""
 
     fold: Callable  # (name of the operand, letter, array, mapped axis, geometry) -> array
     unfold: Callable  # (name of the result, letter, array, size, geometry) -> array, the mapped axis first
-    widen: Callable  # (geometry, letter, size) -> the geometry with so many times the features or groups
+    widen: Callable  # (geometry, letter, size) -> the geometry with `size` times the features or groups
 
 
 def register_family(
     *members: BilinearPrimitive, folding: Folding, in_derivatives: Mapping[str, Any] | None = None
 ) -> None:
-    """Gives the three their rules; `in_derivatives` are static arguments that derivatives do not inherit."""
+    """Registers the rules of a family of three primitives: evaluation, derivatives, vmap and lowering.
+
+    Args:
+      *members: The three primitives.
+      folding: How vmap folds a mapped axis into the others.
+      in_derivatives: Static arguments that derivatives set, instead of inheriting them.
+    """
     by_result = {member.result: member for member in members}
     for member in members:
         primitive, function = member.primitive, member.function
@@ -79,7 +85,7 @@ def register_family(
 
 
 def _jit(function: Callable, name: str) -> Callable:
-    """The function jitted under a name, its keyword arguments static."""
+    """Returns the function jitted under a name, with its keyword arguments static."""
     function.__name__ = name
     parameters = inspect.signature(function).parameters.values()
     return jax.jit(function, static_argnames=[p.name for p in parameters if p.kind is p.KEYWORD_ONLY])
@@ -90,10 +96,7 @@ def _abstract_eval(function: Callable, a: Any, b: Any, **static: Any) -> Any:
 
 
 def _for_platform(on_cpu: Callable, off_cpu: Callable) -> Callable:
-    """What runs a primitive that is called by itself.
-
-    Without jit the function runs operation by operation; the primitive in jit would be itself again.
-    """
+    """Returns the function that runs a primitive outside of jit, chosen by the platform of the operands."""
 
     def run(a: Any, b: Any, **static: Any) -> Any:
         return (on_cpu if _platform(a, b) == "cpu" else off_cpu)(a, b, **static)
@@ -102,7 +105,7 @@ def _for_platform(on_cpu: Callable, off_cpu: Callable) -> Callable:
 
 
 def _platform(*operands: Any) -> str:
-    """The platform that jit would run on: that of a committed operand, else the default device's."""
+    """Returns the platform that jit would run on: that of a committed operand, or of the default device."""
     for operand in operands:
         if getattr(operand, "committed", False):
             return next(iter(operand.sharding.device_set)).platform
@@ -113,23 +116,28 @@ def _platform(*operands: Any) -> str:
 def _transpose_rule(
     member: BilinearPrimitive, linear: int, by_result: Mapping, in_derivatives: Mapping
 ) -> Callable:
-    """The transpose in operand `linear`: the primitive that returns what that operand is."""
+    """Returns the rule of the transpose in operand `linear`: the member whose result is that operand."""
     other = by_result[member.operands[linear]]
 
     def rule(cotangent: Any, a: Any, b: Any, **static: Any) -> Any:
         operand, fixed = (a, b) if linear == 0 else (b, a)
         given = {member.result: cotangent, member.operands[1 - linear]: fixed}
         first, second = (given[name] for name in other.operands)
-        static = {**static, **in_derivatives, "dtype": operand.aval.dtype}  # a cotangent has its primal's
+        static = {
+            **static,
+            **in_derivatives,
+            "dtype": operand.aval.dtype,
+        }  # a cotangent has the dtype of its primal
         return reshard_like(other.bind(first, second, **static), operand.aval)
 
     return rule
 
 
 def _batching_rule(member: BilinearPrimitive, folding: Folding) -> Callable:
-    """Keeps vmap in the family: the mapped axis is folded into N, I, O or the groups.
+    """Returns the rule of vmap: it stays in the family and folds the mapped axis into N, I, O or the groups.
 
-    An axis that two of the three share goes where both have room; one of all three makes more groups.
+    An axis that two of x, w and y have is folded into the axis that those two share; an axis that all three
+    have makes more groups.
     """
 
     def rule(operands: Any, dims: Any, *, geometry: Any, **static: Any) -> Any:
@@ -149,7 +157,7 @@ def _batching_rule(member: BilinearPrimitive, folding: Folding) -> Callable:
 
 
 def _empty(member: BilinearPrimitive, operands: Any, dims: Any, **static: Any) -> jax.Array:
-    """The result of a vmap over no elements."""
+    """Returns the result of a vmap over an axis of size 0."""
     shapes = [
         op.shape if dim is None else (*op.shape[:dim], *op.shape[dim + 1 :])
         for op, dim in zip(operands, dims, strict=True)

@@ -1,4 +1,4 @@
-"""In which dtype sums are kept."""
+"""The dtype in which sums are computed."""
 
 from __future__ import annotations
 
@@ -8,5 +8,10 @@ import jax.numpy as jnp
 
 
 def accumulator(dtype: Any) -> jnp.dtype:
-    """Sums of 16-bit floats are kept in float32."""
-    return jnp.dtype(jnp.float32) if dtype.itemsize == 2 else dtype
+    """Returns the dtype in which numbers of `dtype` are summed: float32 for 16-bit floats, else `dtype`.
+
+    >>> accumulator(jnp.dtype("bfloat16")).name, accumulator(jnp.dtype("int16")).name
+    ('float32', 'int16')
+    """
+    small = dtype.itemsize == 2 and jnp.issubdtype(dtype, jnp.floating)
+    return jnp.dtype(jnp.float32) if small else dtype

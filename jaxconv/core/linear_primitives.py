@@ -15,7 +15,12 @@ from jaxconv.core.sharding import vary_alike
 
 
 def linear_transpose(function: Callable, shape: tuple[int, ...], y: jax.Array) -> jax.Array:
-    """The transpose, at `y`, of a function that is linear in an array of `shape` and of `y`'s dtype.
+    """Applies the transpose of a linear function to `y`.
+
+    Args:
+      function: A linear function of one array.
+      shape: Shape of its argument, which has the dtype of `y`.
+      y: The argument of the transpose, of the shape that `function` returns.
 
     >>> linear_transpose(lambda x: 3 * x[:2], (4,), jnp.array([1.0, 2.0])).tolist()
     [3.0, 6.0, 0.0, 0.0]
@@ -28,11 +33,17 @@ def linear_transpose(function: Callable, shape: tuple[int, ...], y: jax.Array) -
 def linear_with_transpose(
     name: str, function: Callable, transpose: Callable, batch_axis: Callable[[Any], int]
 ) -> tuple[Primitive, Primitive]:
-    """A linear function and its transpose, both written out, as primitives that derive to each other.
+    """Makes primitives of a linear function and its transpose, each of which is the transpose of the other.
 
-    Each takes an array, in which it is linear, then any that it is not differentiated in, and the static
-    keyword `geometry`. It keeps further axes of all of them at `batch_axis` as they are: there, vmap puts
-    another.
+    Both functions take an array in which they are linear, then arrays in which they are not differentiated,
+    and the static keyword `geometry`. They must pass on further axes of all arrays from `batch_axis` on
+    unchanged: vmap puts its axis there.
+
+    Args:
+      name: Name of the function's primitive; that of the transpose ends in ``_transpose``.
+      function: The linear function.
+      transpose: Its transpose.
+      batch_axis: Returns, for a geometry, where vmap puts its axis.
     """
     pair = Primitive(name), Primitive(f"{name}_transpose")
     for member, other, code in zip(pair, pair[::-1], (function, transpose), strict=True):
@@ -47,7 +58,7 @@ def _register(member: Primitive, other: Primitive, function: Callable, batch_axi
     def jvp(arrays: Any, tangents: Any, *, geometry: Any) -> Any:
         y = bind(*arrays, geometry=geometry)
         if type(tangents[0]) is ad.Zero:
-            return y, jnp.zeros_like(y)
+            return y, ad.Zero(jax.typeof(y).to_tangent_aval())  # of an integer map: float0
         return y, bind(tangents[0], *arrays[1:], geometry=geometry)
 
     def transposed(cotangent: Any, _: Any, *fixed: Any, geometry: Any) -> Any:
@@ -72,7 +83,7 @@ def _register(member: Primitive, other: Primitive, function: Callable, batch_axi
 
 
 def _with_axis(array: jax.Array, dim: int | None, axis: int, size: int) -> Any:
-    """The array with its mapped axis at `axis`, repeated there if it has none."""
+    """Returns the array with its mapped axis at `axis`; an array without one is repeated."""
     if dim is not None:
         return jnp.moveaxis(array, dim, axis)
     array = jnp.expand_dims(array, axis)

@@ -1,4 +1,4 @@
-"""Blocks of cells as features, and back: a rearrangement, the transpose of its inverse."""
+"""Rearranges blocks of cells into features and back; each of the two is the transpose of the other."""
 
 import math
 from collections.abc import Sequence
@@ -8,12 +8,12 @@ import numpy as np
 
 
 def cells_as_features(x: jax.Array, block: Sequence[int], first: int) -> jax.Array:
-    """``(..., *spatial, ...)`` to ``(..., *blocks, cells of a block, ...)``, row-major.
+    """Rearranges ``(..., *spatial, ...)`` to ``(..., *blocks, cells of a block, ...)``, row-major.
 
     Args:
-      x: Any array with spatial axes of whole blocks.
-      block: Cells of a block on every axis.
-      first: Which axis of `x` is the first spatial one.
+      x: An array whose spatial sizes are multiples of the block's.
+      block: Size of a block, per spatial axis.
+      first: Number of the first spatial axis of `x`.
     """
     n, shape = len(block), x.shape
     blocks = [size // cells for size, cells in zip(shape[first : first + n], block, strict=True)]
@@ -28,7 +28,13 @@ def cells_as_features(x: jax.Array, block: Sequence[int], first: int) -> jax.Arr
 
 
 def features_as_cells(x: jax.Array, block: Sequence[int], first: int) -> jax.Array:
-    """``(..., *blocks, cells of a block, ...)`` to ``(..., *spatial, ...)``: the inverse."""
+    """Rearranges ``(..., *blocks, cells of a block, ...)`` to ``(..., *spatial, ...)``, row-major.
+
+    Args:
+      x: An array whose axis after the spatial ones has the cells of a block.
+      block: Size of a block, per spatial axis.
+      first: Number of the first spatial axis of `x`.
+    """
     n, shape = len(block), x.shape
     blocks = shape[first : first + n]
     x = x.reshape(*shape[: first + n], *block, *shape[first + n + 1 :])

@@ -1,4 +1,4 @@
-"""What a bilinear rule owes to meshes: types that say how an array is laid out must agree.
+"""Makes the types of arrays agree that say how they are laid out on a mesh of devices.
 
 Inside `jax.shard_map` an array's type names the mesh axes that it varies over; on a mesh with
 explicit axes it names its sharding. On ordinary (automatic) meshes there is nothing to do.
@@ -15,7 +15,7 @@ from jax.sharding import AxisType, PartitionSpec
 
 
 def vary_alike(*arrays: jax.Array) -> tuple[jax.Array, ...]:
-    """The same arrays, each varying over every manual mesh axis that any of them varies over."""
+    """Returns the arrays, each varying over every manual mesh axis that any of them varies over."""
     axes = [_varying(array) for array in arrays]
     every = frozenset().union(*axes)
     return tuple(
@@ -37,12 +37,12 @@ def partitioned_automatically(function: Callable, spec: PartitionSpec, *operands
 
 
 def batch_spec(array: jax.Array) -> PartitionSpec:
-    """How an explicit mesh shards the leading axis."""
+    """Returns how an explicit mesh shards the leading axis of an array."""
     return PartitionSpec(*jax.typeof(array).sharding.spec[:1])
 
 
 def reshard_like(array: jax.Array, aval: Any) -> jax.Array:
-    """The array with the explicit sharding that `aval` has: a cotangent's type is its primal's."""
+    """Returns the array with the explicit sharding of `aval`: a cotangent has the type of its primal."""
     return jax.sharding.reshard(array, aval.sharding.spec) if _mesh_is_explicit() else array
 
 

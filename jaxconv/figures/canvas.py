@@ -1,4 +1,4 @@
-"""What all pictures share: a figure without global state, the colours, and how it is written."""
+"""Parts that all pictures share: a figure without global state, the colours, and the writing of files."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 DPI = 160
 INK = "#2b2b2b"
-NO_ENTRY = "#dcdeda"  # where a matrix holds nothing: neither a value's colour nor the page's
+NO_ENTRY = "#dcdeda"  # cells without an entry: differs from the colours of values and from the page
 BORDER = "#8d918b"
 STYLE: dict[Any, Any] = {
     "font.family": "DejaVu Sans",  # ships with matplotlib, so pictures look alike everywhere
@@ -30,14 +30,14 @@ STYLE: dict[Any, Any] = {
 
 
 def new_figure(width: float, height: float) -> Figure:
-    """An empty white figure, sizes in inches; axes are laid out so that no text is clipped."""
+    """Returns an empty white figure, sizes in inches; axes are laid out so that no text is clipped."""
     with rc_context(STYLE):
         layout = ConstrainedLayoutEngine(w_pad=0.12, h_pad=0.12)
         return Figure(figsize=(width, height), layout=layout, facecolor="white")
 
 
 def picture_axes(ax: Axes) -> Axes:
-    """Takes ticks and frame away, for axes that hold a picture."""
+    """Removes ticks and frame from axes that show a picture, and returns the axes."""
     ax.set_xticks([])
     ax.set_yticks([])
     ax.spines[:].set_visible(False)
@@ -45,12 +45,12 @@ def picture_axes(ax: Axes) -> Axes:
 
 
 def by(*sizes: int) -> str:
-    """Sizes as text: ``by(1200, 3)`` is 1,200 times 3, with the sign."""
+    """Returns sizes as text: ``by(1200, 3)`` is ``1,200 × 3``."""
     return " \N{MULTIPLICATION SIGN} ".join(f"{size:,}" for size in sizes)
 
 
 def save(figure: Figure, path: str | Path) -> Path:
-    """Writes the figure in the format that the suffix names, and makes the folder for it.
+    """Writes the figure in the format of the suffix and returns the path; makes the folder if it is missing.
 
     The same figure gives the same bytes: no date is written.
     """

@@ -1,4 +1,4 @@
-"""A training's log as curves: the loss, the learning rate, the score, and the wait for data."""
+"""Curves of a training log: the loss, the learning rate, the score, and the wait for data."""
 
 from __future__ import annotations
 
@@ -19,23 +19,25 @@ BLUE, FAINT, RED, GREEN = "#1f4e8c", "#9db7d5", "#b5432a", "#3d7a52"
 def draw_curves(
     path: str | Path, records: Sequence[Mapping[str, Any]], *, title: str = "", score: str = "mean_iou"
 ) -> Path:
-    """Four curves over the steps; one for which the log holds nothing says so.
+    """Draws loss, score, learning rate and wait for data over the steps.
+
+    A curve for which the log has no numbers is replaced by the words "nothing logged".
 
     Args:
-      path: Where to.
+      path: File to write; its suffix is the format.
       records: Lines of the log, each with ``"step"`` and any of ``"loss"``, ``"learning_rate"``,
         ``"data_wait"`` (the share of the time that was spent waiting for data, 0 to 1) and `score`.
-      title: Above.
-      score: Of the validation, such as ``"mean_iou"`` or ``"top1"``.
+      title: Title of the figure.
+      score: Key of the validation score, such as ``"mean_iou"`` or ``"top1"``.
 
     Returns:
       `path`.
     """
     with rc_context(canvas.STYLE):
         figure = canvas.new_figure(9.0, 5.6)
-        (loss, learned), (rate, wait) = figure.subplots(2, 2, sharex=True)
+        (loss, validation), (rate, wait) = figure.subplots(2, 2, sharex=True)
         _loss(loss, *_series(records, "loss"))
-        _score(learned, *_series(records, score), score)
+        _score(validation, *_series(records, score), score)
         _line(rate, *_series(records, "learning_rate"), GREEN)
         rate.set(title="learning rate", ylabel="learning rate", xlabel="step")
         rate.set_ylim(0, 1.02 * rate.get_ylim()[1])
@@ -43,7 +45,7 @@ def draw_curves(
         wait.set(title="waiting for data", ylabel="share of the time", xlabel="step")
         wait.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
         wait.set_ylim(0, max(0.1, *wait.get_ylim()))
-        for ax in (loss, learned, rate, wait):
+        for ax in (loss, validation, rate, wait):
             ax.tick_params(labelbottom=True)
             ax.xaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10], integer=True))
             ax.grid(color="#e3e3df", linewidth=0.6)
@@ -54,7 +56,7 @@ def draw_curves(
 
 
 def _series(records: Sequence[Mapping[str, Any]], key: str) -> tuple[np.ndarray, np.ndarray]:
-    """Steps and numbers of the lines that hold the key; of a step that was repeated, the last."""
+    """Returns steps and numbers of the lines that have the key; if a step was repeated, its last number."""
     found = {record["step"]: record[key] for record in records if record.get(key) is not None}
     steps = sorted(found)
     return np.array(steps, float), np.array([found[step] for step in steps], float)
@@ -91,7 +93,7 @@ def _score(ax: Axes, steps: np.ndarray, values: np.ndarray, score: str) -> None:
     ax.set(title=f"{name} on the validation split", ylabel=name, xlabel="step", ylim=(0, 1))
 
 
-def _line(ax: Axes, steps: np.ndarray, values: np.ndarray, color: str, **options) -> None:
+def _line(ax: Axes, steps: np.ndarray, values: np.ndarray, color: str, **options: Any) -> None:
     if len(steps):
         ax.plot(steps, values, color=color, **options)
     else:

@@ -1,4 +1,4 @@
-"""Pictures of receptive fields: what an output may see, and what moves it."""
+"""Pictures of receptive fields: the cells that an output reads, and how strongly each changes it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib import rc_context
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
@@ -14,7 +15,7 @@ from jaxconv.errors import GeometryError
 from jaxconv.figures import canvas
 
 THEORETICAL = "#d9482b"
-HOLDS = "#1f6f9f"
+MEASURED = "#1f6f9f"
 MARGIN = 2.5  # cells around the largest field
 
 
@@ -25,26 +26,36 @@ def receptive_field_figure(
     *,
     part: float = 0.95,
 ) -> Figure:
-    """Effective receptive fields side by side, each with its theoretical one.
+    """Draws effective receptive fields side by side, each with a frame around the theoretical field.
 
-    White is no gradient at all. All pictures show as many cells.
+    White cells have zero gradient. All pictures show the same number of cells.
 
     Args:
-      measured: Arrays (rows, columns), as `jaxconv.effective_receptive_field` returns them.
-      fields: For each, the rows and columns of the theoretical field, as
+      measured: Effective receptive fields, each ``(rows, columns)``, as `jaxconv.effective_receptive_field`
+        returns them.
+      fields: Rows and columns of the theoretical field of every picture, as
         `jaxconv.ReceptiveField.interval` returns them; they may reach beyond the map.
-      names: For each, a title.
-      part: A second frame, around the smallest square that holds so much of the gradient.
+      names: Title of every picture.
+      part: Share of the gradient, 0 to 1. A second frame is drawn around the smallest square with this
+        share.
 
     Returns:
       A matplotlib figure; `figure.savefig(path)` writes it.
 
     Raises:
-      GeometryError: A measured field has not two axes.
+      GeometryError: A measured field does not have two axes, or the numbers of `measured`, `fields` and
+        `names` differ.
     """
     for array in measured:
         if np.ndim(array) != 2:
-            raise GeometryError(f"a picture shows fields of two axes, got shape {np.shape(array)}.")
+            raise GeometryError(
+                f"`measured` must be arrays of two axes, (rows, columns), got shape {np.shape(array)}."
+            )
+    if not len(measured) == len(fields) == len(names):
+        raise GeometryError(
+            "`fields` and `names` must have one element per array of `measured`, got "
+            f"{len(measured)} arrays, {len(fields)} fields and {len(names)} names."
+        )
     with rc_context(canvas.STYLE):
         figure = canvas.new_figure(2.75 * len(measured) + 0.9, 3.6)
         reach = max(len(interval) for field in fields for interval in field) / 2 + MARGIN
@@ -57,7 +68,7 @@ def receptive_field_figure(
             ax.spines[:].set(visible=True, color=canvas.BORDER)
             theoretical = _frame(ax, field, THEORETICAL, "theoretical")
             square = holding_square(np.asarray(array, float), field, part)
-            held = _frame(ax, square, HOLDS, f"holds {part:.0%} of the gradient", dashed=True)
+            frame = _frame(ax, square, MEASURED, f"{part:.0%} of the gradient", dashed=True)
             (top, bottom), (left, right) = (_around(interval, reach) for interval in field)
             ax.set(xlim=(left, right), ylim=(bottom, top), title=name)
             ax.set_xlabel(
@@ -65,42 +76,43 @@ def receptive_field_figure(
             )
         bar = figure.colorbar(image, ax=list(axes), fraction=0.03, pad=0.01, aspect=28)
         bar.outline.set_visible(False)
-        bar.set_label("mean |gradient|, of the largest")
-        figure.legend(handles=[theoretical, held], loc="outside lower center", ncols=2, frameon=False)
+        bar.set_label("mean |gradient| / largest")
+        figure.legend(handles=[theoretical, frame], loc="outside lower center", ncols=2, frameon=False)
     return figure
 
 
 def _around(interval: range, reach: float) -> tuple[float, float]:
-    """So many cells to both sides of an interval's middle."""
+    """Returns the ends of `reach` cells to both sides of the middle of an interval."""
     middle = (interval.start + interval.stop - 1) / 2
     return middle - reach, middle + reach
 
 
-def _frame(ax, field: tuple[range, range], colour: str, label: str, dashed: bool = False) -> Rectangle:
-    """A rectangle around rows and columns of cells."""
+def _frame(ax: Axes, field: tuple[range, range], colour: str, label: str, dashed: bool = False) -> Rectangle:
+    """Draws a rectangle around rows and columns of cells."""
     rows, columns = field
     corner = columns.start - 0.5, rows.start - 0.5
     frame = Rectangle(
         corner, len(columns), len(rows), fill=False, edgecolor=colour, linewidth=1.4, label=label
     )
     frame.set_linestyle("--" if dashed else "-")
-    return ax.add_patch(frame)
+    ax.add_patch(frame)
+    return frame
 
 
 def holding_square(
     measured: np.ndarray, field: tuple[range, range], part: float = 0.95
 ) -> tuple[range, range]:
-    """The smallest square, in the middle of the theoretical field, with this part of the gradient.
+    """Finds the smallest square around the middle of the theoretical field with this part of the gradient.
 
-    Where the middle lies between cells along one axis only, it is a cell shorter along the other.
+    If the middle lies between two cells along one axis only, the square is one cell shorter along the other.
 
     Args:
-      measured: (rows, columns), not negative.
+      measured: Effective receptive field, ``(rows, columns)``, not negative.
       field: Rows and columns of the theoretical field; only its middle is used.
-      part: Of the sum of `measured`.
+      part: Share of the sum of `measured`, 0 to 1.
 
     Returns:
-      Its rows and columns.
+      Rows and columns of the square.
 
     >>> measured = np.zeros((9, 9))
     >>> measured[4, 3:6] = 1, 8, 1
@@ -117,6 +129,28 @@ def holding_square(
     return rows, columns
 
 
-def draw_receptive_fields(path: str | Path, *arguments, **options) -> Path:
-    """Writes `receptive_field_figure` of the same arguments to `path`, which it returns."""
-    return canvas.save(receptive_field_figure(*arguments, **options), path)
+def draw_receptive_fields(
+    path: str | Path,
+    measured: Sequence[np.ndarray],
+    fields: Sequence[tuple[range, range]],
+    names: Sequence[str],
+    *,
+    part: float = 0.95,
+) -> Path:
+    """Writes the picture of `receptive_field_figure` to a file.
+
+    Args:
+      path: File to write; its suffix is the format.
+      measured: Effective receptive fields, each ``(rows, columns)``.
+      fields: Rows and columns of the theoretical field of every picture.
+      names: Title of every picture.
+      part: Share of the gradient inside the second frame, 0 to 1.
+
+    Returns:
+      `path`.
+
+    Raises:
+      GeometryError: A measured field does not have two axes, or the numbers of `measured`, `fields` and
+        `names` differ.
+    """
+    return canvas.save(receptive_field_figure(measured, fields, names, part=part), path)

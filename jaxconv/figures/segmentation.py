@@ -1,4 +1,4 @@
-"""Pictures of labelled pixels: a map in its colours, over its image, beside truth and prediction."""
+"""Pictures of label maps: in the colours of their classes, over the image, beside truth and prediction."""
 
 from __future__ import annotations
 
@@ -7,22 +7,23 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib import rc_context
+from matplotlib.axes import Axes
 from matplotlib.patches import Patch
 
 from jaxconv.figures import canvas
 
 Colors = Sequence[tuple[int, int, int]]
 
-VOID_DARK, VOID_LIGHT = (0.36, 0.36, 0.37), (0.52, 0.52, 0.53)  # stripes: no class is painted so
+VOID_DARK, VOID_LIGHT = (0.36, 0.36, 0.37), (0.52, 0.52, 0.53)  # stripes: unlike any class
 WRONG = (0.84, 0.15, 0.16)
 WIDTH, NARROWEST = 2.4, 1.4  # inches of a picture
 
 
 def paint(labels: np.ndarray, colors: Colors) -> np.ndarray:
-    """A label map in the colours of its classes; what has none, void, in grey stripes.
+    """Paints a label map in the colours of its classes, and void (any other label) in grey stripes.
 
     Args:
-      labels: ``(rows, columns)`` integers.
+      labels: Label map, ``(rows, columns)`` integers.
       colors: Red, green and blue of every class, 0 to 255.
 
     Returns:
@@ -40,13 +41,13 @@ def paint(labels: np.ndarray, colors: Colors) -> np.ndarray:
 
 
 def overlay(image: np.ndarray, labels: np.ndarray, colors: Colors, opacity: float = 0.55) -> np.ndarray:
-    """The painted labels over the image in grey, so that no colour is the image's own.
+    """Paints the labels over the image, which is made grey so that all colours are those of classes.
 
     Args:
-      image: ``(rows, columns, features)``, 0 to 1, grey or colour.
-      labels: ``(rows, columns)`` integers.
-      colors: As for `paint`.
-      opacity: Of the colours.
+      image: Grey or colour image, ``(rows, columns, features)``, 0 to 1.
+      labels: Label map, ``(rows, columns)`` integers.
+      colors: Red, green and blue of every class, 0 to 255.
+      opacity: Opacity of the painted labels, 0 to 1.
 
     Returns:
       ``(rows, columns, 3)``, 0 to 1.
@@ -66,17 +67,18 @@ def draw_predictions(
     class_iou: Mapping[str, float | None] | None = None,
     title: str = "",
 ) -> Path:
-    """A row an example: the image, the truth, the prediction, and where the two differ.
+    """Draws one row per example: the image, the truth, the prediction, and where the two differ.
 
     Args:
-      path: Where to.
-      images: ``(rows, columns, features)`` each, 0 to 1, grey or colour.
-      labels: ``(rows, columns)`` each, the truth; what is no class is void, and never wrong.
-      predictions: Likewise.
-      names: Of the classes.
-      colors: Of the classes, as for `paint`.
-      class_iou: Shown in the legend.
-      title: Above.
+      path: File to write; its suffix is the format.
+      images: Grey or colour images, each ``(rows, columns, features)``, 0 to 1.
+      labels: True label maps, each ``(rows, columns)``. Labels outside of the classes are void: they do not
+        count as wrong.
+      predictions: Predicted label maps, each ``(rows, columns)``.
+      names: Names of the classes.
+      colors: Red, green and blue of every class, 0 to 255.
+      class_iou: IoU of every class, None if it is absent; shown in the legend.
+      title: Title of the figure.
 
     Returns:
       `path`.
@@ -102,7 +104,9 @@ def draw_predictions(
     return canvas.save(figure, path)
 
 
-def _draw_example(axes, image: np.ndarray, label: np.ndarray, prediction: np.ndarray, colors: Colors) -> None:
+def _draw_example(
+    axes: Sequence[Axes], image: np.ndarray, label: np.ndarray, prediction: np.ndarray, colors: Colors
+) -> None:
     for ax in axes:
         ax.set(xticks=[], yticks=[])
         ax.spines[:].set_color(canvas.BORDER)
@@ -117,7 +121,7 @@ def _draw_example(axes, image: np.ndarray, label: np.ndarray, prediction: np.nda
 
 
 def _errors(image: np.ndarray, wrong: np.ndarray) -> np.ndarray:
-    """The image in faint grey with the wrong pixels in red, ``(rows, columns, 3)``."""
+    """Returns the image in faint grey with the wrong pixels in red, ``(rows, columns, 3)``."""
     shown = np.repeat(0.55 + 0.4 * image[..., :3].mean(-1, keepdims=True), 3, axis=-1)
     shown[wrong] = WRONG
     return shown

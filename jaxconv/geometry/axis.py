@@ -1,41 +1,39 @@
 """One spatial axis of a convolution, in integers.
 
-Axes do not interact (section 2 of the guide), so everything about sizes is said here once;
-`ConvGeometry` is a tuple of these with features.
+Axes do not interact (Dumoulin & Visin, arXiv:1603.07285, section 2), so the sizes of one axis are computed
+here; `ConvGeometry` is a tuple of these axes, with features.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, get_args
 
 from jaxconv.errors import GeometryError
-from jaxconv.geometry.arguments import at_least_one, pair_of_ints
+from jaxconv.geometry.arguments import PaddingMode, at_least_one, check_padding_mode, pair_of_ints
 
-PaddingMode = Literal["zeros", "circular", "reflect", "replicate"]
-PADDING_MODES: tuple[str, ...] = get_args(PaddingMode)
 NUMPY_PAD_MODES = {"zeros": "constant", "circular": "wrap", "reflect": "reflect", "replicate": "edge"}
 
 
 @dataclass(frozen=True, slots=True)
 class AxisGeometry:
-    r"""One spatial axis; letters follow arXiv:1603.07285.
+    r"""One spatial axis of a convolution; letters follow Dumoulin & Visin, arXiv:1603.07285.
 
-    Output cell $o$ reads, with tap $t$, the cell $o s + t d - p_l$ of the *stretched* axis: the
-    input with $f - 1$ zeros between neighbours. Padding counts stretched cells, and a negative
-    padding crops them.
+    The *stretched* axis is the input with $f - 1$ zeros inserted between neighbouring cells. Output cell
+    $o$ reads, with tap $t$ of the kernel, the stretched cell $o s + t d - p_l$.
 
     Args:
-      size: $i$, input cells.
-      kernel: $k$, taps.
-      stride: $s$.
-      padding: $(p_l, p_h)$, low and high.
-      dilation: $d$, of the kernel.
-      input_dilation: $f$.
-      padding_mode: What the padding holds.
+      size: $i$, number of input cells.
+      kernel: $k$, number of taps of the kernel.
+      stride: $s$, stretched cells between neighbouring windows.
+      padding: $(p_l, p_h)$, stretched cells added before and after the axis; negative numbers crop it.
+      dilation: $d$, kernel dilation: stretched cells between neighbouring taps.
+      input_dilation: $f$, stretched cells between neighbouring input cells.
+      padding_mode: What the padding holds: ``"zeros"``, ``"circular"``, ``"reflect"`` or ``"replicate"``.
 
     Raises:
-      GeometryError: A size is below one, or the kernel does not fit into the padded input.
+      GeometryError: A size is below 1, the padding mode is unknown, or the kernel does not fit into the
+        padded input.
+      TypeError: A size is not an integer.
 
     >>> axis = AxisGeometry(size=6, kernel=3, stride=2, padding=(1, 1))
     >>> axis.out_size, axis.output_padding, list(axis.input_sizes)
@@ -54,16 +52,18 @@ class AxisGeometry:
         for name in ("size", "kernel", "stride", "dilation", "input_dilation"):
             object.__setattr__(self, name, at_least_one(name, getattr(self, name)))
         object.__setattr__(self, "padding", pair_of_ints("padding", self.padding))
-        if self.padding_mode not in PADDING_MODES:
-            raise GeometryError(f"`padding_mode` is one of {PADDING_MODES}, got {self.padding_mode!r}.")
+        check_padding_mode(self.padding_mode)
         if self.slack < 0:
+            dilated = f" ({self.kernel} taps, dilated by {self.dilation})" if self.span > self.kernel else ""
+            lower = "lower `kernel_dilation`" if self.span > self.kernel else "take a smaller kernel"
             raise GeometryError(
-                f"the dilated kernel spans {self.span} cells but the padded input has {self.padded}; "
-                f"raise `padding` or lower `kernel_dilation`. Got {self}."
+                f"the kernel spans {self.span} cells{dilated} but the padded input has {self.padded}; "
+                f"raise `padding` or {lower}. Got {self}."
             )
         if self.size < least_size(self.padding_mode, self.padding):
             raise GeometryError(
-                f"an axis of one cell has nothing to reflect; use padding_mode='replicate'. Got {self}."
+                "`padding_mode` cannot be 'reflect' on an axis of one cell, which has nothing to reflect; "
+                f"use padding_mode='replicate'. Got {self}."
             )
 
     @property
@@ -73,7 +73,7 @@ class AxisGeometry:
 
     @property
     def stretched(self) -> int:
-        """Cells once ``input_dilation - 1`` zeros stand between neighbours: $f(i-1)+1$."""
+        """Cells of the input with its inserted zeros: $f(i-1)+1$."""
         return self.input_dilation * (self.size - 1) + 1
 
     @property
@@ -83,42 +83,51 @@ class AxisGeometry:
 
     @property
     def slack(self) -> int:
-        """How far the kernel can move: padded cells less its span."""
+        """Cells by which the kernel can move: padded cells minus the kernel's span."""
         return self.padded - self.span
 
     @property
     def out_size(self) -> int:
-        """Output cells, relationships 6 and 15."""
+        """Output cells: Dumoulin & Visin, arXiv:1603.07285, relationships 6 and 15."""
         return self.slack // self.stride + 1
 
     @property
     def output_padding(self) -> int:
-        """$a$: padded cells that the last window leaves over, relationship 14."""
+        """$a$, padded cells after the last window: Dumoulin & Visin, arXiv:1603.07285, relationship 14."""
         return self.slack % self.stride
 
     @property
     def input_sizes(self) -> range:
-        """Every input size that the same kernel, strides and padding take to this output size."""
-        return input_sizes(self.out_size, self)
+        """All input sizes that give this output size with the same kernel, stride and padding.
 
-    def transposed(self) -> AxisGeometry:
-        """The equivalent direct convolution of the transpose (relationships 8 to 14).
+        They are consecutive.
+        """
+        stretched = self.stride * (self.out_size - 1) + self.span - sum(self.padding)
+        least = least_size(self.padding_mode, self.padding)
+        return sizes_from(stretched, self.stride, self.input_dilation, least)
 
-        Stride and input dilation change places. It crops where the forward padding exceeds
-        ``span - 1``, and the cells of `output_padding` are added to its high edge.
+    def equivalent_direct(self) -> AxisGeometry:
+        """Returns the convolution that computes the transpose, on this axis.
+
+        Stride and input dilation change places. The padding is negative, that is it crops, where the forward
+        padding exceeds ``span - 1``, and the cells of `output_padding` are added to its high side.
 
         Raises:
-          GeometryError: The padding holds something other than zeros: its transpose folds the
-            padding back, which no zero-padded convolution does.
+          GeometryError: `padding_mode` is not ``"zeros"``: the transpose then adds the border to the cells
+            that it was copied from, which a zero-padded convolution cannot do.
 
-        >>> equivalent = AxisGeometry(size=6, kernel=3, stride=2, padding=(1, 1)).transposed()
+        References:
+          Dumoulin & Visin, arXiv:1603.07285, relationships 8 to 14.
+
+        >>> equivalent = AxisGeometry(size=6, kernel=3, stride=2, padding=(1, 1)).equivalent_direct()
         >>> equivalent.size, equivalent.input_dilation, equivalent.padding, equivalent.out_size
         (3, 2, (1, 2), 6)
         """
         if self.padding_mode != "zeros":
             raise GeometryError(
-                "only zero padding has an equivalent direct convolution; the transpose of "
-                f"{self.padding_mode} padding folds its border back onto the cells it came from. Got {self}."
+                f"`padding_mode` must be 'zeros', got {self.padding_mode!r}: only zero padding has an "
+                "equivalent direct convolution. Use `conv_transpose`, which takes every padding mode. "
+                f"Got {self}."
             )
         low = self.span - 1 - self.padding[0]
         high = self.stretched - 1 + self.padding[0] - (self.out_size - 1) * self.stride
@@ -127,24 +136,21 @@ class AxisGeometry:
         )
 
 
-def input_sizes(out_size: int, axis: AxisGeometry) -> range:
-    """Every input size that `axis`'s kernel, strides, padding and dilations take to `out_size`.
-
-    Consecutive; empty where ``input_dilation > strides`` skips the output size.
-    The ``size`` of `axis` is not read.
-    """
-    stretched = axis.stride * (out_size - 1) + axis.span - sum(axis.padding)
-    least = least_size(axis.padding_mode, axis.padding)
-    return sizes_from(stretched, axis.stride, axis.input_dilation, least)
-
-
 def least_size(padding_mode: str, padding: tuple[int, int]) -> int:
-    """The smallest input that a padding mode can pad: one cell has nothing to reflect."""
+    """Returns the smallest input size that a padding mode can pad: reflection needs a second cell."""
     return 2 if padding_mode == "reflect" and max(padding) > 0 else 1
 
 
 def sizes_from(stretched: int, stride: int, input_dilation: int, least: int = 1) -> range:
-    """The input sizes, of `least` or more, that stretch to `stretched` cells or up to ``stride - 1`` more.
+    """Returns the input sizes that have from `stretched` to ``stretched + stride - 1`` stretched cells.
+
+    The range is empty if no size does, which can happen where ``input_dilation > stride``.
+
+    Args:
+      stretched: The fewest stretched cells.
+      stride: How many numbers of stretched cells are allowed.
+      input_dilation: Stretched cells between neighbouring input cells.
+      least: Smallest size to return.
 
     >>> sizes_from(5, stride=3, input_dilation=2)
     range(3, 5)
@@ -155,7 +161,7 @@ def sizes_from(stretched: int, stride: int, input_dilation: int, least: int = 1)
 
 
 def format_sizes(sizes: range) -> str:
-    """Consecutive sizes for a reader: a few of them one by one.
+    """Returns consecutive sizes as text, one by one if there are few.
 
     >>> format_sizes(range(5, 7)), format_sizes(range(1, 100))
     ('5, 6', '1 to 99')

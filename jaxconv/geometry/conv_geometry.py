@@ -11,50 +11,53 @@ from jaxconv.errors import GeometryError
 from jaxconv.geometry.arguments import (
     IntPerAxis,
     Padding,
+    PaddingMode,
     at_least_one,
-    check_output_padding,
+    check_padding_mode,
     padding_per_axis,
     per_axis,
     resolve_padding,
     shape_of,
 )
-from jaxconv.geometry.axis import AxisGeometry, PaddingMode, format_sizes, least_size, sizes_from
+from jaxconv.geometry.axis import AxisGeometry, format_sizes
 from jaxconv.geometry.counting import entry_count, unused_count
+from jaxconv.geometry.output_side import output_sides
 
 
 @dataclass(frozen=True, init=False, repr=False)
 class ConvGeometry:
-    r"""Everything about a convolution except its numbers.
+    r"""The geometry of a convolution: everything except the numbers in the kernel and the maps.
 
-    A bare int serves every axis; a sequence holds one entry an axis. Padding is a word, an int, or
-    one int or ``(low, high)`` pair an axis; it counts cells of the stretched input and is always
-    stored resolved, so that geometries that mean the same are equal.
+    Where an argument takes an int or one int per axis, an int holds for all spatial axes. Padding is always
+    stored as ``(low, high)`` pairs, so that two geometries that mean the same are equal. It counts cells of
+    the stretched input, which has ``input_dilation - 1`` zeros between neighbouring cells.
 
     ====================  =============================================================
     padding word          ``(low, high)``, with ``span = d (k - 1) + 1``
     ====================  =============================================================
     ``"VALID"``           ``(0, 0)``
-    ``"SAME"``            as many as give ``ceil(stretched / s)`` outputs, the odd one high
-    ``"SAME_LOWER"``      the same, the odd one low
+    ``"SAME"``            as many as give ``ceil(stretched / s)`` outputs, an odd cell high
+    ``"SAME_LOWER"``      as many as give ``ceil(stretched / s)`` outputs, an odd cell low
     ``"HALF"``            ``(span // 2, span // 2)``
     ``"FULL"``            ``(span - 1, span - 1)``
     ``"CAUSAL"``          ``(span - 1, 0)``
     ====================  =============================================================
 
     Args:
-      input_shape: Spatial shape of the input, its length is N.
-      kernel_shape: Spatial shape of the kernel.
+      input_shape: Spatial shape of the input, without batch and features; its length is N.
+      kernel_shape: Spatial shape of the kernel, without features.
       in_features: Features of the input.
       out_features: Features of the output.
-      strides: Cells between neighbouring windows.
-      padding: As above.
-      padding_mode: ``"zeros"``, ``"circular"``, ``"reflect"`` or ``"replicate"``.
-      input_dilation: Distance between neighbouring inputs once zeros are inserted.
-      kernel_dilation: Distance between neighbouring taps.
-      feature_group_count: Groups; output feature j belongs to group ``j // (out / groups)``.
+      strides: Stretched cells between neighbouring windows, an int or one int per axis.
+      padding: A word of the table (in capital or small letters), an int for both sides of every axis, or per
+        axis an int or a ``(low, high)`` pair. Negative numbers crop.
+      padding_mode: What the padding holds: ``"zeros"``, ``"circular"``, ``"reflect"`` or ``"replicate"``.
+      input_dilation: Stretched cells between neighbouring input cells, an int or one int per axis.
+      kernel_dilation: Stretched cells between neighbouring taps, an int or one int per axis.
+      feature_group_count: Number of groups; output feature j belongs to group ``j // (out / groups)``.
 
     Raises:
-      GeometryError: No convolution has these numbers.
+      GeometryError: The numbers do not make a convolution; the message names the argument.
       TypeError: A size is not an integer.
 
     References:
@@ -95,7 +98,13 @@ class ConvGeometry:
     ) -> None:
         shape = shape_of("input_shape", input_shape)
         n = len(shape)
-        kernel = shape_of("kernel_shape", kernel_shape, n)
+        kernel = shape_of("kernel_shape", kernel_shape)
+        if len(kernel) != n:
+            raise GeometryError(
+                "`input_shape` and `kernel_shape` must each have one size per spatial axis, without batch "
+                f"and features; got {shape} and {kernel}."
+            )
+        check_padding_mode(padding_mode)
         s = per_axis("strides", strides, n)
         f = per_axis("input_dilation", input_dilation, n)
         d = per_axis("kernel_dilation", kernel_dilation, n)
@@ -112,15 +121,15 @@ class ConvGeometry:
                     "change one of the two."
                 )
         axes = tuple(
-            AxisGeometry(i, k, s, pad, d, f, padding_mode)
-            for i, k, s, pad, d, f in zip(shape, kernel, s, pads, d, f, strict=True)
+            _axis_geometry(_on_axis(axis, n), i, k, s, pad, d, f, padding_mode)
+            for axis, (i, k, s, pad, d, f) in enumerate(zip(shape, kernel, s, pads, d, f, strict=True))
         )
         values = (shape, kernel, *features, s, pads, padding_mode, f, d, groups, axes)
         for slot, value in zip(fields(self), values, strict=True):
             object.__setattr__(self, slot.name, value)
 
     def __repr__(self) -> str:
-        """Python that makes this geometry again, defaults left out."""
+        """Returns Python code that makes this geometry, without arguments that have their defaults."""
         defaults = (1, "zeros", (1,) * self.ndim, ((0, 0),) * self.ndim)
         options = [(slot.name, getattr(self, slot.name)) for slot in fields(self)[2:] if slot.init]
         given = [f"{name}={value!r}" for name, value in options if value not in defaults]
@@ -138,17 +147,17 @@ class ConvGeometry:
 
     @property
     def output_padding(self) -> tuple[int, ...]:
-        """$a$ of every axis: padded cells that the last window leaves over (relationship 14)."""
+        """$a$, padded cells after the last window, per axis (arXiv:1603.07285, relationship 14)."""
         return tuple(axis.output_padding for axis in self.axes)
 
     @property
     def input_sizes(self) -> tuple[range, ...]:
-        """For every axis, all input sizes that share this output size."""
+        """All input sizes that share this output size, per axis."""
         return tuple(axis.input_sizes for axis in self.axes)
 
     @property
     def unused(self) -> tuple[int, ...]:
-        """For every axis, how many input cells no window reaches."""
+        """Number of input cells that no window reaches, per axis."""
         return tuple(unused_count(axis) for axis in self.axes)
 
     @property
@@ -157,8 +166,8 @@ class ConvGeometry:
         return (*self.kernel_shape, self.in_features // self.feature_group_count, self.out_features)
 
     @property
-    def options(self) -> dict:
-        """What `conv`, `conv_transpose` and `conv_kernel_vjp` take by keyword, resolved."""
+    def options(self) -> dict[str, Any]:
+        """The keyword arguments of `conv`, `conv_transpose` and `conv_kernel_vjp`, with padding in cells."""
         return {
             "strides": self.strides,
             "padding": self.padding,
@@ -178,26 +187,28 @@ class ConvGeometry:
 
     @property
     def nnz(self) -> int:
-        """Entries of C: (output, input) pairs that some tap connects, whatever the kernel's values."""
+        """Number of entries of C: (output, input) pairs that a tap connects, whatever the kernel's values."""
         pairs = self.in_features // self.feature_group_count * self.out_features
         return math.prod(entry_count(axis) for axis in self.axes) * pairs
 
     @property
     def parameters(self) -> int:
-        """Weights of the layer's kernel; a bias adds `out_features` more."""
+        """Number of weights of the kernel; a bias has `out_features` more."""
         return math.prod(self.kernel_array_shape)
 
     @property
     def multiplications(self) -> int:
-        """Multiplications of one application as the lectures count them: every tap at every output."""
+        """Multiplications of one application to one map: every tap at every output, in the padding too."""
         return math.prod(self.output_shape) * self.parameters
 
     def transposed(self) -> ConvGeometry:
-        """Returns `equivalent_direct`: the geometry of the transpose, as a convolution of its own."""
+        """Returns the geometry of the transpose as a convolution; the same as `equivalent_direct`."""
         return self.equivalent_direct()
 
     def equivalent_direct(self) -> ConvGeometry:
-        """Returns the convolution that computes the transpose; its kernel is `transposed_kernel`'s.
+        """Returns the convolution that computes the transpose.
+
+        Its kernel is the one that `jaxconv.transposed_kernel` returns.
 
         Raises:
           GeometryError: `padding_mode` is not ``"zeros"``.
@@ -208,7 +219,7 @@ class ConvGeometry:
         >>> ConvGeometry((6,), (3,), strides=2, padding=1).equivalent_direct()
         ConvGeometry((3,), (3,), padding=((1, 2),), input_dilation=(2,))
         """
-        axes = [axis.transposed() for axis in self.axes]
+        axes = [axis.equivalent_direct() for axis in self.axes]
         return ConvGeometry(
             self.output_shape,
             self.kernel_shape,
@@ -222,7 +233,7 @@ class ConvGeometry:
         )
 
     def prepadded(self) -> ConvGeometry:
-        """The same windows over an input that is already stretched and padded.
+        """Returns the geometry of the same windows over an input that is already stretched and padded.
 
         >>> ConvGeometry((4,), (3,), padding=1, padding_mode="circular").prepadded()
         ConvGeometry((6,), (3,))
@@ -234,7 +245,7 @@ class ConvGeometry:
     def with_features(
         self, in_features: int, out_features: int, feature_group_count: int = 1
     ) -> ConvGeometry:
-        """The same spatial geometry between other features."""
+        """Returns the same spatial geometry with other features and groups."""
         return replace(
             self, in_features=in_features, out_features=out_features, feature_group_count=feature_group_count
         )
@@ -246,26 +257,34 @@ class ConvGeometry:
         output_shape: Sequence[int],
         kernel_shape: Sequence[int],
         *,
+        in_features: int = 1,
+        out_features: int = 1,
         strides: IntPerAxis = 1,
         padding: Padding = "VALID",
+        padding_mode: PaddingMode = "zeros",
         input_dilation: IntPerAxis = 1,
         kernel_dilation: IntPerAxis = 1,
-        **options: Any,
+        feature_group_count: int = 1,
     ) -> ConvGeometry:
-        """The geometry that takes `input_shape` to `output_shape`, for a transpose that knows both.
+        """Returns the geometry that takes `input_shape` to `output_shape`, checking that it does.
 
         Args:
           input_shape: Spatial shape of the forward input.
           output_shape: Spatial shape of the forward output.
           kernel_shape: Spatial shape of the kernel.
-          strides: As in `ConvGeometry`, as all that follow.
-          padding: Likewise.
-          input_dilation: Likewise.
-          kernel_dilation: Likewise.
-          **options: Likewise.
+          in_features: Features of the forward input.
+          out_features: Features of the forward output.
+          strides: Stretched cells between neighbouring windows, an int or one int per axis.
+          padding: A word, an int, or per axis an int or a ``(low, high)`` pair; see `ConvGeometry`.
+          padding_mode: ``"zeros"``, ``"circular"``, ``"reflect"`` or ``"replicate"``.
+          input_dilation: Stretched cells between neighbouring input cells, an int or one int per axis.
+          kernel_dilation: Stretched cells between neighbouring taps, an int or one int per axis.
+          feature_group_count: Number of groups of features.
 
         Raises:
-          GeometryError: It takes `input_shape` elsewhere; the message names the sizes that do.
+          GeometryError: These options give `input_shape` another output shape; the message has the input
+            sizes that would fit.
+          TypeError: A size is not an integer.
 
         >>> ConvGeometry.from_shapes((6,), (3,), (3,), strides=2, padding=1).output_padding
         (1,)
@@ -273,21 +292,34 @@ class ConvGeometry:
         out = shape_of("output_shape", output_shape)
         n = len(out)
         shape = shape_of("input_shape", input_shape, n)
-        kernel = shape_of("kernel_shape", kernel_shape, n)
-        s = per_axis("strides", strides, n)
-        f = per_axis("input_dilation", input_dilation, n)
-        d = per_axis("kernel_dilation", kernel_dilation, n)
-        pads = padding_per_axis(padding, n)
-        for axis, numbers in enumerate(zip(out, kernel, s, pads, d, f, strict=True)):
-            sizes = _sizes_to(options.get("padding_mode", "zeros"), *numbers)
+        sides = output_sides(
+            out, kernel_shape, strides, padding, kernel_dilation, input_dilation, padding_mode
+        )
+        for axis, side in enumerate(sides):
+            sizes = side.input_sizes()
             if shape[axis] not in sizes:
-                which = f"one of [{format_sizes(sizes)}]" if sizes else "no size: input_dilation skips it"
+                which = (
+                    f"is one of [{format_sizes(sizes)}]"
+                    if sizes
+                    else "does not exist: input_dilation skips it"
+                )
                 raise GeometryError(
-                    f"on axis {axis}, input_shape={shape} has {shape[axis]} cells, but what the forward "
-                    f"convolution takes to output_shape={out} is {which}; change `input_shape`, or "
+                    f"`input_shape` {shape} has {shape[axis]} cells on axis {axis}, but the size that the "
+                    f"forward convolution takes to output_shape={out} {which}; change `input_shape`, or "
                     f"strides={strides}, padding={padding!r} or the dilations."
                 )
-        return cls(shape, kernel, strides=s, padding=padding, input_dilation=f, kernel_dilation=d, **options)
+        return cls(
+            shape,
+            kernel_shape,
+            in_features=in_features,
+            out_features=out_features,
+            strides=strides,
+            padding=padding,
+            padding_mode=padding_mode,
+            input_dilation=input_dilation,
+            kernel_dilation=kernel_dilation,
+            feature_group_count=feature_group_count,
+        )
 
     @classmethod
     def of_transposed(
@@ -305,96 +337,67 @@ class ConvGeometry:
         kernel_dilation: IntPerAxis = 1,
         feature_group_count: int = 1,
     ) -> ConvGeometry:
-        """The forward geometry seen from its output: the one whose transpose upsamples `output_shape`.
+        """Returns the forward geometry whose transpose takes maps of `output_shape` as its input.
 
-        Several input sizes share an output size; `output_padding` picks one. Without it the
-        smallest is taken, and ``"SAME"`` and ``"SAME_LOWER"`` mean strides x output size.
+        Several input sizes share an output size, and `output_padding` picks one. Without it the smallest is
+        taken, or with ``"SAME"`` and ``"SAME_LOWER"`` strides x output size.
 
         Args:
-          output_shape: Spatial shape of the forward output, the input of the transpose.
+          output_shape: Spatial shape of the forward output, which is the input of the transpose.
           kernel_shape: Spatial shape of the kernel.
-          output_padding: $a$, stretched cells, in ``[0, strides)`` of every axis.
-          in_features: Of the forward convolution, as all that follow.
-          out_features: Likewise.
-          strides: Likewise.
-          padding: Likewise.
-          padding_mode: Likewise.
-          input_dilation: Likewise.
-          kernel_dilation: Likewise.
-          feature_group_count: Likewise.
+          output_padding: $a$, stretched cells after the last window, an int or one int per axis, each in
+            ``[0, strides)``.
+          in_features: Features of the forward input, which is the output of the transpose.
+          out_features: Features of the forward output, which is the input of the transpose.
+          strides: Strides of the forward convolution, an int or one int per axis.
+          padding: Padding of the forward convolution: a word, an int, or per axis an int or a
+            ``(low, high)`` pair; see `ConvGeometry`.
+          padding_mode: ``"zeros"``, ``"circular"``, ``"reflect"`` or ``"replicate"``.
+          input_dilation: Input dilation of the forward convolution, an int or one int per axis.
+          kernel_dilation: Kernel dilation of the forward convolution, an int or one int per axis.
+          feature_group_count: Number of groups of features.
 
         Raises:
-          GeometryError: No input has this output; the message names the nearest that exist.
+          GeometryError: No input has this output; the message has the nearest sizes that exist.
+          TypeError: A size is not an integer.
 
         >>> ConvGeometry.of_transposed((3,), (3,), strides=2, padding=1, output_padding=1).input_shape
         (6,)
         """
         shape = shape_of("output_shape", output_shape)
         n = len(shape)
-        kernel = shape_of("kernel_shape", kernel_shape, n)
-        strides = per_axis("strides", strides, n)
-        f = per_axis("input_dilation", input_dilation, n)
-        d = per_axis("kernel_dilation", kernel_dilation, n)
+        sides = output_sides(
+            shape, kernel_shape, strides, padding, kernel_dilation, input_dilation, padding_mode
+        )
         a: tuple[int | None, ...] = (None,) * n
         if output_padding is not None:
             a = per_axis("output_padding", output_padding, n, least=0)
-        pads = padding_per_axis(padding, n)
         input_shape = tuple(
-            _input_size(padding_mode, *numbers)
-            for numbers in zip(shape, kernel, strides, pads, d, f, a, strict=True)
+            side.input_size(cells, _on_axis(axis, n))
+            for axis, (side, cells) in enumerate(zip(sides, a, strict=True))
         )
         return cls(
             input_shape,
-            kernel,
+            kernel_shape,
             in_features=in_features,
             out_features=out_features,
             strides=strides,
             padding=padding,
             padding_mode=padding_mode,
-            input_dilation=f,
-            kernel_dilation=d,
+            input_dilation=input_dilation,
+            kernel_dilation=kernel_dilation,
             feature_group_count=feature_group_count,
         )
 
 
-def _sizes_to(padding_mode, out, kernel, stride, pad, dilation, input_dilation) -> range:
-    """Every input size that a convolution takes to `out` along one axis, its padding as it was given."""
-    if pad in ("SAME", "SAME_LOWER"):
-        return sizes_from(stride * (out - 1) + 1, stride, input_dilation)
-    span = dilation * (kernel - 1) + 1
-    padding = resolve_padding(pad, 1, span, stride)
-    least = least_size(padding_mode, padding)
-    return sizes_from(stride * (out - 1) + span - sum(padding), stride, input_dilation, least)
+def _axis_geometry(where: str, *numbers: Any) -> AxisGeometry:
+    """Makes the geometry of one axis; its errors say which axis it is."""
+    try:
+        return AxisGeometry(*numbers)
+    except GeometryError as error:
+        raise GeometryError(f"{where}{error}") from None
 
 
-def _input_size(padding_mode, out, kernel, stride, pad, dilation, input_dilation, output_padding) -> int:
-    """The input size that a transposed convolution returns along one axis."""
-    span = dilation * (kernel - 1) + 1
-    if output_padding is not None:
-        check_output_padding(output_padding, stride)
-    same = pad in ("SAME", "SAME_LOWER")
-    if same and output_padding:
-        raise GeometryError(
-            f"padding {pad!r} already fixes the size, strides x output size = {stride * out}; drop "
-            f"output_padding={output_padding} or give the padding in cells."
-        )
-    # Only SAME's padding depends on the stretched size, and that it fixes itself.
-    low, high = resolve_padding(pad, stride * out, span, stride)
-    stretched = stride * out if same else stride * (out - 1) + span - low - high + (output_padding or 0)
-    exact = same or output_padding is not None
-    least = least_size(padding_mode, (low, high))
-    size = max(-(-(stretched - 1) // input_dilation) + 1, least)
-    reach = input_dilation * (size - 1) + 1
-    if reach == stretched or (not exact and reach < stretched + stride):
-        return size
-    nearest = sorted({max((stretched - 1) // input_dilation + 1, least), size})
-    cells = [input_dilation * (i - 1) + 1 for i in nearest]
-    outputs = [-(-c // stride) if same else max((c + low + high - span) // stride + 1, 0) for c in cells]
-    wanted = f"padding {pad!r} means" if same else f"{out} outputs mean"
-    wanted += f" output_padding={output_padding} and" if output_padding else ""
-    raise GeometryError(
-        f"{wanted} {stretched} cells once stretched with input_dilation={input_dilation}, which no input "
-        f"has. The nearest input sizes are {' and '.join(map(str, nearest))}, with "
-        f"{' and '.join(map(str, outputs))} outputs; name one that has {out} as `input_shape`, or change "
-        "`output_padding`, `padding` or `strides`."
-    )
+def _on_axis(axis: int, n: int) -> str:
+    """Returns which of `n` axes a message is about, if there are several."""
+    return f"on axis {axis}, " if n > 1 else ""

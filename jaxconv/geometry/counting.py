@@ -1,7 +1,8 @@
-r"""How many entries C has along one axis, and how many cells no window reaches: counted, not listed.
+r"""Counts the entries of C along one axis and the cells that no window reaches, without listing them.
 
-Window $o$ reads with tap $t$ the position $o s + t d - p_l$ of an axis that goes on beyond its ends,
-which a padding mode folds onto the input's cells. Pairs $(o, t)$ that read one cell count once.
+Output $o$ reads with tap $t$ the position $o s + t d - p_l$ (see `AxisGeometry`) of an axis that extends
+beyond its ends; the padding mode says which input cell a position outside shows. Several pairs $(o, t)$
+of one output that read the same cell are one entry.
 """
 
 from __future__ import annotations
@@ -18,20 +19,20 @@ from jaxconv.geometry.lattice import Congruence, HalfPlane, count_points, first_
 
 @lru_cache(maxsize=1024)
 def entry_count(axis: AxisGeometry) -> int:
-    """Distinct (output, input) pairs: the stored entries of one axis.
+    """Returns the number of distinct (output, input) pairs that a tap connects on one axis.
 
     >>> entry_count(AxisGeometry(2, 3, padding=(1, 1), padding_mode="circular"))
     4
     >>> entry_count(AxisGeometry(10**12, 10**11))
     90000000000100000000000
     """
-    if not _shows_cells(axis):
-        return _inside(_windows(axis), axis)
+    if not _has_copied_padding(axis):
+        return _pairs_inside(_windows(axis), axis)
     if axis.padding_mode == "replicate":
         return _replicated_entries(axis)
     count = _circular_entries if axis.padding_mode == "circular" else _reflected_entries
     windows, period = _windows(axis), _period(axis)
-    outputs = period // math.gcd(axis.stride, period)  # after so many the cells repeat
+    outputs = period // math.gcd(axis.stride, period)  # after this many outputs the cells repeat
     whole, rest = divmod(axis.out_size, outputs)
     windows = windows.modulo(period)
     return sum(
@@ -43,23 +44,23 @@ def entry_count(axis: AxisGeometry) -> int:
 
 @lru_cache(maxsize=1024)
 def unused_count(axis: AxisGeometry) -> int:
-    """Input cells that no window reaches.
+    """Returns the number of input cells that no window reaches.
 
     >>> unused_count(AxisGeometry(6, 3, stride=2))
     1
     """
     windows = _windows(axis)
-    # The pairs that read one cell are neighbours in a row, (s, d) divided by their common divisor apart.
-    reached = _inside(windows, axis) - _inside(windows.repeated(), axis)
-    if reached == axis.size or not _shows_cells(axis):
+    # Pairs that read the same cell form chains, each pair one `repeat` from the next: count the last of each.
+    reached = _pairs_inside(windows, axis) - _pairs_inside(windows.repetitions(), axis)
+    if reached == axis.size or not _has_copied_padding(axis):
         return axis.size - reached
     if axis.size == 1:
-        return 0  # every window shows it
+        return 0  # every window reads the only cell, through the padding at least
     if axis.padding_mode == "replicate":
-        for cell, beyond in zip((0, axis.stretched - 1), _beyond(windows, axis), strict=True):
-            reached += bool(beyond) and not windows.pairs(cell, cell)
+        for cell, outside in zip((0, axis.stretched - 1), _windows_outside(windows, axis), strict=True):
+            reached += bool(outside) and not windows.pairs(cell, cell)
         return axis.size - reached
-    return axis.size - _reached_folded(windows.modulo(_period(axis)), axis)
+    return axis.size - _reached_through_padding(windows.modulo(_period(axis)), axis)
 
 
 class _Windows(NamedTuple):
@@ -76,25 +77,31 @@ class _Windows(NamedTuple):
         """The largest position."""
         return self.start + (self.outputs - 1) * self.stride + (self.taps - 1) * self.dilation
 
+    @property
+    def repeat(self) -> tuple[int, int]:
+        """(outputs, taps): so many outputs further, a tap so many lower reads the same position."""
+        s, d = max(self.stride, 1), max(self.dilation, 1)  # `modulo` leaves 0 for a single output or tap
+        return d // math.gcd(s, d), s // math.gcd(s, d)
+
     def pairs(self, low: int, high: int, remainder: int = 0, modulus: int = 1) -> int:
-        """How many (o, t) have a position from `low` to `high`, of this remainder."""
+        """Counts the (o, t) with a position from `low` to `high` that has `remainder` modulo `modulus`."""
         s, d, start = self.stride, self.dilation, self.start
         box = [(1, 0, 0), (-1, 0, self.outputs - 1), (0, 1, 0), (0, -1, self.taps - 1)]
         between = [(s, d, start - low), (-s, -d, high - start)]
         sides = [HalfPlane(*side) for side in (*box, *between)]
         return count_points(sides, Congruence(s, d, remainder - start, modulus))
 
-    def repeated(self) -> _Windows:
-        """The pairs (o, t) whose position another pair with a smaller tap has too."""
-        common = math.gcd(self.stride, self.dilation)
+    def repetitions(self) -> _Windows:
+        """Returns the pairs (o, t) whose position another pair with a smaller tap has too."""
+        outputs, taps = self.repeat
         return self._replace(
-            outputs=self.outputs - self.dilation // common,
-            taps=self.taps - self.stride // common,
-            start=self.start + math.lcm(self.stride, self.dilation),
+            outputs=self.outputs - outputs,
+            taps=self.taps - taps,
+            start=self.start + taps * self.dilation,
         )
 
     def modulo(self, period: int) -> _Windows:
-        """The same remainders by `period`, without the outputs and taps that only repeat others."""
+        """Returns the same positions modulo `period`, without outputs and taps that only repeat others."""
         outputs, taps = (period // math.gcd(step, period) for step in (self.stride, self.dilation))
         return self._replace(
             outputs=min(self.outputs, outputs),
@@ -108,23 +115,23 @@ def _windows(axis: AxisGeometry) -> _Windows:
     return _Windows(axis.out_size, axis.stride, axis.kernel, axis.dilation, -axis.padding[0])
 
 
-def _shows_cells(axis: AxisGeometry) -> bool:
-    """Whether there is padding, and cells in it."""
+def _has_copied_padding(axis: AxisGeometry) -> bool:
+    """Returns whether the padding holds copies of cells rather than zeros."""
     return axis.padding_mode != "zeros" and max(axis.padding) > 0
 
 
 def _period(axis: AxisGeometry) -> int:
-    """After so many positions a circular or reflected axis repeats."""
+    """Returns after how many positions a circular or reflected axis repeats."""
     return axis.stretched if axis.padding_mode == "circular" else 2 * (axis.stretched - 1)
 
 
-def _inside(windows: _Windows, axis: AxisGeometry) -> int:
-    """Pairs that read a cell of the axis itself rather than its padding."""
+def _pairs_inside(windows: _Windows, axis: AxisGeometry) -> int:
+    """Counts the pairs that read an input cell in its own place, not a copy in the padding."""
     return windows.pairs(0, axis.stretched - 1, 0, axis.input_dilation)
 
 
 def _circular_entries(windows: _Windows, axis: AxisGeometry) -> int:
-    """Turn by turn: the q-th shows the cells ``x - q n``, which are inputs where x has q's remainder by f."""
+    """Counts entries period by period: in the q-th, position x shows cell x - q n; f divides it at inputs."""
     n, f = axis.stretched, axis.input_dilation
     if f == 1:
         return windows.outputs * windows.taps
@@ -133,10 +140,10 @@ def _circular_entries(windows: _Windows, axis: AxisGeometry) -> int:
 
 
 def _reflected_entries(windows: _Windows, axis: AxisGeometry) -> int:
-    """All pairs at inputs, less those of two taps of a window that a mirror makes one cell.
+    """Counts all pairs at inputs, minus those of two taps of a window that a mirror maps to the same cell.
 
-    Mirrors stand at the multiples of n - 1. With taps t and t + B j at equal distance from one, and t at an
-    input, ``f`` divides half of ``B d j``: B is the least for which it does.
+    Mirrors stand at the multiples of n - 1. If taps t and t + B j have equal distance from one, and t is at
+    an input, ``f`` divides half of ``B d j``: B is the smallest number for which it does.
     """
     n, f = axis.stretched, axis.input_dilation
     apart = 2 * f // math.gcd(2 * f, windows.dilation)
@@ -156,18 +163,18 @@ def _reflected_entries(windows: _Windows, axis: AxisGeometry) -> int:
 
 
 def _replicated_entries(axis: AxisGeometry) -> int:
-    """Those inside, and an end's cell for every window that reads beyond it but not the cell itself."""
+    """Counts the pairs inside, and one for each window that reads an end's cell only through the padding."""
     windows, end = _windows(axis), axis.stretched - 1
     if axis.size == 1:
         return axis.out_size
     shorter = windows._replace(taps=windows.taps - 1)
     without_first = shorter._replace(start=windows.start + windows.dilation)
     both = without_first.pairs(0, 0) + shorter.pairs(end, end)
-    return _inside(windows, axis) + sum(_beyond(windows, axis)) - both
+    return _pairs_inside(windows, axis) + sum(_windows_outside(windows, axis)) - both
 
 
-def _beyond(windows: _Windows, axis: AxisGeometry) -> tuple[int, int]:
-    """Windows that begin before the axis, and that end after it."""
+def _windows_outside(windows: _Windows, axis: AxisGeometry) -> tuple[int, int]:
+    """Counts the windows that begin before the axis, and the windows that end after it."""
 
     def starting_by(position: int) -> int:
         return min(max((position - windows.start) // windows.stride + 1, 0), windows.outputs)
@@ -176,28 +183,28 @@ def _beyond(windows: _Windows, axis: AxisGeometry) -> tuple[int, int]:
     return starting_by(-1), windows.outputs - starting_by(last_fitting)
 
 
-def _reached_folded(windows: _Windows, axis: AxisGeometry) -> int:
-    """Cells that a circular or reflected axis shows to some window.
+def _reached_through_padding(windows: _Windows, axis: AxisGeometry) -> int:
+    """Counts the cells of a circular or reflected axis that a window reads, in place or as a copy.
 
-    Positions are few arithmetic progressions, of one step, and so are the cells that they show: by their
-    remainder by the step, intervals, whose union is counted.
+    All positions are a few arithmetic progressions with the same step, and so are the cells that they show.
+    The cells with one remainder modulo the step are intervals, whose union is counted.
     """
     intervals: dict[int, list[tuple[int, int]]] = defaultdict(list)
-    for row in _rows(windows):
-        for cells in _shown(row, axis):
+    for positions in _progressions(windows):
+        for cells in _cells_of(positions, axis):
             intervals[cells.start % cells.step].append((cells.start // cells.step, cells[-1] // cells.step))
-    return sum(_union(found) for found in intervals.values())
+    return sum(_union_size(group) for group in intervals.values())
 
 
-def _rows(windows: _Windows) -> Iterator[range]:
-    """All positions, as ranges of one step."""
-    s, d = max(windows.stride, 1), max(windows.dilation, 1)  # 0 where there is but one output or tap
+def _progressions(windows: _Windows) -> Iterator[range]:
+    """Yields all positions, as ranges with the same step."""
+    s, d = max(windows.stride, 1), max(windows.dilation, 1)  # 0 for a single output or tap
     outputs, taps = windows.outputs, windows.taps
-    # A tap `more_taps` further reads what the same tap does `more_outputs` further. Where there are so many
-    # outputs, the range of the one goes on in that of the other; with taps and outputs exchanged alike.
-    more_taps, more_outputs = s // math.gcd(s, d), d // math.gcd(s, d)
-    by_tap = min(taps, more_taps) if outputs >= more_outputs else taps
-    by_output = min(outputs, more_outputs) if taps >= more_taps else outputs
+    # One `repeat` further, the positions of a tap continue those of a lower tap if there are enough outputs;
+    # in the same way the positions of an output continue those of a lower output if there are enough taps.
+    repeat_outputs, repeat_taps = windows.repeat
+    by_tap = min(taps, repeat_taps) if outputs >= repeat_outputs else taps
+    by_output = min(outputs, repeat_outputs) if taps >= repeat_taps else outputs
     if by_tap <= by_output:
         for tap in range(by_tap):
             last = tap + (taps - 1 - tap) // by_tap * by_tap
@@ -208,28 +215,29 @@ def _rows(windows: _Windows) -> Iterator[range]:
             yield range(windows.start + output * s, windows.start + last * s + (taps - 1) * d + 1, d)
 
 
-def _shown(row: range, axis: AxisGeometry) -> Iterator[range]:
-    """The stretched cells that positions show, ranges of one step; those that are inputs."""
+def _cells_of(positions: range, axis: AxisGeometry) -> Iterator[range]:
+    """Yields the stretched cells that hold an input and that the positions show, as ranges with one step."""
     f, circular = axis.input_dilation, axis.padding_mode == "circular"
     n = axis.stretched if circular else axis.stretched - 1
-    for turn in range(row.start // n, row[-1] // n + 1):
-        first = row.start + max(-((row.start - turn * n) // row.step), 0) * row.step
-        skipped = first_multiple(first - (turn if circular else 0), row.step, f)
-        if skipped is None:
+    start, step = positions.start, positions.step
+    for turn in range(start // n, positions[-1] // n + 1):
+        first = start + max(-((start - turn * n) // step), 0) * step
+        skip = first_multiple(first - (turn if circular else 0), step, f)
+        if skip is None:
             continue
-        last = min(row[-1], (turn + 1) * n - circular)
-        found = range(first + skipped * row.step, last + 1, row.step * f // math.gcd(row.step, f))
-        if not found:
+        last = min(positions[-1], (turn + 1) * n - circular)
+        inputs = range(first + skip * step, last + 1, step * f // math.gcd(step, f))
+        if not inputs:
             continue
         if circular or turn % 2 == 0:
-            yield range(found.start - turn * n, found[-1] - turn * n + 1, found.step)
+            yield range(inputs.start - turn * n, inputs[-1] - turn * n + 1, inputs.step)
         else:
             end = (turn + 1) * n
-            yield range(end - found[-1], end - found.start + 1, found.step)
+            yield range(end - inputs[-1], end - inputs.start + 1, inputs.step)
 
 
-def _union(intervals: list[tuple[int, int]]) -> int:
-    """Integers in any of some intervals, ends included."""
+def _union_size(intervals: list[tuple[int, int]]) -> int:
+    """Counts the integers that lie in at least one of the intervals, ends included."""
     total, reached = 0, None
     for first, last in sorted(intervals):
         if reached is not None:

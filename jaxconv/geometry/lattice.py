@@ -1,4 +1,4 @@
-"""Counting integer points of the plane without listing them, in Python's integers of any size."""
+"""Counts integer points of the plane without listing them, in Python's integers of any size."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 
 def first_multiple(start: int, step: int, modulus: int) -> int | None:
-    """The least t >= 0 at which ``start + t step`` is a multiple of `modulus`; None if there is none.
+    """Returns the least t >= 0 at which ``start + t step`` is a multiple of `modulus`, or None.
 
     >>> first_multiple(2, 3, 7), first_multiple(1, 2, 4)
     (4, None)
@@ -23,7 +23,7 @@ def first_multiple(start: int, step: int, modulus: int) -> int | None:
 
 
 def floor_sum(count: int, modulus: int, step: int, start: int) -> int:
-    r"""$\sum_{x=0}^{n-1} \lfloor (step\, x + start) / modulus \rfloor$, as Euclid's algorithm counts it.
+    r"""Returns $\sum_{x=0}^{count-1} \lfloor (step\, x + start) / modulus \rfloor$, by Euclid's algorithm.
 
     >>> floor_sum(4, 3, 2, 1), sum((2 * x + 1) // 3 for x in range(4))
     (4, 4)
@@ -34,14 +34,14 @@ def floor_sum(count: int, modulus: int, step: int, start: int) -> int:
         total += whole * (count * (count - 1) // 2)
         whole, start = divmod(start, modulus)
         total += whole * count
-        # What is left lies under a line of slope below one: count it along the other axis.
+        # The remaining points lie under a line of slope below 1: count them along the other axis.
         count, start = divmod(step * count + start, modulus)
         modulus, step = step, modulus
     return total
 
 
 class HalfPlane(NamedTuple):
-    """The points at which ``x_weight x + y_weight y + constant`` is not negative."""
+    """The points at which ``x_weight x + y_weight y + constant`` is at least 0."""
 
     x_weight: int
     y_weight: int
@@ -49,7 +49,7 @@ class HalfPlane(NamedTuple):
 
 
 class Congruence(NamedTuple):
-    """The points at which ``x_weight x + y_weight y`` has the same remainder as `value`."""
+    """The points at which ``x_weight x + y_weight y`` equals `value` modulo `modulus`."""
 
     x_weight: int
     y_weight: int
@@ -58,15 +58,19 @@ class Congruence(NamedTuple):
 
 
 def count_points(half_planes: Iterable[HalfPlane], congruence: Congruence | None = None) -> int:
-    """The integer points (x, y) that lie in all half planes, which bound them, and meet the congruence.
+    """Counts the integer points (x, y) that lie in all half planes and fulfil the congruence.
+
+    Args:
+      half_planes: Half planes whose intersection is bounded.
+      congruence: A condition on the points; by default all are counted.
 
     >>> triangle = [HalfPlane(1, 0, 0), HalfPlane(0, 1, 0), HalfPlane(-1, -1, 3)]
     >>> count_points(triangle), count_points(triangle, Congruence(1, 1, 0, 2))
     (10, 4)
     """
     if congruence is not None:
-        renamed = _in_steps(list(half_planes), congruence)
-        return 0 if renamed is None else count_points(renamed)
+        steps = _in_steps(list(half_planes), congruence)
+        return 0 if steps is None else count_points(steps)
     sides = list(half_planes)
     lower = [_Line(-a, -c, b) for a, b, c in sides if b > 0]  # y is at least ...
     upper = [_Line(a, c, -b) for a, b, c in sides if b < 0]  # y is at most ...
@@ -101,14 +105,14 @@ class _Line(NamedTuple):
         return Fraction(self.slope * x + self.constant, self.divisor)
 
     def minus(self, other: _Line) -> tuple[int, int]:
-        """Slope and constant of a line with the sign of the difference."""
+        """Returns slope and constant of a line that has the sign of the difference."""
         return (
             self.slope * other.divisor - other.slope * self.divisor,
             self.constant * other.divisor - other.constant * self.divisor,
         )
 
     def crossing(self, other: _Line) -> list[int]:
-        """The last integer before the lines have crossed; none of parallels."""
+        """Returns the last integer before the lines cross, in a list; parallel lines give an empty list."""
         slope, constant = self.minus(other)
         return [-constant // slope] if slope else []
 
@@ -116,14 +120,14 @@ class _Line(NamedTuple):
         return _Line(-self.slope, -self.constant, self.divisor)
 
     def floors(self, start: int, stop: int) -> int:
-        """The sum of its floors at the integers of a range."""
+        """Returns the sum of the line's values, rounded down, at the integers of a range."""
         return floor_sum(stop - start, self.divisor, self.slope, self.slope * start + self.constant)
 
 
 def _in_steps(half_planes: list[HalfPlane], congruence: Congruence) -> list[HalfPlane] | None:
-    """The half planes in other integers u, v, which number the solutions of a congruence.
+    """Returns the half planes in coordinates u, v that number the solutions of a congruence.
 
-    ``x = x0 + x_step u + shift v`` and ``y = y0 + y_step v``. None if it has no solution.
+    ``x = x0 + x_step u + shift v`` and ``y = y0 + y_step v``. Returns None without a solution.
     """
     a, b, value, modulus = congruence
     common = math.gcd(a, modulus)
@@ -132,6 +136,6 @@ def _in_steps(half_planes: list[HalfPlane], congruence: Congruence) -> list[Half
         return None
     y_step, x_step = common // math.gcd(b, common), modulus // common
     x0, shift = (first_multiple(start, a, modulus) for start in (b * y0 - value, b * y_step))
-    assert x0 is not None  # `common` divides what it starts from
+    assert x0 is not None  # `common` divides both starts
     assert shift is not None
     return [HalfPlane(p * x_step, p * shift + q * y_step, p * x0 + q * y0 + c) for p, q, c in half_planes]

@@ -1,7 +1,8 @@
-"""Which input cell each (output, tap) of one axis reads: small NumPy index arrays.
+"""Which input cell each (output, tap) of one axis reads, as small NumPy index arrays.
 
-This is the sparsity pattern of C on one axis; C's own is the Kronecker product over axes. Padding
-modes are defined here and nowhere else. Arrays are int64, read-only and cached by geometry.
+This is the sparsity pattern of C on one axis; the pattern of C is the Kronecker product over the axes.
+`source_cells` says which cell a padding mode copies to each position. Arrays are int64, read-only and
+cached by geometry.
 """
 
 from __future__ import annotations
@@ -16,23 +17,27 @@ from jaxconv.geometry.axis import AxisGeometry
 from jaxconv.geometry.lattice import first_multiple
 
 
-def _frozen(array: np.ndarray) -> np.ndarray:
+def _read_only(array: np.ndarray) -> np.ndarray:
     array = np.asarray(array, np.int64)
     array.flags.writeable = False
     return array
 
 
-def shown_cell(axis: AxisGeometry, position: np.ndarray) -> np.ndarray:
-    """The stretched cell that each padded position shows; -1 where it shows a zero.
+def source_cells(axis: AxisGeometry, positions: np.ndarray) -> np.ndarray:
+    """Returns the stretched cell whose value each position of the padded axis holds; -1 for a zero.
 
-    A mode fills the positions outside of the uncropped stretched axis, repeating as `numpy.pad`
-    does when the padding is wider than the axis. Position 0 is the first after padding.
+    A padding mode fills the positions outside of the stretched axis before it is cropped. It repeats, as
+    `numpy.pad` does, where the padding is wider than the axis.
 
-    >>> shown_cell(AxisGeometry(4, 1, padding=(3, 1), padding_mode="reflect"), np.arange(8)).tolist()
+    Args:
+      axis: The axis, with its padding and padding mode.
+      positions: Positions of the padded axis; 0 is the first cell of the padding.
+
+    >>> source_cells(AxisGeometry(4, 1, padding=(3, 1), padding_mode="reflect"), np.arange(8)).tolist()
     [3, 2, 1, 0, 1, 2, 3, 2]
     """
     n = axis.stretched
-    cell = position - axis.padding[0]
+    cell = positions - axis.padding[0]
     if axis.padding_mode == "circular":
         return cell % n
     if axis.padding_mode == "replicate":
@@ -43,7 +48,7 @@ def shown_cell(axis: AxisGeometry, position: np.ndarray) -> np.ndarray:
 
 
 class Reads(NamedTuple):
-    """Every (output, tap) that reads an input cell, and the cell, in row-major order."""
+    """Every (output, tap) that reads an input cell, and that cell, in row-major order."""
 
     out: np.ndarray
     tap: np.ndarray
@@ -52,7 +57,7 @@ class Reads(NamedTuple):
 
 @lru_cache(maxsize=1024)
 def reads(axis: AxisGeometry) -> Reads:
-    """The entries of one axis, duplicates included: two taps may read one cell through its padding.
+    """Returns the entries of one axis, with duplicates: two taps can read one cell through the padding.
 
     >>> entries = reads(AxisGeometry(3, 3, stride=2, padding=(1, 1)))
     >>> list(zip(*(index.tolist() for index in entries)))
@@ -60,32 +65,33 @@ def reads(axis: AxisGeometry) -> Reads:
     """
     layout = rows(axis)
     out, slot = np.nonzero(layout.filled)
-    return Reads(_frozen(out), _frozen(layout.tap[out, slot]), _frozen(layout.cell[out, slot]))
+    return Reads(_read_only(out), _read_only(layout.tap[out, slot]), _read_only(layout.cell[out, slot]))
 
 
 class Slots(NamedTuple):
-    """Where the entries of one axis are kept: a position has a slot for every tap that may meet a cell.
+    """The storage of the entries of one axis: a slot per output position for each tap that meets a cell.
 
-    With zeros between the cells only every `tap_step`-th tap can, from a first one that depends on
-    the position's *phase*: its remainder by ``len(taps)``. Slot `j` of a position of phase `i` holds
-    the tap ``taps[i] + j tap_step``. It reads the cell ``cells[i] + j cell_step``, and the same slot
-    ``len(taps)`` positions further reads `row_step` cells further: slices, never a gather.
+    With input dilation only every `tap_step`-th tap meets a cell rather than an inserted zero, starting from
+    a tap that depends on the *phase* of the position, which is its remainder modulo ``len(taps)``. Slot ``j``
+    of a position of phase ``i`` holds the tap ``taps[i] + j tap_step`` and reads the cell
+    ``cells[i] + j cell_step``. The same slot of the position ``len(taps)`` further reads the cell `row_step`
+    further. So a slot reads slices of the input, without a gather.
     """
 
-    width: int  # slots of a position
-    taps: tuple[int, ...]  # of slot 0, for every phase; `kernel` where no tap meets a cell
-    tap_step: int
-    cells: tuple[int, ...]  # of slot 0, for every phase; outside of the axis is padding
-    cell_step: int
-    row_step: int
+    width: int  # number of slots per position
+    taps: tuple[int, ...]  # tap of slot 0, for each phase; `kernel` where no tap meets a cell
+    tap_step: int  # taps from one slot to the next
+    cells: tuple[int, ...]  # cell of slot 0, for each phase; outside of the axis is padding
+    cell_step: int  # cells from one slot to the next
+    row_step: int  # cells from one position to the next of the same phase
 
 
 @lru_cache(maxsize=1024)
 def slots(axis: AxisGeometry) -> Slots:
-    """How the entries of an axis are kept.
+    """Returns how the entries of one axis are stored.
 
-    Cells are the input's with zero padding. In the other modes they are those of the stretched,
-    padded axis, where every tap has a slot.
+    With zero padding the cells are those of the input. In the other modes they are those of the stretched
+    and padded axis, where every tap has a slot.
 
     >>> slots(AxisGeometry(5, 3, stride=2, padding=(1, 1)))
     Slots(width=3, taps=(0,), tap_step=1, cells=(-1,), cell_step=1, row_step=2)
@@ -107,16 +113,16 @@ def slots(axis: AxisGeometry) -> Slots:
 
 
 class Rows(NamedTuple):
-    """What every slot of every position holds; each array is (positions, slots)."""
+    """The contents of every slot of every position; each array is (positions, slots)."""
 
-    cell: np.ndarray  # the input cell that it reads; one past the last where none
-    tap: np.ndarray  # the tap that it holds; 0 where none
-    filled: np.ndarray  # bool: whether it connects the two
+    cell: np.ndarray  # the input cell that the slot reads; the size of the axis if the slot is empty
+    tap: np.ndarray  # the tap in the slot; 0 if the slot is empty
+    filled: np.ndarray  # bool: whether the slot connects a tap and a cell
 
 
 @lru_cache(maxsize=1024)
 def rows(axis: AxisGeometry) -> Rows:
-    """`slots`, written out.
+    """Returns the contents of all slots of one axis.
 
     >>> rows(AxisGeometry(3, 2, stride=2, padding=(1, 1))).cell.tolist()
     [[3, 0], [1, 2]]
@@ -124,9 +130,9 @@ def rows(axis: AxisGeometry) -> Rows:
     layout, position = slots(axis), np.arange(axis.out_size)
     first = np.array(layout.taps)[position % len(layout.taps)]
     tap = first[:, None] + np.arange(layout.width) * layout.tap_step
-    stretched = shown_cell(axis, position[:, None] * axis.stride + tap * axis.dilation)
+    stretched = source_cells(axis, position[:, None] * axis.stride + tap * axis.dilation)
     filled = (tap < axis.kernel) & (stretched >= 0) & (stretched % axis.input_dilation == 0)
     cell = np.where(filled, stretched // axis.input_dilation, axis.size)
-    table = Rows(_frozen(cell), _frozen(np.where(filled, tap, 0)), filled)
+    table = Rows(_read_only(cell), _read_only(np.where(filled, tap, 0)), filled)
     table.filled.flags.writeable = False
     return table

@@ -1,11 +1,11 @@
-r"""The guide's fifteen relationships, each a function of its letters, with what the guide leaves out.
+r"""The fifteen relationships of Dumoulin & Visin, arXiv:1603.07285, each a function of its letters.
 
-Letters are those of Dumoulin & Visin, arXiv:1603.07285, along one axis: $i$ input size, $k$ kernel,
-$s$ stride, $p$ padding on both sides, $d$ kernel dilation, $o$ output size; primes denote the
-equivalent direct convolution of the transpose, whose input size $i'$ is the forward $o$, and $a$ is
-$(i + 2p - k) \bmod s$. Integers or NumPy arrays of them go in and come out.
+The letters stand for numbers of one axis: $i$ input size, $k$ kernel size, $s$ stride, $p$ padding on both
+sides, $d$ kernel dilation, $o$ output size. Primes denote the equivalent direct convolution of the
+transpose, whose input size $i'$ is the forward $o$, and $a$ is $(i + 2p - k) \bmod s$. Arguments and results
+are integers or NumPy arrays of integers.
 
-Where the two sides are padded differently, $2p$ reads $p_l + p_h$ throughout.
+Where the two sides are padded differently, $2p$ means $p_l + p_h$.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ from jaxconv.geometry.conv_geometry import ConvGeometry
 
 @dataclass(frozen=True)
 class Relationship:
-    """One relationship: when it applies and the size that it states.
+    """One relationship between the sizes of one axis: when it applies, and the size that it states.
 
     Attributes:
-      number: As the guide counts.
-      section: Of the guide.
-      name: What it is about.
-      condition: In words; `applies` decides.
-      formula: In letters; `size` computes.
-      transposed: Whether it states the size of a transpose's output, $o'$.
+      number: Number of the relationship in Dumoulin & Visin, arXiv:1603.07285.
+      section: Section of arXiv:1603.07285 that states it.
+      name: Subject of the relationship.
+      condition: Condition under which it applies, in words; `applies` computes it.
+      formula: Formula of the size, in letters; `size` computes it.
+      transposed: Whether it states the output size $o'$ of a transpose rather than $o$.
     """
 
     number: int
@@ -38,22 +38,30 @@ class Relationship:
     condition: str
     formula: str
     transposed: bool
-    _applies: Callable
-    _size: Callable
+    _applies: Callable[..., Any]
+    _size: Callable[..., Any]
 
-    def applies(self, letters: Mapping) -> Any:
-        """Whether the letters meet the condition (elementwise for arrays)."""
+    def applies(self, letters: Mapping[str, Any]) -> Any:
+        """Returns whether the letters meet the condition, elementwise for arrays.
+
+        Args:
+          letters: Numbers by their letters, as `letters_of` returns them.
+        """
         return _call(self._applies, letters)
 
-    def size(self, letters: Mapping) -> Any:
-        """The size: $o$, or $o'$ of a transpose."""
+    def size(self, letters: Mapping[str, Any]) -> Any:
+        """Returns the size that the formula gives: $o$, or $o'$ for a transpose.
+
+        Args:
+          letters: Numbers by their letters, as `letters_of` returns them.
+        """
         return _call(self._size, letters)
 
 
 RELATIONSHIPS: list[Relationship] = []
 
 
-def _call(function: Callable, letters: Mapping) -> Any:
+def _call(function: Callable[..., Any], letters: Mapping[str, Any]) -> Any:
     return function(**{name: letters[name] for name in inspect.signature(function).parameters})
 
 
@@ -71,7 +79,9 @@ def _relationship(
 
 
 def letters_of(axis: AxisGeometry) -> dict[str, int]:
-    """The guide's letters for one axis; `p2` is the total padding, the guide's $2p$.
+    """Returns the numbers of one axis by their letters in arXiv:1603.07285.
+
+    `p2` is the padding of both sides together, $2p$ there, `i_` is $i'$, and `f` the input dilation.
 
     >>> letters = letters_of(AxisGeometry(6, 3, stride=2, padding=(1, 1)))
     >>> letters["i"], letters["o"], letters["a"]
@@ -91,12 +101,18 @@ def letters_of(axis: AxisGeometry) -> dict[str, int]:
     }
 
 
-def followed_by(axis: AxisGeometry, transposed: bool = False) -> Relationship:
-    """The most special relationship that an axis follows; input dilation follows none by itself.
+def relationship_of(axis: AxisGeometry, transposed: bool = False) -> Relationship:
+    """Returns the most specific relationship that applies to one axis.
 
-    >>> followed_by(AxisGeometry(6, 3, stride=2, padding=(1, 1))).number
+    Input dilation has no relationship of its own; it counts as the cells that it inserts.
+
+    Args:
+      axis: Geometry of the axis.
+      transposed: Whether to return the relationship of the transpose's output size.
+
+    >>> relationship_of(AxisGeometry(6, 3, stride=2, padding=(1, 1))).number
     6
-    >>> followed_by(AxisGeometry(5, 3, padding=(1, 1)), transposed=True).number
+    >>> relationship_of(AxisGeometry(5, 3, padding=(1, 1)), transposed=True).number
     10
     """
     letters = letters_of(axis)
@@ -114,7 +130,7 @@ def followed_by(axis: AxisGeometry, transposed: bool = False) -> Relationship:
     lambda s, p2, d, same_sides: (s == 1) & (p2 == 0) & (d == 1) & same_sides,
 )
 def no_zero_padding_unit_strides(i: int, k: int) -> int:
-    """Relationship 1: $o = (i - k) + 1$ for $s = 1$ and $p = 0$ (one copy of the guide says any p).
+    """Computes $o = (i - k) + 1$ for $s = 1$ and $p = 0$: relationship 1.
 
     >>> no_zero_padding_unit_strides(i=4, k=3)
     2
@@ -124,7 +140,7 @@ def no_zero_padding_unit_strides(i: int, k: int) -> int:
 
 @_relationship(2, "2.2", "s = 1", "o = (i - k) + 2p + 1", lambda s, d: (s == 1) & (d == 1))
 def zero_padding_unit_strides(i: int, k: int, p2: int) -> int:
-    """Relationship 2: $o = (i - k) + 2p + 1$ for $s = 1$.
+    """Computes $o = (i - k) + 2p + 1$ for $s = 1$: relationship 2.
 
     >>> zero_padding_unit_strides(i=5, k=4, p2=2 * 2)
     6
@@ -140,7 +156,7 @@ def zero_padding_unit_strides(i: int, k: int, p2: int) -> int:
     lambda k, s, p2, d, same_sides: (s == 1) & (d == 1) & (k % 2 == 1) & (p2 == k - 1) & (k > 1) & same_sides,
 )
 def half_padding(i: int) -> int:
-    """Relationship 3: half (same) padding keeps the size, $o = i$.
+    """Returns $o = i$, as half (same) padding keeps the size: relationship 3.
 
     >>> half_padding(i=5)
     5
@@ -156,7 +172,7 @@ def half_padding(i: int) -> int:
     lambda k, s, p2, d, same_sides: (s == 1) & (d == 1) & (p2 == 2 * (k - 1)) & (k > 1) & same_sides,
 )
 def full_padding(i: int, k: int) -> int:
-    """Relationship 4: full padding sees every overlap, $o = i + (k - 1)$.
+    """Computes $o = i + (k - 1)$ for full padding, with every overlap of kernel and input: relationship 4.
 
     >>> full_padding(i=5, k=3)
     7
@@ -172,7 +188,7 @@ def full_padding(i: int, k: int) -> int:
     lambda p2, d, same_sides: (p2 == 0) & (d == 1) & same_sides,
 )
 def no_zero_padding_non_unit_strides(i: int, k: int, s: int) -> int:
-    r"""Relationship 5: $o = \lfloor (i - k) / s \rfloor + 1$ for $p = 0$.
+    r"""Computes $o = \lfloor (i - k) / s \rfloor + 1$ for $p = 0$: relationship 5.
 
     >>> no_zero_padding_non_unit_strides(i=5, k=3, s=2)
     2
@@ -182,7 +198,7 @@ def no_zero_padding_non_unit_strides(i: int, k: int, s: int) -> int:
 
 @_relationship(6, "2.4", "d = 1", "o = floor((i + 2p - k) / s) + 1", lambda d: d == 1)
 def zero_padding_non_unit_strides(i: int, k: int, s: int, p2: int) -> int:
-    r"""Relationship 6: $o = \lfloor (i + 2p - k) / s \rfloor + 1$.
+    r"""Computes $o = \lfloor (i + 2p - k) / s \rfloor + 1$: relationship 6.
 
     >>> [zero_padding_non_unit_strides(i, k=3, s=2, p2=2 * 1) for i in (5, 6)]
     [3, 3]
@@ -198,7 +214,7 @@ def zero_padding_non_unit_strides(i: int, k: int, s: int, p2: int) -> int:
     lambda p2, d, same_sides: (p2 == 0) & (d == 1) & same_sides,
 )
 def pooling(i: int, k: int, s: int) -> int:
-    r"""Relationship 7: $o = \lfloor (i - k) / s \rfloor + 1$ for a pooling window of size $k$, unpadded.
+    r"""Computes $o = \lfloor (i - k) / s \rfloor + 1$ for pooling with $p = 0$: relationship 7.
 
     >>> pooling(i=5, k=3, s=1)
     3
@@ -215,7 +231,9 @@ def pooling(i: int, k: int, s: int) -> int:
     transposed=True,
 )
 def no_zero_padding_unit_strides_transposed(i_: int, k: int) -> int:
-    """Relationship 8: $o' = i' + (k - 1)$; equivalent to full padding, $p' = k - 1$, the kernel flipped.
+    """Computes $o' = i' + (k - 1)$: relationship 8.
+
+    The equivalent direct convolution has full padding, $p' = k - 1$, and the flipped kernel.
 
     >>> no_zero_padding_unit_strides_transposed(i_=2, k=3)
     4
@@ -225,9 +243,10 @@ def no_zero_padding_unit_strides_transposed(i_: int, k: int) -> int:
 
 @_relationship(9, "4.4", "s = 1", "o' = i' + (k - 1) - 2p", lambda s, d: (s == 1) & (d == 1), transposed=True)
 def zero_padding_unit_strides_transposed(i_: int, k: int, p2: int) -> int:
-    """Relationship 9: $o' = i' + (k - 1) - 2p$, $p' = k - p - 1$, the kernel flipped.
+    """Computes $o' = i' + (k - 1) - 2p$: relationship 9.
 
-    Where $p > k - 1$, which the guide does not mention, $p'$ is negative: the input is cropped.
+    The equivalent direct convolution has $p' = k - p - 1$ and the flipped kernel. Where $p > k - 1$, which
+    arXiv:1603.07285 does not discuss, $p'$ is negative and the input is cropped.
 
     >>> zero_padding_unit_strides_transposed(i_=6, k=4, p2=2 * 2)
     5
@@ -244,7 +263,9 @@ def zero_padding_unit_strides_transposed(i_: int, k: int, p2: int) -> int:
     transposed=True,
 )
 def half_padding_transposed(i_: int) -> int:
-    """Relationship 10: $o' = i'$, $p' = p$, the kernel flipped.
+    """Returns $o' = i'$: relationship 10.
+
+    The equivalent direct convolution has $p' = p$ and the flipped kernel.
 
     >>> half_padding_transposed(i_=5)
     5
@@ -261,7 +282,9 @@ def half_padding_transposed(i_: int) -> int:
     transposed=True,
 )
 def full_padding_transposed(i_: int, k: int) -> int:
-    """Relationship 11: $o' = i' - (k - 1)$, $p' = 0$, the kernel flipped.
+    """Computes $o' = i' - (k - 1)$: relationship 11.
+
+    The equivalent direct convolution has $p' = 0$ and the flipped kernel.
 
     >>> full_padding_transposed(i_=7, k=3)
     5
@@ -278,9 +301,10 @@ def full_padding_transposed(i_: int, k: int) -> int:
     transposed=True,
 )
 def no_zero_padding_non_unit_strides_transposed(i_: int, k: int, s: int) -> int:
-    r"""Relationship 12: $o' = s (i' - 1) + k$; the input stretched to $\tilde i' = s (i' - 1) + 1$.
+    r"""Computes $o' = s (i' - 1) + k$: relationship 12.
 
-    The equivalent direct convolution has $s' = 1$, $p' = k - 1$ and the flipped kernel.
+    The equivalent direct convolution has an input stretched to $\tilde i' = s (i' - 1) + 1$, $s' = 1$,
+    $p' = k - 1$ and the flipped kernel.
 
     >>> no_zero_padding_non_unit_strides_transposed(i_=2, k=3, s=2)
     5
@@ -297,7 +321,9 @@ def no_zero_padding_non_unit_strides_transposed(i_: int, k: int, s: int) -> int:
     transposed=True,
 )
 def zero_padding_non_unit_strides_transposed(i_: int, k: int, s: int, p2: int) -> int:
-    """Relationship 13: $o' = s (i' - 1) + k - 2p$, $p' = k - p - 1$, the kernel flipped.
+    """Computes $o' = s (i' - 1) + k - 2p$: relationship 13.
+
+    The equivalent direct convolution has $p' = k - p - 1$ and the flipped kernel.
 
     >>> zero_padding_non_unit_strides_transposed(i_=3, k=3, s=2, p2=2 * 1)
     5
@@ -314,10 +340,11 @@ def zero_padding_non_unit_strides_transposed(i_: int, k: int, s: int, p2: int) -
     transposed=True,
 )
 def output_padding_transposed(i_: int, k: int, s: int, p2: int, a: int, d: int = 1) -> int:
-    """Relationship 14: $o' = s (i' - 1) + a + k - 2p$, with $d (k - 1) + 1$ for $k$ under dilation.
+    """Computes $o' = s (i' - 1) + a + k - 2p$, with $d (k - 1) + 1$ for $k$ if dilated: relationship 14.
 
-    $a$ picks one of the $s$ input sizes that share $i'$. Its cells are added to the bottom and
-    right (high) edges of the stretched input, not the top (as older copies say), and pad no output.
+    $a$ picks one of the $s$ input sizes that share $i'$. Its cells are added to the high (bottom and right)
+    edges of the stretched input, not to the top as early versions of arXiv:1603.07285 say. The output is not
+    padded.
 
     >>> [output_padding_transposed(i_=3, k=3, s=2, p2=2 * 1, a=a) for a in (0, 1)]
     [5, 6]
@@ -327,7 +354,7 @@ def output_padding_transposed(i_: int, k: int, s: int, p2: int, a: int, d: int =
 
 @_relationship(15, "5.1", "any dilation d", "o = floor((i + 2p - d (k - 1) - 1) / s) + 1", lambda d: d >= 1)
 def dilated(i: int, k: int, s: int, p2: int, d: int) -> int:
-    r"""Relationship 15: $o = \lfloor (i + 2p - k - (k - 1)(d - 1)) / s \rfloor + 1$.
+    r"""Computes $o = \lfloor (i + 2p - k - (k - 1)(d - 1)) / s \rfloor + 1$: relationship 15.
 
     >>> dilated(i=7, k=3, s=1, p2=0, d=2)
     3
@@ -344,23 +371,23 @@ def transposed_size(
     dilation: int = 1,
     output_padding: int = 0,
 ) -> int:
-    r"""Cells of the feature map that the transpose of a convolution returns: relationship 14.
+    r"""Computes the size of the feature map that the transpose of a convolution returns, on one axis.
 
     $o' = s(i'-1) + d(k-1) + 1 - p_l - p_h + a$
 
     Args:
-      size: $i'$, cells of the map being upsampled.
-      kernel: $k$, taps of the *forward* convolution, as are the next three.
-      stride: $s$.
-      padding: ``(low, high)``, in cells.
-      dilation: $d$.
-      output_padding: $a$; picks one of the $s$ input sizes that share $i'$.
+      size: $i'$, cells of the map that is upsampled.
+      kernel: $k$, taps of the kernel.
+      stride: $s$, stride of the forward convolution.
+      padding: Padding ``(low, high)`` of the forward convolution, in cells.
+      dilation: $d$, kernel dilation of the forward convolution.
+      output_padding: $a$, which picks one of the $s$ input sizes that share $i'$.
 
     Returns:
       $o'$, in cells.
 
     Raises:
-      GeometryError: ``output_padding`` lies outside ``[0, stride)``, or no input has this size.
+      GeometryError: ``output_padding`` lies outside ``[0, stride)``, or a size is below 1.
 
     References:
       Dumoulin & Visin, arXiv:1603.07285, relationship 14.

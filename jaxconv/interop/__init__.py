@@ -1,8 +1,8 @@
-"""The conventions of lax, PyTorch, flax, Keras and Equinox: their layers in this library's terms, and back.
+"""Converts layers of lax, PyTorch, flax, Keras and Equinox to a `Convolution` and back.
 
-Every reader (`from_torch`, ...) returns a `Convolution`: the forward convolution's arguments and kernel,
-callable on channels-last maps. Every writer (`to_torch`, ...) takes one. What the other side has no
-equivalent for is refused, with the reason. The other libraries are loaded when they are asked for.
+Every reader (`from_torch`, ...) returns a `Convolution`: the arguments and the kernel of the forward
+convolution, callable on channels-last maps. Every writer (`to_torch`, ...) takes one. A layer without an
+equivalent on the other side is refused, with the reason. The other libraries are loaded on first use.
 """
 
 from jaxconv.interop.equinox import from_equinox, to_equinox

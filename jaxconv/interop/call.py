@@ -1,13 +1,14 @@
-"""A call in another library: printed for a reader, or made."""
+"""A call of another library, which can be printed or made."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from types import ModuleType
 from typing import Any
 
 
 class Name(str):
-    """A name that is printed as it is."""
+    """A name, which is printed without quotation marks."""
 
     __slots__ = ()
 
@@ -19,6 +20,11 @@ class Name(str):
 class Call:
     """A function of another library with its arguments.
 
+    Args:
+      name: Name of the function with its module, as it is printed.
+      positional: Positional arguments.
+      options: Keyword arguments.
+
     >>> call = Call("nn.Conv1d", (1, 8, (3,)), {"stride": (2,), "bias": False})
     >>> print(call)
     nn.Conv1d(1, 8, (3,), stride=(2,), bias=False)
@@ -29,17 +35,17 @@ class Call:
     options: dict[str, Any]
 
     def __str__(self) -> str:
-        """Python."""
+        """The call as Python code."""
         options = (f"{name}={value!r}" for name, value in self.options.items())
         return f"{self.name}({', '.join((*map(repr, self.positional), *options))})"
 
-    def call_in(self, module, **options):
-        """Calls it in a module; `options` take the place of what was only named."""
+    def call_in(self, module: ModuleType, **options: Any) -> Any:
+        """Calls the function of `module` with this name; `options` replace or add keyword arguments."""
         return getattr(module, self.name.rpartition(".")[2])(*self.positional, **self.options | options)
 
 
-def without_defaults(**options) -> dict[str, Any]:
-    """Options without those that say nothing: None, and 1 on every axis.
+def without_defaults(**options: Any) -> dict[str, Any]:
+    """Returns the options without those that have a default: None, and 1 on every axis.
 
     >>> without_defaults(strides=(2, 1), dilation=(1, 1), groups=1, use_bias=None)
     {'strides': (2, 1)}
@@ -47,6 +53,6 @@ def without_defaults(**options) -> dict[str, Any]:
     return {name: value for name, value in options.items() if value is not None and not _all_one(value)}
 
 
-def _all_one(value) -> bool:
+def _all_one(value: Any) -> bool:
     values = value if isinstance(value, tuple) else (value,)
     return all(type(v) is int and v == 1 for v in values)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import jax
 
 from jaxconv.errors import GeometryError
@@ -13,9 +15,15 @@ from jaxconv.interop.layer import Convolution
 
 
 def calls(g: ConvGeometry) -> dict[str, str]:
-    """Python for the convolution `g` in other libraries, on ``x`` and ``kernel``.
+    """Writes the convolution `g` in other libraries, as Python on ``x`` and ``kernel``.
 
     Where a library has no equivalent, a comment says what is missing.
+
+    Args:
+      g: The convolution.
+
+    Returns:
+      Python code by library: ``"lax"``, ``"flax"``, ``"torch"``, ``"keras"`` and ``"equinox"``.
 
     >>> for library, code in calls(ConvGeometry((6,), (3,), strides=2, padding=1)).items():
     ...     print(f"{library}: {code}")
@@ -29,9 +37,16 @@ def calls(g: ConvGeometry) -> dict[str, str]:
 
 
 def transposed_calls(g: ConvGeometry) -> dict[str, str]:
-    """Python for the transpose of `g`, on ``y`` and the forward ``kernel``.
+    """Writes the transpose of `g` in other libraries, as Python on ``y`` and the forward ``kernel``.
 
-    Equinox's kernel is the direct convolution's, as `jaxconv.to_equinox` makes it.
+    Equinox's kernel is that of the equivalent direct convolution, as `jaxconv.to_equinox` makes it. Where a
+    library has no equivalent, a comment says what is missing.
+
+    Args:
+      g: The forward convolution.
+
+    Returns:
+      Python code by library: ``"lax"``, ``"flax"``, ``"torch"``, ``"keras"`` and ``"equinox"``.
 
     >>> code = transposed_calls(ConvGeometry((6,), (3,), strides=2, padding=1))
     >>> print(code["flax"])
@@ -46,20 +61,20 @@ def transposed_calls(g: ConvGeometry) -> dict[str, str]:
 
 
 def _layer(g: ConvGeometry, transposed: bool = False) -> Convolution:
-    """The layer of a geometry, without numbers."""
+    """Returns the layer of a geometry, without numbers."""
     kernel = jax.ShapeDtypeStruct(g.kernel_array_shape, "float32")
     a = g.output_padding if transposed else None
     return Convolution(kernel, transposed=transposed, output_padding=a, **g.options)
 
 
 def _layers(g: ConvGeometry, transposed: bool) -> dict[str, str]:
-    """Of the libraries that have layers only, whose padding modes may depend on the input's size."""
+    """Writes the layer in libraries that have layers only; their padding may depend on the input's size."""
     layer, libraries = _layer(g, transposed), {"torch": torch, "keras": keras, "equinox": equinox}
     return {name: _write_call(library.call, layer, g.input_shape) for name, library in libraries.items()}
 
 
 def _pad_call(g: ConvGeometry) -> tuple[str, ConvGeometry]:
-    """What to convolve instead of x where the padding holds no zeros, and the geometry left to do."""
+    """Writes the map to convolve, padded if the padding mode is not zeros, and returns the geometry left."""
     if g.padding_mode == "zeros":
         return "x", g
     x = "x"
@@ -74,20 +89,22 @@ def _pad_call(g: ConvGeometry) -> tuple[str, ConvGeometry]:
     return x, g.prepadded()
 
 
-def _write_call(code, *arguments) -> str:
-    """What `code` writes, or a comment with the reason why it cannot."""
+def _write_call(make_call: Callable[..., Call], *arguments: object) -> str:
+    """Writes the call that a function makes, or a comment with the reason why it cannot."""
     try:
-        return str(code(*arguments))
+        return str(make_call(*arguments))
     except GeometryError as error:
         return f"# {error}"
 
 
 def _lax(g: ConvGeometry) -> str:
+    """Writes the convolution for lax."""
     x, g = _pad_call(g)
     return _lax_call("lax.conv_general_dilated", x, lax.conv_arguments(_layer(g)))
 
 
 def _lax_transposed(g: ConvGeometry) -> str:
+    """Writes the transpose for lax."""
     try:
         return _lax_call("lax.conv_transpose", "y", lax.conv_transpose_arguments(_layer(g, transposed=True)))
     except GeometryError:  # the transpose of what it can write
@@ -95,13 +112,15 @@ def _lax_transposed(g: ConvGeometry) -> str:
         return f"jax.linear_transpose(lambda x: {_lax(g)}, jax.ShapeDtypeStruct({shape}, y.dtype))(y)[0]"
 
 
-def _lax_call(name: str, x: str, arguments: dict) -> str:
+def _lax_call(name: str, x: str, arguments: dict[str, object]) -> str:
+    """Writes a call of lax, its first arguments without keywords."""
     strides, padding, *_ = arguments.values()
     options = dict(list(arguments.items())[2:])
     return str(Call(name, (Name(x), Name("kernel"), strides, padding), options))
 
 
 def _flax(g: ConvGeometry) -> str:
+    """Writes the convolution for flax."""
     try:
         return str(flax.call(_layer(g)))
     except GeometryError:  # of the padding: nothing else is missing

@@ -1,37 +1,50 @@
-"""The transposed convolution as most libraries write it: a direct convolution of the stretched y.
+"""The transposed convolution as most libraries define it: a direct convolution of the stretched y.
 
-They say how much the stretched y is padded; this library, as the guide and PyTorch do, how much the
-forward convolution's input is (relationship 14): ``low = span - 1 - p_low`` of one is the other.
+Their padding is that of the stretched y. The padding of this library, as of PyTorch, is that of the input of
+the forward convolution (Dumoulin & Visin, arXiv:1603.07285, relationship 14). Each follows from the other by
+``low = span - 1 - p_low``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
+
+import jax
 
 from jaxconv.convolution import transposed_kernel
 from jaxconv.errors import GeometryError
 from jaxconv.interop.layer import Convolution
+from jaxconv.interop.padding import spans
 
 Pairs = Sequence[tuple[int, int]]
 
 
-def of_direct(kernel, bias, strides, padding: Pairs, kernel_dilation, feature_group_count=1, **options):
-    """The transposed layer that convolves y directly, stretched by `strides` and padded.
+def of_direct(
+    kernel: jax.Array,
+    bias: jax.Array | None,
+    strides: Sequence[int],
+    padding: Pairs,
+    kernel_dilation: Sequence[int],
+    feature_group_count: int = 1,
+    **options: Any,
+) -> Convolution:
+    """Returns the transposed layer that is a direct convolution of y, stretched by `strides` and padded.
 
     Args:
-      kernel: Of the direct convolution: ``(*kernel_shape, in // groups, out)`` of the layer.
-      bias: Of the layer.
-      strides: One an axis.
-      padding: Of the stretched y, a pair an axis.
-      kernel_dilation: One an axis.
-      feature_group_count: Groups.
-      **options: As in `Convolution`.
+      kernel: Kernel of the direct convolution, ``(*kernel_shape, in // groups, out)`` of the layer.
+      bias: Bias of the layer, ``(out,)``, or None.
+      strides: Strides of the forward convolution, one int per axis.
+      padding: Padding of the stretched y, one ``(low, high)`` pair per axis.
+      kernel_dilation: Kernel dilation, one int per axis.
+      feature_group_count: Number of groups.
+      **options: Further arguments of `Convolution`.
 
     References:
       Dumoulin & Visin, arXiv:1603.07285, relationships 8 to 14.
     """
-    spans = [d * (k - 1) + 1 for k, d in zip(kernel.shape[:-2], kernel_dilation, strict=True)]
-    forward = [forward_padding(*axis) for axis in zip(spans, strides, padding, strict=True)]
+    lengths = spans(kernel.shape[:-2], kernel_dilation)
+    forward = [forward_padding(*axis) for axis in zip(lengths, strides, padding, strict=True)]
     return Convolution(
         transposed_kernel(kernel, feature_group_count),
         bias,
@@ -46,10 +59,13 @@ def of_direct(kernel, bias, strides, padding: Pairs, kernel_dilation, feature_gr
 
 
 def forward_padding(span: int, stride: int, padding: tuple[int, int]) -> tuple[int, int, int]:
-    """Padding ``(low, high)`` of the forward input and output padding, from padding of the stretched y.
+    """Converts the padding of the stretched y to the forward convolution's padding and output padding.
 
-    Cells that no window reaches may count as cropped from the high side or as output padding. As
-    many are output padding as make both sides alike, which more libraries can say.
+    Cells that no window reaches may count as high padding or as output padding. As many count as output
+    padding as make both sides of the padding equal, which more libraries can express.
+
+    Returns:
+      ``(low, high, output_padding)`` of one axis.
 
     >>> forward_padding(span=3, stride=2, padding=(1, 2))
     (1, 1, 1)
@@ -60,10 +76,10 @@ def forward_padding(span: int, stride: int, padding: tuple[int, int]) -> tuple[i
 
 
 def direct_padding(layer: Convolution) -> tuple[tuple[int, int], ...]:
-    """The padding of the stretched y that makes a transposed layer a direct convolution.
+    """Returns the padding of the stretched y with which a transposed layer is a direct convolution.
 
     Raises:
-      GeometryError: There is none, or it depends on the input's size.
+      GeometryError: There is none, or it depends on the size of the input.
 
     >>> import jax
     >>> kernel = jax.ShapeDtypeStruct((3, 1, 1), "float32")
@@ -72,14 +88,15 @@ def direct_padding(layer: Convolution) -> tuple[tuple[int, int], ...]:
     """
     if layer.padding_mode != "zeros":
         raise GeometryError(
-            f"the transpose of {layer.padding_mode} padding folds its border back, which no zero-padded "
-            "convolution does"
+            f"the transpose of {layer.padding_mode} padding adds its border to other cells, which no "
+            "zero-padded convolution does"
         )
     a = layer.output_padding
     if a is None:
         if max(layer.input_dilation) > 1:
             raise GeometryError(
-                "how many cells the smallest input leaves over depends on y: settle it by `.at(input_shape)`"
+                "the output padding depends on the size of y because of `input_dilation`: call "
+                "`layer.at(input_shape)` first"
             )
         a = (0,) * layer.ndim
     return tuple(

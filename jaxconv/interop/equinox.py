@@ -1,7 +1,7 @@
-"""Equinox's layers: channels first and without a batch axis, kernels ``(out, in // groups, *kernel_shape)``.
+"""Equinox's layers: channels-first maps without a batch axis, kernels ``(out, in // groups, *kernel_shape)``.
 
-`eqx.nn.ConvTranspose` takes the forward convolution's arguments, but the kernel of the direct
-convolution of the stretched y, unflipped.
+`eqx.nn.ConvTranspose` takes the arguments of the forward convolution, but the kernel of the direct
+convolution of the stretched y.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from jaxconv.convolution import transposed_kernel
 from jaxconv.errors import GeometryError, needs_extra
 from jaxconv.interop.call import Call, Name, without_defaults
 from jaxconv.interop.layer import Convolution
+from jaxconv.interop.padding import spans
 from jaxconv.interop.refusals import (
     check_computes_in_its_dtype,
     check_convolution,
@@ -32,16 +33,17 @@ def from_equinox(layer: eqx.nn.Conv) -> Convolution: ...
 @overload
 def from_equinox(layer: eqx.nn.ConvTranspose) -> Convolution: ...
 def from_equinox(layer: Any) -> Convolution:
-    """An Equinox layer in this library's terms.
+    """Converts an Equinox layer to a `Convolution`.
 
     Args:
-      layer: `equinox.nn.Conv`, `equinox.nn.ConvTranspose` or one of their kinds.
+      layer: `equinox.nn.Conv`, `equinox.nn.ConvTranspose` or a subclass such as `equinox.nn.Conv2d`.
 
     Returns:
       The layer as a `Convolution` on channels-last maps with any number of batch axes.
 
     Raises:
-      TypeError: It is none of these layers.
+      MissingExtraError: Equinox is not installed.
+      TypeError: `layer` is another layer.
 
     >>> import equinox as eqx
     >>> layer = from_equinox(eqx.nn.ConvTranspose2d(8, 3, 4, 2, padding="SAME", key=jax.random.key(0)))
@@ -70,12 +72,15 @@ def from_equinox(layer: Any) -> Convolution:
     )
 
 
-def _read_transposed(layer) -> dict:
-    """The forward padding and output padding. A word returns ``strides x size - output_padding``."""
+def _read_transposed(layer: eqx.nn.ConvTranspose) -> dict[str, Any]:
+    """Returns the padding and output padding of the forward convolution.
+
+    A padding word gives ``strides x size - output_padding`` outputs.
+    """
     if layer.padding == "VALID" or not isinstance(layer.padding, str):
         return {"padding": layer.padding, "output_padding": layer.output_padding}
-    spans = (d * (k - 1) + 1 for k, d in zip(layer.kernel_size, layer.dilation, strict=True))
-    excess = [span - s + a for span, s, a in zip(spans, layer.stride, layer.output_padding, strict=True)]
+    lengths = spans(layer.kernel_size, layer.dilation)
+    excess = [span - s + a for span, s, a in zip(lengths, layer.stride, layer.output_padding, strict=True)]
     totals = [max(e, 0) for e in excess]
     pairs = [(total // 2, total - total // 2) for total in totals]
     if layer.padding == "SAME_LOWER":
@@ -84,16 +89,19 @@ def _read_transposed(layer) -> dict:
 
 
 def to_equinox(layer: Convolution) -> eqx.nn.Conv | eqx.nn.ConvTranspose:
-    """The same layer in Equinox.
+    """Converts a `Convolution` to an Equinox layer.
 
     Args:
-      layer: Without input dilation.
+      layer: A `Convolution` without input dilation.
 
     Returns:
-      `equinox.nn.Conv1d`, `ConvTranspose1d` or their likes; `equinox.nn.Conv` beyond three axes.
+      `equinox.nn.Conv1d`, `ConvTranspose1d` and so on; beyond three axes `equinox.nn.Conv` or
+      `equinox.nn.ConvTranspose`.
 
     Raises:
       GeometryError: Equinox has no such layer.
+      MissingExtraError: Equinox is not installed.
+      TypeError: `layer` is not a `Convolution`.
 
     >>> to_equinox(Convolution(jnp.ones((3, 1, 1)), strides=2, padding=1, transposed=True)).padding
     ((1, 1),)
@@ -114,10 +122,14 @@ def to_equinox(layer: Convolution) -> eqx.nn.Conv | eqx.nn.ConvTranspose:
 
 
 def call(layer: Convolution, input_shape: tuple[int, ...] | None = None) -> Call:
-    """The constructor that makes `layer`, its random key named ``key``.
+    """Returns the constructor call that makes `layer`, with ``key`` for its random key.
+
+    Args:
+      layer: The layer.
+      input_shape: Not used; the other libraries have it.
 
     Raises:
-      GeometryError: There is none.
+      GeometryError: Equinox has no such layer.
     """
     refuse("equinox", dilates_input(layer))
     options = _transpose_options(layer) if layer.transposed else _forward_options(layer)
@@ -135,14 +147,14 @@ def call(layer: Convolution, input_shape: tuple[int, ...] | None = None) -> Call
     return Call(f"eqx.nn.{kind}{layer.ndim}d", features, options)
 
 
-def _forward_options(layer: Convolution) -> dict:
+def _forward_options(layer: Convolution) -> dict[str, Any]:
     cropped = not layer.depends_on_size and min(map(min, layer.padding)) < 0
     if cropped and layer.padding_mode != "zeros":
-        raise GeometryError(f"equinox crops no {layer.padding_mode} border: crop first")
+        raise GeometryError(f"equinox cannot crop with {layer.padding_mode} padding: crop first")
     return {"padding": layer.padding}
 
 
-def _transpose_options(layer: Convolution) -> dict:
+def _transpose_options(layer: Convolution) -> dict[str, Any]:
     a = layer.output_padding or (0,) * layer.ndim
     if layer.padding_mode == "zeros":
         return {"padding": layer.padding, **({"output_padding": a} if any(a) else {})}
@@ -153,4 +165,4 @@ def _transpose_options(layer: Convolution) -> dict:
                            feature_group_count=layer.feature_group_count)  # fmt: skip
         if (layer.padding, a) == (same.padding, same.output_padding):
             return {"padding": word}
-    raise GeometryError("eqx.nn.ConvTranspose pads circularly by 'SAME' and 'SAME_LOWER' only")
+    raise GeometryError("eqx.nn.ConvTranspose has circular padding only with 'SAME' and 'SAME_LOWER'")

@@ -1,30 +1,35 @@
-"""flax.nnx's layers, and this library's own: channels last, kernels as here.
+"""The layers of flax.nnx, and those of `jaxconv.nn`: channels-last maps, kernels in the same layout as here.
 
 `nnx.ConvTranspose` is `lax.conv_transpose` with its defaults: pairs pad the stretched y, and the kernel
-is the direct convolution's, unless ``transpose_kernel``.
+is that of the direct convolution, unless ``transpose_kernel``.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol, overload
+
+import jax
 
 from jaxconv.convolution import transposed_kernel
 from jaxconv.errors import GeometryError
+from jaxconv.geometry import PaddingMode
 from jaxconv.geometry.arguments import padding_per_axis
 from jaxconv.interop.call import Call, Name, without_defaults
 from jaxconv.interop.direct import direct_padding, of_direct
 from jaxconv.interop.lax import refuse_transposed, transpose_padding
 from jaxconv.interop.layer import Convolution
+from jaxconv.interop.padding import Pairs, spans
 from jaxconv.interop.refusals import check_convolution, check_type, refuse
 
 if TYPE_CHECKING:
     from flax import nnx
 
-_MODES = {"CIRCULAR": "circular", "REFLECT": "reflect"}
+_MODES: dict[str, PaddingMode] = {"CIRCULAR": "circular", "REFLECT": "reflect"}
 
 
 class _OwnLayer(Protocol):
-    """A layer of `jaxconv.nn`, which stands above this room."""
+    """A layer of `jaxconv.nn`, which this package cannot import."""
 
     def as_convolution(self) -> Convolution: ...
 
@@ -34,9 +39,9 @@ def from_flax(layer: nnx.Conv | nnx.ConvTranspose) -> Convolution: ...
 @overload
 def from_flax(layer: _OwnLayer) -> Convolution: ...
 def from_flax(layer: Any) -> Convolution:
-    """A flax.nnx layer in this library's terms, or one of `jaxconv.nn`.
+    """Converts a layer of flax.nnx or of `jaxconv.nn` to a `Convolution`.
 
-    A mask is folded into the kernel.
+    The kernel is multiplied by the mask of the layer, if it has one.
 
     Args:
       layer: `flax.nnx.Conv`, `flax.nnx.ConvTranspose`, `jaxconv.nn.Conv` or
@@ -46,8 +51,8 @@ def from_flax(layer: Any) -> Convolution:
       The layer as a `Convolution`.
 
     Raises:
-      GeometryError: It pads as no convolution does, or as flax itself refuses.
-      TypeError: It is none of these layers.
+      GeometryError: The layer has options without an equivalent, or padding that flax itself refuses.
+      TypeError: `layer` is another layer.
 
     >>> from flax import nnx
     >>> layer = from_flax(nnx.Conv(2, 8, (4,), strides=2, padding="CIRCULAR", rngs=nnx.Rngs(0)))
@@ -58,7 +63,7 @@ def from_flax(layer: Any) -> Convolution:
     from flax.nnx.nn import dtypes
     from jax import lax
 
-    if hasattr(layer, "as_convolution"):  # of this library: it says it itself
+    if hasattr(layer, "as_convolution"):  # of jaxconv.nn
         return layer.as_convolution()
     check_type(layer, (nnx.Conv, nnx.ConvTranspose), ("__call__",), "flax.nnx and jaxconv.nn")
     refuse(
@@ -77,7 +82,7 @@ def from_flax(layer: Any) -> Convolution:
     if isinstance(layer, nnx.ConvTranspose):
         return _read_transposed(layer, kernel, bias, strides, d, numbers)
     f = _per_axis(layer.input_dilation, n)
-    padding, mode = _read_padding(layer.padding, _spans(layer.kernel_size, d), f)
+    padding, mode = _read_padding(layer.padding, spans(layer.kernel_size, d), f)
     return Convolution(
         kernel,
         bias,
@@ -91,30 +96,44 @@ def from_flax(layer: Any) -> Convolution:
     )
 
 
-def _read_padding(padding, spans, input_dilation):
-    """Padding and its mode as here."""
+def _read_padding(
+    padding: Any, lengths: Sequence[int], input_dilation: Sequence[int]
+) -> tuple[Any, PaddingMode]:
+    """Returns the padding and the padding mode of nnx.Conv in this library's words."""
     if not isinstance(padding, str):
         return padding, "zeros"
     if max(input_dilation) > 1:
-        raise GeometryError(f"nnx.Conv itself refuses words beside input_dilation, got {padding!r} padding.")
+        raise GeometryError(
+            f"`layer` has padding {padding!r} with input_dilation, which nnx.Conv itself refuses; use pairs "
+            "of ints."
+        )
     if padding in _MODES:
-        return _border(spans), _MODES[padding]
-    if padding == "CAUSAL" and len(spans) > 1:
-        raise GeometryError("nnx.Conv itself refuses 'CAUSAL' padding on more than one axis.")
+        return _border(lengths), _MODES[padding]
+    if padding == "CAUSAL" and len(lengths) > 1:
+        raise GeometryError(
+            "`layer` has 'CAUSAL' padding on several axes, which nnx.Conv itself refuses; use pairs of ints."
+        )
     return padding.upper(), "zeros"
 
 
-def _border(spans) -> tuple[tuple[int, int], ...]:
-    """How nnx.Conv pads for 'CIRCULAR' and 'REFLECT'."""
-    return tuple(((span - 1) // 2, span // 2) for span in spans)
+def _border(lengths: Sequence[int]) -> Pairs:
+    """Returns how nnx.Conv pads for 'CIRCULAR' and 'REFLECT'."""
+    return tuple(((span - 1) // 2, span // 2) for span in lengths)
 
 
-def _read_transposed(layer, kernel, bias, strides, d, numbers) -> Convolution:
+def _read_transposed(
+    layer: nnx.ConvTranspose,
+    kernel: jax.Array,
+    bias: jax.Array | None,
+    strides: tuple[int, ...],
+    d: tuple[int, ...],
+    numbers: dict[str, Any],
+) -> Convolution:
     if layer.transpose_kernel:
-        kernel = transposed_kernel(kernel)  # the direct convolution's
-    spans, padding = _spans(layer.kernel_size, d), layer.padding
+        kernel = transposed_kernel(kernel)  # now the kernel of the direct convolution
+    lengths, padding = spans(layer.kernel_size, d), layer.padding
     if padding == "CIRCULAR":
-        padding, a = _fold_spans(spans, strides, layer.transpose_kernel)
+        padding, a = _fold_spans(lengths, strides, layer.transpose_kernel)
         return Convolution(
             transposed_kernel(kernel),
             bias,
@@ -127,36 +146,39 @@ def _read_transposed(layer, kernel, bias, strides, d, numbers) -> Convolution:
             **numbers,
         )
     if padding in ("CAUSAL", "REFLECT"):
-        raise GeometryError(f"nnx.ConvTranspose itself refuses {padding!r} padding.")
-    if not isinstance(padding, str):
-        padding = padding_per_axis(padding, len(spans))
-    pads = transpose_padding(spans, strides, padding)
+        raise GeometryError(f"`layer` has {padding!r} padding, which nnx.ConvTranspose itself refuses.")
+    pairs = padding if isinstance(padding, str) else padding_per_axis(padding, len(lengths))
+    pads = transpose_padding(lengths, strides, pairs)
     return of_direct(kernel, bias, strides, pads, d, **numbers)
 
 
-def _fold_spans(spans, strides, transpose_kernel: bool):
-    """Padding and output padding of the forward convolution whose transpose 'CIRCULAR' is.
+def _fold_spans(
+    lengths: Sequence[int], strides: Sequence[int], transpose_kernel: bool
+) -> tuple[Pairs, tuple[int, ...]]:
+    """Returns the padding and output padding of the forward convolution whose transpose 'CIRCULAR' is.
 
-    nnx.ConvTranspose folds what exceeds strides x size, an odd cell on the low side of a forward kernel.
+    nnx.ConvTranspose wraps around what exceeds strides x size; for a forward kernel an odd cell is on the low
+    side.
     """
-    excess = [span - s for span, s in zip(spans, strides, strict=True)]
+    excess = [span - s for span, s in zip(lengths, strides, strict=True)]
     halves = [(max(e, 0) // 2, (max(e, 0) + 1) // 2) for e in excess]
     padding = tuple((high, low) if transpose_kernel else (low, high) for low, high in halves)
     return padding, tuple(max(-e, 0) for e in excess)
 
 
 def to_flax(layer: Convolution) -> nnx.Conv | nnx.ConvTranspose:
-    """The same layer in flax.nnx.
+    """Converts a `Convolution` to a layer of flax.nnx.
 
     Args:
-      layer: Forward ones with zero padding, or the border that nnx.Conv calls CIRCULAR or REFLECT;
-        transposed ones without groups and input dilation.
+      layer: A forward `Convolution` with zero padding, or with the border that nnx.Conv adds for CIRCULAR or
+        REFLECT; or a transposed one without groups and input dilation.
 
     Returns:
       `flax.nnx.Conv` or `flax.nnx.ConvTranspose`.
 
     Raises:
-      GeometryError: flax has no such layer.
+      GeometryError: flax.nnx has no such layer.
+      TypeError: `layer` is not a `Convolution`.
 
     >>> import jax.numpy as jnp
     >>> to_flax(Convolution(jnp.ones((3, 1, 1)), strides=2, padding=1, transposed=True)).padding
@@ -181,10 +203,14 @@ def to_flax(layer: Convolution) -> nnx.Conv | nnx.ConvTranspose:
 
 
 def call(layer: Convolution, input_shape: tuple[int, ...] | None = None) -> Call:
-    """The constructor that makes `layer`, its random numbers named ``rngs``.
+    """Returns the constructor call that makes `layer`, with ``rngs`` for its random numbers.
+
+    Args:
+      layer: The layer.
+      input_shape: Not used; the other libraries have it.
 
     Raises:
-      GeometryError: There is none.
+      GeometryError: flax.nnx has no such layer.
     """
     positional = (layer.in_features, layer.out_features, layer.kernel_shape, layer.strides)
     options = _transpose_options(layer) if layer.transposed else _forward_options(layer)
@@ -192,12 +218,12 @@ def call(layer: Convolution, input_shape: tuple[int, ...] | None = None) -> Call
     return Call("nnx.ConvTranspose" if layer.transposed else "nnx.Conv", positional, options)
 
 
-def _forward_options(layer: Convolution) -> dict:
+def _forward_options(layer: Convolution) -> dict[str, Any]:
     padding = layer.padding
     if layer.depends_on_size and (layer.padding_mode != "zeros" or max(layer.input_dilation) > 1):
         raise GeometryError(
-            f"nnx.Conv takes {padding!r} for zeros and without input_dilation only: settle it by "
-            "`.at(input_shape)`"
+            f"nnx.Conv has {padding!r} only for zero padding without input_dilation: call "
+            "`layer.at(input_shape)` first"
         )
     if layer.padding_mode != "zeros":
         words = {mode: word for word, mode in _MODES.items()}
@@ -218,7 +244,7 @@ def _forward_options(layer: Convolution) -> dict:
     }
 
 
-def _transpose_options(layer: Convolution) -> dict:
+def _transpose_options(layer: Convolution) -> dict[str, Any]:
     dilation, flip = without_defaults(kernel_dilation=layer.kernel_dilation), {"transpose_kernel": True}
     for transpose_kernel in (True, False):
         if _folds(layer, transpose_kernel):
@@ -228,7 +254,7 @@ def _transpose_options(layer: Convolution) -> dict:
 
 
 def _folds(layer: Convolution, transpose_kernel: bool) -> bool:
-    """Whether the layer is nnx.ConvTranspose's 'CIRCULAR'."""
+    """Returns whether the layer is nnx.ConvTranspose with 'CIRCULAR' padding."""
     return (
         layer.padding_mode == "circular"
         and layer.feature_group_count == max(layer.input_dilation) == 1
@@ -236,11 +262,7 @@ def _folds(layer: Convolution, transpose_kernel: bool) -> bool:
     )
 
 
-def _spans(kernel_shape, dilation) -> tuple[int, ...]:
-    return tuple(d * (k - 1) + 1 for k, d in zip(kernel_shape, dilation, strict=True))
-
-
-def _per_axis(value, n: int) -> tuple[int, ...]:
-    """As flax reads it: None is 1."""
+def _per_axis(value: int | Sequence[int] | None, n: int) -> tuple[int, ...]:
+    """Returns one int per axis, as flax reads its arguments: None is 1."""
     value = 1 if value is None else value
     return (value,) * n if isinstance(value, int) else tuple(value)

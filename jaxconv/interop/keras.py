@@ -1,23 +1,25 @@
-"""Keras's layers: channels last or first, kernels as here.
+"""Keras's layers: channels-last or channels-first maps, kernels in the same layout as here.
 
-Padding is a word only. A transposed layer's kernel is the forward convolution's; ``"valid"`` without
-an ``output_padding`` returns strides x the size at least, ``"same"`` exactly that, and with an
-``output_padding`` both return other sizes, which `_direct_padding` says.
+Padding is always a word. The kernel of a transposed layer is that of the forward convolution. Without an
+``output_padding``, ``"valid"`` returns at least strides x size cells and ``"same"`` exactly that; with an
+``output_padding`` both return other sizes, see `_direct_padding`.
 """
 
 from __future__ import annotations
 
 from itertools import product
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import jax.numpy as jnp
 
 from jaxconv.convolution import transposed_kernel
+from jaxconv.core.checks import check_option
 from jaxconv.errors import GeometryError
 from jaxconv.interop.call import Call, without_defaults
 from jaxconv.interop.direct import direct_padding, of_direct
 from jaxconv.interop.lax import refuse_transposed
 from jaxconv.interop.layer import Convolution
+from jaxconv.interop.padding import spans
 from jaxconv.interop.refusals import check_convolution, check_type, dilates_input, refuse
 
 if TYPE_CHECKING:
@@ -25,19 +27,19 @@ if TYPE_CHECKING:
 
 
 def from_keras(layer: keras.layers.Layer) -> Convolution:
-    """A Keras layer in this library's terms.
+    """Converts a Keras layer to a `Convolution`.
 
     Args:
-      layer: `keras.layers.Conv1D`, `Conv2D`, `Conv3D`, their `Transpose` or `DepthwiseConv1D`,
-        `DepthwiseConv2D`; built, and without an activation.
+      layer: `keras.layers.Conv1D`, `Conv2D`, `Conv3D`, one of their ``Transpose``, `DepthwiseConv1D` or
+        `DepthwiseConv2D`. It must be built, without an activation.
 
     Returns:
       The layer as a `Convolution` on channels-last maps, whatever its ``data_format``. It computes
       in the layer's ``compute_dtype``.
 
     Raises:
-      GeometryError: It is not built yet, or has an activation.
-      TypeError: It is none of these layers.
+      GeometryError: The layer is not built yet, or has an activation.
+      TypeError: `layer` is another layer.
 
     >>> import keras  # doctest: +SKIP
     >>> layer = keras.layers.Conv2DTranspose(3, 3, strides=2, padding="same")  # doctest: +SKIP
@@ -48,26 +50,29 @@ def from_keras(layer: keras.layers.Layer) -> Convolution:
     from keras import activations, layers, ops
 
     if "SeparableConv" in type(layer).__name__:
-        raise TypeError("a separable convolution is two of them, one for each of its kernels, not one.")
+        raise TypeError(
+            f"`layer` must be one convolution, got a {type(layer).__name__}, which is two of them; convert a "
+            "depthwise and a 1x1 layer instead."
+        )
     kinds = [f"Conv{n}D{kind}" for kind in ("", "Transpose") for n in (1, 2, 3)]
     kinds += ["DepthwiseConv1D", "DepthwiseConv2D"]
     check_type(layer, [getattr(layers, kind) for kind in kinds], ("call", "convolution_op"), "keras.layers")
     if not layer.built:
         raise GeometryError(
-            "the layer has no kernel until it is built: call it, or `layer.build(shape)`, once."
+            "`layer` has no kernel until it is built: call it, or `layer.build(shape)`, once."
         )
     if layer.activation not in (None, activations.linear):
         raise GeometryError(
-            f"its activation {getattr(layer.activation, '__name__', layer.activation)!r} is no part of a "
-            "convolution: set `layer.activation = None` and apply it afterwards."
+            f"`layer` has the activation {getattr(layer.activation, '__name__', layer.activation)!r}, which "
+            "is not part of a convolution: set `layer.activation = None` and apply it afterwards."
         )
     read = lambda numbers: jnp.array(ops.convert_to_numpy(ops.convert_to_tensor(numbers)))  # noqa: E731
     kernel, bias = read(layer.kernel), None if layer.bias is None else read(layer.bias)
     s, d = layer.strides, layer.dilation_rate
     if "Transpose" in type(layer).__name__:
-        spans = [d * (k - 1) + 1 for k, d in zip(layer.kernel_size, d, strict=True)]
+        lengths = spans(layer.kernel_size, d)
         outputs = layer.output_padding or (None,) * layer.rank
-        pads = [_direct_padding(*axis, layer.padding) for axis in zip(spans, s, outputs, strict=True)]
+        pads = [_direct_padding(*axis, layer.padding) for axis in zip(lengths, s, outputs, strict=True)]
         return of_direct(transposed_kernel(kernel), bias, s, pads, d, dtype=layer.compute_dtype)
     groups = getattr(layer, "groups", None)
     if groups is None:  # depthwise: (*kernel_shape, in, multiplier)
@@ -85,7 +90,7 @@ def from_keras(layer: keras.layers.Layer) -> Convolution:
 
 
 def _direct_padding(span: int, stride: int, output_padding: int | None, word: str) -> tuple[int, int]:
-    """How Keras pads the stretched y along an axis."""
+    """Returns how Keras pads the stretched y on one axis."""
     if word == "valid":
         a = max(stride - span, 0) if output_padding is None else output_padding
         return span - 1, span - 1 + a
@@ -97,21 +102,23 @@ def _direct_padding(span: int, stride: int, output_padding: int | None, word: st
 def to_keras(
     layer: Convolution, data_format: Literal["channels_last", "channels_first"] = "channels_last"
 ) -> keras.layers.Layer:
-    """The same layer in Keras, built.
+    """Converts a `Convolution` to a built Keras layer.
 
     Args:
-      layer: Of up to three axes; padded as one of Keras's words says, with zeros.
-      data_format: Of the maps that the layer takes.
+      layer: A `Convolution` of at most three axes, with zero padding that one of Keras's words describes.
+      data_format: Layout of the maps that the Keras layer takes.
 
     Returns:
-      `keras.layers.Conv1D`, `Conv1DTranspose` or their likes.
+      `keras.layers.Conv1D`, `Conv2D`, `Conv3D` or one of their ``Transpose``.
 
     Raises:
-      GeometryError: Keras has no such layer.
+      GeometryError: Keras has no such layer, or `data_format` is another word.
+      TypeError: `layer` is not a `Convolution`.
     """
     from keras import layers
 
     check_convolution(layer)
+    check_option("data_format", data_format, ("channels_last", "channels_first"))
     made = call(layer).call_in(layers, data_format=data_format, dtype=_policy(layer))
     unknown = (None,) * layer.ndim
     features = (layer.in_features,)
@@ -121,7 +128,7 @@ def to_keras(
 
 
 def _policy(layer: Convolution) -> str:
-    """Keras's name for the dtypes of the numbers and of the computation."""
+    """Returns Keras's name for the dtypes of the parameters and of the computation."""
     stored = layer.kernel.dtype.name
     computed = stored if layer.dtype is None else layer.dtype.name
     if computed == stored:
@@ -132,15 +139,19 @@ def _policy(layer: Convolution) -> str:
 
 
 def call(layer: Convolution, input_shape: tuple[int, ...] | None = None) -> Call:
-    """The constructor that makes `layer`; with `input_shape`, a word may serve for that alone.
+    """Returns the constructor call that makes `layer`.
+
+    Args:
+      layer: The layer.
+      input_shape: Spatial shape of its input; if given, the padding need be right only for that.
 
     Raises:
-      GeometryError: There is none.
+      GeometryError: Keras has no such layer.
     """
     if layer.ndim > 3:
         raise GeometryError(f"Keras has no {layer.ndim}-dimensional convolution")
     if max(layer.strides) > 1 and max(layer.kernel_dilation) > 1:
-        raise GeometryError("Keras refuses strides beside a dilation_rate")
+        raise GeometryError("Keras has no strides together with a dilation_rate")
     if layer.transposed:
         options, kind = _transpose_options(layer), f"Conv{layer.ndim}DTranspose"
     else:
@@ -152,7 +163,7 @@ def call(layer: Convolution, input_shape: tuple[int, ...] | None = None) -> Call
     return Call(f"layers.{kind}", positional, options)
 
 
-def _forward_options(layer: Convolution, input_shape) -> dict:
+def _forward_options(layer: Convolution, input_shape: tuple[int, ...] | None) -> dict[str, Any]:
     refuse(
         "Keras",
         (f"{layer.padding_mode} padding: pad first", layer.padding_mode != "zeros"),
@@ -170,7 +181,7 @@ def _forward_options(layer: Convolution, input_shape) -> dict:
     return {"padding": word, **without_defaults(groups=layer.feature_group_count)}
 
 
-def _transpose_options(layer: Convolution) -> dict:
+def _transpose_options(layer: Convolution) -> dict[str, Any]:
     refuse_transposed(layer, "Keras's transposed convolution")
     wanted = direct_padding(layer)
     for word, given in product(("valid", "same"), (False, True)):
@@ -181,4 +192,4 @@ def _transpose_options(layer: Convolution) -> dict:
         if all(found):
             a = tuple(first for first, *_ in found) if given else None
             return {"padding": word, **({"output_padding": a} if given else {})}
-    raise GeometryError("Keras has no padding in cells: take 'valid' and crop the result")
+    raise GeometryError("Keras has no padding in cells: use 'valid' and crop the result")

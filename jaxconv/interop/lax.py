@@ -1,8 +1,8 @@
-"""lax's own convolutions: any layout of axes, no bias.
+"""The convolutions of lax: any layout of axes, no bias.
 
-`lax.conv_transpose` convolves the stretched y directly. Its words speak of the forward convolution's
-padding; its pairs pad the stretched y, unless ``use_consistent_padding``. It flips no kernel and takes
-it with the layer's features, unless ``transpose_kernel``.
+`lax.conv_transpose` is a direct convolution of the stretched y. Its padding words are those of the forward
+convolution; its pairs pad the stretched y, unless ``use_consistent_padding``. It takes the kernel of that
+direct convolution, unless ``transpose_kernel``.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from jaxconv.geometry.arguments import padding_per_axis, per_axis
 from jaxconv.interop.call import without_defaults
 from jaxconv.interop.direct import direct_padding, of_direct
 from jaxconv.interop.layer import Convolution
+from jaxconv.interop.padding import Pairs, spans
 from jaxconv.interop.refusals import check_convolution, refuse
 
 _LETTERS = {1: "W", 2: "HW", 3: "DHW"}
@@ -42,24 +43,27 @@ def from_lax_conv(
     feature_group_count: int = 1,
     batch_group_count: int = 1,
 ) -> Convolution:
-    """`lax.conv_general_dilated`, from its kernel and its own arguments after ``lhs``.
+    """Converts a call of `lax.conv_general_dilated` to a `Convolution`.
+
+    The arguments are those of lax after ``lhs``.
 
     Args:
-      rhs: The kernel, in the layout of `dimension_numbers`.
-      window_strides: As in lax, as all that follow.
-      padding: Likewise.
-      lhs_dilation: Likewise.
-      rhs_dilation: Likewise.
-      dimension_numbers: Likewise; channels first by default, as in lax.
-      feature_group_count: Likewise.
-      batch_group_count: Only 1.
+      rhs: Kernel, in the layout of `dimension_numbers`.
+      window_strides: Strides, one int per spatial axis.
+      padding: ``"VALID"``, ``"SAME"``, ``"SAME_LOWER"``, or one ``(low, high)`` pair per spatial axis.
+      lhs_dilation: Input dilation, one int per spatial axis; by default 1.
+      rhs_dilation: Kernel dilation, one int per spatial axis; by default 1.
+      dimension_numbers: Layout of the axes, such as ``("NHWC", "HWIO", "NHWC")``; by default channels-first,
+        as in lax.
+      feature_group_count: Number of groups.
+      batch_group_count: Must be 1.
 
     Returns:
       A `Convolution` on channels-last maps. Its spatial axes are in the order of `window_strides`,
-      which is the kernel's.
+      which is that of the kernel.
 
     Raises:
-      GeometryError: lax refuses the arguments too, or batch groups are asked for.
+      GeometryError: lax refuses the arguments too, or `batch_group_count` is not 1.
 
     >>> layer = from_lax_conv(jnp.ones((8, 4, 3, 5)), (2, 1), "SAME")
     >>> layer.kernel.shape, layer.geometry((9, 9)).output_shape
@@ -67,15 +71,17 @@ def from_lax_conv(
     """
     if batch_group_count != 1:
         raise GeometryError(
-            f"batch_group_count={batch_group_count} gives every part of the batch a kernel of its own, "
-            "which no convolution of a feature map does; split the batch."
+            f"`batch_group_count` must be 1, got {batch_group_count}: it gives every part of the batch its "
+            "own kernel, which a Convolution cannot do; split the batch."
         )
     rhs = _kernel(rhs)
     n = rhs.ndim - 2
     if isinstance(padding, str):
         padding = padding.upper()
         if lhs_dilation is not None and max(lhs_dilation) > 1:
-            raise GeometryError(f"lax takes no padding word beside lhs_dilation, got {padding!r}.")
+            raise GeometryError(
+                f"`padding` must be pairs of ints if `lhs_dilation` is above 1, as in lax, got {padding!r}."
+            )
         _check_word(padding, ("VALID", "SAME", "SAME_LOWER"))
     return Convolution(
         _channels_last(rhs, dimension_numbers),
@@ -96,19 +102,22 @@ def from_lax_conv_transpose(
     transpose_kernel: bool = False,
     use_consistent_padding: bool = False,
 ) -> Convolution:
-    """`lax.conv_transpose`, from its kernel and its own arguments after ``lhs``.
+    """Converts a call of `lax.conv_transpose` to a transposed `Convolution`.
+
+    The arguments are those of lax after ``lhs``.
 
     Args:
-      rhs: The kernel, in the layout of `dimension_numbers`.
-      strides: As in lax, as all that follow.
-      padding: Likewise: a word speaks of the forward convolution, a pair of the stretched y.
-      rhs_dilation: Likewise.
-      dimension_numbers: Likewise; channels *last* by default, as in lax.
-      transpose_kernel: Likewise: whether `rhs` is the forward convolution's kernel.
-      use_consistent_padding: Likewise: whether pairs speak of the forward convolution too.
+      rhs: Kernel, in the layout of `dimension_numbers`.
+      strides: Strides of the forward convolution, one int per spatial axis.
+      padding: ``"SAME"`` or ``"VALID"`` padding of the forward convolution, or one ``(low, high)`` pair per
+        spatial axis: the padding of the stretched y.
+      rhs_dilation: Kernel dilation, one int per spatial axis; by default 1.
+      dimension_numbers: Layout of the axes; by default channels-*last*, as in lax.
+      transpose_kernel: Whether `rhs` is the kernel of the forward convolution, rather than of the direct one.
+      use_consistent_padding: Whether pairs are the padding of the forward convolution too.
 
     Returns:
-      A transposed `Convolution` on channels-last maps, with the forward convolution's arguments.
+      A transposed `Convolution` on channels-last maps, with the arguments of the forward convolution.
 
     Raises:
       GeometryError: lax refuses the arguments too.
@@ -121,38 +130,47 @@ def from_lax_conv_transpose(
     n = rhs.ndim - 2
     if dimension_numbers is None:
         if n not in _TRANSPOSE_DEFAULTS:
-            raise GeometryError(f"lax.conv_transpose needs dimension_numbers for {n} spatial axes.")
+            raise GeometryError(f"`dimension_numbers` must be given for {n} spatial axes, as in lax.")
         dimension_numbers = _TRANSPOSE_DEFAULTS[n]
     kernel = _channels_last(rhs, dimension_numbers)
     s = _all_axes("strides", strides, n)
     d = _all_axes("rhs_dilation", rhs_dilation, n)
-    spans = [d * (k - 1) + 1 for k, d in zip(kernel.shape[:-2], d, strict=True)]
-    pads = transpose_padding(spans, s, padding, use_consistent_padding)
+    pads = transpose_padding(spans(kernel.shape[:-2], d), s, padding, use_consistent_padding)
     return of_direct(transposed_kernel(kernel) if transpose_kernel else kernel, None, s, pads, d)
 
 
-def transpose_padding(spans, strides, padding, use_consistent_padding: bool = False):
-    """How `lax.conv_transpose` pads the stretched y, a pair an axis.
+def transpose_padding(
+    lengths: Sequence[int], strides: Sequence[int], padding: Any, use_consistent_padding: bool = False
+) -> Pairs:
+    """Returns how `lax.conv_transpose` pads the stretched y, one pair per axis.
+
+    Args:
+      lengths: Cells from the first tap to the last, for every axis.
+      strides: Strides, one int per axis.
+      padding: Padding as lax takes it: a word or pairs.
+      use_consistent_padding: Whether pairs are the padding of the forward convolution.
 
     >>> transpose_padding([3], [2], "SAME"), transpose_padding([3], [2], "VALID")
     (((2, 1),), ((2, 2),))
     """
     if padding in ("SAME", "VALID"):
-        return tuple(_word_padding(k, s, padding) for k, s in zip(spans, strides, strict=True))
+        return tuple(_word_padding(k, s, padding) for k, s in zip(lengths, strides, strict=True))
     if isinstance(padding, str):
         _check_word(padding.upper(), ("VALID", "SAME", "SAME_LOWER"))
         if use_consistent_padding or max(strides) > 1:
-            raise GeometryError(f"lax.conv_transpose takes only 'SAME' and 'VALID', got {padding!r}.")
-        # Unstretched, it is a direct convolution like any other, and so is the word.
-        return tuple(lax.padtype_to_pads(spans, spans, strides, padding))
-    pairs = [pair for pair in padding_per_axis(padding, len(spans)) if not isinstance(pair, str)]
+            raise GeometryError(
+                f"`padding` of lax.conv_transpose must be 'SAME', 'VALID' or pairs of ints, got {padding!r}."
+            )
+        # With strides of 1 it is an ordinary direct convolution, and the word is the direct one's.
+        return tuple(lax.padtype_to_pads(lengths, lengths, strides, padding))
+    pairs = [pair for pair in padding_per_axis(padding, len(lengths)) if not isinstance(pair, str)]
     if use_consistent_padding:
-        return tuple((k - 1 - low, k - 1 - high) for k, (low, high) in zip(spans, pairs, strict=True))
+        return tuple((k - 1 - low, k - 1 - high) for k, (low, high) in zip(lengths, pairs, strict=True))
     return tuple(pairs)
 
 
 def _word_padding(span: int, stride: int, word: str) -> tuple[int, int]:
-    """Of one axis. SAME returns stride x the size, VALID what has that many cells at least."""
+    """Returns the padding of one axis: SAME gives stride x size outputs, VALID at least as many."""
     if word == "VALID":
         return span - 1, max(span, stride) - 1
     total = span + stride - 2
@@ -161,13 +179,13 @@ def _word_padding(span: int, stride: int, word: str) -> tuple[int, int]:
 
 
 def to_lax_conv(layer: Convolution) -> tuple[jax.Array, dict[str, Any]]:
-    """The kernel and the arguments with which `lax.conv_general_dilated` computes the layer.
+    """Returns the kernel and the arguments with which `lax.conv_general_dilated` computes the layer.
 
-    A transposed layer too, as the equivalent direct convolution: groups and both dilations, which
-    `lax.conv_transpose` lacks, included.
+    A transposed layer becomes the equivalent direct convolution, including groups and both dilations, which
+    `lax.conv_transpose` does not have.
 
     Args:
-      layer: With zero padding and without a bias.
+      layer: A `Convolution` with zero padding and without a bias.
 
     Returns:
       ``kernel, arguments``, for ``lax.conv_general_dilated(x, kernel, **arguments)`` on maps with
@@ -175,6 +193,7 @@ def to_lax_conv(layer: Convolution) -> tuple[jax.Array, dict[str, Any]]:
 
     Raises:
       GeometryError: lax has no such convolution.
+      TypeError: `layer` is not a `Convolution`.
 
     >>> layer = Convolution(jnp.ones((3, 1, 1)), strides=2, padding=1, transposed=True, output_padding=1)
     >>> kernel, arguments = to_lax_conv(layer)
@@ -197,17 +216,18 @@ def to_lax_conv(layer: Convolution) -> tuple[jax.Array, dict[str, Any]]:
 
 
 def to_lax_conv_transpose(layer: Convolution) -> tuple[jax.Array, dict[str, Any]]:
-    """The kernel and the arguments with which `lax.conv_transpose` computes a transposed layer.
+    """Returns the kernel and the arguments with which `lax.conv_transpose` computes a transposed layer.
 
     Args:
-      layer: Transposed, with zero padding and without groups, input dilation and bias.
+      layer: A transposed `Convolution` with zero padding, without groups, input dilation and bias.
 
     Returns:
       ``kernel, arguments``, for ``lax.conv_transpose(y, kernel, **arguments)`` on maps with one
       batch axis.
 
     Raises:
-      GeometryError: lax has no such convolution; `to_lax_conv` may have.
+      GeometryError: lax has no such transposed convolution; `to_lax_conv` may work.
+      TypeError: `layer` is not a `Convolution`.
 
     >>> layer = Convolution(jnp.ones((3, 1, 1)), strides=2, padding=1, transposed=True, output_padding=1)
     >>> kernel, arguments = to_lax_conv_transpose(layer)
@@ -216,20 +236,20 @@ def to_lax_conv_transpose(layer: Convolution) -> tuple[jax.Array, dict[str, Any]
     """
     check_convolution(layer)
     if not layer.transposed:
-        raise GeometryError("lax.conv_transpose computes transposed layers only: use `to_lax_conv`.")
+        raise GeometryError("`layer` must be transposed for lax.conv_transpose: use `to_lax_conv`.")
     _check_no_bias(layer)
     return layer.kernel, conv_transpose_arguments(layer)
 
 
 def conv_arguments(layer: Convolution) -> dict[str, Any]:
-    """Of `lax.conv_general_dilated` for a forward layer.
+    """Returns the arguments of `lax.conv_general_dilated` for a forward layer.
 
     Raises:
-      GeometryError: It has no such convolution.
+      GeometryError: lax has no such convolution.
     """
     refuse("lax", (f"{layer.padding_mode} padding: use jnp.pad first", layer.padding_mode != "zeros"))
     if layer.depends_on_size and max(layer.input_dilation) > 1:
-        raise GeometryError("lax takes no padding word beside lhs_dilation: settle it by `.at(input_shape)`")
+        raise GeometryError("lax has no padding words with lhs_dilation: call `layer.at(input_shape)` first")
     return {
         "window_strides": layer.strides,
         "padding": layer.padding,
@@ -243,10 +263,10 @@ def conv_arguments(layer: Convolution) -> dict[str, Any]:
 
 
 def conv_transpose_arguments(layer: Convolution) -> dict[str, Any]:
-    """Of `lax.conv_transpose` for a transposed layer.
+    """Returns the arguments of `lax.conv_transpose` for a transposed layer.
 
     Raises:
-      GeometryError: It has no such convolution.
+      GeometryError: lax has no such convolution.
     """
     refuse_transposed(layer, "lax.conv_transpose")
     return {
@@ -259,10 +279,10 @@ def conv_transpose_arguments(layer: Convolution) -> dict[str, Any]:
 
 
 def refuse_transposed(layer: Convolution, library: str) -> None:
-    """What neither `lax.conv_transpose` nor the layers built on it have.
+    """Refuses a layer that needs what `lax.conv_transpose` and the layers built on it do not have.
 
     Raises:
-      GeometryError: The layer needs it.
+      GeometryError: It needs some of that.
     """
     refuse(
         library,
@@ -273,7 +293,7 @@ def refuse_transposed(layer: Convolution, library: str) -> None:
 
 
 def dimension_numbers(n: int) -> tuple[str, str, str]:
-    """Channels last, for any number of axes.
+    """Returns the channels-last layout of lax for any number of axes.
 
     >>> dimension_numbers(2)
     ('NHWC', 'HWIO', 'NHWC')
@@ -282,15 +302,20 @@ def dimension_numbers(n: int) -> tuple[str, str, str]:
     return f"N{axes}C", f"{axes}IO", f"N{axes}C"
 
 
-def _kernel(rhs) -> jax.Array:
+def _kernel(rhs: ArrayLike) -> jax.Array:
     rhs = jnp.asarray(rhs)
     if rhs.ndim < 3:
-        raise GeometryError(f"the kernel needs a spatial axis beside its features, got shape {rhs.shape}.")
+        raise GeometryError(
+            "`rhs`, the kernel, must have a spatial axis beside its two axes of features, got shape "
+            f"{rhs.shape}."
+        )
     return rhs
 
 
-def _channels_last(rhs: jax.Array, numbers) -> jax.Array:
-    """The kernel as ``(*kernel_shape, in // groups, out)``."""
+def _channels_last(
+    rhs: jax.Array, numbers: tuple[str, str, str] | lax.ConvDimensionNumbers | None
+) -> jax.Array:
+    """Returns the kernel as ``(*kernel_shape, in // groups, out)``."""
     try:
         out, inputs, *spatial = lax.conv_dimension_numbers(rhs.shape, rhs.shape, numbers).rhs_spec
     except (TypeError, ValueError) as error:
@@ -301,17 +326,20 @@ def _channels_last(rhs: jax.Array, numbers) -> jax.Array:
     return rhs.transpose(*spatial, inputs, out)
 
 
-def _all_axes(name: str, values, n: int) -> tuple[int, ...]:
+def _all_axes(name: str, values: Sequence[int] | None, n: int) -> tuple[int, ...]:
     return (1,) * n if values is None else per_axis(name, values, n)
 
 
 def _check_word(word: str, words: tuple[str, ...]) -> None:
     if word not in words:
-        raise GeometryError(f"`padding` of lax is one of {words} or a pair an axis, got {word!r}.")
+        raise GeometryError(
+            f"`padding` of lax must be one of {words} or one (low, high) pair per axis, got {word!r}."
+        )
 
 
 def _check_no_bias(layer: Convolution) -> None:
     if layer.bias is not None:
         raise GeometryError(
-            "lax's convolutions have no bias: take dataclasses.replace(layer, bias=None), and add it after."
+            "lax's convolutions have no bias, but `layer` has one: pass "
+            "dataclasses.replace(layer, bias=None), and add the bias afterwards."
         )

@@ -1,4 +1,4 @@
-"""One layer of any library in this library's terms: the forward convolution's arguments and numbers."""
+"""A layer of any library: the arguments, the kernel and the bias of its forward convolution."""
 
 from __future__ import annotations
 
@@ -17,45 +17,45 @@ from jaxconv.errors import GeometryError
 from jaxconv.geometry import ConvGeometry, IntPerAxis, Padding, PaddingMode
 from jaxconv.geometry.arguments import (
     at_least_one,
-    check_output_padding,
-    padding_per_axis,
-    per_axis,
+    flag,
     resolve_padding,
 )
-
-_SAME = ("SAME", "SAME_LOWER")
+from jaxconv.interop.padding import in_cells, spans, transposed_in_cells
 
 
 @jax.tree_util.register_pytree_node_class
 @dataclass(frozen=True, eq=False, init=False)
 class Convolution:
-    r"""A convolution with its numbers, or a transposed one: $y = C x + b$ or $x = C^\mathsf{T} y + b$.
+    r"""A convolution layer $y = C x + b$, or a transposed one $x = C^\mathsf{T} y + b$, with its parameters.
 
-    What the readers of this package return (`from_torch` and the others) and the writers take.
-    Arguments and kernel are the *forward* convolution's, for a transposed layer too, as in
-    `jaxconv.nn.ConvTranspose`. A pytree: `kernel` and `bias` are the leaves, the rest is static.
+    The readers of this package (`from_torch` and the others) return one, and the writers take one. All
+    arguments and the kernel are those of the *forward* convolution, for a transposed layer too, as in
+    `jaxconv.nn.ConvTranspose`. It is a pytree: `kernel` and `bias` are the leaves, the rest is static.
 
     Args:
-      kernel: ``(*kernel_shape, in // groups, out)`` of the forward convolution. A
-        `jax.ShapeDtypeStruct` will do where nothing is computed.
-      bias: One number for each of the layer's `out_features`, or None.
-      strides: An int, or one an axis; see `jaxconv.ConvGeometry`, as for the next five.
-      padding: A word, an int, or an int or pair an axis. Stored in cells, but for a strided
-        ``"SAME"`` or ``"SAME_LOWER"`` of a forward layer, which depends on the input's size.
-      padding_mode: What the padding holds.
-      input_dilation: Inserts zeros between inputs.
-      kernel_dilation: Inserts zeros between taps.
-      feature_group_count: Groups.
+      kernel: Kernel ``(*kernel_shape, in // groups, out)`` of the forward convolution, floating or complex. A
+        `jax.ShapeDtypeStruct` suffices where nothing is computed.
+      bias: Bias ``(out_features,)`` of the layer, of the kernel's dtype, or None.
+      strides: Strides of the forward convolution, an int or one int per spatial axis.
+      padding: ``"SAME"``, ``"VALID"`` or another word of `jaxconv.ConvGeometry`, an int, or per spatial axis
+        an int or a ``(low, high)`` pair. It is stored in cells, except for a strided ``"SAME"`` or
+        ``"SAME_LOWER"`` of a forward layer, which depends on the size of the input.
+      padding_mode: ``"zeros"``, ``"circular"``, ``"reflect"`` or ``"replicate"``: what the padding holds.
+      input_dilation: Distance between neighbouring inputs once zeros are inserted, an int or one int per
+        spatial axis.
+      kernel_dilation: Distance between neighbouring taps, an int or one int per spatial axis.
+      feature_group_count: Number of groups.
       transposed: Whether the layer multiplies by the transpose.
-      output_padding: Of a transposed layer: which of the input sizes that share its y, in cells
-        beyond the smallest. None takes the smallest.
-      dtype: What the map and the numbers are cast to first. By default nothing is cast, and they
+      output_padding: For a transposed layer, which of the possible output sizes it has, in cells beyond the
+        smallest: an int or one int per spatial axis. None means the smallest.
+      dtype: Dtype to which the map and the parameters are cast. By default nothing is cast, and their dtypes
         must agree.
-      precision: As in `jax.lax.conv_general_dilated`.
+      precision: Precision of the products, as in `jax.lax.conv_general_dilated`.
 
     Raises:
-      GeometryError: No convolution has these numbers.
-      TypeError: A size is not an integer, or the kernel neither floating nor complex.
+      GeometryError: Shapes or options contradict each other.
+      TypeError: A size is not an integer, a flag is not a boolean, or the kernel is neither floating nor
+        complex.
 
     References:
       Dumoulin & Visin, arXiv:1603.07285, sections 2 and 4.
@@ -71,7 +71,7 @@ class Convolution:
     kernel: jax.Array
     bias: jax.Array | None
     strides: tuple[int, ...]
-    padding: Any  # a pair an axis, or a word
+    padding: Any  # one pair per axis, or a word
     padding_mode: PaddingMode
     input_dilation: tuple[int, ...]
     kernel_dilation: tuple[int, ...]
@@ -101,7 +101,8 @@ class Convolution:
         check_dtypes(kernel=kernel, **({} if bias is None else {"bias": bias}))
         if kernel.ndim < 3:
             raise GeometryError(
-                f"a kernel is (*kernel_shape, in // groups, out) with a spatial axis, got {kernel.shape}."
+                f"`kernel` must be (*kernel_shape, in // groups, out) with a spatial axis, got shape "
+                f"{tuple(kernel.shape)}."
             )
         features = (
             kernel.shape[-2] * at_least_one("feature_group_count", feature_group_count),
@@ -119,13 +120,17 @@ class Convolution:
             kernel_dilation=kernel_dilation,
             feature_group_count=feature_group_count,
         )
+        transposed = flag("transposed", transposed)
         features = features[::-1] if transposed else features
         if bias is not None and bias.shape != features[1:]:
-            raise GeometryError(f"the bias must be (out_features,) = {features[1:]}, got {bias.shape}.")
-        in_cells = _transposed_in_cells if transposed else _in_cells
-        padding, output_padding = in_cells(g, padding, output_padding)
-        static = {**g.options, "padding": padding, "output_padding": output_padding}
-        static |= {"transposed": bool(transposed), "precision": check_precision(precision)}
+            raise GeometryError(
+                f"`bias` must be (out_features,) = {features[1:]}, got shape {tuple(bias.shape)}."
+                + _hint_at_channels_first(kernel.shape, bias.shape == kernel.shape[:1])
+            )
+        resolve = transposed_in_cells if transposed else in_cells
+        cells, output_cells = resolve(g, padding, output_padding)
+        static = {**g.options, "padding": cells, "output_padding": output_cells}
+        static |= {"transposed": transposed, "precision": check_precision(precision)}
         static["dtype"] = None if dtype is None else check_dtype(dtype)
         for name, value in {"kernel": kernel, "bias": bias, **static}.items():
             object.__setattr__(self, name, value)
@@ -137,22 +142,22 @@ class Convolution:
 
     @property
     def kernel_shape(self) -> tuple[int, ...]:
-        """Taps of every axis."""
+        """Number of taps of every axis."""
         return self.kernel.shape[-2 - self.ndim : -2]
 
     @property
     def spans(self) -> tuple[int, ...]:
-        """Cells from the first tap to the last, of every axis."""
-        return tuple(d * (k - 1) + 1 for k, d in zip(self.kernel_shape, self.kernel_dilation, strict=True))
+        """Number of cells from the first tap to the last, for every axis."""
+        return spans(self.kernel_shape, self.kernel_dilation)
 
     @property
     def in_features(self) -> int:
-        """Features that the layer takes."""
+        """Number of features that the layer takes."""
         return self._features[-1 if self.transposed else 0]
 
     @property
     def out_features(self) -> int:
-        """Features that the layer returns."""
+        """Number of features that the layer returns."""
         return self._features[0 if self.transposed else -1]
 
     @property
@@ -161,13 +166,17 @@ class Convolution:
 
     @property
     def depends_on_size(self) -> bool:
-        """Whether the padding, or the output padding, is another for another input: see `at`."""
+        """Whether the padding or the output padding depends on the size of the input; see `at`."""
         if self.transposed:
             return self.output_padding is None and max(self.input_dilation) > 1
         return isinstance(self.padding, str)
 
     def pads_same(self, input_shape: Sequence[int] | None = None) -> bool:
-        """Whether a forward layer's padding is that of ``"SAME"``: for such an input, or for every one."""
+        """Returns whether the padding of a forward layer is that of ``"SAME"``.
+
+        Args:
+          input_shape: Spatial shape of the input; by default it must hold for every input.
+        """
         if isinstance(self.padding, str) or (input_shape is None and max(self.strides) > 1):
             return self.padding == "SAME"
         sizes = (1,) * self.ndim if input_shape is None else input_shape
@@ -176,14 +185,15 @@ class Convolution:
         return self.padding == tuple(resolve_padding("SAME", *axis) for axis in axes)
 
     def geometry(self, input_shape: Sequence[int]) -> ConvGeometry:
-        """The forward convolution's geometry.
+        """Returns the geometry of the forward convolution.
 
         Args:
-          input_shape: Spatial shape of what the *layer* takes in; for a transposed layer that is
-            the forward convolution's output, and ``geometry(...).input_shape`` the layer's output.
+          input_shape: Spatial shape of the input of the *layer*. For a transposed layer that is the output
+            of the forward convolution, and ``geometry(...).input_shape`` is the output of the layer.
 
         Raises:
-          GeometryError: The kernel does not fit, or no input has this output.
+          GeometryError: The kernel does not fit into the input, or the forward convolution of a transposed
+            layer has no such output.
         """
         shape = {"in_features": self._features[0], "out_features": self._features[1]}
         arguments = {**shape, **self._arguments()}
@@ -194,52 +204,68 @@ class Convolution:
         )
 
     def at(self, input_shape: Sequence[int]) -> Convolution:
-        """The layer with what depends on its input's size settled for this one: padding in cells."""
+        """Returns the layer with its padding in cells, as it is for one size of the input.
+
+        Args:
+          input_shape: Spatial shape of the input of the layer.
+
+        Raises:
+          GeometryError: The layer does not take such an input, or this is a batch of layers.
+        """
         self.check_single()
         g = self.geometry(input_shape)
         return replace(self, padding=g.padding, output_padding=g.output_padding if self.transposed else None)
 
     def check_single(self) -> None:
-        """The numbers are those of one layer, not of a batch of layers as `jax.vmap` returns it.
+        """Checks that this is one layer, not a batch of layers as `jax.vmap` returns it.
 
         Raises:
-          GeometryError: They are those of several.
+          GeometryError: It is a batch.
         """
         check_single("layers", "C(x)", self.kernel.shape, self.ndim + 2)
         if self.bias is not None:
             check_single("layers", "C(x)", self.bias.shape, 1)
 
-    def _arguments(self) -> dict:
+    def _arguments(self) -> dict[str, Any]:
         names = ("strides", "padding", "padding_mode", "input_dilation", "kernel_dilation")
         return {name: getattr(self, name) for name in (*names, "feature_group_count")}
 
     def __call__(self, x: ArrayLike) -> jax.Array:
-        """What the layer gives, bias included.
+        """Applies the layer.
 
         Args:
-          x: ``(*batch, *spatial, in_features)``, any number of batch axes, whatever the layout of
-            the library that the layer came from.
+          x: Channels-last feature map ``(*batch, *spatial, in_features)`` with any number of batch axes,
+            whatever the layout of the library that the layer came from.
 
         Returns:
           ``(*batch, *spatial, out_features)``.
 
         Raises:
-          GeometryError: `x` does not fit, or this is a batch of layers.
+          GeometryError: The shape of `x` does not fit the layer, or this is a batch of layers.
           TypeError: `x` has another dtype than the kernel, and the layer has no `dtype`.
         """
         self.check_single()
         x = jnp.asarray(x)
         _, spatial = split_map("x", x.shape, self.ndim, "the kernel")
+        if x.shape[-1] != self.in_features:
+            groups = self.feature_group_count
+            inputs = self.kernel.shape[0] if self.transposed else self.kernel.shape[1] * groups
+            hint = _hint_at_channels_first(self.kernel.shape, x.shape[-1] == inputs)
+            if hint:
+                raise GeometryError(
+                    f"`x` has {x.shape[-1]} features on its last axis, but the layer takes "
+                    f"{self.in_features}.{hint}"
+                )
         check_map("x", x.shape, spatial, self.in_features)
         return _apply(self, x)
 
     def tree_flatten(self) -> tuple[tuple[Any, Any], tuple[Any, ...]]:
-        """`kernel` and `bias` are the leaves."""
+        """Returns the leaves, `kernel` and `bias`, and the rest."""
         return (self.kernel, self.bias), tuple(getattr(self, slot.name) for slot in fields(self)[2:])
 
     @classmethod
     def tree_unflatten(cls, static: tuple[Any, ...], leaves: tuple[Any, Any]) -> Convolution:
-        """Without checks: jax fills in things that are no arrays."""
+        """Rebuilds the layer without checks: JAX also passes leaves that are not arrays."""
         layer = object.__new__(cls)
         for slot, value in zip(fields(cls), (*leaves, *static), strict=True):
             object.__setattr__(layer, slot.name, value)
@@ -259,32 +285,14 @@ def _apply(layer: Convolution, x: jax.Array) -> jax.Array:
     return y if bias is None else y + jnp.broadcast_to(bias.astype(y.dtype), y.shape)
 
 
-def _in_cells(g: ConvGeometry, padding: Padding, output_padding: IntPerAxis | None):
-    """Padding of a forward layer: in cells, or a word where it depends on the input's size."""
-    if output_padding is not None:
-        raise GeometryError(f"only a transposed layer has an output_padding, got {output_padding}.")
-    pads = padding_per_axis(padding, g.ndim)
-    if pads[0] in _SAME and max(g.strides) > 1:
-        return padding, None
-    # Where every stride is 1, SAME adds span - 1 to an input of any size.
-    return tuple(resolve_padding(pad, 1, axis.span, 1) for pad, axis in zip(pads, g.axes, strict=True)), None
-
-
-def _transposed_in_cells(g: ConvGeometry, padding: Padding, output_padding: IntPerAxis | None):
-    """Padding and output padding of a transposed layer, which depend on no size."""
-    pads, a = padding_per_axis(padding, g.ndim), None
-    if output_padding is not None:
-        a = per_axis("output_padding", output_padding, g.ndim, least=0)
-        for cells, stride in zip(a, g.strides, strict=True):
-            check_output_padding(cells, stride)
-    if pads[0] in _SAME:  # strides x the size of y
-        if any(a or ()):
-            raise GeometryError(f"padding {pads[0]!r} fixes the size already; drop output_padding={a}.")
-        a = tuple(max(axis.stride - axis.span, 0) for axis in g.axes)
-    return tuple(
-        resolve_padding(pad, axis.stride, axis.span, axis.stride)
-        for pad, axis in zip(pads, g.axes, strict=True)
-    ), a
+def _hint_at_channels_first(kernel_shape: tuple[int, ...], likely: bool) -> str:
+    """Returns the end of a message about a kernel that may have another library's layout."""
+    if not likely or kernel_shape[0] == kernel_shape[-1]:
+        return ""
+    return (
+        f" `kernel` has shape {tuple(kernel_shape)}; if it is (out, in // groups, *kernel_shape), as in "
+        "PyTorch, pass jnp.moveaxis(kernel, (0, 1), (-1, -2))."
+    )
 
 
 def _array(values: Any) -> Any:

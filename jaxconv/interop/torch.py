@@ -1,13 +1,14 @@
-"""PyTorch's layers: channels first, kernels ``(out, in // groups, *kernel_shape)``.
+"""PyTorch's layers: channels-first maps, kernels ``(out, in // groups, *kernel_shape)``.
 
-`nn.ConvTransposeNd` takes the forward convolution's arguments and kernel, as this library does; its
-kernel ``(in, out // groups, *kernel_shape)`` is the forward convolution's with the layer's names.
+`nn.ConvTransposeNd` takes the arguments and the kernel of the forward convolution, as this library does. Its
+kernel ``(in, out // groups, *kernel_shape)``, in features of the layer, is the forward convolution's.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
+import jax
 import jax.numpy as jnp
 import ml_dtypes
 import numpy as np
@@ -16,6 +17,7 @@ from jaxconv.errors import GeometryError
 from jaxconv.geometry import Padding
 from jaxconv.interop.call import Call, without_defaults
 from jaxconv.interop.layer import Convolution
+from jaxconv.interop.padding import Pairs
 from jaxconv.interop.refusals import (
     check_computes_in_its_dtype,
     check_convolution,
@@ -31,21 +33,21 @@ _NORMS = ("torch.nn.utils.weight_norm.WeightNorm", "torch.nn.utils.spectral_norm
 
 
 def from_torch(layer: torch.nn.Module) -> Convolution:
-    """A PyTorch layer in this library's terms; its numbers are copied.
+    """Converts a PyTorch layer to a `Convolution`; its parameters are copied.
 
     Args:
       layer: `torch.nn.Conv1d`, `Conv2d`, `Conv3d`, `ConvTranspose1d`, `ConvTranspose2d` or
-        `ConvTranspose3d`, with any of their options. Its numbers are those of a call in eval mode:
+        `ConvTranspose3d`, with any of their options. Its parameters are those of a call in eval mode:
         weight norm and spectral norm, as parametrizations or as the older hooks, are applied, and the
-        layer stays as it is. Backward hooks, which change gradients alone, are left out.
+        layer is not changed. Backward hooks, which only change gradients, are ignored.
 
     Returns:
       The layer as a `Convolution` on channels-last maps.
 
     Raises:
-      GeometryError: Its ``output_padding`` reaches its stride, which PyTorch takes up to the
-        dilation: no forward convolution has that input size. Or it has not seen an input yet.
-      TypeError: It is none of these layers, or another hook may change what it computes.
+      GeometryError: ``output_padding`` is not below the stride (PyTorch also accepts it below the dilation):
+        no forward convolution has that input size. Or the layer is lazy and has no kernel yet.
+      TypeError: `layer` is another layer, or a hook may change what it computes.
 
     >>> import torch  # doctest: +SKIP
     >>> layer = from_torch(torch.nn.ConvTranspose1d(4, 2, 3, stride=2, padding=1))  # doctest: +SKIP
@@ -57,7 +59,9 @@ def from_torch(layer: torch.nn.Module) -> Convolution:
     classes = [getattr(nn, f"Conv{kind}{n}d") for kind in ("", "Transpose") for n in (1, 2, 3)]
     check_type(layer, classes, ("__call__", "forward", "_conv_forward", "_output_padding"), "torch.nn")
     if isinstance(layer, nn.modules.lazy.LazyModuleMixin):
-        raise GeometryError("a lazy layer has no kernel until it has seen an input: call it once first.")
+        raise GeometryError(
+            "`layer` is lazy and has no kernel until it has seen an input: call it once first."
+        )
     _check_hooks(layer)
     weight, bias = _as_called(layer)
     return Convolution(
@@ -74,16 +78,18 @@ def from_torch(layer: torch.nn.Module) -> Convolution:
 
 
 def to_torch(layer: Convolution) -> torch.nn.Module:
-    """The same layer in PyTorch, on the CPU.
+    """Converts a `Convolution` to a PyTorch layer on the CPU; its parameters are copied.
 
     Args:
-      layer: Of up to three axes, without input dilation, padded alike on both sides.
+      layer: A `Convolution` of at most three axes, without input dilation, with the same padding on both
+        sides of an axis.
 
     Returns:
-      `torch.nn.Conv1d`, `ConvTranspose1d` or their likes, for channels-first maps.
+      `torch.nn.Conv1d`, `Conv2d`, `Conv3d` or their ``ConvTranspose``, for channels-first maps.
 
     Raises:
       GeometryError: PyTorch has no such layer.
+      TypeError: `layer` is not a `Convolution`.
     """
     import torch
 
@@ -99,28 +105,32 @@ def to_torch(layer: Convolution) -> torch.nn.Module:
 
 
 def call(layer: Convolution, input_shape: tuple[int, ...] | None = None) -> Call:
-    """The constructor that makes `layer`; with `input_shape`, also what does not fit that is refused.
+    """Returns the constructor call that makes `layer`.
+
+    Args:
+      layer: The layer.
+      input_shape: Spatial shape of its input; if given, padding that PyTorch refuses for it is refused too.
 
     Raises:
-      GeometryError: There is none.
+      GeometryError: PyTorch has no such layer.
     """
     if layer.ndim > 3:
         raise GeometryError(f"torch has no {layer.ndim}-dimensional convolution")
     refuse("torch", dilates_input(layer))
     if layer.depends_on_size:
         raise GeometryError(
-            f"torch's padding is the same for every input, that of {layer.padding!r} with strides is not: "
-            "settle it by `.at(input_shape)`"
+            f"torch's padding cannot depend on the size of the input, as {layer.padding!r} with strides "
+            "does: call `layer.at(input_shape)` first"
         )
     return (_transpose_call if layer.transposed else _forward_call)(layer, input_shape)
 
 
-def _forward_call(layer: Convolution, input_shape) -> Call:
+def _forward_call(layer: Convolution, input_shape: tuple[int, ...] | None) -> Call:
     padding: str | tuple[int, ...] = tuple(low for low, _ in layer.padding)
     if any(low != high for low, high in layer.padding):
         if not layer.pads_same():
             raise GeometryError("torch pads both sides alike: use F.pad first, then padding=0")
-        padding = "same"  # one cell more on the high side, which it takes where strides are 1
+        padding = "same"  # one cell more on the high side; PyTorch takes the word where strides are 1
     _check_signs(layer.padding, "first")
     sizes = {"reflect": [i - 1 for i in input_shape or ()], "circular": input_shape or ()}
     limits = sizes.get(layer.padding_mode, ())
@@ -132,10 +142,10 @@ def _forward_call(layer: Convolution, input_shape) -> Call:
     return _call(layer, "Conv", padding, **mode)
 
 
-def _transpose_call(layer: Convolution, _) -> Call:
+def _transpose_call(layer: Convolution, _: tuple[int, ...] | None) -> Call:
     if layer.padding_mode != "zeros":
         raise GeometryError("nn.ConvTranspose has zero padding only")
-    # Cells of the high side may count as output padding: the same layer.
+    # High padding may be written as output padding: the layer is the same.
     outputs = layer.output_padding or (0,) * layer.ndim
     moved = [(low, a + low - high) for (low, high), a in zip(layer.padding, outputs, strict=True)]
     padding, a = zip(*moved, strict=True)
@@ -143,11 +153,11 @@ def _transpose_call(layer: Convolution, _) -> Call:
     if min(a) < 0:
         raise GeometryError("torch pads both sides alike: convolve with padding=0 and crop the result")
     if any(a >= max(s, d) for a, s, d in zip(a, layer.strides, layer.kernel_dilation, strict=True)):
-        raise GeometryError("torch wants output_padding below strides or dilation")
+        raise GeometryError("torch's output_padding must be below strides or dilation")
     return _call(layer, "ConvTranspose", padding, **({"output_padding": a} if any(a) else {}))
 
 
-def _call(layer: Convolution, kind: str, padding, **options) -> Call:
+def _call(layer: Convolution, kind: str, padding: str | tuple[int, ...], **options: Any) -> Call:
     positional = (layer.in_features, layer.out_features, layer.kernel_shape, layer.strides)
     shared = without_defaults(
         dilation=layer.kernel_dilation,
@@ -157,13 +167,13 @@ def _call(layer: Convolution, kind: str, padding, **options) -> Call:
     return Call(f"nn.{kind}{layer.ndim}d", positional, {"padding": padding} | options | shared)
 
 
-def _check_signs(padding, when: str) -> None:
+def _check_signs(padding: Pairs, when: str) -> None:
     if min(map(min, padding)) < 0:
         raise GeometryError(f"torch refuses negative padding: crop with F.pad {when}")
 
 
-def _check_hooks(layer) -> None:
-    """Nothing but the norms runs when the layer is called, of its own or of all modules."""
+def _check_hooks(layer: torch.nn.Module) -> None:
+    """Checks that no hook but those of norms runs when the layer is called."""
     from torch.nn.modules import module as every
 
     hooks = [hook for hook in layer._forward_pre_hooks.values() if _name(type(hook)) not in _NORMS]
@@ -171,21 +181,21 @@ def _check_hooks(layer) -> None:
         hooks += others.values()
     if hooks:
         raise TypeError(
-            f"the hook {_name(hooks[0])} runs when the layer is called and may compute anything; remove it "
-            "first, by the handle that registering it returned or by `torch.nn.utils.prune.remove`."
+            f"`layer` has a hook, {_name(hooks[0])}, which runs when it is called and may compute anything; "
+            "remove it first, by the handle that registering it returned or by `torch.nn.utils.prune.remove`."
         )
 
 
-def _name(hook) -> str:
-    named = hook if hasattr(hook, "__qualname__") else type(hook)
+def _name(hook: object) -> str:
+    named: Any = hook if hasattr(hook, "__qualname__") else type(hook)
     return f"{named.__module__}.{named.__qualname__}"
 
 
-def _as_called(layer):
-    """Kernel and bias of a call in eval mode; the layer stays as it is.
+def _as_called(layer: Any) -> tuple[torch.Tensor, torch.Tensor | None]:
+    """Returns the kernel and the bias of a call in eval mode, without changing the layer.
 
-    The norms' hooks set the kernel when the layer is called, so that what it holds may be older than
-    its parameters. In training mode spectral norm changes its state whenever it is asked for a kernel.
+    The hooks of norms set the kernel when the layer is called, so that its current one may be older than its
+    parameters. In training mode spectral norm changes its state whenever its kernel is computed.
     """
     import torch
 
@@ -194,7 +204,7 @@ def _as_called(layer):
         for module in modes:
             module.training = False
         called = object.__new__(type(layer))
-        vars(called).update(vars(layer))  # shares parameters and buffers; what hooks set is its own
+        vars(called).update(vars(layer))  # shares parameters and buffers, but not what hooks set
         with torch.no_grad():
             for norm in layer._forward_pre_hooks.values():
                 norm(called, ())
@@ -204,16 +214,16 @@ def _as_called(layer):
             module.training = training
 
 
-def _numbers(tensor) -> np.ndarray:
-    """As NumPy's, which has no bfloat16 of its own."""
+def _numbers(tensor: torch.Tensor) -> np.ndarray:
+    """Converts a tensor to NumPy, with bfloat16 of ml_dtypes."""
     tensor = tensor.detach().cpu()
     if str(tensor.dtype) == "torch.bfloat16":
         return tensor.float().numpy().astype(ml_dtypes.bfloat16)
     return tensor.numpy()
 
 
-def _tensor(array):
-    """A tensor of its own of an array's numbers."""
+def _tensor(array: jax.Array) -> torch.Tensor:
+    """Copies an array to a tensor."""
     import torch
 
     numbers = np.asarray(array)

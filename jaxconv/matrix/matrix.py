@@ -1,60 +1,57 @@
-"""C: a convolution as an explicit sparse matrix, its products and its transpose.
+"""C: a convolution as an explicit sparse matrix, its products, its transpose and its algebra.
 
-C is stored by slots, like a band matrix by its diagonals: a slot has one block for every output
-position, the ``out x in`` features that one tap connects. All positions of a slot read cells in
-step, so C x is a sum over slots of stored values times a slice of the input. C-transposed adds the
-same products to slices: it shares the values, and neither product gathers or scatters.
+C is stored by slots, as a band matrix is stored by its diagonals: a slot has one block per output position,
+with the ``out x in`` features that one tap connects. Neighbouring positions of a slot read neighbouring
+cells, so C x is a sum over slots of stored values times a slice of the input. C-transposed adds the same
+products to slices: it shares the values, and neither product gathers or scatters.
 """
 
 from __future__ import annotations
 
 import math
-import os
-import sys
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal, NoReturn
+from typing import Any, NoReturn
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.typing import ArrayLike
 
-from jaxconv.core.checks import check_dtypes, check_kernel, check_map, check_single
+from jaxconv.core.checks import ArrayOrList, as_array, check_dtypes, check_geometry, check_kernel, check_map
 from jaxconv.core.dtypes import accumulator
-from jaxconv.errors import GeometryError, SizeError
+from jaxconv.errors import GeometryError
 from jaxconv.geometry import ConvGeometry
-from jaxconv.matrix import stored_taps
-from jaxconv.matrix.coordinates import Order, coordinates
+from jaxconv.geometry.arguments import describe
+from jaxconv.matrix import notebook, stored_taps
+from jaxconv.matrix.exports import MatrixExports
 from jaxconv.matrix.products import BACK, FORWARD
+from jaxconv.matrix.sizes import check_bytes, check_size, stored_count
 
-if TYPE_CHECKING:
-    import scipy.sparse
-    from jax.experimental.sparse import BCOO, BCSR
+Scalar = int | float | complex | np.number | jax.Array
 
 
-def conv_matrix(kernel: ArrayLike, geometry: ConvGeometry, *, max_bytes: int | None = None) -> ConvMatrix:
-    r"""The matrix C of a convolution: ``C @ x.ravel()`` is the convolution of ``x``, flat.
+def conv_matrix(kernel: ArrayOrList, geometry: ConvGeometry, *, max_bytes: int | None = None) -> ConvMatrix:
+    r"""Builds the matrix C of a convolution: ``C @ x.ravel()`` is the convolution of ``x``, flat.
 
-    Rows and columns number the cells of channels-last feature maps in row-major order. Linear in
-    the kernel and differentiable in it, to any order; `geometry` is static under `jax.jit`.
+    Rows and columns number the cells of channels-last feature maps in row-major order. C is linear in the
+    kernel and differentiable in it, to any order; `geometry` is static under `jax.jit`.
 
     Args:
-      kernel: ``(*kernel_shape, in_features // groups, out_features)``, real or complex floating.
-      geometry: Which convolution.
-      max_bytes: Refuse to store more than this; the physical memory by default.
+      kernel: Kernel of shape ``(*kernel_shape, in_features // groups, out_features)``, floating or complex.
+      geometry: Geometry of the convolution.
+      max_bytes: Largest number of bytes that C may store; by default the physical memory.
 
     Returns:
       C, of shape ``geometry.matrix_shape``.
 
     Raises:
       GeometryError: The kernel's shape contradicts the geometry.
-      SizeError: C would not fit; raised before anything is allocated.
-      TypeError: The kernel is not floating or complex.
+      SizeError: C would not fit into `max_bytes`; raised before anything is allocated.
+      TypeError: The kernel is not floating or complex, or `geometry` is not a `ConvGeometry`.
 
     References:
       Dumoulin & Visin, arXiv:1603.07285, section 4.1.
 
-    The guide's own example, a 3x3 kernel on a 4x4 input:
+    The example of that section, a 3x3 kernel on a 4x4 input:
 
     >>> g = ConvGeometry((4, 4), (3, 3))
     >>> C = conv_matrix(jnp.arange(1.0, 10.0).reshape(3, 3, 1, 1), g)
@@ -64,9 +61,8 @@ def conv_matrix(kernel: ArrayLike, geometry: ConvGeometry, *, max_bytes: int | N
      [0 0 0 0 1 2 3 0 4 5 6 0 7 8 9 0]
      [0 0 0 0 0 1 2 3 0 4 5 6 0 7 8 9]]
     """
-    if not isinstance(geometry, ConvGeometry):
-        raise TypeError(f"`geometry` is a ConvGeometry, got {geometry!r}.")
-    kernel = jnp.asarray(kernel)
+    check_geometry(geometry)
+    kernel = as_array("kernel", kernel)
     check_dtypes(kernel=kernel)
     check_kernel(kernel.shape, geometry)
     check_size(geometry, kernel.dtype.itemsize, max_bytes)
@@ -75,7 +71,7 @@ def conv_matrix(kernel: ArrayLike, geometry: ConvGeometry, *, max_bytes: int | N
 
 @partial(jax.jit, static_argnames="geometry")
 def _values(kernel: jax.Array, geometry: ConvGeometry) -> jax.Array:
-    """The kernel's blocks at every position; one loop that writes, and its gradient one that sums."""
+    """Returns the kernel's blocks at every position: one loop that writes; its gradient is one that sums."""
     g, dtype = geometry, kernel.dtype
     kernel = kernel.astype(accumulator(dtype))  # its gradient is a long sum
     kernel = kernel.reshape(*kernel.shape[:-1], g.feature_group_count, -1)
@@ -84,22 +80,27 @@ def _values(kernel: jax.Array, geometry: ConvGeometry) -> jax.Array:
 
 
 @jax.tree_util.register_pytree_node_class
-class ConvMatrix:
-    """The matrix of a convolution, or the transpose of one; see `conv_matrix`.
+class ConvMatrix(MatrixExports):
+    """The matrix C of a convolution, or its transpose; `conv_matrix` builds it.
+
+    ``C @ x`` and ``x @ C`` multiply flat arrays, ``C(x)`` feature maps; ``C.T`` and ``C.H`` are the transpose
+    and the adjoint. ``a * C``, ``C / a``, ``-C``, ``C + D`` and ``C - D`` are matrices again, for scalars
+    ``a`` and for matrices ``D`` of the same geometry and orientation. They keep the dtype of C. Other sums
+    and products of matrices have other patterns: use ``C.to_scipy() + D.to_scipy()``.
 
     Attributes:
-      values: What is stored, and the only pytree leaf: ``(slots, *output_shape, groups, out, in)``,
-        features of a group. Slots that reach no cell hold 0. A transpose shares the values of C.
-      geometry: The convolution's, also for a transpose.
+      values: The stored values, and the only pytree leaf: ``(slots, *output_shape, groups, out, in)``, with
+        the features of one group. Slots that reach no cell hold 0. A transpose shares the values of C.
+      geometry: Geometry of the convolution, also for a transpose.
       transposed: Whether this is C-transposed.
 
-    `jax.vmap` of something that returns C gives a batch of matrices, whose products and exports are again
-    those of `jax.vmap`: ``jax.vmap(lambda C, x: C @ x)(batch, xs)``. Directly it multiplies nothing; its
-    `shape` and `nnz` are those of each matrix.
+    `jax.vmap` of a function that returns C returns a batch of matrices, whose products and exports are again
+    used inside `jax.vmap`: ``jax.vmap(lambda C, x: C @ x)(batch, xs)``. Outside of it a batch multiplies
+    nothing; its `shape` and `nnz` are those of each matrix.
 
-    The rows of C shard over devices by the first spatial axis of `values`, whose size the devices
-    must divide: ``jax.device_put(C, NamedSharding(mesh, P(None, "rows")))``, or at once, each device
-    making its own share, ``jax.jit(conv_matrix, static_argnums=1, out_shardings=...)(kernel, g)``.
+    The rows of C shard over devices by the first spatial axis of `values`, whose size must be a multiple of
+    the number of devices: ``jax.device_put(C, NamedSharding(mesh, P(None, "rows")))``, or so that each device
+    makes its own share, ``jax.jit(conv_matrix, static_argnums=1, out_shardings=...)(kernel, g)``.
 
     >>> C = conv_matrix(jnp.array([1.0, 2.0, 3.0]).reshape(3, 1, 1), ConvGeometry((5,), (3,), strides=2))
     >>> print(C.todense())
@@ -107,64 +108,52 @@ class ConvMatrix:
      [0. 0. 1. 2. 3.]]
     >>> print(C.T @ jnp.array([1.0, 10.0]))
     [ 1.  2. 13. 20. 30.]
+    >>> print((2 * C - C / 2).todense())
+    [[1.5 3.  4.5 0.  0. ]
+     [0.  0.  1.5 3.  4.5]]
     """
 
-    __array_ufunc__ = None  # numpy leaves ``array @ C`` to `__rmatmul__`
+    __array_ufunc__ = None  # NumPy leaves ``array @ C`` and ``number * C`` to the methods of C
 
     def __init__(self, values: jax.Array, geometry: ConvGeometry, transposed: bool = False) -> None:
-        """Wraps `values` as they are; `conv_matrix` is the way to make one."""
+        """Wraps `values` as they are; `conv_matrix` makes them from a kernel."""
         self.values = values
         self.geometry = geometry
         self.transposed = transposed
 
     def tree_flatten(self) -> tuple[tuple[jax.Array], tuple[ConvGeometry, bool]]:
-        """`values` is the only leaf."""
+        """Returns `values` as the only leaf; geometry and orientation are static."""
         return (self.values,), (self.geometry, self.transposed)
 
     @classmethod
     def tree_unflatten(cls, static: tuple[Any, ...], leaves: tuple[Any]) -> ConvMatrix:
-        """Inverse of `tree_flatten`; leaves need not be arrays."""
+        """Returns the matrix that `tree_flatten` took apart; its leaf need not be an array."""
         return cls(*leaves, *static)
 
     def __repr__(self) -> str:
-        """Size and geometry, not the values."""
+        """Returns size and geometry, without the values."""
         name = "ConvMatrix.T" if self.transposed else "ConvMatrix"
         dtype = getattr(self.values, "dtype", type(self.values).__name__)  # jax prints trees of other leaves
-        batch = "a batch of " * (len(getattr(self.values, "shape", ())) > self._axes)
-        batch += f"{self.values.size // max(_stored(self.geometry), 1)}: " if batch else ""
+        batch = ""
+        if len(getattr(self.values, "shape", ())) > self.geometry.ndim + 4:
+            batch = f"a batch of {self.values.size // max(stored_count(self.geometry), 1)}: "
         return f"{name}({batch}shape={self.shape}, nnz={self.nnz}, dtype={dtype}, {self.geometry})"
 
-    @property
-    def _axes(self) -> int:
-        """Axes of `values`, of one matrix."""
-        return self.geometry.ndim + 4
-
-    def _check_single(self) -> None:
-        check_single("matrices", "C @ x", self.values.shape, self._axes)
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """(rows, columns)."""
-        shape = self.geometry.matrix_shape
-        return shape[::-1] if self.transposed else shape
+    def _repr_html_(self) -> str:
+        return notebook.html(self)
 
     @property
     def ndim(self) -> int:
-        """How many axes a matrix has."""
+        """Number of axes of a matrix: 2."""
         return 2
 
     def __array__(self, *_: Any, **__: Any) -> NoReturn:
-        raise TypeError("C is not made dense by accident; call C.todense() or C.to_scipy().")
+        raise TypeError("C is not converted to a dense array silently; call C.todense() or C.to_scipy().")
 
     @property
     def nnz(self) -> int:
-        """Entries: distinct (row, column) pairs that some tap connects."""
+        """Number of entries: distinct (row, column) pairs that a tap connects."""
         return self.geometry.nnz
-
-    @property
-    def dtype(self) -> np.dtype:
-        """Of the values."""
-        return self.values.dtype
 
     @property
     def nbytes(self) -> int:
@@ -181,8 +170,8 @@ class ConvMatrix:
         """The adjoint: the transpose, conjugated."""
         return ConvMatrix(self.values.conj(), self.geometry, not self.transposed)
 
-    def __matmul__(self, x: ArrayLike) -> jax.Array:
-        """C x for a flat ``x``.
+    def __matmul__(self, x: ArrayOrList) -> jax.Array:
+        """Computes C x for a flat array.
 
         Args:
           x: ``(columns,)`` or ``(columns, batch)``, of C's dtype.
@@ -193,35 +182,47 @@ class ConvMatrix:
         Raises:
           GeometryError: `x` has another shape, or this is a batch of matrices.
           SizeError: The result does not fit into memory.
-          TypeError: `x` has another dtype, or is a matrix like this.
+          TypeError: `x` has another dtype, or is a `ConvMatrix` too.
         """
         if isinstance(x, ConvMatrix):
             raise TypeError("C multiplies arrays; multiply two matrices as C.to_scipy() @ D.to_scipy().")
         self._check_single()
-        x = jnp.asarray(x)
+        x = as_array("x", x)
         check_dtypes(C=self, x=x)
-        if x.ndim not in (1, 2) or x.shape[0] != self.shape[1]:
+        columns = self.shape[1]
+        if x.ndim not in (1, 2) or x.shape[0] != columns:
+            hint = ""
+            if x.ndim == 2 and x.shape[1] == columns:
+                hint = " Its batch must be the last axis: try C @ x.T."
+            elif x.ndim in (1, 2) and x.shape[0] == self.shape[0]:
+                hint = " It has one entry per row: is C.T @ x meant?"
             raise GeometryError(
-                f"C has shape {self.shape}: it multiplies ({self.shape[1]},) or ({self.shape[1]}, batch), "
-                f"got {x.shape}; for feature maps call C(x)."
+                f"`x` must have shape ({columns},) or ({columns}, batch) to be multiplied by C of shape "
+                f"{self.shape}, got {x.shape}; for feature maps call C(x).{hint}"
             )
         self._check_product(math.prod(x.shape[1:]))
         return _product(self, x)
 
-    def __rmatmul__(self, x: ArrayLike) -> jax.Array:
-        """``x @ C`` for ``(rows,)`` or ``(batch, rows)``."""
-        return (self.T @ jnp.asarray(x).T).T
+    def __rmatmul__(self, x: ArrayOrList) -> jax.Array:
+        """Computes ``x @ C`` for ``(rows,)`` or ``(batch, rows)``."""
+        x, rows = as_array("x", x), self.shape[0]
+        if x.ndim not in (1, 2) or x.shape[-1] != rows:
+            raise GeometryError(
+                f"`x` must have shape ({rows},) or (batch, {rows}) in x @ C with C of shape {self.shape}, "
+                f"got {x.shape}."
+            )
+        return (self.T @ x.T).T
 
-    def __call__(self, x: ArrayLike, *, precision: jax.lax.PrecisionLike = None) -> jax.Array:
-        """C x for feature maps.
+    def __call__(self, x: ArrayOrList, *, precision: jax.lax.PrecisionLike = None) -> jax.Array:
+        """Computes C x for feature maps.
 
         Args:
-          x: ``(*batch, *spatial, features)``, any number of batch axes.
-          precision: Of matrix products, as in `jax.lax.dot_general`; small blocks are multiplied
+          x: ``(*batch, *spatial, features)``, with any number of batch axes.
+          precision: Precision of matrix products, as in `jax.lax.dot_general`; small blocks are multiplied
             term by term, always in full precision.
 
         Returns:
-          ``(*batch, *spatial, features)`` of the other side.
+          ``(*batch, *spatial, features)``, the maps on the other side.
 
         Raises:
           GeometryError: `x` is not a map of this size, or this is a batch of matrices.
@@ -229,115 +230,133 @@ class ConvMatrix:
           TypeError: `x` has another dtype.
         """
         self._check_single()
-        x = jnp.asarray(x)
+        x = as_array("x", x)
         g = self.geometry
-        source = (g.output_shape, g.out_features) if self.transposed else (g.input_shape, g.in_features)
+        sides = (g.input_shape, g.in_features), (g.output_shape, g.out_features)
+        (spatial, features), (other, other_features) = sides[::-1] if self.transposed else sides
         check_dtypes(C=self, x=x)
-        check_map("x", x.shape, *source)
+        hint = ""
+        if x.shape[-g.ndim - 1 :] == (*other, other_features):
+            hint = f" It has the shape of a result: is {'C(x)' if self.transposed else 'C.T(x)'} meant?"
+        elif x.shape[-1:] == self.shape[1:] and x.ndim <= 2:
+            hint = f" Flat maps are multiplied by {'C @ x' if x.ndim == 1 else 'C @ x.T'}."
+        check_map("x", x.shape, spatial, features, hint=hint)
         self._check_product(math.prod(x.shape[: x.ndim - g.ndim - 1]))
         return _product_of_maps(self, x, precision)
 
     def _check_product(self, batch: int) -> None:
         if not isinstance(batch, int):
             return  # exported for any number of maps
-        _check_bytes("the product", self.shape[0] * batch * self.dtype.itemsize, None)
+        check_bytes("the product", self.shape[0] * batch * self.dtype.itemsize, None)
 
-    def to_coo(self, order: Order = "channels_last") -> tuple[np.ndarray, np.ndarray, jax.Array]:
-        """The entries, sorted by row, then column; duplicates summed, structural zeros dropped.
+    def __neg__(self) -> ConvMatrix:
+        return ConvMatrix(-self.values, self.geometry, self.transposed)
 
-        Args:
-          order: ``"channels_last"`` numbers the cells of ``(*spatial, features)`` maps,
-            ``"channels_first"`` those of ``(features, *spatial)``.
-
-        Returns:
-          Rows and columns (NumPy, int32 where the shape fits) and values, each ``(nnz,)``.
+    def __mul__(self, a: Scalar) -> ConvMatrix:
+        """Multiplies all entries by a scalar; the dtype of C stays.
 
         Raises:
-          GeometryError: Unknown `order`, or this is a batch of matrices.
-          SizeError: More values are stored than int32 counts.
+          TypeError: `a` is not a scalar, or is complex where C is real.
         """
-        self._check_single()
-        entries = coordinates(self.geometry, self.transposed, order)
-        values = self.values.ravel()[_index(entries.source)]
-        if entries.target is not None:
-            work = accumulator(self.dtype)
-            values = jnp.zeros(self.nnz, work).at[entries.target].add(values.astype(work)).astype(self.dtype)
-        return entries.row, entries.column, values
+        if isinstance(a, ConvMatrix):
+            raise TypeError("C * a takes a scalar; multiply two matrices as C.to_scipy() @ D.to_scipy().")
+        return self._with_values(self.values * self._as_scalar("C * a", a))
 
-    def todense(self, order: Order = "channels_last", *, max_bytes: int | None = None) -> jax.Array:
-        """All entries, zeros too, ``shape``.
+    __rmul__ = __mul__
+
+    def __truediv__(self, a: Scalar) -> ConvMatrix:
+        """Divides all entries by a scalar; the dtype of C stays.
 
         Raises:
-          GeometryError: Unknown `order`, or this is a batch of matrices.
-          SizeError: It would not fit into `max_bytes`, the physical memory by default.
+          TypeError: `a` is not a scalar, or is complex where C is real.
         """
-        _check_bytes("the dense matrix", math.prod(self.shape) * self.dtype.itemsize, max_bytes)
-        row, column, values = self.to_coo(order)
-        return jnp.zeros(self.shape, self.dtype).at[row, column].set(values, unique_indices=True)
+        return self._with_values(self.values / self._as_scalar("C / a", a))
 
-    def to_scipy(
-        self, format: Literal["csr", "csc", "coo"] = "csr", order: Order = "channels_last"
-    ) -> scipy.sparse.sparray:
-        """A `scipy.sparse` array in ``"csr"``, ``"csc"`` or ``"coo"`` format.
-
-        SciPy has no sparse arrays of 16-bit floats: those become float32, exactly.
+    def __add__(self, other: ConvMatrix) -> ConvMatrix:
+        """Adds a matrix of the same geometry and orientation.
 
         Raises:
-          GeometryError: Unknown `format` or `order`, or this is a batch of matrices.
+          GeometryError: The matrices have different geometries, or one is transposed.
+          TypeError: `other` is not a `ConvMatrix`, or has another dtype.
         """
-        import scipy.sparse
+        self._check_same_pattern("C + D", other)
+        return ConvMatrix(self.values + other.values, self.geometry, self.transposed)
 
-        if format not in ("csr", "csc", "coo"):
-            raise GeometryError(f"`format` is 'csr', 'csc' or 'coo', got {format!r}.")
-        row, column, values = self.to_coo(order)
-        numbers = np.asarray(values)
-        if numbers.dtype.itemsize == 2:
-            numbers = numbers.astype(np.float32)
-        return scipy.sparse.coo_array((numbers, (row, column)), shape=self.shape).asformat(format)
+    __radd__ = __add__
 
-    def to_bcoo(self, order: Order = "channels_last") -> BCOO:
-        """A `jax.experimental.sparse.BCOO`, sorted, without duplicates.
+    def __sub__(self, other: ConvMatrix) -> ConvMatrix:
+        """Subtracts a matrix of the same geometry and orientation.
 
         Raises:
-          GeometryError: Unknown `order`, or this is a batch of matrices.
-          SizeError: The shape exceeds int32.
+          GeometryError: The matrices have different geometries, or one is transposed.
+          TypeError: `other` is not a `ConvMatrix`, or has another dtype.
         """
-        from jax.experimental import sparse
+        self._check_same_pattern("C - D", other)
+        return ConvMatrix(self.values - other.values, self.geometry, self.transposed)
 
-        _check_int32(self.shape)
-        row, column, values = self.to_coo(order)
-        indices = jnp.stack([jnp.asarray(row), jnp.asarray(column)], axis=1)
-        return sparse.BCOO((values, indices), shape=self.shape, indices_sorted=True, unique_indices=True)
+    __rsub__ = __sub__  # of other types, which are refused
 
-    def to_bcsr(self, order: Order = "channels_last") -> BCSR:
-        """A `jax.experimental.sparse.BCSR`, sorted, without duplicates.
+    def _with_values(self, values: jax.Array) -> ConvMatrix:
+        """Returns C with other values; slots that reach no cell hold 0 even if an infinity was multiplied."""
+        values = stored_taps.clear_empty_slots(values, self.geometry)
+        return ConvMatrix(values, self.geometry, self.transposed)
 
-        Raises:
-          GeometryError: Unknown `order`, or this is a batch of matrices.
-          SizeError: The shape exceeds int32.
-        """
-        from jax.experimental import sparse
+    def _as_scalar(self, expression: str, a: Any) -> jax.Array:
+        """Returns a factor in C's dtype."""
+        if not isinstance(a, int | float | complex | np.number | np.ndarray | jax.Array) or _is_boolean(a):
+            raise TypeError(f"`a` must be a scalar in {expression}, got {describe(a)}.")
+        if np.ndim(a):
+            raise TypeError(
+                f"`a` must be a scalar in {expression}, got an array of shape {np.shape(a)}; for products "
+                "with arrays use C @ x or C(x)."
+            )
+        if jnp.iscomplexobj(a) and not jnp.issubdtype(self.dtype, jnp.complexfloating):
+            raise TypeError(
+                f"`a` must be real in {expression} with C of {self.dtype}, got a complex number; make C of a "
+                "complex kernel, or take the real part of `a`."
+            )
+        return jnp.asarray(a).astype(self.dtype) if hasattr(a, "dtype") else jnp.asarray(a, self.dtype)
 
-        _check_int32(self.shape)
-        row, column, values = self.to_coo(order)
-        starts = np.searchsorted(row, np.arange(self.shape[0] + 1)).astype(np.int32)
-        return sparse.BCSR(
-            (values, jnp.asarray(column), jnp.asarray(starts)),
-            shape=self.shape,
-            indices_sorted=True,
-            unique_indices=True,
-        )
+    def _check_same_pattern(self, expression: str, other: Any) -> None:
+        if not isinstance(other, ConvMatrix):
+            raise TypeError(
+                f"{expression} takes two ConvMatrix objects, got {describe(other)}; for arrays use "
+                "C.todense()."
+            )
+        way_out = f"Use SciPy: {expression.replace('C', 'C.to_scipy()').replace('D', 'D.to_scipy()')}."
+        if self.geometry != other.geometry:
+            raise GeometryError(
+                f"{expression} needs one geometry, because other geometries have entries in other places; "
+                f"got {self.geometry} and {other.geometry}. {way_out}"
+            )
+        if self.transposed != other.transposed:
+            raise GeometryError(
+                f"{expression} needs two matrices of one orientation, but one of them is transposed: their "
+                f"entries stand in other places. {way_out}"
+            )
+        if self.dtype != other.dtype:
+            raise TypeError(
+                f"{expression} needs one dtype, got {self.dtype} and {other.dtype}; make both matrices of "
+                "kernels of one dtype."
+            )
+        if self.values.shape != other.values.shape:  # one is a batch of matrices
+            self._check_single()
+            other._check_single()
+
+
+def _is_boolean(a: Any) -> bool:
+    return isinstance(a, bool) or getattr(a, "dtype", None) == np.dtype(bool)
 
 
 @jax.jit
 def _product(C: ConvMatrix, x: jax.Array) -> jax.Array:
-    """(columns,) or (columns, batch) -> (rows,) or (rows, batch)."""
+    """Multiplies (columns,) or (columns, batch) to (rows,) or (rows, batch)."""
     return _multiply(C, x, math.prod(x.shape[1:])).reshape(C.shape[0], *x.shape[1:])
 
 
 @partial(jax.jit, static_argnames="precision")
 def _product_of_maps(C: ConvMatrix, x: jax.Array, precision: jax.lax.PrecisionLike) -> jax.Array:
-    """(*batch, *spatial, features) -> the same of the other side."""
+    """Multiplies maps (*batch, *spatial, features) to maps of the other side."""
     g = C.geometry
     batch = x.shape[: x.ndim - g.ndim - 1]
     y = _multiply(C, x.reshape(math.prod(batch), C.shape[1]).T, math.prod(batch), precision)
@@ -346,55 +365,13 @@ def _product_of_maps(C: ConvMatrix, x: jax.Array, precision: jax.lax.PrecisionLi
     return y.reshape(*batch, *shape)
 
 
-def _multiply(C: ConvMatrix, columns: jax.Array, batch: int, precision: Any = None) -> jax.Array:
-    """The columns as maps, with C's blocks: (..., groups, features, batch) of the other side."""
+def _multiply(
+    C: ConvMatrix, columns: jax.Array, batch: int, precision: jax.lax.PrecisionLike = None
+) -> jax.Array:
+    """Multiplies columns as maps, block by block, to (..., groups, features, batch) of the other side."""
     g = C.geometry
     shape = (*g.output_shape, g.out_features) if C.transposed else (*g.input_shape, g.in_features)
     groups = g.feature_group_count
     maps = columns.reshape(*shape[:-1], groups, shape[-1] // groups, batch)
     product = BACK if C.transposed else FORWARD
     return product.bind(C.values, maps, geometry=g, precision=precision)
-
-
-def _index(array: np.ndarray) -> np.ndarray:
-    """int32 indices: all that jax has without x64."""
-    if array.size and array.max() > np.iinfo(np.int32).max:
-        raise SizeError(f"exports index with int32, this matrix needs {array.max()}; take smaller maps.")
-    return array.astype(np.int32)
-
-
-def _check_int32(shape: tuple[int, ...]) -> None:
-    if max(shape) > np.iinfo(np.int32).max:
-        raise SizeError(
-            f"JAX's sparse formats index with int32, up to {np.iinfo(np.int32).max}; the matrix has shape "
-            f"{shape}. Use to_scipy, which goes on in int64."
-        )
-
-
-def check_size(geometry: ConvGeometry, itemsize: int, max_bytes: int | None) -> None:
-    """Refuses a matrix that is too large, from integers alone."""
-    _check_bytes(f"C of {geometry}", _stored(geometry) * itemsize, max_bytes)
-
-
-def _stored(geometry: ConvGeometry) -> int:
-    """Values of one matrix."""
-    features = geometry.out_features * (geometry.in_features // geometry.feature_group_count)
-    return stored_taps.slot_count(geometry) * math.prod(geometry.output_shape) * features
-
-
-def _check_bytes(what: str, needed: int, max_bytes: int | None) -> None:
-    limit = physical_memory() if max_bytes is None else max_bytes
-    if needed > limit:
-        raise SizeError(
-            f"not enough room for {what}: {needed:,} bytes, more than the {limit:,} allowed; take a smaller "
-            "map or fewer features, `conv` and `conv_transpose`, which store no matrix, or a larger "
-            "`max_bytes`."
-        )
-
-
-def physical_memory() -> int:
-    """Bytes of memory of this machine; no limit where the system does not tell."""
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, ValueError):
-        return sys.maxsize

@@ -1,13 +1,54 @@
-"""Slots of C on arrays: the cells that a slot reads, where it adds to, the kernel that it holds.
+"""The stored array of C, slot by slot: the cells that a slot reads, adds to, and the taps that it holds.
 
-Maps here are ``(*spatial, groups, features, batch)``. Everything is pads, slices and broadcasts, so
-that nothing gathers and no transpose scatters, but where input dilation makes many phases.
-`pattern.slots` has the numbers of one axis.
+A slot has one block of features per output position. `pattern.slots` has the numbers of one axis. Maps here
+are ``(*spatial, groups, features, batch)``. Everything is pads, slices and broadcasts, so that no product
+gathers and no transpose scatters, except where input dilation makes many phases.
+
+A worked example: a kernel of three taps with stride 2 and padding 1 on five cells. A row of C has the taps of
+one output; in the first and the last row one tap is in the padding:
+
+>>> from jaxconv import conv_matrix
+>>> g = ConvGeometry((5,), (3,), strides=2, padding=1)
+>>> C = conv_matrix(jnp.array([1.0, 2.0, 3.0]).reshape(3, 1, 1), g)
+>>> print(C.todense().astype(int))
+[[2 3 0 0 0]
+ [0 1 2 3 0]
+ [0 0 0 1 2]]
+
+The stored array is ``(slots, outputs, groups, out, in)``. Slot j holds tap j of every output, and 0 where
+that tap is in the padding:
+
+>>> print(C.values[:, :, 0, 0, 0].astype(int))
+[[0 1 1]
+ [2 2 2]
+ [3 3 0]]
+
+Slot 0 starts at cell -1 and reads every second cell; slot j starts j cells further:
+
+>>> pattern.slots(g.axes[0])
+Slots(width=3, taps=(0,), tap_step=1, cells=(-1,), cell_step=1, row_step=2)
+>>> x = jnp.arange(10.0, 60, 10).reshape(5, 1, 1, 1)
+>>> bordered = border(x, g)
+>>> print(bordered.ravel().astype(int))
+[ 0 10 20 30 40 50  0]
+>>> for slot in slot_numbers(g).tolist():
+...     print(read(bordered, slot, g).ravel().astype(int))
+[ 0 20 40]
+[10 30 50]
+[20 40  0]
+
+C x is the sum over the slots of their values times the cells that they read:
+
+>>> cells = jnp.stack([read(bordered, slot, g).ravel() for slot in slot_numbers(g).tolist()])
+>>> print((C.values[:, :, 0, 0, 0] * cells).sum(axis=0))
+[ 80. 200. 140.]
+>>> print(C @ x.ravel())
+[ 80. 200. 140.]
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 
 import jax
@@ -16,26 +57,28 @@ import numpy as np
 from jax import lax
 
 from jaxconv.core.linear_primitives import linear_transpose, linear_with_transpose
-from jaxconv.geometry import ConvGeometry, pattern
+from jaxconv.geometry import AxisGeometry, ConvGeometry, pattern
 from jaxconv.geometry.axis import NUMPY_PAD_MODES
 
-# Phases of an axis that are read by a slice each; more are gathered, which keeps programs small.
+# Up to so many phases per axis are read by one slice each; more are gathered, which keeps programs small.
 MAX_SLICED_PHASES = 4
+
+Slot = Sequence[int] | np.ndarray | jax.Array  # the number of a slot on each axis
 
 
 def slot_count(g: ConvGeometry) -> int:
-    """Slots of a position: over all axes, every combination."""
+    """Returns the number of slots per output position: all combinations of the axes' slots."""
     return int(np.prod([pattern.slots(axis).width for axis in g.axes]))
 
 
 def slot_numbers(g: ConvGeometry) -> np.ndarray:
-    """The slot of every axis, ``(slots, N)``, row-major."""
+    """Returns, for every slot, its number on each axis: ``(slots, N)``, row-major."""
     counts = [pattern.slots(axis).width for axis in g.axes]
     return np.indices(counts, np.int32).reshape(g.ndim, -1).T
 
 
 def border(x: jax.Array, g: ConvGeometry) -> jax.Array:
-    """An input map with all that slots read outside of it."""
+    """Returns an input map with the cells around it that slots read: padding, and zeros for empty slots."""
     rest = [(0, 0, 0)] * 3
     zero = jnp.zeros((), x.dtype)
     if g.padding_mode == "zeros":
@@ -46,26 +89,26 @@ def border(x: jax.Array, g: ConvGeometry) -> jax.Array:
     return lax.pad(x, zero, [(min(low, 0), min(high, 0), 0) for low, high in g.padding] + rest)
 
 
-def bordered_zeros(features: tuple[int, ...], dtype, g: ConvGeometry) -> jax.Array:
-    """What `add` begins with."""
+def bordered_zeros(features: tuple[int, ...], dtype: np.dtype, g: ConvGeometry) -> jax.Array:
+    """Returns zeros of the shape of a bordered map, to which `add` adds."""
     x = jax.ShapeDtypeStruct((*g.input_shape, *features), dtype)
     return jnp.zeros(jax.eval_shape(lambda x: border(x, g), x).shape, dtype)
 
 
 def without_border(x: jax.Array, g: ConvGeometry) -> jax.Array:
-    """The transpose of `border`."""
+    """Applies the transpose of `border`: drops the border, or adds it to the cells it was copied from."""
     return linear_transpose(lambda x: border(x, g), (*g.input_shape, *x.shape[g.ndim :]), x)
 
 
-def read(bordered: jax.Array, slot, g: ConvGeometry) -> jax.Array:
-    """For every output position, the cell that `slot` reads; 0 where it holds no tap."""
+def read(bordered: jax.Array, slot: Slot, g: ConvGeometry) -> jax.Array:
+    """Returns, for every output position, the cell that `slot` reads; 0 where the slot is empty."""
     for dimension, axis in enumerate(g.axes):
         bordered = _read_axis(bordered, dimension, slot[dimension], axis)
     return bordered
 
 
-def add(bordered: jax.Array, y: jax.Array, slot, g: ConvGeometry) -> jax.Array:
-    """`bordered` plus the transpose of `read`: every position of `y` added to the cell that it reads."""
+def add(bordered: jax.Array, y: jax.Array, slot: Slot, g: ConvGeometry) -> jax.Array:
+    """Adds every position of `y` to the cell that it reads: `bordered` plus the transpose of `read`."""
     layout = [pattern.slots(axis) for axis in g.axes]
     if any(len(axis.cells) > 1 for axis in layout):
         return bordered + linear_transpose(lambda x: read(x, slot, g), bordered.shape, y)
@@ -77,29 +120,31 @@ def add(bordered: jax.Array, y: jax.Array, slot, g: ConvGeometry) -> jax.Array:
     return lax.dynamic_update_slice(bordered, block + y, start)
 
 
-def by_cell(values: jax.Array, y: jax.Array, g: ConvGeometry) -> Iterator[tuple[jax.Array, jax.Array]]:
-    """For every slot, its values and the `y` that they multiply, at the bordered cells that they read.
+def factors_by_cell(
+    values: jax.Array, y: jax.Array, g: ConvGeometry
+) -> Iterator[tuple[jax.Array, jax.Array]]:
+    """Yields, for every slot, its values and the `y` that they multiply, at the cells that they read.
 
-    What `add` would add is the product of the two. Only for slots `in_step`.
+    The product of the two is what `add` would add. Only for geometries with `adjacent_reads`.
     """
     zero, rest = jnp.zeros((), values.dtype), [(0, 0, 0)] * 3
     ends = [(layout.width - 1) * layout.cell_step for layout in map(pattern.slots, g.axes)]
     wide = lax.pad(y, jnp.zeros((), y.dtype), [(end, end, 0) for end in ends] + rest)
     for part, slot in zip(values, slot_numbers(g).tolist(), strict=True):
-        starts = [_first(axis, 0, j) for axis, j in zip(g.axes, slot, strict=True)]
+        starts = [int(_first(axis, 0, j)) for axis, j in zip(g.axes, slot, strict=True)]
         remain = [end - start for start, end in zip(starts, ends, strict=True)]
         part = lax.pad(part, zero, [(*edge, 0) for edge in zip(starts, remain, strict=True)] + rest)
         yield part, lax.dynamic_slice(wide, (*remain, 0, 0, 0), (*part.shape[: g.ndim], *y.shape[g.ndim :]))
 
 
-def in_step(g: ConvGeometry) -> bool:
-    """Whether neighbouring positions read neighbouring cells."""
+def adjacent_reads(g: ConvGeometry) -> bool:
+    """Returns whether a slot reads neighbouring cells at neighbouring positions, as it does with stride 1."""
     layout = [pattern.slots(axis) for axis in g.axes]
     return all(len(axis.cells) == axis.row_step == 1 for axis in layout)
 
 
 def spread_kernel(kernel: jax.Array, g: ConvGeometry) -> jax.Array:
-    """The kernel at every position: ``(*kernel_shape, ...)`` to ``(slots, *output_shape, ...)``."""
+    """Repeats the kernel at every position: ``(*kernel_shape, ...)`` to ``(slots, *output_shape, ...)``."""
     n = g.ndim
     for dimension, axis in enumerate(g.axes):  # (..., taps, ...) -> (..., slots, phases, ...)
         kernel = _taps_by_phase(kernel, 2 * dimension, axis)
@@ -107,16 +152,26 @@ def spread_kernel(kernel: jax.Array, g: ConvGeometry) -> jax.Array:
     return SPREAD.bind(kernel.reshape(slot_count(g), *kernel.shape[n:]), geometry=g)
 
 
-def _spread(taps, geometry: ConvGeometry):
-    """``(slots, *phases, ...)`` to ``(slots, *output_shape, ...)``."""
+def clear_empty_slots(values: jax.Array, g: ConvGeometry) -> jax.Array:
+    """Returns stored values with 0 in the slots that connect no tap and cell."""
+    first = values.ndim - g.ndim - 4  # a batch of matrices has axes before
+    for dimension, (axis, mask) in enumerate(zip(g.axes, _filled(g), strict=True)):
+        if not pattern.rows(axis).filled.all():
+            filled = lax.broadcast_in_dim(mask, values.shape, (first, first + 1 + dimension))
+            values = jnp.where(filled, values, jnp.zeros((), values.dtype))
+    return values
+
+
+def _spread(taps: jax.Array, geometry: ConvGeometry) -> jax.Array:
+    """Repeats ``(slots, *phases, ...)`` to ``(slots, *output_shape, ...)``."""
     return jax.vmap(partial(_spread_slot, g=geometry))(taps, _filled(geometry))
 
 
-def _collect(values, geometry: ConvGeometry):
-    """The transpose, a slot at a time: XLA writes out what it masks before it sums over positions."""
+def _collect(values: jax.Array, geometry: ConvGeometry) -> jax.Array:
+    """Applies the transpose of `_spread`, slot by slot: XLA stores masked values before it sums them."""
     phases = [len(pattern.slots(axis).cells) for axis in geometry.axes]
 
-    def collect_slot(slot):
+    def collect_slot(slot: tuple[jax.Array, Sequence[jax.Array]]) -> jax.Array:
         values, filled = slot
         shape = (*phases, *values.shape[geometry.ndim :])
         return linear_transpose(lambda taps: _spread_slot(taps, filled, geometry), shape, values)
@@ -127,8 +182,8 @@ def _collect(values, geometry: ConvGeometry):
 SPREAD, COLLECT = linear_with_transpose("jaxconv_matrix_spread", _spread, _collect, lambda g: 1 + g.ndim)
 
 
-def _spread_slot(taps, filled, g: ConvGeometry):
-    """A slot's tap of every phase at all positions; 0 where it reads no cell."""
+def _spread_slot(taps: jax.Array, filled: Sequence[np.ndarray | jax.Array], g: ConvGeometry) -> jax.Array:
+    """Repeats a slot's tap of every phase at all positions, with 0 where it reads no cell."""
     for dimension, (axis, mask) in enumerate(zip(g.axes, filled, strict=True)):
         taps = _repeat(taps, dimension, axis.out_size)
         if not pattern.rows(axis).filled.all():
@@ -138,30 +193,30 @@ def _spread_slot(taps, filled, g: ConvGeometry):
 
 
 def _filled(g: ConvGeometry) -> list[np.ndarray]:
-    """For every axis, the positions at which each slot connects a tap and a cell: (slots, positions)."""
+    """Returns, for every axis, where each slot connects a tap and a cell: (slots, positions)."""
     return [pattern.rows(axis).filled.T[slot] for axis, slot in zip(g.axes, slot_numbers(g).T, strict=True)]
 
 
-def _margins(axis) -> tuple[int, int]:
-    """Cells that slots read before and after a zero-padded axis; negative where they begin inside."""
+def _margins(axis: AxisGeometry) -> tuple[int, int]:
+    """Returns the cells that slots read before and after a zero-padded axis; negative if they stay inside."""
     layout = pattern.slots(axis)
     reach = (layout.width - 1) * layout.cell_step + _length(axis)
     return -min(layout.cells), max(layout.cells) + reach - axis.size
 
 
-def _length(axis) -> int:
-    """Cells from the first that a slot reads in one phase to the last."""
+def _length(axis: AxisGeometry) -> int:
+    """Returns the number of cells from the first to the last that a slot reads in one phase."""
     layout = pattern.slots(axis)
     return (-(-axis.out_size // len(layout.cells)) - 1) * layout.row_step + 1
 
 
-def _first(axis, phase: int, slot):
-    """The first cell of the bordered axis that `slot` reads in `phase`."""
+def _first(axis: AxisGeometry, phase: int, slot: int | jax.Array) -> int | jax.Array:
+    """Returns the first cell of the bordered axis that `slot` reads in `phase`."""
     layout = pattern.slots(axis)
     return layout.cells[phase] - min(layout.cells) + slot * layout.cell_step
 
 
-def _read_axis(x, dimension, slot, axis):
+def _read_axis(x: jax.Array, dimension: int, slot: int | jax.Array, axis: AxisGeometry) -> jax.Array:
     layout, length = pattern.slots(axis), _length(axis)
     phases = len(layout.cells)
     if phases > MAX_SLICED_PHASES:
@@ -179,20 +234,20 @@ def _read_axis(x, dimension, slot, axis):
         x = jnp.stack(runs, dimension + 1)
         x = x.reshape(*x.shape[:dimension], -1, *x.shape[dimension + 2 :])
         x = lax.slice_in_dim(x, 0, axis.out_size, axis=dimension)
-    # The last slot of a phase with fewer taps reads a cell too; it must not count, not even a NaN.
+    # The last slot of a phase with fewer taps is empty but reads a cell, which must not count, even if NaN.
     first_tap = np.resize(np.array(layout.taps, np.int32), axis.out_size)
     holds = first_tap + slot * layout.tap_step < axis.kernel
     return jnp.where(lax.broadcast_in_dim(holds, x.shape, (dimension,)), x, jnp.zeros((), x.dtype))
 
 
-def _take(x, dimension, index: np.ndarray, offset=0):
-    """Entries of one axis, by an index that reaches all of them within bounds."""
-    index = index.astype(np.int32) + offset
-    return x.at[(slice(None),) * dimension + (index,)].get(mode="promise_in_bounds")
+def _take(x: jax.Array, dimension: int, index: np.ndarray, offset: int | jax.Array = 0) -> jax.Array:
+    """Gathers entries of one axis, by an index that is known to lie within its bounds."""
+    indices = index.astype(np.int32) + offset
+    return x.at[(slice(None),) * dimension + (indices,)].get(mode="promise_in_bounds")
 
 
-def _taps_by_phase(kernel, dimension, axis):
-    """(..., taps, ...) -> (..., slots, phases, ...)."""
+def _taps_by_phase(kernel: jax.Array, dimension: int, axis: AxisGeometry) -> jax.Array:
+    """Sorts taps by slot and phase: (..., taps, ...) to (..., slots, phases, ...)."""
     layout = pattern.slots(axis)
     edges = [(0, 0, 0)] * kernel.ndim
     edges[dimension] = (0, max(layout.taps) + layout.width * layout.tap_step - axis.kernel, 0)
@@ -204,8 +259,8 @@ def _taps_by_phase(kernel, dimension, axis):
     return jnp.stack(columns, dimension + 1)
 
 
-def _repeat(array, dimension, size):
-    """The phases of an axis, over and over until it has `size` positions."""
+def _repeat(array: jax.Array, dimension: int, size: int) -> jax.Array:
+    """Repeats the phases along one dimension until it has `size` positions."""
     before, phases, after = array.shape[:dimension], array.shape[dimension], array.shape[dimension + 1 :]
     if phases == 1:
         return jnp.broadcast_to(array, (*before, size, *after))

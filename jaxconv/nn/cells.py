@@ -1,8 +1,8 @@
 """Recurrent cells, without their matrix products: what is left is done feature by feature.
 
-A cell reads its state, its input `x` and what it remembers, `a`: the input projected and the state
-multiplied by the recurrent kernel, one array a gate. It returns the next state. A state is a tuple of
-arrays of one shape; the first of them is the output $h$.
+A cell reads its state, the projected input `x` ($x W + b$) and the recurrent products `a` ($h U$), both
+as one array per gate. It returns the next state. A state is a tuple of arrays of one shape, ``(*batch,
+units)``; the first of them is the output $h$.
 """
 
 from __future__ import annotations
@@ -18,7 +18,13 @@ Arrays = tuple[jax.Array, ...]
 
 
 class Cell(NamedTuple):
-    """A cell's number of gates, which the kernels' columns consist of, and of arrays in its state."""
+    """A recurrent cell.
+
+    Attributes:
+      gates: Number of gates; the kernels' columns are those of all gates, one after the other.
+      states: Number of arrays in its state.
+      step: Computes the next state from the state, the projected input and the recurrent products.
+    """
 
     gates: int
     states: int
@@ -26,10 +32,10 @@ class Cell(NamedTuple):
 
 
 def gru(state: Arrays, x: Arrays, a: Arrays) -> Arrays:
-    """Gated recurrent unit; gates r, u, c.
+    """Computes one step of a gated recurrent unit; gates r, u, c.
 
-    The reset gate acts on the product of the state, not on the state before it. PyTorch's update gate
-    is 1 - u.
+    The reset gate r acts on the product of state and kernel, not on the state before it, as in PyTorch,
+    whose update gate is 1 - u.
 
     References:
       Cho et al., arXiv:1406.1078.
@@ -40,10 +46,11 @@ def gru(state: Arrays, x: Arrays, a: Arrays) -> Arrays:
 
 
 def lstm(state: Arrays, x: Arrays, a: Arrays) -> Arrays:
-    """Long short-term memory; gates i, f, g, o as in PyTorch.
+    """Computes one step of a long short-term memory; gates i, f, g, o as in PyTorch.
 
     References:
-      Hochreiter & Schmidhuber 1997; Gers, Schmidhuber & Cummins 2000 (the forget gate).
+      Hochreiter & Schmidhuber, Long short-term memory, 1997; Gers, Schmidhuber & Cummins, Learning to
+      forget, 2000 (the forget gate).
     """
     _, memory = state
     i, f, g, o = (xn + an for xn, an in zip(x, a, strict=True))
@@ -52,7 +59,7 @@ def lstm(state: Arrays, x: Arrays, a: Arrays) -> Arrays:
 
 
 def tanh(state: Arrays, x: Arrays, a: Arrays) -> Arrays:
-    """Elman's recurrent unit, without gates."""
+    """Computes one step of Elman's recurrent unit, which has no gates."""
     del state
     return (jnp.tanh(x[0] + a[0]),)
 

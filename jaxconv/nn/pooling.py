@@ -11,12 +11,12 @@ from jax.typing import ArrayLike
 
 from jaxconv.errors import GeometryError
 from jaxconv.geometry import IntPerAxis, Padding
-from jaxconv.geometry.arguments import padding_per_axis, per_axis, shape_of
+from jaxconv.geometry.arguments import flag, padding_per_axis, per_axis, shape_of
 from jaxconv.operators import avg_pool, max_pool, pool_geometry, unpool
 
 
 class _Options(TypedDict, total=False):
-    """The arguments that both poolings share; see `MaxPool`."""
+    """Arguments of both poolings; see `MaxPool`."""
 
     strides: IntPerAxis | None
     padding: Padding
@@ -25,7 +25,7 @@ class _Options(TypedDict, total=False):
 
 
 class _Pool(nnx.Module):
-    """The windows' arguments, of which all that needs no map is checked at once."""
+    """What both poolings have: the windows' arguments, checked as far as they can be without a map."""
 
     _padding_alone = False  # whether a window may hold nothing but padding
 
@@ -37,19 +37,19 @@ class _Pool(nnx.Module):
         padding: Padding = "VALID",
         dilation: IntPerAxis = 1,
         ceil_mode: bool = False,
-    ):
+    ) -> None:
         self.window, self.strides, self.padding = shape_of("window", window), strides, padding
-        self.dilation, self.ceil_mode = dilation, ceil_mode
+        self.dilation, self.ceil_mode = dilation, flag("ceil_mode", ceil_mode)
         g = pool_geometry(self._some_shape(), **self._options())
         for axis, (low, _) in zip(g.axes, g.padding, strict=True):
             if low >= axis.span and not self._padding_alone:
                 raise GeometryError(
-                    f"a window spans {axis.span} cells: with {low} cells of padding the first one holds only "
-                    f"padding; lower `padding`, got {padding!r}."
+                    f"`padding` must be less than the {axis.span} cells of one window on each side, or the "
+                    f"first window holds only padding; got {low} cells."
                 )
 
     def _some_shape(self) -> tuple[int, ...]:
-        """A map that every padding leaves room on."""
+        """Returns a spatial shape that every padding leaves room on."""
         n = len(self.window)
         axes = zip(
             self.window,
@@ -72,14 +72,15 @@ class MaxPool(_Pool):
     Args:
       window: Spatial shape of the windows; its length is N.
       strides: Cells between windows, an int or one int per spatial axis; the window by default.
-      padding: A word, an int, or per axis an int or a (low, high) pair; see `jaxconv.ConvGeometry`.
-      dilation: Cells between the cells of a window, an int or one int per spatial axis.
-      ceil_mode: Whether a last window that hangs over the edge counts; see `jaxconv.pool_geometry`.
+      padding: ``"VALID"``, ``"SAME"`` or another word (see `jaxconv.ConvGeometry`), an int, or per spatial
+        axis an int or a ``(low, high)`` pair, in cells.
+      dilation: Distance between neighbouring cells of one window, an int or one int per spatial axis.
+      ceil_mode: Whether a last window that extends beyond the map counts; see `jaxconv.pool_geometry`.
       return_switches: Whether a call returns ``(maxima, switches)``, for `Unpool`.
 
     Raises:
       GeometryError: No pooling has these numbers.
-      TypeError: A size is not an integer, or there is no such option.
+      TypeError: A size is not an integer, a flag is not a bool, or an option is unknown.
 
     >>> import jax.numpy as jnp
     >>> x = jnp.arange(6.0).reshape(6, 1)
@@ -88,12 +89,21 @@ class MaxPool(_Pool):
     [0.0, 1.0, 0.0, 3.0, 0.0, 5.0]
     """
 
-    def __init__(self, window: Sequence[int], *, return_switches: bool = False, **options: Unpack[_Options]):
+    def __init__(
+        self, window: Sequence[int], *, return_switches: bool = False, **options: Unpack[_Options]
+    ) -> None:
         super().__init__(window, **options)
-        self.return_switches = return_switches
+        self.return_switches = flag("return_switches", return_switches)
 
     def __call__(self, x: ArrayLike) -> Any:  # a pair with `return_switches`
-        """``(*batch, *spatial, features)`` to ``(*batch, *output_shape, features)``."""
+        """Returns the maxima of a map's windows, and their switches if asked for; see `jaxconv.max_pool`.
+
+        Args:
+          x: Feature map ``(*batch, *spatial, features)``.
+
+        Returns:
+          ``(*batch, *output_shape, features)``, or a pair of such arrays: maxima and switches.
+        """
         return max_pool(x, return_switches=self.return_switches, **self._options())
 
 
@@ -103,26 +113,36 @@ class AvgPool(_Pool):
     Args:
       window: Spatial shape of the windows; its length is N.
       strides: Cells between windows, an int or one int per spatial axis; the window by default.
-      padding: A word, an int, or per axis an int or a (low, high) pair; see `jaxconv.ConvGeometry`.
-      dilation: Cells between the cells of a window, an int or one int per spatial axis.
-      ceil_mode: Whether a last window that hangs over the edge counts; see `jaxconv.pool_geometry`.
-      count_include_pad: Whether the padding's zeros count as cells.
+      padding: ``"VALID"``, ``"SAME"`` or another word (see `jaxconv.ConvGeometry`), an int, or per spatial
+        axis an int or a ``(low, high)`` pair, in cells.
+      dilation: Distance between neighbouring cells of one window, an int or one int per spatial axis.
+      ceil_mode: Whether a last window that extends beyond the map counts; see `jaxconv.pool_geometry`.
+      count_include_pad: Whether a mean counts the padding's zeros as cells.
 
     Raises:
       GeometryError: No pooling has these numbers.
-      TypeError: A size is not an integer, or there is no such option.
+      TypeError: A size is not an integer, a flag is not a bool, or an option is unknown.
 
     >>> import jax.numpy as jnp
     >>> AvgPool((2,))(jnp.arange(6.0).reshape(6, 1)).ravel().tolist()
     [0.5, 2.5, 4.5]
     """
 
-    def __init__(self, window: Sequence[int], *, count_include_pad: bool = True, **options: Unpack[_Options]):
-        self.count_include_pad = self._padding_alone = count_include_pad
+    def __init__(
+        self, window: Sequence[int], *, count_include_pad: bool = True, **options: Unpack[_Options]
+    ) -> None:
+        self.count_include_pad = self._padding_alone = flag("count_include_pad", count_include_pad)
         super().__init__(window, **options)
 
     def __call__(self, x: ArrayLike) -> jax.Array:
-        """``(*batch, *spatial, features)`` to ``(*batch, *output_shape, features)``."""
+        """Returns the means of a map's windows; see `jaxconv.avg_pool`.
+
+        Args:
+          x: Feature map ``(*batch, *spatial, features)``.
+
+        Returns:
+          Feature map ``(*batch, *output_shape, features)``.
+        """
         return avg_pool(x, count_include_pad=self.count_include_pad, **self._options())
 
 
@@ -130,5 +150,14 @@ class Unpool(nnx.Module):
     """`jaxconv.unpool` as a layer: the transpose of the `MaxPool` that returned the switches."""
 
     def __call__(self, y: ArrayLike, switches: ArrayLike, input_shape: Sequence[int]) -> jax.Array:
-        """``(*batch, *spatial, features)`` to ``(*batch, *input_shape, features)``."""
+        """Puts pooled values back where their switches point; see `jaxconv.unpool`.
+
+        Args:
+          y: Feature map ``(*batch, *spatial, features)``.
+          switches: Which cell each value of `y` came from, as `MaxPool` returns them.
+          input_shape: Spatial shape of the map that was pooled.
+
+        Returns:
+          Feature map ``(*batch, *input_shape, features)``, zero elsewhere.
+        """
         return unpool(y, switches, input_shape)

@@ -3,14 +3,12 @@
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from jaxconv.operators.correlation import convolve, correlate, filter_kernel
 from jaxconv.operators.dense import conv_to_dense, dense_to_conv, sliding_windows
 from jaxconv.operators.filters import (
     binomial_filter,
     box_filter,
-    convolve,
-    correlate,
     edge_filter,
-    filter_kernel,
     gaussian_filter,
     sharpen_filter,
     sobel_filter,
@@ -27,15 +25,19 @@ from jaxconv.operators.resizing import (
 )
 from jaxconv.operators.unfolding import fold, unfold, unfold_geometry, unfold_matrix
 
-if not TYPE_CHECKING:  # a type checker that saw this function would accept every name
+if TYPE_CHECKING:
+    from jaxconv.operators.lineax import ConvMatrixOperator, ConvOperator
+else:  # a type checker that saw this function would accept every name
 
     def __getattr__(name):
-        if name in ("ConvMatrixOperator", "ConvOperator"):  # of lineax, which is loaded when it is asked for
-            return getattr(import_module("jaxconv.interop.lineax"), name)
+        if name in ("ConvMatrixOperator", "ConvOperator"):  # they need lineax, which is loaded on first use
+            return getattr(import_module("jaxconv.operators.lineax"), name)
         raise AttributeError(f"module 'jaxconv.operators' has no attribute {name!r}")
 
 
 __all__ = [
+    "ConvMatrixOperator",
+    "ConvOperator",
     "avg_pool",
     "bilinear_kernel",
     "binomial_filter",

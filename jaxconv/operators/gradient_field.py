@@ -1,4 +1,4 @@
-"""Which input cells an output of any function sees, by its gradient."""
+"""The input cells on which an output of any function depends, measured by its gradient."""
 
 from __future__ import annotations
 
@@ -22,32 +22,32 @@ def effective_receptive_field(
     samples: int = 32,
     dtype: DTypeLike = jnp.float32,
 ) -> jax.Array:
-    r"""How much each input cell moves one output: the mean magnitude of its gradient.
+    r"""Measures how much each input cell changes one output: the mean magnitude of its gradient.
 
-    $\mathrm{mean}_x \sum_c | \partial \sum_j y_{p,j} / \partial x_{q,c} |$ at every cell $q$, over
-    normally distributed inputs. The theoretical field says which of these can be other than 0.
+    At every cell $q$ this is $\mathrm{mean}_x \sum_c | \partial \sum_j y_{p,j} / \partial x_{q,c} |$ over
+    normally distributed inputs x. It can be nonzero only inside the receptive field of the output.
 
     Args:
-      function: ``(samples, *input_shape, features)`` to ``(samples, *output_shape, any)``, such as a
-        flax.nnx model; it treats samples one by one.
-      input_shape: Spatial shape of its input.
-      features: Of its input.
-      key: Of the random inputs.
-      position: Index $p$ of the output; the central one by default.
-      samples: Inputs that the mean is over.
-      dtype: Of the inputs.
+      function: Maps ``(samples, *input_shape, features)`` to ``(samples, *output_shape, any)``, each sample
+        independently of the others; for example a flax.nnx model.
+      input_shape: Spatial shape of the input of `function`, a tuple of N ints.
+      features: Number of features of the input.
+      key: JAX random key for the inputs.
+      position: Index $p$ of the output, one int per spatial axis; by default the central one.
+      samples: Number of random inputs, over which the mean is taken.
+      dtype: Dtype of the inputs, real floating.
 
     Returns:
-      An array of `input_shape`.
+      An array of shape `input_shape`.
 
     Raises:
-      GeometryError: The function's result is no such map, or has no such position.
+      GeometryError: The result of `function` is not a feature map, or has no output at `position`.
       TypeError: `dtype` is not real and floating.
 
     References:
       Luo, Li, Urtasun & Zemel, arXiv:1701.04128.
 
-    A box filter uses all cells alike, and two of them the central one most:
+    A box filter uses all its cells equally; two of them use the central cell most:
 
     >>> from jaxconv import conv
     >>> box = lambda x: conv(x, jnp.ones((3, 1, 1), x.dtype), padding=1)
@@ -60,16 +60,23 @@ def effective_receptive_field(
     shape = shape_of("input_shape", input_shape)
     batch = at_least_one("samples", samples)
     if not jnp.issubdtype(dtype, jnp.floating):
-        raise TypeError(f"`dtype` must be real and floating, to have a gradient; got {jnp.dtype(dtype)}.")
+        raise TypeError(
+            f"`dtype` must be real and floating, so that there is a gradient; got {jnp.dtype(dtype)}."
+        )
     x = jax.random.normal(key, (batch, *shape, at_least_one("features", features)), dtype)
-    found = jnp.shape(jax.eval_shape(function, x))
-    if len(found) != x.ndim or found[0] != batch:
+    output_shape = jnp.shape(jax.eval_shape(function, x))
+    if len(output_shape) != x.ndim or output_shape[0] != batch:
         wanted = ", ".join([str(batch), *("output size",) * len(shape), "features"])
-        raise GeometryError(f"`function` must return a feature map ({wanted}), got {found}.")
-    middle = tuple(n // 2 for n in found[1:-1])
-    index = middle if position is None else index_of_output("position", position, found[1:-1])
+        raise GeometryError(
+            f"`function` must return a feature map ({wanted}) for an input of shape {x.shape}, got "
+            f"{output_shape}."
+        )
+    spatial = output_shape[1:-1]
+    index = tuple(n // 2 for n in spatial)
+    if position is not None:
+        index = index_of_output("position", position, spatial)
 
     def output(x: jax.Array) -> jax.Array:
-        return function(x)[(slice(None), *index)].sum()  # of all samples: each has a gradient of its own
+        return function(x)[(slice(None), *index)].sum()  # samples do not depend on each other
 
     return jax.jit(lambda x: abs(jax.grad(output)(x)).sum(-1).mean(0))(x)

@@ -1,7 +1,7 @@
 r"""Unfolding: the windows of a feature map side by side, and folding, its transpose.
 
-With the windows as rows of a matrix (the lecture's im2col), a convolution is one matrix product
-(GEMM), and so are its transpose and its kernel's gradient:
+With the windows as rows of a matrix (im2col), a convolution is one matrix product (GEMM), and so are
+its transpose and the gradient of its kernel:
 
 >>> from jaxconv.convolution import conv, conv_kernel_vjp, conv_transpose
 >>> x = jnp.arange(20.0).reshape(5, 4, 1)  # (*spatial, features)
@@ -16,7 +16,7 @@ True
 >>> bool((rows.T @ y.reshape(-1, 1) == conv_kernel_vjp(x, y, kernel.shape).reshape(-1, 1)).all())
 True
 
-Unfolding is itself a convolution, with a one-hot kernel: an output feature for each tap.
+Unfolding is itself a convolution with a one-hot kernel: one output feature per tap and feature.
 """
 
 from __future__ import annotations
@@ -40,13 +40,16 @@ from jaxconv.errors import GeometryError
 from jaxconv.geometry import ConvGeometry, IntPerAxis, Padding, PaddingMode
 from jaxconv.geometry.arguments import at_least_one, shape_of
 from jaxconv.matrix import ConvMatrix, conv_matrix
+from jaxconv.operators.arguments import hint_at_channels_first
+from jaxconv.operators.selections import exact_array
 
-# Taps that are taken, or added, in one loop over the map rather than axis by axis. Milliseconds, float32,
-# 2-core CPU, November 2026, one loop first. Adding: 3x3 over 4x56x56x16 0.25, 0.40; 5x5 dilated 1.5, 2.3;
-# 9x9 over 2x32x32x16 0.71, 0.34. Where windows are whole runs of cells (see `run_length`): 2x2 stride 2 over
-# 4x112x112x16: adding 0.30, 0.08, taking 0.12, 0.41; taking from 3 features over 128x128: 0.05, 0.03.
+# Taps of a window up to which they are read, or added, in one loop over the map instead of axis by axis.
+# Milliseconds, float32, 2-core CPU, November 2026, one loop first. Adding: 3x3 over 4x56x56x16 0.25, 0.40;
+# 5x5 dilated 1.5, 2.3; 9x9 over 2x32x32x16 0.71, 0.34. Where windows are whole runs of cells, `run_length`,
+# 2x2 stride 2 over 4x112x112x16: adding 0.30, 0.08, reading 0.12, 0.41; reading 3 features of 128x128: 0.05,
+# 0.03.
 MAX_TAPS_AT_ONCE = 32
-MIN_PARALLEL_FEATURES = 16  # features, for which XLA's parallel loop beats its serial transpose of runs
+MIN_PARALLEL_FEATURES = 16  # from so many features XLA's parallel loop is faster than its transpose of runs
 
 
 def unfold(
@@ -58,43 +61,48 @@ def unfold(
     dilation: IntPerAxis = 1,
     padding_mode: PaddingMode = "zeros",
 ) -> jax.Array:
-    """Every window of a feature map as the features of one position (im2col).
+    """Returns the numbers of every window of a feature map as the features of one position (im2col).
 
     Args:
-      x: ``(*batch, *spatial, features)``, any number of batch axes, of any dtype.
-      window: Cells of a window along each spatial axis; its length is N.
-      strides: Cells between neighbouring windows; see `ConvGeometry`, as for the next three.
-      padding: A word, an int, or an int or pair an axis.
-      dilation: Cells between neighbouring taps of a window.
-      padding_mode: What the padding holds.
+      x: Feature map ``(*batch, *spatial, features)`` with any number of batch axes, of any dtype.
+      window: Shape of a window in cells, a tuple of N ints: the N axes of `x` before its features are the
+        spatial ones.
+      strides: Cells between neighbouring windows, an int or one int per spatial axis.
+      padding: ``"VALID"``, ``"SAME"`` or another word of `ConvGeometry`, an int, or per spatial axis an int
+        or a ``(low, high)`` pair, in cells.
+      dilation: Distance between neighbouring cells of a window, an int or one int per spatial axis.
+      padding_mode: ``"zeros"``, ``"circular"``, ``"reflect"`` or ``"replicate"``: what the padding holds.
 
     Returns:
-      ``(*batch, *positions, taps * features)``: taps first, in row-major order, features fastest.
+      ``(*batch, *positions, taps * features)``, of x's dtype, ordered by the tap, row-major, and then by the
+      feature. `torch.nn.functional.unfold` and `jax.lax.conv_general_dilated_patches` order by the feature
+      first.
 
     Raises:
       GeometryError: Shapes or options contradict each other.
-      TypeError: `window` is no tuple of ints.
+      TypeError: `window` is not a tuple of ints.
 
     References:
-      Lecture on convolution layers, im2col and GEMM. `torch.nn.functional.unfold` has features
-      first, `jax.lax.conv_general_dilated_patches` too.
+      Chellapilla, Puri & Simard, High performance convolutional neural networks for document processing,
+      2006, for convolution as one matrix product.
 
     >>> unfold(jnp.arange(5).reshape(5, 1), (3,), strides=2).tolist()
     [[0, 1, 2], [2, 3, 4]]
     >>> unfold(jnp.arange(12).reshape(3, 2, 2), (2, 1)).tolist()
     [[[0, 1, 4, 5], [2, 3, 6, 7]], [[4, 5, 8, 9], [6, 7, 10, 11]]]
     """
-    x, window = jnp.asarray(x), shape_of("window", window)
+    x, window = exact_array("x", x), shape_of("window", window)
     _, spatial = split_map("x", x.shape, len(window), "`window`")
-    geometry = unfold_geometry(
-        spatial,
-        window,
-        strides=strides,
-        padding=padding,
-        dilation=dilation,
-        padding_mode=padding_mode,
-        features=x.shape[-1],
-    )
+    with hint_at_channels_first("x", x.shape, len(window)):
+        geometry = unfold_geometry(
+            spatial,
+            window,
+            strides=strides,
+            padding=padding,
+            dilation=dilation,
+            padding_mode=padding_mode,
+            features=x.shape[-1],
+        )
     return _UNFOLD.bind(x, geometry=geometry)
 
 
@@ -108,42 +116,47 @@ def fold(
     dilation: IntPerAxis = 1,
     padding_mode: PaddingMode = "zeros",
 ) -> jax.Array:
-    """The transpose of `unfold`: windows added up where they overlap (col2im, overlap-add).
+    """Adds up windows where they overlap: the transpose of `unfold` (col2im, overlap-add).
 
-    Not its inverse: a cell that several windows hold is counted as often, one that none holds is 0.
-    ``fold(unfold(jnp.ones(...)))`` counts them.
+    It is not the inverse of `unfold`: a cell in several windows is added several times, and a cell in none
+    is 0. ``fold(unfold(jnp.ones(...)))`` counts how often. Sums of integers are exact, and wrap around
+    beyond the range of their dtype.
 
     Args:
-      patches: ``(*batch, *positions, taps * features)``: what `unfold` returns, of any dtype that adds.
-      input_shape: Spatial shape of the result.
-      window: As in `unfold`, as all that follow.
-      strides: Likewise.
-      padding: Likewise.
-      dilation: Likewise.
-      padding_mode: Likewise; what lies in the padding is added to the cell that it shows.
+      patches: Windows ``(*batch, *positions, taps * features)``, as `unfold` returns them, of any dtype but
+        bool.
+      input_shape: Spatial shape of the result, a tuple of N ints.
+      window: Shape of a window in cells, a tuple of N ints.
+      strides: Cells between neighbouring windows, an int or one int per spatial axis.
+      padding: ``"VALID"``, ``"SAME"`` or another word of `ConvGeometry`, an int, or per spatial axis an int
+        or a ``(low, high)`` pair, in cells.
+      dilation: Distance between neighbouring cells of a window, an int or one int per spatial axis.
+      padding_mode: ``"zeros"``, ``"circular"``, ``"reflect"`` or ``"replicate"``: what the padding holds in
+        `unfold`. Here the padding is added to the cells that it was copied from.
 
     Returns:
-      ``(*batch, *input_shape, features)``.
+      ``(*batch, *input_shape, features)``, of the dtype of `patches`.
 
     Raises:
       GeometryError: Shapes or options contradict each other.
-      TypeError: A shape is no tuple of ints, or `patches` are booleans.
-
-    References:
-      Lecture on convolution layers, im2col; `torch.nn.functional.fold`.
+      TypeError: A shape is not a tuple of ints, or `patches` are booleans.
 
     >>> fold(jnp.array([[0, 1, 2], [2, 3, 4]]), (5,), (3,), strides=2).ravel().tolist()
     [0, 1, 4, 3, 4]
     """
-    patches, window = jnp.asarray(patches), shape_of("window", window)
+    patches, window = exact_array("patches", patches), shape_of("window", window)
     if patches.dtype == bool:
-        raise TypeError("`patches` are added up, got booleans; convert them with .astype.")
+        raise TypeError(
+            "`patches` must be numbers, which are added up, got booleans; convert them, for example with "
+            "patches.astype(jnp.int32)."
+        )
     split_map("patches", patches.shape, len(window), "`window`")
     features, rest = divmod(patches.shape[-1], math.prod(window))
     if rest or not features:
         raise GeometryError(
             f"`patches` must be (*batch, *positions, taps * features) with {math.prod(window)} taps for "
-            f"window={window}, got {patches.shape[-1]} numbers a position; change `window`."
+            f"window={window}, got {patches.shape[-1]} numbers per position, not a multiple; pass the "
+            "`window` of the `unfold` that returned them."
         )
     geometry = unfold_geometry(
         input_shape,
@@ -168,16 +181,20 @@ def unfold_geometry(
     padding_mode: PaddingMode = "zeros",
     features: int = 1,
 ) -> ConvGeometry:
-    """The convolution that `unfold` is: from `features` to taps x features.
+    """Returns the geometry of the convolution that `unfold` is.
 
     Args:
-      input_shape: Spatial shape of the map.
-      window: As in `unfold`, as all that follow.
-      strides: Likewise.
-      padding: Likewise.
-      dilation: Likewise.
-      padding_mode: Likewise.
-      features: Of the map.
+      input_shape: Spatial shape of the map, a tuple of N ints.
+      window: Shape of a window in cells, a tuple of N ints.
+      strides: Cells between neighbouring windows, an int or one int per spatial axis.
+      padding: ``"VALID"``, ``"SAME"`` or another word of `ConvGeometry`, an int, or per spatial axis an int
+        or a ``(low, high)`` pair, in cells.
+      dilation: Distance between neighbouring cells of a window, an int or one int per spatial axis.
+      padding_mode: ``"zeros"``, ``"circular"``, ``"reflect"`` or ``"replicate"``: what the padding holds.
+      features: Number of features of the map.
+
+    Returns:
+      A `ConvGeometry` from `features` to ``taps * features`` features.
 
     Raises:
       GeometryError: Shapes or options contradict each other.
@@ -210,28 +227,29 @@ def unfold_matrix(
     dtype: DTypeLike = float,
     max_bytes: int | None = None,
 ) -> ConvMatrix:
-    """`unfold` as a matrix: C of the convolution with the one-hot kernel; its transpose is `fold`.
+    """Returns the matrix C of `unfold`; its transpose is the matrix of `fold`.
 
-    A matrix to look at and to calculate with. A row has a single 1, but C stores its geometry's every
-    entry: ``positions (taps features)^2`` values, of which ``positions taps features`` at most are 1.
+    It is meant for study. Each row has at most a single 1, but C stores every entry of its geometry:
+    ``positions * (taps * features)**2`` values, of which at most ``positions * taps * features`` are 1.
 
     Args:
-      input_shape: Spatial shape of the map.
-      window: As in `unfold`, as the next four.
-      strides: Likewise.
-      padding: Likewise.
-      dilation: Likewise.
-      padding_mode: Likewise.
-      features: Of the map.
-      dtype: Of the values: that of the maps. ``float`` is jax's default.
-      max_bytes: Refuse to store more than this; the physical memory by default.
+      input_shape: Spatial shape of the map, a tuple of N ints.
+      window: Shape of a window in cells, a tuple of N ints.
+      strides: Cells between neighbouring windows, an int or one int per spatial axis.
+      padding: ``"VALID"``, ``"SAME"`` or another word of `ConvGeometry`, an int, or per spatial axis an int
+        or a ``(low, high)`` pair, in cells.
+      dilation: Distance between neighbouring cells of a window, an int or one int per spatial axis.
+      padding_mode: ``"zeros"``, ``"circular"``, ``"reflect"`` or ``"replicate"``: what the padding holds.
+      features: Number of features of the map.
+      dtype: Dtype of the entries; it must be that of the maps. ``float`` is JAX's default.
+      max_bytes: Largest size of the stored entries in bytes; by default the physical memory.
 
     Returns:
-      C: ``C(x)`` is ``unfold(x, ...)`` and ``C.T(patches)`` is ``fold(patches, ...)``.
+      A `ConvMatrix`: ``C(x)`` equals ``unfold(x, ...)``, and ``C.T(patches)`` equals ``fold(patches, ...)``.
 
     Raises:
       GeometryError: Shapes or options contradict each other.
-      SizeError: C would not fit.
+      SizeError: The matrix needs more than `max_bytes`.
       TypeError: `dtype` is not floating or complex.
 
     >>> print(unfold_matrix((4,), (2,), strides=2).todense().astype(int))
@@ -254,19 +272,18 @@ def unfold_matrix(
 
 
 def _gather_windows(x: jax.Array, g: ConvGeometry) -> jax.Array:
-    """``(N, *input_shape, features)`` to ``(N, *output_shape, taps * features)``."""
+    """Reads all windows: ``(N, *input_shape, features)`` to ``(N, *output_shape, taps * features)``."""
     if g.in_features >= MIN_PARALLEL_FEATURES and _has_few_taps(g) and _has_runs(g):
         return _read_at_once(x, g)
     return _read_axis_by_axis(x, g)
 
 
 def _add_windows(patches: jax.Array, g: ConvGeometry) -> jax.Array:
-    """``(N, *output_shape, taps * features)`` to ``(N, *input_shape, features)``, rounded once."""
+    """Adds up all windows, rounded once: the transpose of `_gather_windows`."""
     unfolded = _read_at_once if _has_few_taps(g) and not _has_runs(g) else _read_axis_by_axis
     dtype = patches.dtype
-    work = accumulator(dtype) if jnp.issubdtype(dtype, jnp.inexact) else dtype
     shape = (patches.shape[0], *g.input_shape, g.in_features)
-    return linear_transpose(lambda x: unfolded(x, g), shape, patches.astype(work)).astype(dtype)
+    return linear_transpose(lambda x: unfolded(x, g), shape, patches.astype(accumulator(dtype))).astype(dtype)
 
 
 def _read_axis_by_axis(x: jax.Array, g: ConvGeometry) -> jax.Array:
@@ -286,8 +303,8 @@ def _has_runs(g: ConvGeometry) -> bool:
     return any(run_length(axis) > 1 for axis in g.axes)
 
 
-def _for_any_batch(function: Callable) -> Callable:
-    """A function of ``(N, *spatial, features)`` as one of ``(*batch, *spatial, features)``."""
+def _for_any_batch(function: Callable[..., jax.Array]) -> Callable[..., jax.Array]:
+    """Returns a function of ``(N, *spatial, features)`` as one of ``(*batch, *spatial, features)``."""
 
     def of_maps(x: jax.Array, geometry: ConvGeometry) -> jax.Array:
         apply, batch_axes = partial(function, g=geometry), x.ndim - geometry.ndim - 1
@@ -300,8 +317,8 @@ def _for_any_batch(function: Callable) -> Callable:
     return of_maps
 
 
-# Each is the other's derivative. By jax's own rules the gradient of taking axis by axis would be adding
-# axis by axis, whatever is faster, and in 16 bits.
+# Each is the derivative of the other. By JAX's own rules the gradient of reading axis by axis would be adding
+# axis by axis, even where that is slower, and in 16 bits.
 _UNFOLD, _FOLD = linear_with_transpose(
     "jaxconv_unfold", _for_any_batch(_gather_windows), _for_any_batch(_add_windows), lambda geometry: 0
 )

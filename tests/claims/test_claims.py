@@ -1,4 +1,4 @@
-"""`jaxconv.verify`: it holds, it is reproducible, and it fails when a formulation is broken."""
+"""`jaxconv.verify`: all claims hold, results are reproducible, and broken formulations fail."""
 
 import itertools
 import json
@@ -33,8 +33,8 @@ def test_every_claim_holds(report):
 
 
 @pytest.mark.slow
-def test_rounding_is_seen_but_small(report):
-    """Gaps are real numbers below the bound, not zeros by construction."""
+def test_gaps_are_positive_and_below_the_bound(report):
+    """Gaps measure rounding; they are not zero by construction."""
     gaps = {row.name: row.worst for row in report.rows}
     assert 0 < gaps["conv"] < 1
     assert 0 < gaps["conv_transpose"] < 1
@@ -77,7 +77,7 @@ def test_a_seed_makes_the_same_cases():
 def verify_mutant(monkeypatch):
     """Verifies a claim with a wrong formulation as the only method.
 
-    Under a name of its own, so that nothing that was compiled from right ones is taken for it.
+    The method has a name of its own, so that no cached compilation of a right one is used for it.
     """
 
     def verify_with(claim, wrong, trials=3):
@@ -102,8 +102,8 @@ def flipped(right):
     return lambda x, kernel, g, precision: right(x, kernel[::-1], g, precision)
 
 
-def test_a_right_mutant_holds(verify_mutant):
-    """What the fixture changes is no more than the formulation."""
+def test_a_right_formulation_under_another_name_holds(verify_mutant):
+    """The fixture changes nothing but the formulation."""
     for claim, table in (("conv", formulations.CONV), ("conv_transpose", formulations.CONV_TRANSPOSE)):
         report, _ = verify_mutant(claim, partial(table["im2col"]))
         assert report.ok, report.counterexamples()
@@ -113,7 +113,7 @@ def test_a_right_mutant_holds(verify_mutant):
     ("claim", "wrong"),
     [
         ("conv", flipped(formulations.CONV["matrix"])),
-        ("conv", grouped_conv(flipped(formulations.CONV["taps"]))),  # at the end of a rewriting
+        ("conv", grouped_conv(flipped(formulations.CONV["taps"]))),  # after a rewriting
         ("conv_transpose", flipped(formulations.CONV_TRANSPOSE["subpixel"])),
         ("conv_transpose", flipped(formulations.CONV_TRANSPOSE["zero_insertion"])),
     ],
@@ -164,14 +164,14 @@ def test_a_formulation_that_raises_fails(verify_mutant):
     assert "g = ConvGeometry(" in report.counterexamples()
 
     def refuse(constant):
-        raise AssertionError(f"{constant} is no JSON")
+        raise AssertionError(f"{constant} is not JSON")
 
     (row,) = json.loads(report.to_json(), parse_constant=refuse)["rows"]
     assert row["worst"] is None
 
 
-def test_an_error_of_one_rounding_too_many_is_seen(verify_mutant):
-    """The bound is tight enough to notice a formulation that computes in half of the digits."""
+def test_single_precision_in_place_of_double_fails(verify_mutant):
+    """The bound is tight enough to notice a formulation that computes with half of the digits."""
     right = formulations.CONV["im2col"]
 
     def single(x, kernel, g, precision):
@@ -181,7 +181,7 @@ def test_an_error_of_one_rounding_too_many_is_seen(verify_mutant):
 
 
 def broken_claims():
-    """Claims of one function each, and what it might wrongly do."""
+    """Yields claims, with a function that they use and a wrong version of it."""
     from jaxconv.claims import dense, receptive_field
 
     to_conv, to_dense, field = dense.dense_to_conv, dense.conv_to_dense, receptive_field.receptive_field
@@ -223,15 +223,17 @@ def test_bad_arguments():
         verify(CHEAP, dtype="int32")
     with pytest.raises(GeometryError, match="at least 1"):
         verify(CHEAP, trials=0)
+    with pytest.raises(TypeError, match="seed"):
+        verify(CHEAP, seed=1.5)
     with pytest.raises(TypeError, match="trials"):
         verify(CHEAP, trials=1.5)
     with pytest.raises(OptionError, match="seed"):
         verify(CHEAP, seed=-1)
     assert verify("counts", dtype=np.float32).dtype == "float32"
-    assert not verify([]).ok  # nothing was shown
+    assert not verify([]).ok  # no claim was tried
 
 
-def test_configuration_is_left_alone():
+def test_the_configuration_of_jax_stays_unchanged():
     before = jax.config.jax_enable_x64, jax.config.jax_default_matmul_precision
     verify(CHEAP)
     assert (jax.config.jax_enable_x64, jax.config.jax_default_matmul_precision) == before
@@ -245,7 +247,7 @@ def test_configuration_is_left_alone():
         ("flax-layers", "from_flax"),
     ],
 )
-def test_a_kernel_that_is_read_flipped_fails(claim, reader, monkeypatch):
+def test_a_reader_that_flips_the_kernel_fails(claim, reader, monkeypatch):
     from jaxconv.claims import conventions
 
     right = getattr(conventions, reader)

@@ -1,4 +1,4 @@
-"""`jaxconv.verify` in several dtypes: what each can have, and that a fault fails in all of them."""
+"""`jaxconv.verify` in several dtypes: which claims apply to each, and that a fault fails in all of them."""
 
 import io
 import json
@@ -13,41 +13,41 @@ from jaxconv.claims.cases import normal
 from jaxconv.cli import main
 from jaxconv.errors import OptionError
 
-FEW = ["counts", "matrix", "lp-pool"]  # integers alone, any numbers, real numbers
+FEW = ["counts", "matrix", "lp-pool"]  # integers, any numbers, real numbers
 
 
 @pytest.fixture(scope="module")
-def found():
+def reports():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(pooling, "SETTINGS", pooling.SETTINGS[:1])
         return verify(FEW, dtype="all", trials=2, seed=3)
 
 
-def test_every_dtype_has_what_it_can_have(found):
-    assert found.ok, found.counterexamples()
-    assert tuple(report.dtype for report in found.reports) == ALL_DTYPES
-    for report in found.reports:
+def test_every_dtype_has_the_claims_that_apply_to_it(reports):
+    assert reports.ok, reports.counterexamples()
+    assert tuple(report.dtype for report in reports.reports) == ALL_DTYPES
+    for report in reports.reports:
         assert [row.name for row in report.rows] == FEW[: 2 if report.dtype == "complex64" else 3]
-    assert len({id(report.rows[0]) for report in found.reports}) == 1  # tried once
-    gaps = {report.dtype: report.rows[1].worst for report in found.reports}
+    assert len({id(report.rows[0]) for report in reports.reports}) == 1  # tried once
+    gaps = {report.dtype: report.rows[1].worst for report in reports.reports}
     assert all(0 <= gap <= 1 for gap in gaps.values())
 
 
-def test_a_dtype_alone_finds_the_same(found):
+def test_one_dtype_gives_the_same_as_all(reports):
     (row,) = verify("matrix", dtype="bfloat16", trials=2, seed=3).rows
-    assert row.worst == found.reports[ALL_DTYPES.index("bfloat16")].rows[1].worst
+    assert row.worst == reports.reports[ALL_DTYPES.index("bfloat16")].rows[1].worst
 
 
-def test_rows_sum_up_all_dtypes(found):
-    assert [row.name for row in found.rows] == FEW
-    counts, matrix, norm = found.rows
-    each = [report.rows for report in found.reports]
+def test_rows_merge_all_dtypes(reports):
+    assert [row.name for row in reports.rows] == FEW
+    counts, matrix, norm = reports.rows
+    each = [report.rows for report in reports.reports]
     assert counts.trials == each[0][0].trials
     assert matrix.trials == sum(rows[1].trials for rows in each)
     assert norm.worst == max(rows[2].worst for rows in each[:-1])
 
 
-def test_which_claims_are_not_for_every_dtype():
+def test_which_claims_need_real_numbers():
     real = {name for name, claim in CLAIMS.items() if claim.numbers == "real"}
     assert real == {"max-pool", "unpool", "lp-pool", "unrolled"}
     for name in ("conv", "conv_transpose", "avg-pool", "flax-layers", "bilinear", "figure-1.1"):
@@ -58,21 +58,21 @@ def test_which_claims_are_not_for_every_dtype():
 
 
 def rendered(report, width):
-    """What a terminal of this width shows, as the command asks for it."""
+    """Returns the table as the command prints it on a terminal of this width."""
     console = Console(width=width, file=io.StringIO())
     console.print(report.table(width >= 110))
     return console.file.getvalue()
 
 
 @pytest.mark.parametrize("width", [80, 120])
-def test_the_table_fits(found, width):
-    lines = rendered(found, width).splitlines()
+def test_the_table_fits(reports, width):
+    lines = rendered(reports, width).splitlines()
     assert max(map(len, lines)) <= width
     assert "…" not in "".join(lines)
     header = next(line for line in lines if line.lstrip().startswith("claim "))
     assert header.split() == ["claim", *["statement"] * (width >= 110), *ALL_DTYPES]
     last = next(line for line in lines if line.strip().startswith("lp-pool"))
-    assert last.split()[-1] == "-"  # complex numbers have no such norm here
+    assert last.split()[-1] == "-"  # the claim does not apply to complex numbers
     assert [line.split() for line in lines if line.strip().startswith("hold ")] == [
         ["hold", *"3 of 3".split() * 4, "2", "of", "2"]
     ]
@@ -91,7 +91,7 @@ def test_the_longest_name_and_gap_fit_into_80_columns():
 
 
 def test_a_fault_fails_in_every_dtype(monkeypatch):
-    """A bound of few digits is still one: a kernel that is not flipped is further off."""
+    """A kernel that is not flipped exceeds the bound even of 16-bit numbers."""
     right = transposes.transposed_kernel
     monkeypatch.setattr(transposes, "transposed_kernel", lambda k, groups: right(k, groups)[::-1])
     report = verify("equivalent-direct", dtype="all", trials=1)
@@ -103,14 +103,14 @@ def test_a_fault_fails_in_every_dtype(monkeypatch):
     assert rendered(report, 80).count("FAILS") == len(ALL_DTYPES)
 
 
-def test_json_has_every_dtype(found):
+def test_json_has_every_dtype(reports):
     def refuse(constant):
-        raise AssertionError(f"{constant} is no JSON")
+        raise AssertionError(f"{constant} is not JSON")
 
-    data = json.loads(found.to_json(), parse_constant=refuse)
+    data = json.loads(reports.to_json(), parse_constant=refuse)
     assert data["ok"] is True
     assert list(data["dtypes"]) == list(ALL_DTYPES)
-    for report, written in zip(found.reports, data["dtypes"].values(), strict=True):
+    for report, written in zip(reports.reports, data["dtypes"].values(), strict=True):
         assert [row["worst"] for row in written["rows"]] == [row.worst for row in report.rows]
 
 
@@ -123,6 +123,6 @@ def test_the_command(capsys, tmp_path):
     assert len(json.loads(file.read_text())["dtypes"]["float16"]["rows"]) == 2
 
 
-def test_a_claim_that_complex_numbers_cannot_have_holds_in_all_others():
+def test_a_claim_about_real_numbers_holds_in_all_real_dtypes():
     assert verify("unrolled", dtype="all", trials=1).ok
-    assert not verify([], dtype="all").ok  # nothing was shown
+    assert not verify([], dtype="all").ok  # no claim was tried

@@ -125,7 +125,7 @@ def test_verify_writes_json_and_exits_1_on_failure(capsys, tmp_path, monkeypatch
     assert [row["name"] for row in json.loads(file.read_text())["rows"]] == ["counts", "relationship-14"]
     assert "kernel-gradient" in run(capsys, "verify", "--list")
     assert "did you mean" in refused(capsys, "verify", "--claim", "count")
-    monkeypatch.setattr("jaxconv.claims.lectures.symbols", lambda *_, **__: "x")
+    monkeypatch.setattr("jaxconv.claims.structure.symbols", lambda *_, **__: "x")
     with pytest.raises(SystemExit) as stop:
         main(["verify", "--claim", "toeplitz"])
     assert stop.value.code == 1

@@ -204,7 +204,7 @@ def test_equal_geometries_are_traced_once(draw):
     @partial(jax.jit, static_argnums=0)
     @chex.assert_max_traces(n=1)
     def apply(g, x, w):
-        return conv(x, w, **g.options)
+        return conv(x, w, geometry=g)
 
     close(apply(GEOMETRY, x, w), apply(again, x, w))
     with jax.checking_leaks():

@@ -1,4 +1,4 @@
-"""Pictures of labels and of a training: that they show what they are given."""
+"""Pictures of labels and of training logs: that they show what they are given."""
 
 import numpy as np
 from networks import COLORS, images
@@ -51,9 +51,9 @@ def has(path, color):
 
 def test_curves_of_any_log(tmp_path):
     steps = [{"step": n, "loss": 2.0 / (n + 1), "learning_rate": 1e-3, "data_wait": 0.02} for n in range(100)]
-    judged = [{"step": n, "mean_iou": n / 200 if n else None} for n in range(0, 100, 20)]
-    full = draw_curves(tmp_path / "curves.png", [*steps, *judged], title="a run")
-    twice = [*steps[:50], *steps, *judged]  # a step that was repeated counts once
+    scores = [{"step": n, "mean_iou": n / 200 if n else None} for n in range(0, 100, 20)]
+    full = draw_curves(tmp_path / "curves.png", [*steps, *scores], title="a run")
+    twice = [*steps[:50], *steps, *scores]  # of a repeated step the last line counts
     again = draw_curves(tmp_path / "again.png", twice, title="a run")
     assert full.read_bytes() == again.read_bytes()
     for name, records in {"empty": [], "one": steps[:1], "nan": [{"step": 1, "loss": float("nan")}]}.items():

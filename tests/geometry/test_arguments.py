@@ -1,4 +1,4 @@
-"""Numbers given as booleans, which Python takes as 0 and 1: always a mistake, never computed with."""
+"""Booleans given as numbers are refused, although Python takes them as 0 and 1."""
 
 import jax
 import jax.numpy as jnp
@@ -21,7 +21,7 @@ def flat(x):
     return x.reshape(x.shape[0], -1)
 
 
-# What to call, and the names of its numbers.
+# Functions, and the names of their arguments that are numbers.
 CALLS = {
     "AxisGeometry": (
         lambda **o: jaxconv.AxisGeometry(**{"size": 6, "kernel": 3, **o}),
@@ -93,8 +93,8 @@ def test_a_boolean_is_not_a_number(name, yes):
 
 
 @pytest.mark.parametrize("name", ["strides", "kernel_dilation"])
-def test_nor_is_one_of_several(name):
-    with pytest.raises(TypeError, match=f"`{name}` holds integers"):
+def test_a_boolean_in_a_sequence_is_not_a_number(name):
+    with pytest.raises(TypeError, match=f"`{name}` must contain only integers"):
         ConvGeometry((6, 6), (3, 3), **{name: (True, 1)})
 
 

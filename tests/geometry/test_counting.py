@@ -1,4 +1,4 @@
-"""Entries and unused cells, counted against lists of them; and at sizes of which there are no lists."""
+"""Entries and unused cells, counted and compared with lists of them; and at sizes too large for lists."""
 
 import itertools
 import math
@@ -34,7 +34,7 @@ HUGE = 10**12
 
 @st.composite
 def axes(draw):
-    """Axes of which numbers share factors or do not, with padding of several times their size."""
+    """Axes whose numbers share factors or do not, with padding of up to several times their size."""
     number = st.integers(1, draw(st.sampled_from([3, 9, 25])))
     size, kernel, stride, dilation, input_dilation = (draw(number) for _ in range(5))
     padding = draw(st.tuples(st.integers(-9, 60), st.integers(-9, 60)))
@@ -48,7 +48,7 @@ def axes(draw):
 
 @many
 @hypothesis.given(axes())
-def test_counts_by_loops(axis):
+def test_counts_match_loops(axis):
     reads = [{cell for cell in cells if cell != -1} for cells in axis_reads(axis)]
     assert entry_count(axis) == sum(map(len, reads))
     assert unused_count(axis) == axis.size - len(set().union(*reads))
@@ -86,9 +86,9 @@ def test_points_of_polygons(sides, congruence):
     assert count_points(half_planes, Congruence(*congruence)) == len(solutions)
 
 
-HALF = 5 * 10**10  # of the taps, on each side of a middle one
+HALF = 5 * 10**10  # half of the taps, on each side of the middle one
 TAPS = 2 * HALF + 1
-# Axes, their entries and their unused cells, which follow by hand.
+# Axes with their entries and unused cells, derived by hand.
 HUGE_AXES = [
     (AxisGeometry(HUGE, TAPS), (HUGE - TAPS + 1) * TAPS, 0),
     (AxisGeometry(HUGE, TAPS, dilation=3), (HUGE - 6 * HALF) * TAPS, 0),
@@ -99,7 +99,7 @@ HUGE_AXES = [
     (AxisGeometry(5, TAPS, padding=(TAPS - 1, TAPS - 1)), 5 * TAPS, 0),
     *(
         (AxisGeometry(HUGE, TAPS, padding=(HALF, HALF), padding_mode=mode), entries, 0)
-        # At the borders windows hang over, which shows cells that they see already, or the other end's.
+        # Windows at the borders read copies of cells in the padding, of their own or of the other end.
         for mode, entries in [
             ("zeros", HUGE * TAPS - HALF * (HALF + 1)),
             ("circular", HUGE * TAPS),
@@ -109,7 +109,7 @@ HUGE_AXES = [
     ),
     *(
         (AxisGeometry(size, 1, stride=2, padding=(0, 99), padding_mode=mode), HUGE // 2 + 50, unused)
-        # Every second cell is read; of an odd number, the second turn reads others.
+        # Every second cell is read; if their number is odd, the second turn reads the others.
         for mode, size, unused in [
             ("circular", HUGE + 1, HUGE // 2 - 49),
             ("reflect", HUGE + 1, HUGE // 2),
@@ -129,7 +129,7 @@ def test_huge_axes(axis, entries, unused):
 def test_huge_transposes_have_as_many_entries(size, kernel, stride, dilation, input_dilation):
     span = dilation * (kernel - 1)
     axis = AxisGeometry(size, kernel, stride, (span, span // 2), dilation, input_dilation)
-    assert entry_count(axis) == entry_count(axis.transposed())
+    assert entry_count(axis) == entry_count(axis.equivalent_direct())
 
 
 def test_huge_geometries():
@@ -173,7 +173,7 @@ def test_huge_poolings_have_geometries():
 
 
 def test_huge_windows(rng):
-    """Of many cells of padding; every window here holds the whole map."""
+    """Windows with many cells of padding; every window here contains the whole map."""
     x = jnp.asarray(rng.normal(size=(5, 1)))
     options = {"window": (10**11,), "strides": 2, "padding": ((5 * 10**10, 5 * 10**10 + 1),)}
     y, switches = max_pool(x, return_switches=True, **options)

@@ -46,7 +46,7 @@ def left_over(axis):
 
 @many
 @given(geometries())
-def test_sizes_are_counted_windows(g):
+def test_sizes_match_counted_windows(g):
     assert g.output_shape == tuple(map(out_size, g.axes))
     assert g.output_padding == tuple(map(left_over, g.axes))
     for axis in g.axes:
@@ -57,7 +57,7 @@ def test_sizes_are_counted_windows(g):
 
 @many
 @given(geometries(max_axes=2))
-def test_counts_are_the_matrix_s(g):
+def test_counts_match_the_matrix(g):
     reached = terms(g) > 0
     assert g.matrix_shape == reached.shape
     assert g.nnz == reached.sum()
@@ -101,7 +101,7 @@ def test_input_sizes_are_all_that_share_the_output(numbers, mode):
     ]
 
 
-def test_guide_figures():
+def test_figures_of_the_paper():
     """Every worked example of arXiv:1603.07285: (i, k, s, p) to o and a."""
     figures = [
         ((4, 3, 1, 0), 2, 0),  # 2.1
@@ -119,8 +119,8 @@ def test_guide_figures():
     assert dilated.output_shape == (3,)  # 5.1
 
 
-def test_lectures_counts():
-    """Parameters and multiplications as the lectures count them."""
+def test_parameters_and_multiplications():
+    """Parameters and multiplications of layers, counted by hand."""
     layer = ConvGeometry((32, 32), (5, 5), in_features=3, out_features=10, padding=2)
     assert layer.parameters + layer.out_features == 760
     assert layer.multiplications == 32 * 32 * 10 * 75
@@ -130,7 +130,7 @@ def test_lectures_counts():
     assert full.multiplications == 1_228_800
     assert (depthwise.multiplications, pointwise.multiplications) == (4_800, 49_152)
     assert depthwise.parameters == 75
-    assert ConvGeometry((4, 4), (3, 3)).nnz == 36  # the guide's 4x16 matrix
+    assert ConvGeometry((4, 4), (3, 3)).nnz == 36  # the 4x16 matrix of arXiv:1603.07285, section 4.1
 
 
 def test_counting_a_large_geometry_is_instant():
@@ -191,6 +191,20 @@ def test_words_in_terms_of_the_span(taps, dilation, span):
     assert pad("SAME_LOWER") == ((high, low),)
 
 
+@pytest.mark.parametrize("word", ["valid", "Same", "same_lower", "half", "full", "causal"])
+def test_words_in_small_letters_mean_the_same(word):
+    def geometries(padding):
+        options = {"padding": padding, "strides": 2}
+        g = ConvGeometry((8, 7), (3, 2), **options)
+        return (
+            g,
+            ConvGeometry.of_transposed((4, 3), (3, 2), **options),
+            ConvGeometry.from_shapes((8, 7), g.output_shape, (3, 2), **options),
+        )
+
+    assert geometries(word) == geometries(word.upper())
+
+
 def test_words_serve_every_axis_by_its_own_numbers():
     g = ConvGeometry((5, 8), (2, 4), padding="SAME", kernel_dilation=(3, 1), strides=(1, 2))
     assert g.padding == ((1, 2), (1, 1))
@@ -211,7 +225,7 @@ def test_a_bare_int_serves_every_axis():
     )
 
 
-def test_a_flat_pair_is_one_int_an_axis():
+def test_a_flat_pair_is_one_int_per_axis():
     assert ConvGeometry((9, 9), (3, 3), padding=(1, 2)).padding == ((1, 1), (2, 2))
     assert ConvGeometry((9,), (3,), padding=((1, 2),)).padding == ((1, 2),)
     assert ConvGeometry((9, 9), (3, 3), padding=(1, (0, 2))).padding == ((1, 1), (0, 2))
@@ -274,7 +288,7 @@ def test_bad_shapes(name, value):
 
 @pytest.mark.parametrize(
     "padding",
-    ["same", "EVEN", "", ("SAME", "VALID"), 1.0, True, None, ((1, 2, 3), 0), ((1.0, 1), 0), (None, 1)],
+    ["circular", "EVEN", "", ("SAME", "VALID"), 1.0, True, None, ((1, 2, 3), 0), ((1.0, 1), 0), (None, 1)],
     ids=repr,
 )  # fmt: skip
 def test_bad_padding(padding):
@@ -336,7 +350,7 @@ def test_bad_axis(bad, message):
     [{"size": 5.0}, {"kernel": 2.5}, {"stride": True}, {"padding": (0.5, 1)}, {"dilation": "1"}],
     ids=str,
 )
-def test_an_axis_holds_integers(bad):
+def test_an_axis_takes_only_integers(bad):
     with pytest.raises((GeometryError, TypeError), match=next(iter(bad))):
         AxisGeometry(**{"size": 5, "kernel": 3, **bad})
 
@@ -355,7 +369,7 @@ def test_geometries_compare_by_resolved_padding():
     assert same.padding == ((1, 1),)
 
 
-def test_numpy_integers_become_python_s():
+def test_numpy_integers_become_python_integers():
     g = ConvGeometry(np.array([6, 7]), (np.int32(3), 3), strides=np.array([1, 2]), in_features=np.int64(2))
     assert g == ConvGeometry((6, 7), (3, 3), strides=(1, 2), in_features=2)
     assert all(type(n) is int for n in (*g.input_shape, *g.kernel_shape, *g.strides, g.in_features))
@@ -380,7 +394,7 @@ def test_repr_makes_the_same_geometry(g):
 
 @many
 @given(geometries(modes=["zeros"], max_axes=2))
-def test_transposed_is_the_transpose_s_matrix(g):
+def test_transposed_has_the_transposed_matrix(g):
     kernel, t = numbers(kernel_shape(g)), g.transposed()
     assert t == g.equivalent_direct()
     assert (t.input_shape, t.output_shape) == (g.output_shape, g.input_shape)
@@ -394,8 +408,8 @@ def test_transposed_named_cases(g):
     np.testing.assert_array_equal(dense(g.transposed(), flipped(g, kernel)), dense(g, kernel).T)
 
 
-def test_transposed_follows_the_guide():
-    """Relationships 8 to 14, with the errata: crops, dilation, `a` at the high edge."""
+def test_transposed_follows_the_relationships():
+    """arXiv:1603.07285, relationships 8 to 14, with crops, dilation, and `a` at the high edge."""
     t = lambda i, k, **more: ConvGeometry((i,), (k,), **more).transposed()  # noqa: E731
     assert t(4, 3) == ConvGeometry((2,), (3,), padding=2)  # 8
     assert t(5, 4, padding=2) == ConvGeometry((6,), (4,), padding=1)  # 9
@@ -427,7 +441,7 @@ def from_output(g, **more):
 
 @many
 @given(geometries())
-def test_of_transposed_with_output_padding_is_the_way_back(g):
+def test_of_transposed_with_output_padding_returns_the_geometry(g):
     assert from_output(g, output_padding=g.output_padding) == g
 
 

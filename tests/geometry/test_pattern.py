@@ -10,7 +10,7 @@ from oracles import NUMPY_PAD, axis_reads, padded_cells
 from strategies import axis_numbers
 
 from jaxconv import AxisGeometry
-from jaxconv.geometry.pattern import reads, rows, shown_cell, slots
+from jaxconv.geometry.pattern import reads, rows, slots, source_cells
 
 many = settings(max_examples=30 * settings().max_examples)
 MODES = ["zeros", "circular", "reflect", "replicate"]
@@ -20,23 +20,23 @@ axes = st.sampled_from(MODES).flatmap(
 
 
 @pytest.mark.parametrize("mode", NUMPY_PAD)
-def test_modes_are_numpy_s(mode):
+def test_modes_match_numpy(mode):
     """Also where the padding is several times wider than the axis."""
     for size, low, high in itertools.product(range(2, 6), range(0, 13), range(0, 13, 3)):
         axis = AxisGeometry(size, 1, padding=(low, high), padding_mode=mode)
         expected = np.pad(np.arange(size), (low, high), mode=NUMPY_PAD[mode])
-        np.testing.assert_array_equal(shown_cell(axis, np.arange(axis.padded)), expected)
+        np.testing.assert_array_equal(source_cells(axis, np.arange(axis.padded)), expected)
 
 
 @pytest.mark.parametrize("mode", ["circular", "replicate"])
 def test_one_cell_repeats(mode):
     axis = AxisGeometry(1, 1, padding=(3, 2), padding_mode=mode)
-    assert shown_cell(axis, np.arange(6)).tolist() == [0] * 6
+    assert source_cells(axis, np.arange(6)).tolist() == [0] * 6
 
 
 @many
 @given(axes)
-def test_reads_are_the_padded_axis_s(axis):
+def test_reads_match_the_padded_axis(axis):
     expected = [
         (out, tap, cell)
         for out, taps in enumerate(axis_reads(axis))
@@ -61,14 +61,14 @@ def test_rows_hold_every_read_once(axis):
 @many
 @given(axis_numbers(9))
 def test_slots_read_cells_in_step(numbers):
-    """What `rows` lists, `slots` says in a few integers: that is why no product gathers."""
+    """`slots` has in a few integers what `rows` lists: so no product gathers."""
     axis = AxisGeometry(*numbers)
-    held, table = slots(axis), rows(axis)
+    layout, table = slots(axis), rows(axis)
     row, slot = np.nonzero(table.filled)
-    turn, phase = np.divmod(row, len(held.cells))
-    assert (table.tap[row, slot] == np.array(held.taps)[phase] + slot * held.tap_step).all()
-    first = np.array(held.cells)[phase] + turn * held.row_step
-    assert (table.cell[row, slot] == first + slot * held.cell_step).all()
+    turn, phase = np.divmod(row, len(layout.cells))
+    assert (table.tap[row, slot] == np.array(layout.taps)[phase] + slot * layout.tap_step).all()
+    first = np.array(layout.cells)[phase] + turn * layout.row_step
+    assert (table.cell[row, slot] == first + slot * layout.cell_step).all()
 
 
 @pytest.mark.parametrize("mode", MODES)

@@ -1,4 +1,4 @@
-"""The guide's relationships against window counting and the errata's facts."""
+"""The relationships of arXiv:1603.07285 against counting windows."""
 
 import inspect
 
@@ -6,14 +6,14 @@ import pytest
 
 from jaxconv import RELATIONSHIPS, AxisGeometry, GeometryError
 from jaxconv.geometry import relationships as module
-from jaxconv.geometry.relationships import followed_by, letters_of, transposed_size
+from jaxconv.geometry.relationships import letters_of, relationship_of, transposed_size
 
 
 def test_fifteen_in_order_each_documented():
     assert sorted(r.number for r in RELATIONSHIPS) == list(range(1, 16))
     for relationship in RELATIONSHIPS:
         function = getattr(module, relationship.name.replace(" ", "_"))
-        assert f"Relationship {relationship.number}:" in inspect.getdoc(function)
+        assert f"relationship {relationship.number}." in inspect.getdoc(function)
         assert ">>>" in inspect.getdoc(function)
 
 
@@ -54,12 +54,12 @@ def test_each_is_right_wherever_it_applies(relationship):
         (AxisGeometry(5, 3, padding=(-1, 1)), 2, 9),  # p = 0 in sum only
     ],
 )
-def test_the_guides_examples_follow_the_guides_relationships(axis, forward, transposed):
-    assert followed_by(axis).number == forward
-    assert followed_by(axis, transposed=True).number == transposed
+def test_examples_of_the_paper_follow_its_relationships(axis, forward, transposed):
+    assert relationship_of(axis).number == forward
+    assert relationship_of(axis, transposed=True).number == transposed
 
 
-def test_transposed_size_refuses_what_no_convolution_has():
+def test_transposed_size_refuses_output_padding_out_of_range():
     assert transposed_size(3, 3, stride=2, padding=(1, 1), dilation=2, output_padding=1) == 8
     with pytest.raises(GeometryError, match=r"\[0, 2\)"):
         transposed_size(3, 3, stride=2, output_padding=2)

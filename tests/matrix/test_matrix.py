@@ -46,7 +46,7 @@ def random_matrix(g, dtype=np.float64):
 
 
 def channels_first(g, C):
-    """The dense matrix with features numbered before cells, on both sides."""
+    """Renumbers a dense matrix with features before cells, on both sides."""
     n, shape = len(g.input_shape), (*g.output_shape, g.out_features, *g.input_shape, g.in_features)
     order = (n, *range(n), 2 * n + 1, *range(n + 1, 2 * n + 1))
     return C.reshape(shape).transpose(order).reshape(C.shape)
@@ -56,7 +56,7 @@ def channels_first(g, C):
 
 
 def check_matrix(g):
-    """Everything that C does to numbers, compiled once."""
+    """Compares entries and all products with the oracle; they are compiled once."""
     x, kernel, y = operands(g, batch=(2, 3))
 
     @jax.jit
@@ -77,7 +77,7 @@ def check_matrix(g):
 
 
 @pytest.mark.parametrize("g", CASES, ids=str)
-def test_products_are_the_loops(g):
+def test_products_match_loops(g):
     check_matrix(g)
 
 
@@ -220,7 +220,7 @@ def test_unknown_format_and_order():
 
 
 def lax_conv(g, kernel):
-    """x to conv(x) for one map, by jax.numpy's padding and lax's convolution."""
+    """Returns the convolution of one map, by jax.numpy's padding and lax's convolution."""
     n = len(g.input_shape)
     spec = ("N" + "XYZW"[:n] + "C", "XYZW"[:n] + "IO", "N" + "XYZW"[:n] + "C")
     zeros = g.padding_mode == "zeros"
@@ -228,8 +228,8 @@ def lax_conv(g, kernel):
     def border(x):
         for axis, a in enumerate(g.axes):
             cells = np.array(padded_cells(a.size, a.input_dilation, a.padding, a.padding_mode))
-            held = (cells >= 0).reshape([-1 if i == axis else 1 for i in range(n + 1)])
-            x = jnp.where(held, x.take(np.maximum(cells, 0), axis, unique_indices=False), 0.0)
+            inside = (cells >= 0).reshape([-1 if i == axis else 1 for i in range(n + 1)])
+            x = jnp.where(inside, x.take(np.maximum(cells, 0), axis, unique_indices=False), 0.0)
         return x
 
     def conv(x):
@@ -249,7 +249,7 @@ def lax_conv(g, kernel):
 
 
 @pytest.mark.parametrize("g", CASES, ids=str)
-def test_sparsity_is_asdex_s(g):
+def test_sparsity_matches_asdex(g):
     x, kernel, _ = operands(g)
     reason = "asdex does not load beside this jax"
     asdex = pytest.importorskip("asdex", reason=reason, exc_type=ImportError)
@@ -325,7 +325,7 @@ def test_vmap(g):
 
 @pytest.mark.parametrize("out_axes", [0, -1])
 def test_a_batch_of_matrices_is_for_vmap(out_axes):
-    """Directly it would be its first matrix alone, or fail somewhere inside."""
+    """Outside of vmap it would multiply only its first matrix, or fail with another message."""
     x, y = numbers(G.matrix_shape[1]), numbers(G.matrix_shape[0])
     kernels = numbers((3, *kernel_shape(G)))
     batch = jax.vmap(lambda kernel: conv_matrix(kernel, G), out_axes=out_axes)(kernels)
@@ -386,7 +386,7 @@ def test_many_features(g):
 
 
 class TestDevices:
-    """Rows of C over a mesh: the numbers of one device, each device holding its share."""
+    """Rows of C shard over a mesh: results match those of one device, and each device has its share."""
 
     @pytest.mark.parametrize(
         "g",
@@ -515,7 +515,7 @@ def test_too_large_is_refused_under_jit():
 
 
 @pytest.mark.parametrize("g", [*FEW, CASES[10], MODES[4]], ids=str)
-def test_max_bytes_is_what_is_held(g):
+def test_max_bytes_is_the_size_of_the_values(g):
     kernel = numbers(kernel_shape(g))
     nbytes = conv_matrix(kernel, g).nbytes
     assert conv_matrix(kernel, g, max_bytes=nbytes).nbytes == nbytes
@@ -523,7 +523,7 @@ def test_max_bytes_is_what_is_held(g):
         conv_matrix(kernel, g, max_bytes=nbytes - 1)
 
 
-def test_dense_is_refused_too():
+def test_a_dense_matrix_too_large_is_refused():
     C = random_matrix(G)
     size = math.prod(C.shape) * 8
     assert C.todense(max_bytes=size).nbytes == size
@@ -611,7 +611,7 @@ def test_the_transpose_shares_the_values():
     np.testing.assert_allclose(jax.jit(lambda y: C.T @ y)(y), C.T @ y, rtol=1e-13)
 
 
-def test_what_is_no_operand_is_refused(rng):
+def test_other_operands_are_refused(rng):
     g = ConvGeometry((5,), (3,))
     C = conv_matrix(jnp.ones((3, 1, 1)), g)
     with pytest.raises(TypeError, match="to_scipy"):

@@ -230,8 +230,8 @@ def refusals(layers):
     yield "normalises over positions: a larger map", conv, instance_norm, *end
     norm = layers.norm(72, use_running_average=True)
     yield "for every cell of a flattened map", conv, flatten, norm, linear
-    yield r"layer 1 \(mean\) makes .* but is no flattening", conv, mean, layers.linear(2, 3)
-    yield "no flattening", conv, lambda x: flatten(nnx.relu(x)), linear
+    yield r"layer 1 \(mean\) returns .* but is not a flattening", conv, mean, layers.linear(2, 3)
+    yield "not a flattening", conv, lambda x: flatten(nnx.relu(x)), linear
     keep = lambda x: x.mean((1, 2), keepdims=True)  # noqa: E731
     yield "one output, however large", conv, keep, flatten, layers.linear(2, 3)
     yield "off by", conv, lambda x: x - keep(x), *end
@@ -258,7 +258,7 @@ def test_bad_models(layers):
     with pytest.raises(TypeError, match=r"flax.nnx.Sequential, got Conv"):
         fully_convolutional(conv, (8, 8))
     up = ConvTranspose(2, 2, (3, 3), param_dtype=jnp.float64, rngs=nnx.Rngs(0))
-    with pytest.raises(TypeError, match=r"layer 1 \(ConvTranspose\) is of no kind that is known to unroll"):
+    with pytest.raises(TypeError, match=r"layer 1 \(ConvTranspose\) cannot be unrolled"):
         fully_convolutional(nnx.Sequential(conv, up, flatten, layers.linear(128, 3)), (8, 8))
     with pytest.raises(TypeError, match="input_shape"):
         fully_convolutional(nnx.Sequential(conv, flatten), 8)

@@ -49,7 +49,7 @@ CASES = [
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
-def test_conv_is_the_loops(case, rng):
+def test_conv_matches_loops(case, rng):
     inputs, outputs, kernel_shape, strides, padding, dilation, groups, shape = case
     layer = Conv(
         inputs,
@@ -77,7 +77,7 @@ def test_conv_is_the_loops(case, rng):
 
 @pytest.mark.parametrize("output_padding", [0, 1])
 @pytest.mark.parametrize("case", CASES, ids=str)
-def test_conv_transpose_is_the_loops(case, output_padding, rng):
+def test_conv_transpose_matches_loops(case, output_padding, rng):
     """Adds every input times the kernel into the place where the forward convolution read."""
     inputs, outputs, kernel_shape, strides, padding, dilation, groups, shape = case
     a = tuple(min(output_padding, s - 1) for s in strides)
@@ -186,7 +186,7 @@ def test_bad_layers_say_what_is_wrong():
     with pytest.raises(GeometryError, match="nested"):
         Conv(2, 3, (3,), padding=(1, 1), rngs=rngs)
     with pytest.raises(GeometryError, match="did you mean 'SAME'"):
-        Conv(2, 3, (3,), padding="same", rngs=rngs)
+        Conv(2, 3, (3,), padding="sam", rngs=rngs)
     with pytest.raises(GeometryError, match="output_padding"):
         ConvTranspose(2, 3, (3,), strides=2, output_padding=-1, rngs=rngs)
     with pytest.raises(GeometryError, match="as many features"):
@@ -202,8 +202,13 @@ BAD = {  # what a layer refuses when it is made, before any map is there
         ({"precision": "huge"}, "`precision`"),
         ({"dtype": jnp.int32}, "`dtype` must be floating or complex"),
         ({"param_dtype": jnp.int32}, "`param_dtype` must be floating or complex"),
+        ({"use_bias": "no"}, "`use_bias` must be True or False, got 'no'"),
+        ({"use_bias": 1}, "`use_bias` must be True or False, got 1"),
     ],
     ConvTranspose: [
+        ({"out_features": 0}, "`out_features` must be at least 1"),
+        ({"out_features": 3, "feature_group_count": 2}, "`out_features` must be divisible by"),
+        ({"use_bias": None}, "`use_bias` must be True or False"),
         ({"output_padding": 1}, r"`output_padding` .* it must lie in \[0, strides\) = \[0, 1\), got 1"),
         ({"strides": 2, "output_padding": 2}, r"\[0, strides\) = \[0, 2\), got 2"),
         ({"strides": 2, "padding": "SAME", "output_padding": 1}, "'SAME' fixes the size already"),
@@ -213,22 +218,25 @@ BAD = {  # what a layer refuses when it is made, before any map is there
     MaxPool: [
         ({"window": 2}, "`window` needs a tuple"),
         ({"window": (0,)}, "`window` must be at least 1"),
-        ({"window": (2.5,)}, "`window` holds integers"),
+        ({"window": (2.5,)}, "`window` must contain only integers"),
         ({"strides": 0}, "`strides` must be at least 1"),
-        ({"strides": (1, 1)}, "`strides` needs one int for each of the 1"),
+        ({"strides": (1, 1)}, "`strides` needs one int for the only"),
         ({"dilation": -1}, "`dilation` must be at least 1"),
-        ({"padding": "same"}, "did you mean 'SAME'"),
+        ({"padding": "smae"}, "did you mean 'SAME'"),
         ({"padding": ((1, 1), (0, 0))}, "`padding` needs one int"),
         ({"padding": ((-1, 0),), "ceil_mode": True}, "crop `x` first"),
-        ({"padding": 2}, "holds only padding"),
+        ({"padding": 2}, "only padding"),
         ({"stride": 2}, "stride"),
+        ({"ceil_mode": "no"}, "`ceil_mode` must be True or False"),
+        ({"return_switches": "no"}, "`return_switches` must be True or False"),
     ],
     AvgPool: [
         ({"window": ()}, "`window` needs at least one"),
-        ({"padding": 2, "count_include_pad": False}, "holds only padding"),
+        ({"padding": 2, "count_include_pad": False}, "only padding"),
+        ({"count_include_pad": "no"}, "`count_include_pad` must be True or False"),
     ],
     Normalization: [
-        ({"kind": "layer"}, "normalised by one of"),
+        ({"kind": "layer"}, "`kind`"),
         ({"features": 0}, "`features` must be at least 1"),
         ({"features": 2.0}, "`features` must be an integer"),
     ],
@@ -253,7 +261,7 @@ def test_bad_options_are_refused_when_the_layer_is_made(layer, options, message)
         layer(**GOOD[layer] | options)
 
 
-def test_options_that_some_map_takes_are_taken():
+def test_options_that_fit_some_map_are_accepted():
     """Padding that crops, or that is wider than the window where a mean counts it."""
     x = jnp.arange(9.0)[:, None]
     assert MaxPool((2,), padding=((-3, -2),))(x).shape == (2, 1)
@@ -267,7 +275,7 @@ def test_bad_initializers_are_refused_when_they_are_made():
         assert bilinear(strides)(None, (3, 1, 1)).ravel().tolist() == [0.5, 1.0, 0.5]
     with pytest.raises(GeometryError, match="`strides` must be at least 1"):
         bilinear(0)
-    with pytest.raises(TypeError, match="`strides` holds integers"):
+    with pytest.raises(TypeError, match="`strides` must contain only integers"):
         bilinear((2, 1.5))
     with pytest.raises(GeometryError, match="`kernel_shape` must be at least 1"):
         conv_lecun_normal((0,))

@@ -57,7 +57,7 @@ def randomised(module, rng):
 
 @pytest.mark.parametrize("reverse", [False, True])
 @pytest.mark.parametrize("cell", CELLS)
-def test_a_sweep_is_the_loops(cell, reverse, rng):
+def test_sweep_matches_loops(cell, reverse, rng):
     layer = randomised(Sweep(3, 5, cell=cell, reverse=reverse, rngs=nnx.Rngs(0)), rng)
     x = rng.normal(size=(2, 7, 3))
     y = layer(jnp.asarray(x))
@@ -229,7 +229,7 @@ ORDERS = {"vertical": ("vertical", "horizontal"), "horizontal": ("horizontal", "
         ("gru", "paper", None, (4, 4), (1, 2)),
     ],
 )
-def test_renet_is_the_loops(cell, variant, first, patch, shape, rng):
+def test_renet_matches_loops(cell, variant, first, patch, shape, rng):
     layer = ReNet(2, 3, patch=patch, cell=cell, variant=variant, first=first, rngs=nnx.Rngs(0))
     layer = randomised(layer, rng)
     x = rng.normal(size=(2, *shape, 2))
@@ -312,7 +312,7 @@ def test_bad_sweeps_say_what_is_wrong():
         Sweep(2, 3, cell="gur", rngs=rngs)
     with pytest.raises(GeometryError, match="units"):
         Sweep(2, 0, rngs=rngs)
-    with pytest.raises(GeometryError, match="projects 2 features"):
+    with pytest.raises(GeometryError, match="2 features on its last axis"):
         Sweep(2, 3, rngs=rngs)(jnp.ones((4, 5), jnp.float32))
     with pytest.raises(GeometryError, match="3 gates"):
         sweep(jnp.ones((4, 9)), jnp.ones((3, 8)))

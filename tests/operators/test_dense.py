@@ -23,7 +23,7 @@ ORDERS = ("channels_last", "channels_first")
 
 
 def rows(shape, features, order):
-    """For every (cell, feature) in row-major order, where the flattened map has it."""
+    """Returns the row of every (cell, feature), in row-major order, in the flattened map."""
     place, found = {}, []
     if order == "channels_last":
         flat = [(*cell, f) for cell in np.ndindex(shape) for f in range(features)]
@@ -107,7 +107,7 @@ def test_linear_in_the_weights():
 
 
 def by_loops(function, x, window, strides):
-    """One crop after the other, x (maps, *spatial, features)."""
+    """Applies the function to one crop after the other of x (maps, *spatial, features)."""
     positions = [
         oracles.window_starts(n, w, s) for n, w, s in zip(x.shape[1:-1], window, strides, strict=True)
     ]
@@ -199,7 +199,7 @@ def test_bad_input():
     weights = np.ones((12, 2))
     with pytest.raises(GeometryError, match=r"a multiple of 8; got \(12, 2\)"):
         dense_to_conv(weights, (2, 4))
-    with pytest.raises(GeometryError, match="is a matrix"):
+    with pytest.raises(GeometryError, match="must be a matrix"):
         dense_to_conv(weights[:, 0], (2, 3))
     with pytest.raises(GeometryError, match="did you mean 'channels_last'"):
         dense_to_conv(weights, (2, 3), order="channel_last")

@@ -1,4 +1,4 @@
-"""Filters: the lecture's numbers, and correlation and convolution against SciPy, flips included."""
+"""Filters: known weights, and correlation and convolution against SciPy, including flips."""
 
 import jax
 import jax.numpy as jnp
@@ -32,7 +32,7 @@ SHAPES = [((9,), (3,)), ((9,), (4,)), ((8, 7), (3, 2)), ((7, 6), (3, 5)), ((5, 6
 
 
 def against(got, function, x, filter):
-    """`function` on every feature alone; how far rounding may lead follows from the magnitudes."""
+    """Compares with `function` of each feature; the bound on rounding follows from the magnitudes."""
     expected = [
         np.stack([function(a[..., f], w) for f in range(x.shape[-1])], -1)
         for a, w in ((x, filter), (abs(x), abs(filter)))
@@ -85,7 +85,7 @@ def test_strides_and_dilation():
     )
 
 
-def test_the_lectures_four():
+def test_four_known_filters():
     assert edge_filter().tolist() == [[-1, -1, -1], [-1, 8, -1], [-1, -1, -1]]
     np.testing.assert_array_equal(box_filter((3, 3)), np.ones((3, 3)) / 9)
     assert sharpen_filter().tolist() == [[0, -1, 0], [-1, 5, -1], [0, -1, 0]]
@@ -175,7 +175,7 @@ def test_bad_arguments():
         convolve(x.astype(int), jnp.ones((2, 2)))
     with pytest.raises(GeometryError, match="at least one spatial axis"):
         correlate(x, jnp.asarray(2.0))
-    with pytest.raises(GeometryError, match="the filter has 3 spatial axes"):
+    with pytest.raises(GeometryError, match="`filter` has 3 spatial axes"):
         correlate(x, jnp.ones((2, 2, 2)))
     with pytest.raises(TypeError, match=r"`shape` needs a tuple"):
         box_filter(3)

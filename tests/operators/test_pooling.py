@@ -14,14 +14,24 @@ from jax import lax
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from poolings import CASES, IDS, axis_windows, windows
 
-from jaxconv import GeometryError, avg_pool, lp_pool, max_pool, pool_geometry, pool_matrix, unpool
+from jaxconv import (
+    GeometryError,
+    SizeError,
+    avg_pool,
+    lp_pool,
+    max_pool,
+    pool_geometry,
+    pool_matrix,
+    unpool,
+)
+from jaxconv.operators.pooling import memory
 from jaxconv.operators.pooling.geometry import cell_counts
 
 each_case = pytest.mark.parametrize(("shape", "window", "options"), CASES, ids=IDS)
 
 
 def by_loops(x, seen, function):
-    """A function of the numbers of each window, feature by feature."""
+    """Applies a function to the numbers of each window, feature by feature."""
     y = np.zeros((*x.shape[:1], *seen.shape, x.shape[-1]), x.dtype)
     for n, *out, f in np.ndindex(y.shape):
         y[(n, *out, f)] = function(np.array([x[(n, *cell, f)] for cell in seen[tuple(out)]]), tuple(out))
@@ -70,7 +80,7 @@ def test_every_small_axis_by_loops():
         seen = axis_windows(size, taps, stride, low, high, dilation, ceil)
         options = {"strides": stride, "padding": ((low, high),), "dilation": dilation, "ceil_mode": ceil}
         if not seen:
-            with pytest.raises(GeometryError, match="the dilated kernel spans"):
+            with pytest.raises(GeometryError, match="`window` spans"):
                 pool_geometry((size,), (taps,), **options)
             continue
         g = pool_geometry((size,), (taps,), **options)
@@ -427,6 +437,34 @@ def test_a_symbolic_batch():
         assert jax.export.export(jax.jit(pool))(x).out_avals[0].shape[0] == b
 
 
+@pytest.mark.parametrize("pool", [max_pool, avg_pool, lp_pool])
+@pytest.mark.parametrize(
+    ("shape", "window", "options"),
+    [
+        ((5, 5), (10**5, 10**5), {"strides": 10, "padding": 10**5 - 1}),
+        ((5,), (10**9,), {"strides": 1, "padding": 10**9 - 1}),
+    ],
+)
+def test_what_does_not_fit_is_refused_before_it_is_allocated(pool, shape, window, options, monkeypatch):
+    monkeypatch.setattr(memory, "physical_memory", lambda: 2**30)
+    with pytest.raises(SizeError, match="not enough memory for this pooling"):
+        pool(np.ones((*shape, 1), np.float32), window, **options)
+    wide = {"strides": 1, "padding": 5 * 10**8}  # most of this padding lies in all windows, and is left out
+    assert pool(np.ones((5, 1), np.float32), (10**9,), **wide).shape == (6, 1)
+
+
+def test_memory_is_that_of_padding_and_result(monkeypatch):
+    """A map without padding is never too large, and its batch counts."""
+    g = pool_geometry((1000,), (100,), strides=100)
+    monkeypatch.setattr(memory, "physical_memory", lambda: 10 * 4)
+    memory.check_memory(g, (1000, 1), 4, "max")
+    with pytest.raises(SizeError, match="need 80 bytes, more than the 40"):
+        memory.check_memory(g, (2, 1000, 1), 4, "max")
+    padded = pool_geometry((1000,), (100,), strides=100, padding=50)
+    with pytest.raises(SizeError, match=f"need {(11 + 2 * 100) * 8:,} bytes"):
+        memory.check_memory(padded, (1000, 1), 4, "max", switches=True)
+
+
 def test_an_impossible_switch():
     y = jnp.ones((2, 1))
     for switches in ([[0], [3]], [[-1], [0]], [[2], [2**33]]):
@@ -470,22 +508,22 @@ X = np.zeros((2, 6, 5, 3))
         (lambda: max_pool(X, (2, 2), padding="SAM"), GeometryError, "did you mean 'SAME'"),
         (lambda: max_pool(X, (2, 2), padding=2), GeometryError, "only padding"),
         (lambda: max_pool(X, (2, 2), padding=-1, ceil_mode=True), GeometryError, "crop"),
-        (lambda: max_pool(X.astype(int), (2, 2)), TypeError, "floating"),
+        (lambda: avg_pool(X.astype(int), (2, 2)), TypeError, "floating"),
         (lambda: max_pool(X.astype(complex), (2, 2)), TypeError, "no order"),
         (lambda: lp_pool(X.astype(complex), (2, 2)), TypeError, "must be real"),
         (lambda: lp_pool(X, (2, 2), p=0), GeometryError, "positive"),
-        (lambda: lp_pool(X, (2, 2), p=np.inf), GeometryError, "pool abs"),
+        (lambda: lp_pool(X, (2, 2), p=np.inf), GeometryError, r"max_pool\(jnp.abs"),
         (lambda: lp_pool(X, (2, 2), p="two"), TypeError, "a number"),
-        (lambda: jax.jit(lambda p: lp_pool(X, (2, 2), p=p))(2.0), TypeError, "when the program is made"),
+        (lambda: jax.jit(lambda p: lp_pool(X, (2, 2), p=p))(2.0), TypeError, "`p` must be"),
         (lambda: pool_matrix((4,), (2,), dtype=int), TypeError, "`dtype` must be floating"),
-        (lambda: pool_matrix((4,), (2,), switches=jnp.zeros((2, 1))), TypeError, "are integers"),
+        (lambda: pool_matrix((4,), (2,), switches=jnp.zeros((2, 1))), TypeError, "must be integers"),
         (lambda: max_pool(X.astype(jnp.float8_e4m3fn), (2, 2)), TypeError, "too few bits"),
         (lambda: avg_pool(X, (2, 2), padding=2, count_include_pad=False), GeometryError, "only padding"),
-        (lambda: unpool(X, X, (12, 10)), TypeError, "are integers"),
-        (lambda: unpool(X, X[0].astype(int), (12, 10)), GeometryError, "one shape"),
+        (lambda: unpool(X, X, (12, 10)), TypeError, "must be integers"),
+        (lambda: unpool(X, X[0].astype(int), (12, 10)), GeometryError, "the same shape"),
         (lambda: unpool(X, X.astype(int), 12), TypeError, "tuple"),
-        (lambda: pool_matrix((4,), (2,), switches=jnp.zeros((3, 1), int)), GeometryError, "of one map"),
-        (lambda: pool_matrix((4,), (2,), switches=jnp.full((2, 1), 3)), GeometryError, "does not hold"),
+        (lambda: pool_matrix((4,), (2,), switches=jnp.zeros((3, 1), int)), GeometryError, "those of one map"),
+        (lambda: pool_matrix((4,), (2,), switches=jnp.full((2, 1), 3)), GeometryError, "not in its window"),
         (lambda: pool_geometry((4,), (2,), features=0), GeometryError, "at least 1"),
     ],
 )  # fmt: skip

@@ -53,7 +53,7 @@ every_case = pytest.mark.parametrize(("shape", "window", "options"), CASES, ids=
 
 
 def looped(x, geometry):
-    """One tap of one window of one batch after the other."""
+    """Unfolds one tap of one window after the other."""
     reads = [axis_reads(axis) for axis in geometry.axes]
     y = np.zeros((*x.shape[: -geometry.ndim - 1], *map(len, reads), geometry.out_features), x.dtype)
     for position in np.ndindex(*map(len, reads)):

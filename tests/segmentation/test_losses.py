@@ -235,7 +235,7 @@ def test_bad_input(pixels):
             loss(jnp.ones((2, 3), jnp.int32), jnp.ones(2, jnp.int32))
         with pytest.raises(OptionError, match="one number"):
             loss(logits, labels, class_weights=[1.0, 2.0])
-    with pytest.raises(TypeError, match="`ignore_label` holds integers"):
+    with pytest.raises(TypeError, match="`ignore_label` must contain only integers"):
         cross_entropy(logits, labels, ignore_label=None)
     with pytest.raises(OptionError, match="reduction"):
         cross_entropy(logits, labels, reduction="none")

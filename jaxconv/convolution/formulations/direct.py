@@ -7,7 +7,7 @@ from jaxconv.geometry import ConvGeometry
 
 
 def channels_last(ndim: int) -> lax.ConvDimensionNumbers:
-    """The layout of this library in lax's words: ``(N, *spatial, features)``, ``(*taps, in, out)``."""
+    """Returns lax's name of this library's layout: ``(N, *spatial, features)``, ``(*taps, in, out)``."""
     features, spatial = ndim + 1, tuple(range(1, ndim + 1))
     return lax.ConvDimensionNumbers(
         lhs_spec=(0, features, *spatial),
@@ -17,7 +17,7 @@ def channels_last(ndim: int) -> lax.ConvDimensionNumbers:
 
 
 def conv(x: jax.Array, kernel: jax.Array, g: ConvGeometry, precision: jax.lax.PrecisionLike) -> jax.Array:
-    """``(N, *input_shape, in)`` and the kernel to ``(N, *output_shape, out)``."""
+    """Maps ``(N, *input_shape, in)`` and the kernel to ``(N, *output_shape, out)``."""
     return lax.conv_general_dilated(
         x,
         kernel,

@@ -15,7 +15,7 @@ from jaxconv.geometry import ConvGeometry
 
 
 def conv(x: jax.Array, kernel: jax.Array, g: ConvGeometry, precision: jax.lax.PrecisionLike) -> jax.Array:
-    """``(N, *input_shape, in)`` and the kernel to ``(N, *output_shape, out)``."""
+    """Maps ``(N, *input_shape, in)`` and the kernel to ``(N, *output_shape, out)``."""
     is_complex = jnp.iscomplexobj(x)
     # A circular convolution of at least the padded size does not wrap into the outputs kept below.
     sizes = [fast_size(axis.padded) for axis in g.axes]
@@ -37,7 +37,7 @@ def conv(x: jax.Array, kernel: jax.Array, g: ConvGeometry, precision: jax.lax.Pr
 
 
 def fast_size(least: int) -> int:
-    """The next size whose only prime factors are 2, 3 and 5.
+    """Returns the next size whose only prime factors are 2, 3 and 5.
 
     >>> [fast_size(n) for n in (1, 7, 97, 1025)]
     [1, 8, 100, 1080]
@@ -53,7 +53,7 @@ def fast_size(least: int) -> int:
 
 
 def _spectrum(x: jax.Array, sizes: list[int], first: int) -> jax.Array:
-    """The transform along axes ``first, first + 1, ...``, halved along the last one of real data."""
+    """Transforms along axes ``first, first + 1, ...``; the last one is halved for real data."""
     last = first + len(sizes) - 1
     transform = jnp.fft.fft if jnp.iscomplexobj(x) else jnp.fft.rfft
     x = transform(x, sizes[-1], last)
@@ -63,6 +63,7 @@ def _spectrum(x: jax.Array, sizes: list[int], first: int) -> jax.Array:
 
 
 def _inverse(x: jax.Array, sizes: list[int], is_complex: bool) -> jax.Array:
+    """Inverts `_spectrum` along the axes after the batch."""
     for axis, size in enumerate(sizes[:-1], start=1):
         x = jnp.fft.ifft(x, size, axis)
     inverse = jnp.fft.ifft if is_complex else jnp.fft.irfft

@@ -1,8 +1,8 @@
-"""A grouped convolution as several dense ones, over neighbouring groups made one.
+"""A grouped convolution as several dense ones, each over several neighbouring groups.
 
-Few features a group are slow: so many groups are taken together that a block has `MIN_BLOCK_FEATURES` input
-features, their kernel's blocks on the diagonal of a dense one. Products with the zeros beside it
-cost less than small products would; a number that is not finite spreads through them to the
+Groups of few features are slow. So many of them are merged that a block has `MIN_BLOCK_FEATURES` input
+features; the kernels of its groups are the diagonal of a dense kernel. Products with the zeros beside the
+diagonal cost less than small products would; infinities and NaNs spread through them to the
 neighbouring groups.
 """
 
@@ -14,14 +14,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxconv.convolution.formulations.formulation import Formulation
 from jaxconv.geometry import ConvGeometry
 
-MIN_BLOCK_FEATURES = 16  # features; 32 groups of 4: 1.4 ms with 16, 2.1 with 8, 1.8 with 32
-MAX_BLOCKS = 32  # one convolution each in a program: more compile for too long
+MIN_BLOCK_FEATURES = 16  # 32 groups of 4 features take 1.4 ms with 16, 2.1 ms with 8, 1.8 ms with 32
+MAX_BLOCKS = 32  # a program has one convolution per block: more take too long to compile
 
 
 def groups_per_block(g: ConvGeometry) -> int:
-    """How many neighbouring groups are made one.
+    """Returns how many neighbouring groups are merged into one block.
 
     >>> groups_per_block(ConvGeometry((9,), (3,), in_features=24, out_features=12, feature_group_count=12))
     12
@@ -32,7 +33,7 @@ def groups_per_block(g: ConvGeometry) -> int:
 
 
 def few_blocks(g: ConvGeometry) -> bool:
-    """Whether groups merge into a few blocks not much wider than needed: 997 groups do not.
+    """Returns whether groups merge into few blocks that are not much wider than needed: 997 groups do not.
 
     >>> [few_blocks(ConvGeometry((9,), (3,), in_features=n, feature_group_count=n, out_features=n))
     ...  for n in (64, 997, 998, 4096)]
@@ -44,23 +45,28 @@ def few_blocks(g: ConvGeometry) -> bool:
 
 
 def dense_geometry(g: ConvGeometry) -> ConvGeometry:
-    """The ungrouped geometry of one block."""
+    """Returns the ungrouped geometry of one block."""
     blocks = g.feature_group_count // groups_per_block(g)
     return g.with_features(g.in_features // blocks, g.out_features // blocks, 1)
 
 
-def grouped_conv(dense: Callable) -> Callable:
-    """A formulation of ``conv`` from one for ungrouped geometries."""
+def grouped_conv(dense: Formulation) -> Formulation:
+    """Makes a formulation of ``conv`` from one for ungrouped geometries."""
     return _each_block(dense, lambda inner: inner.in_features)
 
 
-def grouped_conv_transpose(dense: Callable) -> Callable:
-    """The same for ``conv_transpose``."""
+def grouped_conv_transpose(dense: Formulation) -> Formulation:
+    """Makes a formulation of ``conv_transpose`` from one for ungrouped geometries."""
     return _each_block(dense, lambda inner: inner.out_features)
 
 
-def _each_block(dense: Callable, features: Callable[[ConvGeometry], int]) -> Callable:
-    """A product with every block, from that of one; `features` are those of what is multiplied."""
+def _each_block(dense: Formulation, features: Callable[[ConvGeometry], int]) -> Formulation:
+    """Makes a product with all blocks from that with one.
+
+    Args:
+      dense: The product with one block.
+      features: Returns the number of features of the map that a block is multiplied by.
+    """
 
     def multiply(
         map_: jax.Array, kernel: jax.Array, g: ConvGeometry, precision: jax.lax.PrecisionLike
@@ -72,8 +78,11 @@ def _each_block(dense: Callable, features: Callable[[ConvGeometry], int]) -> Cal
     return multiply
 
 
-def grouped_conv_kernel_vjp(dense: Callable) -> Callable:
-    """The same for ``conv_kernel_vjp``; off the diagonal the dense gradient is nobody's."""
+def grouped_conv_kernel_vjp(dense: Formulation) -> Formulation:
+    """Makes a formulation of ``conv_kernel_vjp`` from one for ungrouped geometries.
+
+    Only the diagonal of the dense gradient is used.
+    """
 
     def conv_kernel_vjp(
         x: jax.Array, y: jax.Array, g: ConvGeometry, precision: jax.lax.PrecisionLike
@@ -90,16 +99,17 @@ def grouped_conv_kernel_vjp(dense: Callable) -> Callable:
 
 
 def _blocks(x: jax.Array, features: int) -> list[jax.Array]:
+    """Splits the last axis into blocks of so many features."""
     return [x[..., first : first + features] for first in range(0, x.shape[-1], features)]
 
 
 def _dense_kernels(kernel: jax.Array, g: ConvGeometry) -> list[jax.Array]:
-    """One dense kernel a block, ``(*taps, in, out)`` of the block."""
+    """Returns one dense kernel per block, ``(*taps, in, out)`` of the block."""
     m, inner = groups_per_block(g), dense_geometry(g)
     of_output = np.arange(inner.out_features) // (inner.out_features // m)
-    own = (np.arange(m)[:, None] == of_output).reshape((1,) * g.ndim + (m, 1, inner.out_features))
+    same_group = (np.arange(m)[:, None] == of_output).reshape((1,) * g.ndim + (m, 1, inner.out_features))
     zero = jnp.zeros((), kernel.dtype)
     return [
-        jnp.where(own, part[..., None, :, :], zero).reshape(inner.kernel_array_shape)
+        jnp.where(same_group, part[..., None, :, :], zero).reshape(inner.kernel_array_shape)
         for part in _blocks(kernel, inner.out_features)
     ]

@@ -1,4 +1,8 @@
-"""Every window as a row of a matrix, then one matrix product (the lectures' im2col and GEMM)."""
+"""Every window as a row of a matrix, then one matrix product: im2col and GEMM.
+
+References:
+  Chellapilla, Puri & Simard, High performance convolutional neural networks for document processing, 2006.
+"""
 
 import math
 
@@ -11,7 +15,7 @@ from jaxconv.geometry import ConvGeometry
 
 
 def windows(x: jax.Array, g: ConvGeometry) -> jax.Array:
-    """``(N, *input_shape, in)`` to ``(N, *output_shape, taps, in)``."""
+    """Maps ``(N, *input_shape, in)`` to ``(N, *output_shape, taps, in)``."""
     x = stretch_and_pad(x, g)
     for dimension, axis in reversed(list(enumerate(g.axes, start=1))):  # the first axis' taps end up slowest
         x = fold_windows(x, dimension, axis)
@@ -19,14 +23,14 @@ def windows(x: jax.Array, g: ConvGeometry) -> jax.Array:
 
 
 def columns(x: jax.Array, g: ConvGeometry) -> jax.Array:
-    """``(N, *input_shape, in)`` to ``(N, *output_shape, groups, taps * in // groups)``."""
+    """Maps ``(N, *input_shape, in)`` to ``(N, *output_shape, groups, taps * in // groups)``."""
     groups, taps = g.feature_group_count, math.prod(g.kernel_shape)
     x = windows(x, g).reshape(x.shape[0], *g.output_shape, taps, groups, g.in_features // groups)
     return x.swapaxes(-3, -2).reshape(*x.shape[:-3], groups, taps * x.shape[-1])
 
 
 def conv(x: jax.Array, kernel: jax.Array, g: ConvGeometry, precision: jax.lax.PrecisionLike) -> jax.Array:
-    """``(N, *input_shape, in)`` and the kernel to ``(N, *output_shape, out)``."""
+    """Maps ``(N, *input_shape, in)`` and the kernel to ``(N, *output_shape, out)``."""
     groups = g.feature_group_count
     kernel = kernel.reshape(-1, groups, g.out_features // groups)
     y = over_features(columns(x, g), kernel, precision)
@@ -36,7 +40,7 @@ def conv(x: jax.Array, kernel: jax.Array, g: ConvGeometry, precision: jax.lax.Pr
 def conv_kernel_vjp(
     x: jax.Array, y: jax.Array, g: ConvGeometry, precision: jax.lax.PrecisionLike
 ) -> jax.Array:
-    """``(N, *input_shape, in)`` and ``(N, *output_shape, out)`` to the kernel's shape."""
+    """Maps ``(N, *input_shape, in)`` and ``(N, *output_shape, out)`` to the kernel's shape."""
     groups = g.feature_group_count
     y = y.reshape(*y.shape[:-1], groups, g.out_features // groups)
     return over_positions(columns(x, g), y, precision).reshape(g.kernel_array_shape)

@@ -1,8 +1,8 @@
-"""A convolution over many axes as one over the last two: its first axes become batch and features.
+"""A convolution over many axes as one over the last two: the other axes become batch and features.
 
-The windows along a first axis are features, and its outputs are more maps of the batch: a volume
-is a batch of planes, each beside its neighbours. XLA's convolution of planes is several times
-faster than its own of volumes.
+The taps along a first axis become features, and its outputs become maps of the batch: a volume
+is a batch of planes, each together with its neighbours. XLA's convolution of planes is several times
+faster than its convolution of volumes.
 """
 
 import math
@@ -15,11 +15,11 @@ from jaxconv.convolution.formulations.rewriting import Rewriting
 from jaxconv.convolution.formulations.windows import fold_windows
 from jaxconv.geometry import ConvGeometry
 
-PLANE_AXES = 2  # axes
+PLANE_AXES = 2  # axes of a plane
 
 
 def geometry(g: ConvGeometry) -> ConvGeometry:
-    """The last two axes, with the taps of the others as features."""
+    """Returns the geometry of the last two axes, with the taps of the others as features."""
     first = _folded_axes(g)
     return ConvGeometry(
         g.input_shape[first:],
@@ -35,7 +35,7 @@ def geometry(g: ConvGeometry) -> ConvGeometry:
 
 
 def enter(x: jax.Array, g: ConvGeometry) -> jax.Array:
-    """``(N, *input_shape, in)`` to ``(N * outputs of the first axes, *planes, taps * in)``."""
+    """Maps ``(N, *input_shape, in)`` to ``(N * outputs of the first axes, *planes, taps * in)``."""
     first = _folded_axes(g)
     config = [(*axis.padding, axis.input_dilation - 1) for axis in g.axes[:first]]
     x = lax.pad(x, jnp.zeros((), x.dtype), [(0, 0, 0), *config, *[(0, 0, 0)] * (g.ndim - first + 1)])
@@ -47,7 +47,7 @@ def enter(x: jax.Array, g: ConvGeometry) -> jax.Array:
 
 
 def kernel_of_planes(kernel: jax.Array, g: ConvGeometry) -> jax.Array:
-    """The kernel, ``(*kernel of planes, taps * in // groups, out)``."""
+    """Returns the kernel as ``(*kernel of planes, taps * in // groups, out)``."""
     first = _folded_axes(g)
     taps = math.prod(g.kernel_shape[:first])
     kernel = kernel.reshape(taps, *kernel.shape[first:])
@@ -56,11 +56,12 @@ def kernel_of_planes(kernel: jax.Array, g: ConvGeometry) -> jax.Array:
 
 
 def output_of_planes(y: jax.Array, g: ConvGeometry) -> jax.Array:
-    """``(N, *output_shape, out)`` to ``(N * outputs of the first axes, *planes, out)``."""
+    """Maps ``(N, *output_shape, out)`` to ``(N * outputs of the first axes, *planes, out)``."""
     return y.reshape(-1, *y.shape[1 + _folded_axes(g) :])
 
 
 def _folded_axes(g: ConvGeometry) -> int:
+    """Returns the number of first axes, which are not axes of a plane."""
     return max(g.ndim - PLANE_AXES, 0)
 
 

@@ -1,8 +1,8 @@
-r"""Rewriting a convolution as another one that is faster, and all that follows from it.
+r"""Rewriting a convolution as another one that is faster.
 
-A rewriting says how the map, the kernel and the output enter the other convolution, three linear
-functions: $B\,C(k)\,x = C'(K k)\,A x$, where $B$ only rearranges. The transpose and the kernel's
-gradient follow: they are the other's, between these functions and their transposes.
+A rewriting consists of three linear functions, which take the map, the kernel and the output into the
+other convolution: $B\,C(k)\,x = C'(K k)\,A x$, where $B$ only rearranges. The transpose and the kernel's
+gradient follow: they are those of the other convolution, between these functions and their transposes.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import jax
 
+from jaxconv.convolution.formulations.formulation import Formulation
 from jaxconv.core.linear_primitives import linear_transpose
 from jaxconv.geometry import ConvGeometry
 
@@ -19,16 +20,23 @@ Enter = Callable[[jax.Array, ConvGeometry], jax.Array]
 
 
 class Rewriting(NamedTuple):
-    """Each part is given the outer geometry."""
+    """A convolution as another one; every function is called with the geometry of the first.
 
-    geometry: Callable[[ConvGeometry], ConvGeometry]  # of the other convolution
-    x: Enter  # A
-    kernel: Enter  # K
-    y: Enter  # B
+    Attributes:
+      geometry: Returns the geometry of the other convolution.
+      x: $A$, maps the input.
+      kernel: $K$, maps the kernel.
+      y: $B$, maps the output.
+    """
+
+    geometry: Callable[[ConvGeometry], ConvGeometry]
+    x: Enter
+    kernel: Enter
+    y: Enter
 
 
-def rewritten_conv(rule: Rewriting, inner: Callable) -> Callable:
-    """A formulation of ``conv`` from one of the convolution that a rewriting leads to."""
+def rewritten_conv(rule: Rewriting, inner: Formulation) -> Formulation:
+    """Makes a formulation of ``conv`` from one of the convolution that a rewriting leads to."""
 
     def conv(x: jax.Array, kernel: jax.Array, g: ConvGeometry, precision: jax.lax.PrecisionLike) -> jax.Array:
         y = inner(rule.x(x, g), rule.kernel(kernel, g), rule.geometry(g), precision)
@@ -38,8 +46,8 @@ def rewritten_conv(rule: Rewriting, inner: Callable) -> Callable:
     return conv
 
 
-def rewritten_conv_transpose(rule: Rewriting, inner: Callable) -> Callable:
-    """The same for ``conv_transpose``."""
+def rewritten_conv_transpose(rule: Rewriting, inner: Formulation) -> Formulation:
+    """Makes a formulation of ``conv_transpose`` from one of the convolution that a rewriting leads to."""
 
     def conv_transpose(
         y: jax.Array, kernel: jax.Array, g: ConvGeometry, precision: jax.lax.PrecisionLike
@@ -51,8 +59,8 @@ def rewritten_conv_transpose(rule: Rewriting, inner: Callable) -> Callable:
     return conv_transpose
 
 
-def rewritten_conv_kernel_vjp(rule: Rewriting, inner: Callable) -> Callable:
-    """The same for ``conv_kernel_vjp``."""
+def rewritten_conv_kernel_vjp(rule: Rewriting, inner: Formulation) -> Formulation:
+    """Makes a formulation of ``conv_kernel_vjp`` from one of the convolution that a rewriting leads to."""
 
     def conv_kernel_vjp(
         x: jax.Array, y: jax.Array, g: ConvGeometry, precision: jax.lax.PrecisionLike

@@ -1,9 +1,9 @@
-"""A strided convolution as one of stride 1 over blocks: a stride's worth of cells is one cell.
+"""A strided convolution as one of stride 1 over blocks of cells, one stride long.
 
-Cells of a block become features, the kernel is padded to whole blocks, and k taps of stride s
-become ceil(k / s). The transpose of that is a product per position and a rearrangement: depth to
-space. Where the kernel is no wider than its stride nothing overlaps, and all is one matrix product.
-Zeros that pad the kernel meet cells beside its window: numbers there that are not finite spread.
+The cells of a block become features, the kernel is padded to whole blocks, and k taps of stride s
+become ceil(k / s). The transpose is a product per position and a rearrangement: depth to space. Where
+the kernel is not wider than its stride, windows do not overlap, and everything is one matrix product.
+The zeros that pad the kernel are multiplied by cells beside its window: infinities and NaNs there spread.
 """
 
 import math
@@ -21,13 +21,13 @@ from jaxconv.geometry import AxisGeometry, ConvGeometry
 class Blocks(NamedTuple):
     """One axis in blocks of `stride` cells, the first of which begins at a window's first cell."""
 
-    lead: int  # zeros before the first tap: windows then begin where blocks do
+    lead: int  # zeros before the first tap, so that windows begin where blocks do
     taps: int  # blocks of the kernel
     cells: int  # blocks of the map
 
 
 def blocks(axis: AxisGeometry) -> Blocks:
-    """The blocks of one axis, dilations counted as explicit zeros.
+    """Divides one axis into blocks; dilations count as explicit zeros.
 
     >>> blocks(AxisGeometry(8, 4, stride=2, padding=(1, 1)))
     Blocks(lead=1, taps=3, cells=6)
@@ -38,7 +38,7 @@ def blocks(axis: AxisGeometry) -> Blocks:
 
 
 def geometry(g: ConvGeometry) -> ConvGeometry:
-    """Stride 1, no padding, no dilation; a block's cells are features."""
+    """Returns the geometry of blocks: stride 1, no padding, no dilation, a block's cells as features."""
     along = [blocks(axis) for axis in g.axes]
     return ConvGeometry(
         [axis.cells for axis in along],
@@ -50,7 +50,7 @@ def geometry(g: ConvGeometry) -> ConvGeometry:
 
 
 def enter(x: jax.Array, g: ConvGeometry) -> jax.Array:
-    """``(N, *input_shape, in)`` to ``(N, *blocks, groups * cells of a block * in // groups)``."""
+    """Maps ``(N, *input_shape, in)`` to ``(N, *blocks, groups * cells per block * in // groups)``."""
     config = []
     for axis in g.axes:
         lead, _, cells = blocks(axis)
@@ -64,7 +64,7 @@ def enter(x: jax.Array, g: ConvGeometry) -> jax.Array:
 
 
 def kernel_in_blocks(kernel: jax.Array, g: ConvGeometry) -> jax.Array:
-    """The kernel, ``(*taps, cells of a block * in // groups, out)``."""
+    """Returns the kernel as ``(*taps, cells per block * in // groups, out)``."""
     config = []
     for axis in g.axes:
         lead, taps, _ = blocks(axis)

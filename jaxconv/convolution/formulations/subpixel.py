@@ -2,22 +2,24 @@
 
 With stride s, output cells a whole period apart read the same taps, and taps a whole period apart
 read neighbouring inputs. Each phase is therefore an ordinary convolution with every period-th tap;
-the phases are interleaved. No inserted zero is ever multiplied (the guide's footnote 4; the
-"sub-pixel convolution" of arXiv:1609.05158). At stride 1 there is one phase: the equivalent
-direct convolution.
+the phases are interleaved. No inserted zero is ever multiplied. At stride 1 there is one phase: the
+equivalent direct convolution.
+
+References:
+  Shi et al., arXiv:1609.05158 ("sub-pixel convolution"); Dumoulin & Visin, arXiv:1603.07285, footnote 4.
 """
 
 import itertools
-import math
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 
+from jaxconv.convolution.formulations.formulation import Formulation
 from jaxconv.convolution.kernels import transposed_kernel
 from jaxconv.core.rearrange import features_as_cells
 from jaxconv.geometry import AxisGeometry, ConvGeometry
+from jaxconv.geometry.pattern import slots
 
 
 class Phase(NamedTuple):
@@ -30,39 +32,36 @@ class Phase(NamedTuple):
 
 
 def phases(axis: AxisGeometry) -> list[Phase | None]:
-    """The phases of one axis, each padded to the same size; None for one that no tap reaches.
+    """Returns the phases of one axis, all padded to the same size; None for one that no tap reaches.
 
-    Input cell ``j`` of the forward convolution meets output ``o`` at tap ``t`` where
-    ``o s = j f + p - t d``.
+    They are the slots of the equivalent direct convolution, whose taps are numbered from the other end.
 
     >>> [phase.taps for phase in phases(AxisGeometry(6, 3, stride=2, padding=(1, 1)))]
     [slice(1, 3, 2), slice(0, 3, 2)]
     """
-    s, d, f = axis.stride, axis.dilation, axis.input_dilation
-    period, tap_step = s // math.gcd(s, f), s // math.gcd(s, d)
-    count = -(-axis.size // period)
+    layout = slots(axis.equivalent_direct())
+    count = -(-axis.size // len(layout.taps))
     found: list[Phase | None] = []
-    for first in range(period):
-        offset = first * f + axis.padding[0]
-        start = next((t for t in range(min(tap_step, axis.kernel)) if (offset - t * d) % s == 0), None)
-        if start is None:
+    for flipped_tap, cell in zip(layout.taps, layout.cells, strict=True):
+        last = axis.kernel - 1 - flipped_tap
+        if last < 0:
             found.append(None)
             continue
-        taps = len(range(start, axis.kernel, tap_step))
-        stride, dilation = f // math.gcd(s, f), d // math.gcd(s, d)
-        low = (taps - 1) * dilation - (offset - start * d) // s  # the last tap comes first
-        high = (count - 1) * stride + (taps - 1) * dilation + 1 - low - axis.out_size
-        found.append(Phase(slice(start, axis.kernel, tap_step), stride, dilation, (low, high)))
+        first = last % layout.tap_step
+        span = last // layout.tap_step * layout.cell_step + 1
+        high = cell + (count - 1) * layout.row_step + span - axis.out_size
+        taps = slice(first, axis.kernel, layout.tap_step)
+        found.append(Phase(taps, layout.row_step, layout.cell_step, (-cell, high)))
     return found
 
 
-def by_phases(conv: Callable) -> Callable:
-    """A formulation of ``conv_transpose`` from one of ``conv``, which computes each phase."""
+def by_phases(conv: Formulation) -> Formulation:
+    """Makes a formulation of ``conv_transpose`` from one of ``conv``, which computes each phase."""
 
     def conv_transpose(
         y: jax.Array, kernel: jax.Array, g: ConvGeometry, precision: jax.lax.PrecisionLike
     ) -> jax.Array:
-        """``(N, *output_shape, out)`` and the forward kernel to ``(N, *input_shape, in)``."""
+        """Maps ``(N, *output_shape, out)`` and the forward kernel to ``(N, *input_shape, in)``."""
         by_axis = [phases(axis) for axis in g.axes]
         counts = [-(-axis.size // len(found)) for axis, found in zip(g.axes, by_axis, strict=True)]
 
@@ -79,6 +78,7 @@ def by_phases(conv: Callable) -> Callable:
 
 
 def _phase_geometry(g: ConvGeometry, phase: tuple[Phase, ...]) -> ConvGeometry:
+    """Returns the geometry of one phase's convolution of the transpose's input."""
     return ConvGeometry(
         g.output_shape,
         [len(range(g.kernel_shape[a])[axis.taps]) for a, axis in enumerate(phase)],
@@ -92,7 +92,7 @@ def _phase_geometry(g: ConvGeometry, phase: tuple[Phase, ...]) -> ConvGeometry:
 
 
 def _interleave(parts: list[jax.Array], g: ConvGeometry, periods: list[int]) -> jax.Array:
-    """The phases' ``(N, *counts, in)`` in turn, cropped to ``(N, *input_shape, in)``."""
+    """Interleaves the phases' ``(N, *counts, in)`` and crops them to ``(N, *input_shape, in)``."""
     if len(parts) == 1:
         return parts[0]
     x = features_as_cells(jnp.stack(parts, -2), periods, first=1)

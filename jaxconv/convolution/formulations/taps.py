@@ -1,4 +1,4 @@
-"""Shift and accumulate: one strided slice of the input a tap, times that tap's features, summed."""
+"""Shift and accumulate: one strided slice of the input per tap, times that tap's features, summed."""
 
 from typing import Any
 
@@ -11,13 +11,13 @@ from jaxconv.convolution.formulations.contractions import over_features, over_po
 from jaxconv.convolution.padding import stretch_and_pad
 from jaxconv.geometry import ConvGeometry
 
-MAX_UNROLLED_TAPS = 128  # taps; beyond, a loop keeps the program and its compilation small
+MAX_UNROLLED_TAPS = 128  # beyond, a loop keeps the program and its compilation small
 MAX_ADDED_ROWS = 16  # products added elementwise before the rest is summed
-MAX_ADDED_PRODUCTS = 800  # such products over all taps: more compile for too long
+MAX_ADDED_PRODUCTS = 800  # such products over all taps: more take too long to compile
 
 
 def conv(x: jax.Array, kernel: jax.Array, g: ConvGeometry, precision: jax.lax.PrecisionLike) -> jax.Array:
-    """``(N, *input_shape, in)`` and the kernel to ``(N, *output_shape, out)``."""
+    """Maps ``(N, *input_shape, in)`` and the kernel to ``(N, *output_shape, out)``."""
     x = _in_groups(stretch_and_pad(x, g), g)
     kernel = kernel.reshape(-1, g.in_features // g.feature_group_count, *_grouped_outputs(g))
     corners = tap_corners(g)
@@ -37,7 +37,7 @@ def conv(x: jax.Array, kernel: jax.Array, g: ConvGeometry, precision: jax.lax.Pr
 def conv_kernel_vjp(
     x: jax.Array, y: jax.Array, g: ConvGeometry, precision: jax.lax.PrecisionLike
 ) -> jax.Array:
-    """``(N, *input_shape, in)`` and ``(N, *output_shape, out)`` to the kernel's shape."""
+    """Maps ``(N, *input_shape, in)`` and ``(N, *output_shape, out)`` to the kernel's shape."""
     x, y = _in_groups(stretch_and_pad(x, g), g), _in_groups(y, g)
     depthwise = x.shape[-1] == y.shape[-1] == 1
     corners = tap_corners(g)
@@ -56,10 +56,10 @@ def conv_kernel_vjp(
 
 
 def _sum_products(x: jax.Array, y: jax.Array, most_rows: int) -> jax.Array:
-    """``(N, first, ..., groups, 1)`` times the same, summed over all but groups: ``(groups, 1)``.
+    """Multiplies two maps ``(N, first, ..., groups, 1)``, summed over all but groups: ``(groups, 1)``.
 
     Rows of the first axis are multiplied and added in one fused loop, and a product with ones sums the
-    rest: 3x3 over 4x56x56x64 takes 1.1 ms so, 2.6 as one sum.
+    rest: 3x3 over 4x56x56x64 takes 1.1 ms this way, 2.6 ms as one sum.
     """
     size = x.shape[1]
     count = max(c for c in range(1, most_rows + 1) if size % c == 0)
@@ -67,11 +67,12 @@ def _sum_products(x: jax.Array, y: jax.Array, most_rows: int) -> jax.Array:
     rows = [x[:, row] * y[:, row] for row in range(count)]
     added = sum(rows[1:], rows[0])
     added = added.reshape(-1, added.shape[-2])
-    # A sum, whatever the precision asked of products: nothing may be rounded to multiply it by one.
+    # A sum, so the precision of products does not apply: nothing may be rounded to multiply it by one.
     return jnp.dot(jnp.ones(added.shape[0], x.dtype), added, precision=lax.Precision.HIGHEST)[:, None]
 
 
 def _in_groups(x: jax.Array, g: ConvGeometry) -> jax.Array:
+    """Splits features into ``(groups, features per group)``."""
     groups = g.feature_group_count
     return x.reshape(*x.shape[:-1], groups, x.shape[-1] // groups)
 
@@ -81,12 +82,12 @@ def _grouped_outputs(g: ConvGeometry) -> tuple[int, int]:
 
 
 def tap_corners(g: ConvGeometry) -> np.ndarray:
-    """The first padded cell that each tap reads."""
+    """Returns the first padded cell that each tap reads, ``(taps, N)``."""
     return np.array(list(np.ndindex(*g.kernel_shape)), np.int32) * np.array(g.kernel_dilation, np.int32)
 
 
 def tap_cells(x: jax.Array, corner: Any, g: ConvGeometry) -> jax.Array:
-    """The cells that one tap reads: every stride-th from its corner on."""
+    """Returns the cells that one tap reads: every stride-th from its corner on."""
     rest = x.ndim - g.ndim - 1
     lengths = [(axis.out_size - 1) * axis.stride + 1 for axis in g.axes]
     strides = (1, *g.strides, *[1] * rest)

@@ -1,4 +1,4 @@
-"""The transpose as reverse-mode differentiation gives it: the vjp of XLA's convolution."""
+"""The transpose by reverse-mode differentiation: the vjp of XLA's convolution."""
 
 import jax
 import jax.numpy as jnp
@@ -11,7 +11,7 @@ from jaxconv.geometry import ConvGeometry
 def conv_transpose(
     y: jax.Array, kernel: jax.Array, g: ConvGeometry, precision: jax.lax.PrecisionLike
 ) -> jax.Array:
-    """``(N, *output_shape, out)`` and the forward kernel to ``(N, *input_shape, in)``."""
+    """Maps ``(N, *output_shape, out)`` and the forward kernel to ``(N, *input_shape, in)``."""
     x, y = vary_alike(jnp.zeros((y.shape[0], *g.input_shape, g.in_features), y.dtype), y)
     _, pullback = jax.vjp(lambda x: direct.conv(x, kernel, g, precision), x)
     return pullback(y)[0]

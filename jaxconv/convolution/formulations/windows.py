@@ -1,4 +1,4 @@
-"""The windows of a map as features: what im2col and its relatives multiply."""
+"""The windows of a map as features, for im2col and the formulations like it."""
 
 import math
 
@@ -9,11 +9,11 @@ from jax import lax
 
 from jaxconv.geometry import AxisGeometry
 
-MAX_CONCATENATED_SLICES = 128  # slices; beyond, a gather keeps the program small
+MAX_CONCATENATED_SLICES = 128  # beyond, a gather keeps the program small
 
 
 def fold_windows(x: jax.Array, dimension: int, axis: AxisGeometry) -> jax.Array:
-    """The taps of one padded, stretched axis as features, slowest: ``f`` features become ``taps f``.
+    """Makes the taps of one padded, stretched axis features, slowest: ``f`` features become ``taps f``.
 
     >>> axis = AxisGeometry(4, 2, stride=2)
     >>> fold_windows(jnp.arange(4.0).reshape(1, 4, 1), 1, axis).tolist()
@@ -30,10 +30,10 @@ def fold_windows(x: jax.Array, dimension: int, axis: AxisGeometry) -> jax.Array:
 
 
 def run_length(axis: AxisGeometry) -> int:
-    """Neighbouring taps that stay together in every window: 1 where none do.
+    """Returns how many neighbouring taps stay together in every window, 1 where none do.
 
-    Where the stride and the taps have a common factor, windows are whole runs of so many cells, and
-    windows that do not overlap are one run each: made by a reshape.
+    Where the stride and the number of taps have a common factor, windows consist of whole runs of so many
+    cells. Windows that do not overlap are one run each, and a reshape makes them.
 
     >>> run_length(AxisGeometry(4096, 400, stride=160)), run_length(AxisGeometry(9, 3, stride=2))
     (80, 1)
@@ -42,17 +42,17 @@ def run_length(axis: AxisGeometry) -> int:
 
 
 def slices(x: jax.Array, dimension: int, axis: AxisGeometry) -> list[jax.Array]:
-    """What each tap of one padded, stretched axis reads."""
+    """Returns what each tap of one padded, stretched axis reads."""
     return [read_tap(x, dimension, corner, axis) for corner in range(0, axis.span, axis.dilation)]
 
 
 def read_tap(x: jax.Array, dimension: int, corner: int, axis: AxisGeometry) -> jax.Array:
-    """What the tap that begins at `corner` reads of one padded, stretched axis: every stride-th cell."""
+    """Returns the cells of one padded, stretched axis that a tap reads: every stride-th from `corner` on."""
     return lax.slice_in_dim(x, corner, corner + (axis.out_size - 1) * axis.stride + 1, axis.stride, dimension)
 
 
 def _split_into_runs(x: jax.Array, dimension: int, axis: AxisGeometry, run: int) -> jax.Array:
-    """An axis of cells as one of runs, its cells beside the features: ``(..., runs, ..., run, f)``."""
+    """Splits an axis of cells into runs, their cells beside the features: ``(..., runs, ..., run, f)``."""
     if run == 1:
         return jnp.expand_dims(x, -2)
     x = lax.slice_in_dim(x, 0, (axis.out_size - 1) * axis.stride + axis.kernel, axis=dimension)
@@ -61,6 +61,7 @@ def _split_into_runs(x: jax.Array, dimension: int, axis: AxisGeometry, run: int)
 
 
 def _gather_windows(x: jax.Array, dimension: int, axis: AxisGeometry) -> jax.Array:
+    """Returns the windows of one axis of runs by a gather, their taps beside the features."""
     start = np.arange(axis.out_size, dtype=np.int32)[:, None] * axis.stride
     index = start + np.arange(axis.kernel, dtype=np.int32) * axis.dilation
     x = x.at[(slice(None),) * dimension + (index,)].get(mode="promise_in_bounds")

@@ -1,4 +1,4 @@
-"""The guide's equivalent direct convolution: zeros between the inputs, a border, the flipped kernel."""
+"""The equivalent direct convolution: zeros between the inputs, a border, the flipped kernel."""
 
 import jax
 
@@ -10,7 +10,7 @@ from jaxconv.geometry import ConvGeometry
 def conv_transpose(
     y: jax.Array, kernel: jax.Array, g: ConvGeometry, precision: jax.lax.PrecisionLike
 ) -> jax.Array:
-    """``(N, *output_shape, out)`` and the forward kernel to ``(N, *input_shape, in)``.
+    """Maps ``(N, *output_shape, out)`` and the forward kernel to ``(N, *input_shape, in)``.
 
     References:
       Dumoulin & Visin, arXiv:1603.07285, relationships 8 to 14.

@@ -1,7 +1,7 @@
-r"""Pooling: the maximum, the mean or the norm of every window, and unpooling.
+r"""Pooling: the maximum, the mean or the norm of every window.
 
-With its switches fixed max pooling is linear, $y = S x$ with one entry in each row of S, and
-`unpool` is $S^\mathsf{T} y$; average pooling is linear as it is, a depthwise convolution.
+With its switches fixed, max pooling is linear, $y = S x$ with one entry in each row of S. Average pooling is
+linear: it is a depthwise convolution.
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ from jaxconv.core.checks import check_dtypes, split_map
 from jaxconv.core.dtypes import accumulator
 from jaxconv.errors import GeometryError
 from jaxconv.geometry import ConvGeometry, IntPerAxis, Padding
-from jaxconv.geometry.arguments import real, shape_of
+from jaxconv.geometry.arguments import flag, real, shape_of
+from jaxconv.operators.arguments import hint_at_channels_first
 from jaxconv.operators.pooling.geometry import (
+    Pairs,
     axis_counts,
     counted_padding,
     pool_geometry,
     refuse_empty_windows,
     without_padding_taps,
 )
-from jaxconv.operators.pooling.matrix import pool_matrix
-from jaxconv.operators.pooling.switches import cell_numbers, scatter_to_cells
+from jaxconv.operators.pooling.memory import check_memory
 from jaxconv.operators.pooling.window_max import max_and_switches, window_max
 from jaxconv.operators.pooling.window_sums import window_sums
-
-__all__ = ["avg_pool", "lp_pool", "max_pool", "pool_geometry", "pool_matrix", "unpool"]
+from jaxconv.operators.selections import check_selectable, exact_array
 
 
 @overload
@@ -80,34 +80,37 @@ def max_pool(
     ceil_mode: bool = False,
     return_switches: bool = False,
 ) -> jax.Array | tuple[jax.Array, jax.Array]:
-    r"""The largest number of every window, each feature alone.
+    r"""Returns the maximum of every window, for each feature separately.
 
-    Its derivatives are those of $y = S x$ with the switches fixed: of equal numbers the first in
-    row-major order gets all of the gradient. A NaN wins its window. Padding never does: it holds
-    minus infinity.
+    The derivatives are those of $y = S x$ with fixed switches: of equal numbers, the first in row-major
+    order gets the whole gradient. A NaN wins its window. Padding never wins: it holds minus infinity, or
+    the smallest integer of the dtype. Integers are exact and keep their dtype.
 
     Args:
-      x: ``(*batch, *spatial, features)``, real, any number of batch axes.
-      window: Spatial shape of the windows; its length is N.
-      strides: Cells between windows, an int or one an axis; the window by default.
-      padding: A word, an int, or an int or pair an axis; see `ConvGeometry`.
-      dilation: Cells between the cells of a window.
-      ceil_mode: Whether a last window that hangs over the edge counts; see `pool_geometry`.
-      return_switches: Whether to return, too, which cell each window took.
+      x: Feature map ``(*batch, *spatial, features)`` with any number of batch axes: real floating,
+        integer or boolean.
+      window: Spatial shape of the windows, a tuple of N ints: the N axes of `x` before its features are
+        the spatial ones.
+      strides: Cells between neighbouring windows, an int or one int per spatial axis; by default the shape
+        of the window, so that windows do not overlap.
+      padding: ``"VALID"``, ``"SAME"`` or another word of `ConvGeometry`, an int, or per spatial axis an int
+        or a ``(low, high)`` pair, in cells. It never wins.
+      dilation: Distance between neighbouring cells of a window, an int or one int per spatial axis.
+      ceil_mode: Whether a last window that reaches over the high edge is added; see `pool_geometry`.
+      return_switches: Whether to return also which cell won each window.
 
     Returns:
-      ``(*batch, *output_shape, features)``, and with `return_switches` a pair of that and the
-      switches: int32, of the same shape, the row-major index of the cell in the unpadded spatial
-      input.
+      The maxima ``(*batch, *output_shape, features)``, of x's dtype. With `return_switches` a pair: the
+      maxima and the switches, int32 of the same shape, each the row-major index of a cell of the unpadded
+      spatial input.
 
     Raises:
       GeometryError: Shapes or options contradict each other, or a window lies in the padding.
-      TypeError: `x` is not real floating.
+      SizeError: The padded map or the result does not fit into the physical memory.
+      TypeError: `x` is complex or has 8-bit floats.
 
     References:
-      Dumoulin & Visin, arXiv:1603.07285, sections 1.2 and 3; lecture on convolution layers.
-
-    The lecture's slide:
+      Dumoulin & Visin, arXiv:1603.07285, sections 1.2 and 3.
 
     >>> x = jnp.array([[1.0, 3, 2, 9], [7, 4, 1, 5], [8, 5, 2, 3], [4, 2, 1, 4]])
     >>> y, switches = max_pool(x[..., None], (2, 2), return_switches=True)
@@ -118,11 +121,17 @@ def max_pool(
     [[ 4  3]
      [ 8 15]]
     """
-    x, g = _pooled_map(x, window, strides, padding, dilation, ceil_mode)
+    x, g = _pooled_map(x, window, strides, padding, dilation, ceil_mode, integers_too=True)
+    return_switches = flag("return_switches", return_switches)
     refuse_empty_windows(g, ((0, 0),) * g.ndim)
     if math.prod(g.input_shape) > np.iinfo(np.int32).max:
-        raise GeometryError(f"switches are int32; they do not count the cells of a map of {g.input_shape}.")
-    return _max_pool(x, without_padding_taps(g), return_switches)
+        raise GeometryError(
+            f"the spatial shape {g.input_shape} of `x` has more cells than switches, which are int32, can "
+            "count; pool a smaller map."
+        )
+    g = without_padding_taps(g)
+    check_memory(g, x.shape, x.dtype.itemsize, "max", return_switches)
+    return _max_pool(x, g, return_switches)
 
 
 def avg_pool(
@@ -135,27 +144,33 @@ def avg_pool(
     ceil_mode: bool = False,
     count_include_pad: bool = True,
 ) -> jax.Array:
-    r"""The mean of every window, each feature alone: a depthwise convolution, see `pool_matrix`.
+    r"""Returns the mean of every window, for each feature separately.
+
+    Average pooling is a depthwise convolution; `pool_matrix` returns its matrix.
 
     Args:
-      x: ``(*batch, *spatial, features)``, real or complex, any number of batch axes.
-      window: Spatial shape of the windows; its length is N.
-      strides: Cells between windows, an int or one an axis; the window by default.
-      padding: A word, an int, or an int or pair an axis, of zeros; see `ConvGeometry`.
-      dilation: Cells between the cells of a window.
-      ceil_mode: Whether a last window that hangs over the edge counts; see `pool_geometry`. What hangs
-        over is never counted.
-      count_include_pad: Whether the padding's zeros count as cells.
+      x: Feature map ``(*batch, *spatial, features)`` with any number of batch axes, floating or complex.
+      window: Spatial shape of the windows, a tuple of N ints: the N axes of `x` before its features are
+        the spatial ones.
+      strides: Cells between neighbouring windows, an int or one int per spatial axis; by default the shape
+        of the window, so that windows do not overlap.
+      padding: ``"VALID"``, ``"SAME"`` or another word of `ConvGeometry`, an int, or per spatial axis an int
+        or a ``(low, high)`` pair, in cells. It holds zeros.
+      dilation: Distance between neighbouring cells of a window, an int or one int per spatial axis.
+      ceil_mode: Whether a last window that reaches over the high edge is added; see `pool_geometry`. Its
+        cells outside the padded map do not count.
+      count_include_pad: Whether the cells of the padding count in the mean.
 
     Returns:
-      ``(*batch, *output_shape, features)``.
+      The means ``(*batch, *output_shape, features)``, of x's dtype. 16-bit floats are summed in float32.
 
     Raises:
       GeometryError: Shapes or options contradict each other, or a window has no cell that counts.
-      TypeError: `x` is not floating or complex.
+      SizeError: The padded map or the result does not fit into the physical memory.
+      TypeError: `x` is not floating or complex, or has 8-bit floats.
 
     References:
-      Dumoulin & Visin, arXiv:1603.07285, sections 1.2 and 3; lecture on convolution layers.
+      Dumoulin & Visin, arXiv:1603.07285, sections 1.2 and 3.
 
     >>> x = jnp.array([[1.0, 3, 2, 9], [7, 4, 1, 5], [8, 5, 2, 3], [4, 2, 1, 4]])
     >>> print(avg_pool(x[..., None], (2, 2))[..., 0])
@@ -163,7 +178,9 @@ def avg_pool(
      [4.75 2.5 ]]
     """
     x, g = _pooled_map(x, window, strides, padding, dilation, ceil_mode, complex_too=True)
-    return _avg_pool(x, g, counted_padding(g, padding, count_include_pad))
+    counted = counted_padding(g, padding, flag("count_include_pad", count_include_pad))
+    _check_means(x, g, counted)
+    return _avg_pool(x, g, counted)
 
 
 def lp_pool(
@@ -176,30 +193,34 @@ def lp_pool(
     ceil_mode: bool = False,
     p: float = 2,
 ) -> jax.Array:
-    r"""The norm $(\sum |x|^p)^{1/p}$ of every window, each feature alone; p = 2 is L2 pooling.
+    r"""Returns the norm $(\sum |x|^p)^{1/p}$ of every window, for each feature separately.
 
-    The gradient at 0 is 0. A window that ceil mode lets hang over the edge is scaled up by the cells
-    that it lacks, $(k/n)^{1/p}$, as PyTorch does. Where p is odd, PyTorch adds *signed* powers: with
-    p = 1 the plain sum. Powers are of the numbers as they are: the p-th must fit the dtype.
+    With p = 2 this is L2 pooling. The gradient at 0 is 0. A window of k cells of which ceil mode leaves
+    only n inside is scaled by $(k/n)^{1/p}$, as in PyTorch. For odd p PyTorch adds *signed* powers, so that
+    p = 1 is the plain sum there. The p-th powers must fit the dtype: nothing is rescaled.
 
     Args:
-      x: ``(*batch, *spatial, features)``, real, any number of batch axes.
-      window: Spatial shape of the windows; its length is N.
-      strides: Cells between windows, an int or one an axis; the window by default.
-      padding: A word, an int, or an int or pair an axis, of zeros; see `ConvGeometry`.
-      dilation: Cells between the cells of a window.
-      ceil_mode: Whether a last window that hangs over the edge counts; see `pool_geometry`.
-      p: A positive number; as it grows the norm becomes `max_pool` of the magnitudes.
+      x: Feature map ``(*batch, *spatial, features)`` with any number of batch axes, real floating.
+      window: Spatial shape of the windows, a tuple of N ints: the N axes of `x` before its features are
+        the spatial ones.
+      strides: Cells between neighbouring windows, an int or one int per spatial axis; by default the shape
+        of the window, so that windows do not overlap.
+      padding: ``"VALID"``, ``"SAME"`` or another word of `ConvGeometry`, an int, or per spatial axis an int
+        or a ``(low, high)`` pair, in cells. It holds zeros.
+      dilation: Distance between neighbouring cells of a window, an int or one int per spatial axis.
+      ceil_mode: Whether a last window that reaches over the high edge is added; see `pool_geometry`.
+      p: Exponent, a positive number. For large p the norm approaches `max_pool` of the magnitudes.
 
     Returns:
-      ``(*batch, *output_shape, features)``.
+      The norms ``(*batch, *output_shape, features)``, of x's dtype.
 
     Raises:
       GeometryError: Shapes or options contradict each other, or `p` is not positive and finite.
-      TypeError: `x` is not real floating, or `p` not a number.
+      SizeError: The padded map or the result does not fit into the physical memory.
+      TypeError: `x` is not real floating, or `p` is not a number.
 
     References:
-      Lecture on convolution layers, L2-pooling.
+      Goodfellow, Bengio & Courville, Deep Learning, section 9.3, names L2 pooling.
 
     >>> lp_pool(jnp.array([3.0, 4.0, 0.0, -2.0])[:, None], (2,)).ravel().tolist()
     [5.0, 2.0]
@@ -208,76 +229,39 @@ def lp_pool(
     p = real("p", p)
     if not 0 < p < math.inf:
         raise GeometryError(
-            f"`p` must be a positive number; for the largest magnitude pool abs(x). Got {p!r}."
+            f"`p` must be a positive, finite number, got {p!r}; for the largest magnitude use "
+            "max_pool(jnp.abs(x), ...)."
         )
-    return _lp_pool(x, g, counted_padding(g, padding, True), p)
+    counted = counted_padding(g, padding, True)
+    _check_means(x, g, counted)
+    return _lp_pool(x, g, counted, p)
 
 
-def unpool(y: ArrayLike, switches: ArrayLike, input_shape: Sequence[int]) -> jax.Array:
-    r"""Every number of `y` put where its switch says, zeros elsewhere: $S^\mathsf{T} y$.
-
-    The transpose of max pooling with its switches fixed. Where windows share a cell the numbers add up.
-
-    Args:
-      y: ``(*batch, *spatial, features)``, real or complex.
-      switches: Of `y`'s shape, integers: row-major indices into `input_shape`.
-      input_shape: Spatial shape of the result, N axes.
-
-    Returns:
-      ``(*batch, *input_shape, features)``.
-
-    Raises:
-      GeometryError: The shapes differ, or a switch is outside of `input_shape`. Under `jax.jit`, where
-        values are not known, such a switch puts a NaN into cell 0 instead.
-      TypeError: `y` is not floating or complex, or `switches` are not integers.
-
-    References:
-      Noh et al., *Learning deconvolution network for semantic segmentation*, arXiv:1505.04366.
-
-    >>> y, switches = jnp.array([7.0, 9.0])[:, None], jnp.array([3, 1])[:, None]
-    >>> unpool(y, switches, (4,)).ravel().tolist()
-    [0.0, 9.0, 0.0, 7.0]
-    """
-    y, switches = jnp.asarray(y), jnp.asarray(switches)
-    check_dtypes(y=y)
-    shape = shape_of("input_shape", input_shape)
-    split_map("y", y.shape, len(shape), "`input_shape`")
-    if y.shape != switches.shape:
-        raise GeometryError(f"`y` and `switches` must have one shape, got {y.shape} and {switches.shape}.")
-    if switches.size and not isinstance(switches, jax.core.Tracer):
-        with jax.ensure_compile_time_eval():  # known, although the program around them is being traced
-            low, high = int(switches.min()), int(switches.max())
-        if low < 0 or high >= math.prod(shape):
-            raise GeometryError(
-                f"`switches` index the {math.prod(shape)} cells of input_shape={shape}, got {low} to {high}; "
-                "take the input's shape of the max_pool that returned them."
-            )
-    return _unpool(y, cell_numbers(switches, math.prod(shape)), shape)
+def _check_means(x: jax.Array, g: ConvGeometry, counted: Pairs) -> None:
+    refuse_empty_windows(g, counted)
+    check_memory(without_padding_taps(g), x.shape, accumulator(x.dtype).itemsize, "sum")
 
 
 @partial(jax.jit, static_argnums=(1, 2))
-def _max_pool(x, g: ConvGeometry, return_switches: bool):
+def _max_pool(
+    x: jax.Array, g: ConvGeometry, return_switches: bool
+) -> jax.Array | tuple[jax.Array, jax.Array]:
     return max_and_switches(x, g) if return_switches else window_max(x, g)
 
 
 @partial(jax.jit, static_argnums=(1, 2))
-def _avg_pool(x, g: ConvGeometry, counted):
+def _avg_pool(x: jax.Array, g: ConvGeometry, counted: Pairs) -> jax.Array:
     return _means(x.astype(accumulator(x.dtype)), g, counted).astype(x.dtype)
 
 
 @partial(jax.jit, static_argnums=(1, 2, 3))
-def _lp_pool(x, g: ConvGeometry, counted, p: float):
+def _lp_pool(x: jax.Array, g: ConvGeometry, counted: Pairs, p: float) -> jax.Array:
     x, dtype = x.astype(accumulator(x.dtype)), x.dtype
     powers = x * x if p == 2 else _power(jnp.where(x == 0, jnp.zeros((), x.dtype), abs(x)), p)
     return _power(_means(powers, g, counted) * float(math.prod(g.kernel_shape)), 1 / p).astype(dtype)
 
 
-@partial(jax.jit, static_argnums=2)
-def _unpool(y, switches, input_shape):
-    return scatter_to_cells(y.astype(accumulator(y.dtype)), switches, input_shape).astype(y.dtype)
-
-
-def _means(x, g: ConvGeometry, counted):
+def _means(x: jax.Array, g: ConvGeometry, counted: Pairs) -> jax.Array:
     counts = axis_counts(g, counted)
     sums = window_sums(x, without_padding_taps(g))
     if all(count.size == 1 for count in counts):
@@ -289,8 +273,8 @@ def _means(x, g: ConvGeometry, counted):
     return sums / cells
 
 
-def _power(x, p: float):
-    """Of numbers that are not negative, with derivatives that are 0 at 0."""
+def _power(x: jax.Array, p: float) -> jax.Array:
+    """Returns powers of numbers that are not negative, with derivatives that are 0 at 0."""
     if p == 1:
         return x
     positive = x != 0  # a NaN too
@@ -298,21 +282,38 @@ def _power(x, p: float):
     return jnp.where(positive, jnp.sqrt(safe) if p == 0.5 else safe**p, jnp.zeros((), x.dtype))
 
 
-def _pooled_map(x, window, strides, padding, dilation, ceil_mode, complex_too=False):
-    """The map as an array, and the geometry of its pooling."""
-    x = jnp.asarray(x)
-    check_dtypes(x=x)
+def _pooled_map(
+    x: ArrayLike,
+    window: Sequence[int],
+    strides: IntPerAxis | None,
+    padding: Padding,
+    dilation: IntPerAxis,
+    ceil_mode: bool,
+    *,
+    complex_too: bool = False,
+    integers_too: bool = False,
+) -> tuple[jax.Array, ConvGeometry]:
+    """Returns the map as an array, and the geometry of its pooling."""
+    x = exact_array("x", x)
+    if integers_too:
+        check_selectable("x", x)
+    else:
+        check_dtypes(x=x)
     if jnp.iscomplexobj(x) and not complex_too:
-        raise TypeError(f"`x` must be real: {x.dtype} numbers have no order and no power; pool abs(x).")
+        raise TypeError(
+            f"`x` must be real, got {x.dtype}: complex numbers have no order, and no powers here; pool "
+            "jnp.abs(x)."
+        )
     taps = shape_of("window", window)
     _, spatial = split_map("x", x.shape, len(taps), "`window`")
-    g = pool_geometry(
-        spatial,
-        taps,
-        strides=strides,
-        padding=padding,
-        dilation=dilation,
-        ceil_mode=ceil_mode,
-        features=x.shape[-1],
-    )
+    with hint_at_channels_first("x", x.shape, len(taps)):
+        g = pool_geometry(
+            spatial,
+            taps,
+            strides=strides,
+            padding=padding,
+            dilation=dilation,
+            ceil_mode=ceil_mode,
+            features=x.shape[-1],
+        )
     return x, g

@@ -1,4 +1,4 @@
-"""The geometry of a pooling: a depthwise convolution's, with the windows that ceil mode adds."""
+"""The geometry of a pooling: that of a depthwise convolution, with the windows that ceil mode adds."""
 
 from __future__ import annotations
 
@@ -14,7 +14,17 @@ from jax import lax
 
 from jaxconv.errors import GeometryError, SizeError
 from jaxconv.geometry import AxisGeometry, ConvGeometry, IntPerAxis, Padding
-from jaxconv.geometry.arguments import at_least_one, padding_per_axis, per_axis, resolve_padding, shape_of
+from jaxconv.geometry.arguments import (
+    at_least_one,
+    flag,
+    padding_per_axis,
+    per_axis,
+    resolve_padding,
+    shape_of,
+)
+from jaxconv.operators.arguments import check_window_fits
+
+Pairs = tuple[tuple[int, int], ...]  # (low, high) per axis
 
 
 def pool_geometry(
@@ -27,28 +37,32 @@ def pool_geometry(
     ceil_mode: bool = False,
     features: int = 1,
 ) -> ConvGeometry:
-    r"""The depthwise convolution whose windows a pooling has.
+    r"""Returns the geometry of the depthwise convolution that has the windows of a pooling.
 
-    Relationship 7 has neither padding nor dilation; with them a pooling has relationship 15's size,
-    $o = \lfloor (i + p_l + p_h - d(k-1) - 1) / s \rfloor + 1$. Ceil mode rounds up instead, so that a last
-    window may hang over the high edge, and leaves out every window that begins where the input has ended,
+    The output size of an axis is $o = \lfloor (i + p_l + p_h - d(k-1) - 1) / s \rfloor + 1$. Ceil mode rounds
+    up instead, so that a last window may reach over the high edge, and leaves out every window that begins
     in the high padding. The high padding of the geometry is what these windows need.
 
     Args:
-      input_shape: Spatial shape of the input.
-      window: Spatial shape of the windows.
-      strides: Cells between windows, an int or one an axis; the window by default.
-      padding: As in `ConvGeometry`; what it holds belongs to the pooling.
-      dilation: Cells between the cells of a window, an int or one an axis.
-      ceil_mode: Whether a last window that does not fit counts.
-      features: Of the maps; each is pooled alone.
+      input_shape: Spatial shape of the input, a tuple of N ints.
+      window: Spatial shape of the windows, a tuple of N ints.
+      strides: Cells between neighbouring windows, an int or one int per spatial axis; by default the shape
+        of the window.
+      padding: ``"VALID"``, ``"SAME"`` or another word of `ConvGeometry`, an int, or per spatial axis an int
+        or a ``(low, high)`` pair, in cells. What it holds depends on the pooling.
+      dilation: Distance between neighbouring cells of a window, an int or one int per spatial axis.
+      ceil_mode: Whether a last window that reaches over the high edge is added.
+      features: Number of features of the maps, each of which is pooled separately.
+
+    Returns:
+      A `ConvGeometry` with ``feature_group_count=features``.
 
     Raises:
-      GeometryError: No pooling has these numbers.
-      TypeError: A size is not an integer.
+      GeometryError: Shapes or options contradict each other.
+      TypeError: A size is not an integer, or `ceil_mode` is not a boolean.
 
     References:
-      Dumoulin & Visin, arXiv:1603.07285, relationship 7, extended.
+      Dumoulin & Visin, arXiv:1603.07285, relationship 7, and relationship 15 for padding and dilation.
 
     >>> pool_geometry((6,), (3,), strides=2).output_shape
     (2,)
@@ -64,9 +78,10 @@ def pool_geometry(
         resolve_padding(pad, i, d * (k - 1) + 1, s)
         for pad, i, k, s, d in zip(padding_per_axis(padding, n), shape, taps, s, d, strict=True)
     ]
-    if ceil_mode:
+    if flag("ceil_mode", ceil_mode):
         numbers = zip(shape, taps, s, d, pads, strict=True)
         pads = [_with_last_window(*axis) for axis in numbers]
+    check_window_fits(shape, taps, d, pads)
     return ConvGeometry(
         shape,
         taps,
@@ -79,11 +94,15 @@ def pool_geometry(
     )
 
 
-def _with_last_window(size: int, taps: int, stride: int, dilation: int, padding: tuple[int, int]):
-    """The padding with which as many windows fit as ceil mode counts."""
+def _with_last_window(
+    size: int, taps: int, stride: int, dilation: int, padding: tuple[int, int]
+) -> tuple[int, int]:
+    """Returns the padding with which as many windows fit as ceil mode counts."""
     low, high = padding
     if min(padding) < 0:
-        raise GeometryError(f"ceil_mode and a padding that crops, {padding}, contradict: crop `x` first.")
+        raise GeometryError(
+            f"`padding` must not be negative with ceil_mode=True, got {padding}; crop `x` first."
+        )
     slack = size + low + high - dilation * (taps - 1) - 1
     outputs = min(-(-slack // stride), (size + low - 1) // stride) + 1
     if outputs < 1 or outputs == slack // stride + 1:
@@ -91,19 +110,19 @@ def _with_last_window(size: int, taps: int, stride: int, dilation: int, padding:
     return low, high + (outputs - 1) * stride - slack
 
 
-def counted_padding(g: ConvGeometry, padding: Padding, include: bool) -> tuple[tuple[int, int], ...]:
-    """The padding whose cells count in a mean: never what ceil mode added, the rest if asked for."""
+def counted_padding(g: ConvGeometry, padding: Padding, include: bool) -> Pairs:
+    """Returns the padding whose cells count in a mean: none, or with `include` what ceil mode did not add."""
     if not include:
         return ((0, 0),) * g.ndim
     pads = zip(padding_per_axis(padding, g.ndim), g.axes, strict=True)
     return tuple(resolve_padding(pad, axis.size, axis.span, axis.stride) for pad, axis in pads)
 
 
-def cell_counts(g: ConvGeometry, padding: tuple[tuple[int, int], ...]) -> np.ndarray:
-    """Cells of every window that lie in the input or in `padding` around it, ``output_shape``.
+def cell_counts(g: ConvGeometry, padding: Pairs) -> np.ndarray:
+    """Counts the cells of every window that lie in the input or in `padding` around it, ``output_shape``.
 
     Raises:
-      GeometryError: A window has none.
+      GeometryError: A window has no such cell.
 
     >>> cell_counts(pool_geometry((6,), (3,), strides=2, padding=1), ((0, 0),)).tolist()
     [2, 3, 3]
@@ -112,11 +131,14 @@ def cell_counts(g: ConvGeometry, padding: tuple[tuple[int, int], ...]) -> np.nda
     return np.broadcast_to(counts, g.output_shape)
 
 
-def axis_counts(g: ConvGeometry, padding: tuple[tuple[int, int], ...]) -> list[np.ndarray]:
-    """The same along every axis, ``(out_size,)``, or ``(1,)`` where all windows have as many.
+def axis_counts(g: ConvGeometry, padding: Pairs) -> list[np.ndarray]:
+    """Counts the cells of every window along each axis, as factors of `cell_counts`.
+
+    Returns:
+      One array per axis: ``(out_size,)``, or ``(1,)`` if all windows have the same count.
 
     Raises:
-      GeometryError: A window has none.
+      GeometryError: A window has no cell in the input or in `padding`.
     """
     refuse_empty_windows(g, padding)
     return [_axis_count(axis, *pad) for axis, pad in zip(g.axes, padding, strict=True)]
@@ -132,24 +154,25 @@ def _axis_count(axis: AxisGeometry, low: int, high: int) -> np.ndarray:
     return end.clip(0, axis.kernel) - first.clip(0, axis.kernel)
 
 
-def refuse_empty_windows(g: ConvGeometry, padding: tuple[tuple[int, int], ...]) -> None:
-    """Every window must have a cell in the input or in `padding` around it.
+def refuse_empty_windows(g: ConvGeometry, padding: Pairs) -> None:
+    """Checks that every window has a cell in the input or in `padding` around it.
 
     Raises:
-      GeometryError: One has none.
+      GeometryError: A window has none.
     """
     for number, (axis, pad) in enumerate(zip(g.axes, padding, strict=True)):
         output = _empty_window(axis, *pad)
         if output is not None:
             raise GeometryError(
-                f"on axis {number} the window of output {output} holds only padding, of which there is no "
-                f"maximum or mean; lower `padding`. Got {axis}."
+                f"on axis {number} the window of output {output} holds only padding, which has no maximum or "
+                f"mean; lower `padding`. Got {axis}."
             )
 
 
 def _empty_window(axis: AxisGeometry, low: int, high: int) -> int | None:
-    """The first window that has no cell from ``-low`` to ``size + high - 1``."""
-    before, cells = axis.padding[0] - low, low + axis.size + high  # that count, and how far they are off
+    """Returns the first window without a cell from ``-low`` to ``size + high - 1``, or None."""
+    # How many cells count, and how many lie before them.
+    before, cells = axis.padding[0] - low, low + axis.size + high
     if axis.span <= before:
         return 0
     early = range(min(-(-before // axis.stride), axis.out_size))  # windows that begin before these cells
@@ -163,12 +186,12 @@ def _empty_window(axis: AxisGeometry, low: int, high: int) -> int | None:
 
 
 def without_padding_taps(g: ConvGeometry) -> ConvGeometry:
-    """The same windows without the taps that lie in the padding in all of them.
+    """Returns the geometry without the taps that lie in the padding in all windows.
 
-    They add nothing to a sum and win no maximum, but a window may have any number of them.
+    Such taps add nothing to a sum and never win a maximum, but there may be any number of them.
 
     Raises:
-      SizeError: The windows reach over more cells than arrays have on an axis.
+      SizeError: The windows reach over more cells than an axis of an array can have.
 
     >>> without_padding_taps(pool_geometry((5,), (1000,), strides=2, padding=((500, 501),)))
     ConvGeometry((5,), (11,), strides=(2,), padding=((6, 6),))
@@ -178,14 +201,14 @@ def without_padding_taps(g: ConvGeometry) -> ConvGeometry:
     for number, axis in enumerate(smaller.axes):
         if axis.padded > np.iinfo(np.int32).max:
             raise SizeError(
-                f"on axis {number} the windows reach over {axis.padded:,} cells, padding included, more than "
+                f"on axis {number} the windows reach over {axis.padded:,} cells including padding, more than "
                 f"int32 counts; lower `padding` or `strides`. Got {g.axes[number]}."
             )
     return smaller
 
 
 def _without_padding_taps(axis: AxisGeometry) -> tuple[int, tuple[int, int]]:
-    """Taps and padding of one axis."""
+    """Returns the taps and the padding of one axis that are left."""
     low, d = axis.padding[0], axis.dilation
     last_start = (axis.out_size - 1) * axis.stride
     skipped = max(-(-(low - last_start) // d), 0)  # by the last window, and so by all
@@ -197,7 +220,7 @@ def _without_padding_taps(axis: AxisGeometry) -> tuple[int, tuple[int, int]]:
 
 
 def only_window(x: jax.Array, g: ConvGeometry) -> jax.Array:
-    """The cells of ``(*batch, *input_shape, features)`` in the first window, without its padding.
+    """Returns the cells of ``(*batch, *input_shape, features)`` in the first window, without padding.
 
     >>> g = pool_geometry((5,), (4,), padding=((1, 0),))
     >>> only_window(jax.numpy.arange(5.0)[:, None], g).ravel().tolist()

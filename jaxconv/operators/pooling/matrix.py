@@ -15,8 +15,8 @@ from jaxconv.geometry import ConvGeometry, IntPerAxis, Padding
 from jaxconv.geometry.arguments import shape_of
 from jaxconv.matrix import ConvMatrix
 from jaxconv.matrix.coordinates import block_rows
-from jaxconv.matrix.matrix import check_size
-from jaxconv.operators.pooling.geometry import cell_counts, counted_padding, pool_geometry
+from jaxconv.matrix.sizes import check_size
+from jaxconv.operators.pooling.geometry import Pairs, cell_counts, counted_padding, pool_geometry
 from jaxconv.operators.pooling.switches import cell_numbers
 
 
@@ -34,32 +34,34 @@ def pool_matrix(
     dtype: DTypeLike = float,
     max_bytes: int | None = None,
 ) -> ConvMatrix:
-    r"""The matrix of `avg_pool`, or, with switches, the selection matrix S of `max_pool`.
+    r"""Returns the matrix of `avg_pool`, or, with switches, the selection matrix S of `max_pool`.
 
-    Both have the pattern of the pooling's depthwise convolution, `pool_geometry`: S holds 1 at the cell
-    that each window took, and stores the zeros beside it, which
-    ``to_scipy().eliminate_zeros()`` drops.
+    Both have the pattern of the depthwise convolution of `pool_geometry`. S has a 1 at the cell that won
+    each window and stores the zeros beside it; ``to_scipy().eliminate_zeros()`` drops them.
 
     Args:
-      input_shape: Spatial shape of the input, N axes.
-      window: Spatial shape of the windows.
-      strides: As in `avg_pool`, as the next four.
-      padding: Likewise.
-      dilation: Likewise.
-      ceil_mode: Likewise.
-      count_include_pad: Likewise; of no account with `switches`.
-      switches: Of one map, ``(*output_shape, features)``, as `max_pool` returned them with the same
-        arguments. They say how many features there are.
-      features: Of the maps.
-      dtype: Of the entries: that of the maps. ``float`` is jax's default.
-      max_bytes: Refuse to store more than this; the physical memory by default.
+      input_shape: Spatial shape of the input, a tuple of N ints.
+      window: Spatial shape of the windows, a tuple of N ints.
+      strides: Cells between neighbouring windows, an int or one int per spatial axis; by default the shape
+        of the window.
+      padding: ``"VALID"``, ``"SAME"`` or another word of `ConvGeometry`, an int, or per spatial axis an int
+        or a ``(low, high)`` pair, in cells.
+      dilation: Distance between neighbouring cells of a window, an int or one int per spatial axis.
+      ceil_mode: Whether a last window that reaches over the high edge is added; see `pool_geometry`.
+      count_include_pad: Whether the cells of the padding count in the mean. Not used with `switches`.
+      switches: Switches of one map, ``(*output_shape, features)``, as `max_pool` returned them for the same
+        arguments; they set the number of features. By default the matrix is that of `avg_pool`.
+      features: Number of features of the maps. Not used with `switches`.
+      dtype: Dtype of the entries; it must be that of the maps that are multiplied. ``float`` is JAX's
+        default.
+      max_bytes: Largest size of the stored entries in bytes; by default the physical memory.
 
     Returns:
-      A `ConvMatrix`, ``(outputs, inputs)``.
+      A `ConvMatrix` of shape ``(outputs, inputs)``.
 
     Raises:
-      GeometryError: No pooling has these numbers, or the switches are not of this pooling.
-      SizeError: The matrix would not fit.
+      GeometryError: Shapes or options contradict each other, or the switches are not of this pooling.
+      SizeError: The matrix needs more than `max_bytes`.
       TypeError: `dtype` is not floating or complex, or the switches are not integers.
 
     >>> print(pool_matrix((4,), (2,)).todense())
@@ -88,26 +90,26 @@ def pool_matrix(
     return _selection(g, switches, dtype)
 
 
-def _means(g: ConvGeometry, counted, dtype) -> ConvMatrix:
-    """One over the number of cells that count, for every cell of a window."""
+def _means(g: ConvGeometry, counted: Pairs, dtype: jnp.dtype) -> ConvMatrix:
+    """Returns the matrix whose entries are one over the number of cells that count in their window."""
     filled = block_rows(g).filled.T.reshape(-1, *g.output_shape)
     values = jnp.asarray(filled / cell_counts(g, counted), dtype)[..., None, None, None]
     return ConvMatrix(jnp.broadcast_to(values, (*values.shape[: 1 + g.ndim], g.in_features, 1, 1)), g)
 
 
-def _selection(g: ConvGeometry, switches, dtype) -> ConvMatrix:
-    """One where the cell that a slot reads is the one that the switch names."""
+def _selection(g: ConvGeometry, switches: jax.Array, dtype: jnp.dtype) -> ConvMatrix:
+    """Returns the matrix whose entries are 1 where a slot reads the cell that the switch names, else 0."""
     if switches.shape != (*g.output_shape, g.in_features):
         raise GeometryError(
-            f"`switches` of one map are {(*g.output_shape, g.in_features)}, (*output_shape, features), got "
-            f"{switches.shape}; make a matrix of each map of a batch."
+            f"`switches` must be those of one map, (*output_shape, features) = "
+            f"{(*g.output_shape, g.in_features)}, got {switches.shape}; make one matrix per map of a batch."
         )
     blocks = block_rows(g)
     cells = jnp.where(blocks.filled.T, blocks.cell.T, -2).astype(jnp.int32).reshape(-1, *g.output_shape, 1)
-    took = cells == switches[None]
-    if not isinstance(took, jax.core.Tracer) and int(took.sum()) != math.prod(switches.shape):
+    selected = cells == switches[None]
+    if not isinstance(selected, jax.core.Tracer) and int(selected.sum()) != math.prod(switches.shape):
         raise GeometryError(
-            "a switch names a cell that its window does not hold; give the arguments of the max_pool that "
-            f"returned the switches. Got {g}."
+            "`switches` name a cell that is not in its window; pass the same arguments as to the max_pool "
+            f"that returned them. Got {g}."
         )
-    return ConvMatrix(took.astype(dtype)[..., None, None], g)
+    return ConvMatrix(selected.astype(dtype)[..., None, None], g)

@@ -1,15 +1,17 @@
-"""The selection matrix S of max pooling, and its transpose: which cell each output took.
+"""The products with the selection matrix S of max pooling, and with its transpose.
 
-Switches say it: for every output the row-major index of a cell of the input, features apart. With
-the windows known S is a sum over taps of slices, and so is its transpose, which neither scatters nor
-sums in an order of the machine's choosing. With switches alone, and for windows of very many taps, a
-gather and a scatter of one number each.
+S is given by switches: for every output, the row-major index of the input cell that won, features not
+counted. Where the windows are known, S is a sum of slices, one per tap, and so is its transpose, which
+then neither scatters nor adds in an undefined order. With switches alone, and for windows of very many
+taps, S is a gather and its transpose a scatter.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+import operator
+from collections.abc import Callable, Iterator
+from functools import reduce
 from itertools import product
 
 import jax
@@ -24,13 +26,13 @@ from jaxconv.core.linear_primitives import linear_with_transpose
 from jaxconv.errors import SizeError
 from jaxconv.geometry import AxisGeometry, ConvGeometry
 
-MAX_SLICED_TAPS = 64  # taps that get a slice each
+MAX_SLICED_TAPS = 64  # taps of a window that are read by one slice each
 
 
 def select(x: jax.Array, switches: jax.Array, g: ConvGeometry) -> jax.Array:
-    """S x: ``(*batch, *input_shape, features)`` to the switches' ``(*batch, *output_shape, features)``.
+    """Computes S x: ``(*batch, *input_shape, features)`` to ``(*batch, *output_shape, features)``.
 
-    Linear in `x`, both modes, by its own transpose.
+    Linear in `x`, with a transpose of its own.
     """
     if math.prod(g.kernel_shape) > MAX_SLICED_TAPS and math.prod(g.output_shape) > 1:
         return gather_cells(x, switches, g.ndim)
@@ -38,9 +40,9 @@ def select(x: jax.Array, switches: jax.Array, g: ConvGeometry) -> jax.Array:
 
 
 def gather_cells(x: jax.Array, switches: jax.Array, ndim: int) -> jax.Array:
-    """S x by a gather."""
+    """Computes S x by a gather."""
 
-    def one(x, switches):
+    def gather(x: jax.Array, switches: jax.Array) -> jax.Array:
         return (
             x.ravel()
             .at[_flat_indices(switches, x.shape[:-1]).ravel()]
@@ -48,22 +50,25 @@ def gather_cells(x: jax.Array, switches: jax.Array, ndim: int) -> jax.Array:
             .reshape(switches.shape)
         )
 
-    return _vmap_batch(one, x.ndim - ndim - 1)(x, switches)
+    return _vmap_batch(gather, x.ndim - ndim - 1)(x, switches)
 
 
 def cell_numbers(switches: ArrayLike, cells: int) -> jax.Array:
-    """Switches of any integer dtype as int32, -1 where they name none of the cells.
+    """Returns switches of any integer dtype as int32, with -1 for those outside of the map.
 
     Raises:
-      SizeError: There are more cells than int32 counts.
-      TypeError: They are not integers.
+      SizeError: The map has more cells than int32 counts.
+      TypeError: The switches are not integers.
     """
     if cells > np.iinfo(np.int32).max:
-        raise SizeError(f"switches are int32; they do not count the {cells:,} cells of the map.")
+        raise SizeError(
+            f"`input_shape` has {cells:,} cells, more than switches, which are int32, can count; take a "
+            "smaller map."
+        )
     switches = jnp.asarray(switches)
     if not jnp.issubdtype(switches.dtype, jnp.integer):
         raise TypeError(
-            "`switches` are integers, as max_pool(..., return_switches=True) returns them, got "
+            f"`switches` must be integers, as max_pool(..., return_switches=True) returns them, got "
             f"{switches.dtype}."
         )
     if switches.dtype.itemsize < 4:
@@ -74,38 +79,40 @@ def cell_numbers(switches: ArrayLike, cells: int) -> jax.Array:
 
 
 def scatter_to_cells(y: jax.Array, switches: jax.Array, input_shape: tuple[int, ...]) -> jax.Array:
-    """S-transposed y by a scatter; a switch of -1 puts a NaN into cell 0."""
+    """Returns S-transposed y by a scatter; a switch of -1 puts a NaN into cell 0, or drops an integer."""
     cells = math.prod(input_shape)
-    y = jnp.where(switches >= 0, y, jnp.full((), jnp.nan, y.dtype))
+    nothing = jnp.nan if jnp.issubdtype(y.dtype, jnp.inexact) else 0
+    y = jnp.where(switches >= 0, y, jnp.full((), nothing, y.dtype))
     switches = jnp.maximum(switches, 0)
 
-    def one(y, switches):
+    def scatter(y: jax.Array, switches: jax.Array) -> jax.Array:
         x = jnp.zeros(cells * y.shape[-1], y.dtype)
         x = x.at[_flat_indices(switches, input_shape).ravel()].add(y.ravel(), mode="promise_in_bounds")
         return x.reshape(*input_shape, y.shape[-1])
 
-    return _vmap_batch(one, y.ndim - len(input_shape) - 1)(y, switches)
+    return _vmap_batch(scatter, y.ndim - len(input_shape) - 1)(y, switches)
 
 
-def _vmap_batch(function, batch_axes: int):
-    """Applies a function of one map to all of them, which stay on their devices."""
+def _vmap_batch(function: Callable[..., jax.Array], batch_axes: int) -> Callable[..., jax.Array]:
+    """Returns a function of one map as one of a batch, whose maps stay on their devices."""
     for _ in range(batch_axes):
         function = jax.vmap(function)
     return function
 
 
 def _flat_indices(switches: jax.Array, input_shape: tuple[int, ...]) -> jax.Array:
-    """Indices of ``(cells, features)``, raveled."""
+    """Returns the indices of raveled ``(cells, features)``."""
     features = switches.shape[-1]
     if math.prod(input_shape) * features > np.iinfo(np.int32).max:
         raise SizeError(
-            f"a map of {(*input_shape, features)} has more numbers than int32 counts; pool fewer features."
+            f"a map of shape {(*input_shape, features)} has more numbers than int32 counts; pool fewer "
+            "features at a time."
         )
     return switches * features + lax.broadcasted_iota(jnp.int32, switches.shape, switches.ndim - 1)
 
 
 def first_cells(g: ConvGeometry) -> np.ndarray:
-    """Where every window begins, as an index of the input's cells: ``(*output_shape, 1)``, int32.
+    """Returns the input cell at which every window begins, a row-major index: ``(*output_shape, 1)``, int32.
 
     >>> first_cells(ConvGeometry((4, 5), (2, 2), strides=2)).ravel().tolist()
     [0, 2, 10, 12]
@@ -118,60 +125,59 @@ def first_cells(g: ConvGeometry) -> np.ndarray:
 
 
 def tap_steps(g: ConvGeometry) -> list[int]:
-    """How far, in the input's cells, neighbouring taps of each axis are apart."""
+    """Returns the distance between neighbouring taps of each axis, in row-major cell numbers."""
     rows = [math.prod(g.input_shape[axis + 1 :]) for axis in range(g.ndim)]
     return [row * d for row, d in zip(rows, g.kernel_dilation, strict=True)]
 
 
-def pad(x: jax.Array, g: ConvGeometry, value) -> jax.Array:
-    """``(*batch, *input_shape, features)`` with its border."""
+def pad(x: jax.Array, g: ConvGeometry, value: ArrayLike) -> jax.Array:
+    """Pads ``(*batch, *input_shape, features)`` with `value`."""
     config = [(0, 0, 0)] * (x.ndim - g.ndim - 1) + [(low, high, 0) for low, high in g.padding] + [(0, 0, 0)]
     return lax.pad(x, jnp.asarray(value, x.dtype), config)
 
 
-def _select(x, switches, geometry: ConvGeometry):
+def _select(x: jax.Array, switches: jax.Array, geometry: ConvGeometry) -> jax.Array:
     g, first = geometry, x.ndim - geometry.ndim - 1
     if math.prod(g.output_shape) == 1:
         chosen = jnp.where(_cells(g, x.ndim) == switches, x, jnp.zeros((), x.dtype))
         return chosen.sum(tuple(range(first, x.ndim - 1)), keepdims=True)
     x = pad(x, g, 0)
     offset = switches - _add_leading_axes(first_cells(g), switches.ndim)
-    total = None
+    terms = []
     for taps in np.ndindex(*g.kernel_shape):
         read = x
         for dimension, (t, axis) in enumerate(zip(taps, g.axes, strict=True), start=first):
             read = read_tap(read, dimension, t * axis.dilation, axis)
         here = offset == sum(t * step for t, step in zip(taps, tap_steps(g), strict=True))
-        term = jnp.where(here, read, jnp.zeros((), x.dtype))
-        total = term if total is None else total + term
-    return total
+        terms.append(jnp.where(here, read, jnp.zeros((), x.dtype)))
+    return reduce(operator.add, terms)
 
 
 def _cells(g: ConvGeometry, ndim: int) -> jax.Array:
-    """The number of every cell of the input, ``(1, ..., *input_shape, 1)``."""
+    """Returns the number of every cell of the input, ``(1, ..., *input_shape, 1)``."""
     cells = jnp.arange(math.prod(g.input_shape), dtype=jnp.int32)
     return cells.reshape((1,) * (ndim - g.ndim - 1) + (*g.input_shape, 1))
 
 
 class Phase:
-    """The cells of an axis with one remainder by the stride, and the outputs that read them.
+    """The cells of an axis that have the same remainder by the stride, and the outputs that read them.
 
-    Cell ``q stride + remainder`` is read by the outputs ``q + shift``, a shift a tap.
+    Cell ``q stride + remainder`` is read by the outputs ``q + shift``, with one shift per tap that reads it.
     """
 
     def __init__(self, axis: AxisGeometry, remainder: int):
-        """Finds the taps that meet these cells."""
+        """Finds the taps that read these cells."""
         starts = [remainder + axis.padding[0] - t * axis.dilation for t in range(axis.kernel)]
         self.shifts = [start // axis.stride for start in starts if start % axis.stride == 0]
         self.cells = np.arange(-(-axis.size // axis.stride)) * axis.stride + remainder
 
 
 def phases(axis: AxisGeometry) -> list[Phase]:
-    """One for every remainder."""
+    """Returns the phases of an axis, one per remainder."""
     return [Phase(axis, remainder) for remainder in range(axis.stride)]
 
 
-def _unselect(y, switches, geometry: ConvGeometry):
+def _unselect(y: jax.Array, switches: jax.Array, geometry: ConvGeometry) -> jax.Array:
     g, first, dtype = geometry, y.ndim - geometry.ndim - 1, y.dtype
     if math.prod(g.output_shape) == 1:
         return jnp.where(_cells(g, y.ndim) == switches, y, jnp.zeros((), dtype))
@@ -189,7 +195,7 @@ def _unselect(y, switches, geometry: ConvGeometry):
 
 
 def _interleave(phases: list[jax.Array], dimension: int) -> jax.Array:
-    """One axis of the cells of all phases."""
+    """Merges the cells of all phases into one axis."""
     if len(phases) == 1:
         return phases[0]
     x = jnp.stack(phases, dimension + 1)
@@ -197,8 +203,8 @@ def _interleave(phases: list[jax.Array], dimension: int) -> jax.Array:
     return x.reshape(*x.shape[:dimension], cells, *x.shape[dimension + 2 :])
 
 
-def _collect(y, switches, combined: tuple[Phase, ...], g: ConvGeometry):
-    """The sum, over the outputs that read cells of these phases, of those that took them."""
+def _collect(y: jax.Array, switches: jax.Array, combined: tuple[Phase, ...], g: ConvGeometry) -> jax.Array:
+    """Adds up, for the cells of one phase per axis, the outputs whose switch names them."""
     numbers = np.zeros((), np.int64)
     for phase, axis in zip(combined, g.axes, strict=True):
         numbers = numbers[..., None] * axis.size + phase.cells
@@ -214,26 +220,26 @@ def _collect(y, switches, combined: tuple[Phase, ...], g: ConvGeometry):
 
 
 def _corners(phase: Phase, axis: AxisGeometry) -> Iterator[int]:
-    """Where the outputs of each tap begin once `_pad_outputs` stands before them."""
+    """Yields where the outputs of each tap begin after `_pad_outputs`."""
     low, _ = _reach(phases(axis), axis)
     return (low + shift for shift in phase.shifts)
 
 
 def _reach(by_remainder: list[Phase], axis: AxisGeometry) -> tuple[int, int]:
-    """Outputs that are missing before the first and after the last."""
+    """Returns how many outputs the shifts need before the first and after the last."""
     shifts = [shift for phase in by_remainder for shift in phase.shifts]
     cells = len(by_remainder[0].cells)
     return max(0, -min(shifts)), max(0, max(shifts) + cells - axis.out_size)
 
 
-def _pad_outputs(array, by_axis, g: ConvGeometry, value):
+def _pad_outputs(array: jax.Array, by_axis: list[list[Phase]], g: ConvGeometry, value: int) -> jax.Array:
     edges = [(*_reach(by_remainder, axis), 0) for by_remainder, axis in zip(by_axis, g.axes, strict=True)]
     config = [(0, 0, 0)] * (array.ndim - g.ndim - 1) + edges + [(0, 0, 0)]
     return lax.pad(array, jnp.asarray(value, array.dtype), config)
 
 
 def _add_leading_axes(constant: np.ndarray, ndim: int) -> jax.Array:
-    """Leading axes of one, so that nothing broadcasts by rank."""
+    """Returns the constant with leading axes of size 1, so that nothing broadcasts by rank."""
     return jnp.asarray(constant.reshape((1,) * (ndim - constant.ndim) + constant.shape))
 
 

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import math
+import operator
+from collections.abc import Sequence
 from dataclasses import replace
+from functools import reduce
+from typing import TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -15,16 +19,18 @@ from jaxconv.convolution.formulations.windows import read_tap
 from jaxconv.geometry import ConvGeometry
 from jaxconv.operators.pooling.geometry import only_window
 
-# Taps of a window that is summed at once; larger ones are summed along one axis after the other. Milliseconds
-# on two cores, November 2026, 4x48x64x16, the former first: 5x5 0.15, 0.14 and its gradient 0.17, 0.37;
-# 7x7 0.24, 0.19 and 0.29, 0.49; 16x16 on 4x128x128x8 15, 0.48 and 23, 0.95.
+T = TypeVar("T")
+
+# Taps of a window up to which it is summed at once; larger ones are summed along one axis after the other.
+# Milliseconds on two cores, November 2026, 4x48x64x16, at once first: 5x5 0.15, 0.14 and its gradient 0.17,
+# 0.37; 7x7 0.24, 0.19 and 0.29, 0.49; 16x16 on 4x128x128x8 15, 0.48 and 23, 0.95.
 MAX_TAPS_AT_ONCE = 49
-# Taps of an axis that get a slice each; beyond, sums of twice the width are made of two.
+# Taps of an axis that are read by one slice each; of more, sums of twice the width are made of two.
 MAX_SLICED_TAPS = MAX_UNROLLED_TAPS
 
 
 def window_sums(x: jax.Array, g: ConvGeometry) -> jax.Array:
-    """``(*batch, *input_shape, features)`` to ``(*batch, *output_shape, features)``; linear.
+    """Returns the sums: ``(*batch, *input_shape, features)`` to ``(*batch, *output_shape, features)``.
 
     >>> g = ConvGeometry((4,), (2,), strides=2)
     >>> window_sums(jnp.arange(4.0)[:, None], g).ravel().tolist()
@@ -43,16 +49,16 @@ def window_sums(x: jax.Array, g: ConvGeometry) -> jax.Array:
     return x
 
 
-def _sum_by_conv(x, g: ConvGeometry):
-    """By `conv`: its derivatives stay in its family."""
+def _sum_by_conv(x: jax.Array, g: ConvGeometry) -> jax.Array:
+    """Sums windows by `conv`, whose derivatives are convolutions again."""
     kernel = jnp.ones((*g.kernel_shape, 1, x.shape[-1]), x.dtype)
-    return conv(x, kernel, **g.options)
+    return conv(x, kernel, geometry=g)
 
 
 def _windows_along(g: ConvGeometry, dimension: int, input_shape: tuple[int, ...]) -> ConvGeometry:
-    """The same windows along one axis, of one cell along the others."""
+    """Returns the geometry of the same windows along one axis, of one cell along the others."""
 
-    def there(values, elsewhere):
+    def there(values: Sequence[T], elsewhere: T) -> tuple[T, ...]:
         return tuple(value if n == dimension else elsewhere for n, value in enumerate(values))
 
     return replace(
@@ -65,20 +71,19 @@ def _windows_along(g: ConvGeometry, dimension: int, input_shape: tuple[int, ...]
     )
 
 
-def _sum_by_doubling(x, g: ConvGeometry, dimension: int):
-    """The binary digits of the window's size say which sums of 1, 2, 4, ... cells it is made of."""
+def _sum_by_doubling(x: jax.Array, g: ConvGeometry, dimension: int) -> jax.Array:
+    """Sums windows as parts of 1, 2, 4, ... cells: those of the binary digits of the window's size."""
     axis, at = g.axes[dimension], x.ndim - g.ndim - 1 + dimension
     config = [(0, 0, 0)] * x.ndim
     config[at] = (*axis.padding, 0)
     x = lax.pad(x, jnp.zeros((), x.dtype), config)
-    total, done, width = None, 0, 1
+    parts, done, width = [], 0, 1
     while True:
         if axis.kernel & width:
-            part = read_tap(x, at, done * axis.dilation, axis)
-            total = part if total is None else total + part
+            parts.append(read_tap(x, at, done * axis.dilation, axis))
             done += width
         if done == axis.kernel:
-            return total
+            return reduce(operator.add, parts)
         shift, length = width * axis.dilation, x.shape[at]
         x = lax.slice_in_dim(x, 0, length - shift, axis=at) + lax.slice_in_dim(x, shift, length, axis=at)
         width *= 2

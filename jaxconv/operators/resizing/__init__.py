@@ -1,4 +1,4 @@
-"""Feature maps at other sizes: interpolation as convolutions, and blocks of cells as features."""
+"""Resizing of feature maps: interpolation as convolutions, and blocks of cells as features."""
 
 from jaxconv.operators.resizing.bilinear import bilinear_kernel
 from jaxconv.operators.resizing.depth import depth_to_space, space_to_depth

@@ -1,4 +1,4 @@
-"""Resizing as an explicit matrix: a convolution with input dilation and strides, but for its edges."""
+"""Resizing as an explicit matrix: a convolution with input dilation and strides, except at the edges."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from jaxconv.core.dtypes import accumulator
 from jaxconv.geometry import ConvGeometry
 from jaxconv.geometry.arguments import at_least_one, shape_of
 from jaxconv.matrix import ConvMatrix
-from jaxconv.matrix.matrix import check_size
+from jaxconv.matrix.sizes import check_size
 from jaxconv.operators.resizing.options import Resizing, resizing
 from jaxconv.operators.resizing.weights import AxisResizing, Edges, Method, band
 
@@ -31,21 +31,25 @@ def resize_geometry(
     antialias: bool = False,
     edges: Edges | None = None,
 ) -> ConvGeometry:
-    r"""The convolution that a resizing is: input dilation p and stride q, with n/m = q/p in lowest terms.
+    r"""Returns the geometry of the convolution that resizes a map.
 
-    (With `align_corners`, (n-1)/(m-1).) Its fixed kernel lies on the input stretched by p; every output
-    meets each p-th of its taps, on the cells around the output's centre. The geometry is depthwise: no
-    feature meets another.
+    An axis that is resized from n to m cells has input dilation p and stride q, with n/m = q/p in lowest
+    terms, or (n-1)/(m-1) = q/p with `align_corners`. One fixed kernel lies on the input stretched by p; every
+    output uses each p-th of its taps, on the cells around the output's centre. The geometry is depthwise:
+    features are resized separately.
 
     Args:
-      input_shape: Spatial shape of the input.
-      shape: Spatial shape of the result, of the same length N.
-      method: As in `resize`, as all that follow but `features`.
-      align_corners: Likewise.
-      features: Of both maps.
-      cubic_a: Likewise.
-      antialias: Likewise.
-      edges: Likewise.
+      input_shape: Spatial shape of the input, a tuple of N ints.
+      shape: Spatial shape of the result, a tuple of N ints.
+      method: ``"nearest"``, ``"bilinear"`` or ``"bicubic"``; see `resize`.
+      align_corners: Whether the centres of the corner cells of both maps coincide.
+      features: Number of features of both maps.
+      cubic_a: Parameter of the cubic kernel.
+      antialias: Whether the kernel is widened on an axis that shrinks.
+      edges: ``"clamp"`` or ``"renormalize"``: what happens to the weights of cells outside; see `resize`.
+
+    Returns:
+      A `ConvGeometry` with ``feature_group_count=features``.
 
     Raises:
       GeometryError: Shapes or options contradict each other.
@@ -75,26 +79,29 @@ def resize_matrix(
     edges: Edges | None = None,
     max_bytes: int | None = None,
 ) -> ConvMatrix:
-    """The matrix C of a resizing: ``C(x)`` is ``resize(x, shape, ...)``.
+    """Returns the matrix C of a resizing: ``C(x)`` equals ``resize(x, shape, ...)``.
 
-    Its geometry is `resize_geometry`'s. In the interior its values repeat as those of a convolution do;
-    near the edges, where windows reach over them, they are what `edges` says.
+    Its geometry is that of `resize_geometry`. In the interior its entries repeat like those of a
+    convolution; near the edges `edges` determines them.
 
     Args:
-      input_shape: Spatial shape of the input.
-      shape: Spatial shape of the result, of the same length N.
-      method: As in `resize`.
-      align_corners: Likewise.
-      features: Of both maps.
-      dtype: Of the values: that of the maps. ``float`` is jax's default.
-      cubic_a: As in `resize`, as the next two.
-      antialias: Likewise.
-      edges: Likewise.
-      max_bytes: Refuse to store more than this; the physical memory by default.
+      input_shape: Spatial shape of the input, a tuple of N ints.
+      shape: Spatial shape of the result, a tuple of N ints.
+      method: ``"nearest"``, ``"bilinear"`` or ``"bicubic"``; see `resize`.
+      align_corners: Whether the centres of the corner cells of both maps coincide.
+      features: Number of features of both maps.
+      dtype: Dtype of the entries; it must be that of the maps. ``float`` is JAX's default.
+      cubic_a: Parameter of the cubic kernel.
+      antialias: Whether the kernel is widened on an axis that shrinks.
+      edges: ``"clamp"`` or ``"renormalize"``: what happens to the weights of cells outside; see `resize`.
+      max_bytes: Largest size of the stored entries in bytes; by default the physical memory.
+
+    Returns:
+      A `ConvMatrix` of shape ``(outputs, inputs)``.
 
     Raises:
       GeometryError: Shapes or options contradict each other.
-      SizeError: C would not fit; raised before anything is allocated.
+      SizeError: The matrix needs more than `max_bytes`; raised before anything is allocated.
       TypeError: `dtype` is not floating or complex.
 
     >>> C = resize_matrix((3,), (6,), "bilinear")
@@ -132,14 +139,14 @@ def _geometry(resizing: Resizing, features: int) -> ConvGeometry:
 
 
 def _padding(axis: AxisResizing) -> tuple[int, int]:
-    """From the first position of the first window to the last of the last."""
+    """Returns the padding that the first and the last window need."""
     (p, q), (first, last) = axis.ratio, axis.taps
     return -first, (axis.out_size - 1) * q + last - p * (axis.size - 1)
 
 
 @partial(jax.jit, static_argnames=("resizing", "features", "dtype"))
-def _values(resizing: Resizing, features: int, dtype) -> jax.Array:
-    """The products of the axes' weights: ``(slots, *shape, features, 1, 1)``."""
+def _values(resizing: Resizing, features: int, dtype: jnp.dtype) -> jax.Array:
+    """Returns the products of the axes' weights: ``(slots, *shape, features, 1, 1)``."""
     tables = [jnp.asarray(band(axis).weights.T, accumulator(dtype)) for axis in resizing.axes]
     values = reduce(jnp.multiply.outer, tables).astype(dtype)  # (slots, positions) of every axis in turn
     n = resizing.ndim

@@ -1,4 +1,4 @@
-"""Reading the arguments of a resizing."""
+"""Reads the arguments of a resizing."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import cast
 
 from jaxconv.core.checks import check_option
 from jaxconv.errors import GeometryError
-from jaxconv.geometry.arguments import real, shape_of
+from jaxconv.geometry.arguments import flag, real, shape_of
 from jaxconv.operators.resizing.weights import EDGES, METHODS, AxisResizing, Edges, Method
 
 
 @dataclass(frozen=True)
 class Resizing:
-    """All axes of a map that is resized."""
+    """The resizing of all axes of a map."""
 
     axes: tuple[AxisResizing, ...]
 
@@ -34,31 +34,30 @@ def resizing(
     antialias: bool,
     edges: str | None,
 ) -> Resizing:
-    """The arguments of `resize`, checked and resolved.
+    """Checks and resolves the arguments of `resize`.
 
     Raises:
-      GeometryError: They contradict each other, or are none of those that exist.
-      TypeError: A size is not an integer, or `cubic_a` not a number.
+      GeometryError: They contradict each other, or a word is unknown.
+      TypeError: A size is not an integer, `cubic_a` is not a number, or a flag is not a boolean.
     """
     shape = shape_of("shape", shape, len(input_shape))
     check_option("method", method, METHODS)
+    align_corners, antialias = flag("align_corners", align_corners), flag("antialias", antialias)
     edges = ("renormalize" if antialias else "clamp") if edges is None else edges
     check_option("edges", edges, EDGES)
     for name, value in (("align_corners", align_corners), ("antialias", antialias)):
-        if value and method == "nearest":
+        if method == "nearest" and value:
             raise GeometryError(
-                f"method='nearest' copies one cell and takes no `{name}`, got {name}={value!r}; leave it "
-                "out, or take 'bilinear' or 'bicubic'."
+                f"`{name}` must be False for method='nearest', which copies one cell; leave it out, or use "
+                "'bilinear' or 'bicubic'."
             )
     cubic_a = real("cubic_a", cubic_a)
     if not math.isfinite(cubic_a):
         raise GeometryError(f"`cubic_a` must be finite, got {cubic_a!r}.")
-    a = cubic_a if method == "bicubic" else 0.0  # others do not read it, nor compile anew for it
+    a = cubic_a if method == "bicubic" else 0.0  # other methods do not recompile for it
     return Resizing(
         tuple(
-            AxisResizing(
-                n, m, cast(Method, method), bool(align_corners), a, bool(antialias), cast(Edges, edges)
-            )
+            AxisResizing(n, m, cast(Method, method), align_corners, a, antialias, cast(Edges, edges))
             for n, m in zip(input_shape, shape, strict=True)
         )
     )

@@ -1,4 +1,4 @@
-"""lineax takes a convolution, matrix-free and explicit."""
+"""A convolution as a linear operator of lineax, matrix-free and explicit."""
 
 import jax
 import jax.numpy as jnp
@@ -88,7 +88,7 @@ def test_numpy_kernels_are_checked_and_vectors_too(rng):
         ConvOperator(np.ones((2, 1, 1)), g)
     with pytest.raises(TypeError, match="floating"):
         ConvOperator(np.ones((3, 1, 1), int), g)
-    with pytest.raises(GeometryError, match="flat vectors"):
+    with pytest.raises(GeometryError, match="flat vector"):
         ConvOperator(np.ones((3, 1, 1)), g).mv(jnp.ones(4))
     with pytest.raises(TypeError, match="conv_matrix"):
         ConvMatrixOperator(jnp.ones((3, 5)))

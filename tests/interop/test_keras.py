@@ -18,7 +18,7 @@ SIZES = {1: (9,), 2: (8, 7), 3: (6, 5, 7)}
 
 
 def apply(layer, x):
-    """A Keras layer on a channels-last map."""
+    """Applies a Keras layer to a channels-last map."""
     first = layer.data_format == "channels_first"
     x = jnp.asarray(np.moveaxis(x, -1, 1) if first else x)
     y = np.asarray(layer(x))
@@ -34,7 +34,7 @@ def fill(layer, rng, shape):
 
 
 def check(layer, rng, shape):
-    """Read, compared, written, compared, read again."""
+    """Reads a layer, writes it and reads it again, and compares each time."""
     x = numbers(rng, (2, *shape))
     expected = apply(fill(layer, rng, shape), x)
     ours = from_keras(layer)
@@ -110,16 +110,20 @@ def test_what_has_no_equivalent_is_refused():
         from_keras(keras.layers.Conv1D(1, 3))
     layer = keras.layers.Conv1D(1, 3, activation="relu")
     layer.build((1, 9, 2))
-    with pytest.raises(GeometryError, match=r"'relu' is no part of a convolution: .* apply it afterwards"):
+    with pytest.raises(
+        GeometryError, match=r"'relu', which is not part of a convolution: .* apply it afterwards"
+    ):
         from_keras(layer)
     with pytest.raises(TypeError, match="two of them"):
         from_keras(keras.layers.SeparableConv2D(1, 3))
-    with pytest.raises(TypeError, match=r"Dense: of keras.layers it takes Conv1D, .*DepthwiseConv2D"):
+    with pytest.raises(
+        TypeError, match=r"one of Conv1D, .*DepthwiseConv2D of keras.layers, got keras.*Dense"
+    ):
         from_keras(keras.layers.Dense(3))
 
     for method in ("call", "convolution_op"):
         mine = type("Mine", (keras.layers.Conv1D,), {method: lambda self, x, *_: x})
-        with pytest.raises(TypeError, match=f"`{method}` of its own"):
+        with pytest.raises(TypeError, match=f"overrides `{method}`"):
             from_keras(mine(1, 3))
 
 
@@ -130,8 +134,8 @@ def test_what_has_no_equivalent_is_refused():
         ({"padding": "SAME_LOWER", "strides": 2}, "no padding in cells"),
         ({"padding": 1, "padding_mode": "reflect"}, "no reflect padding: pad first"),
         ({"input_dilation": 2}, "Keras has no input dilation"),
-        ({"strides": 2, "kernel_dilation": 2}, "refuses strides beside"),
-        ({"transposed": True, "padding": 2}, "take 'valid' and crop the result"),
+        ({"strides": 2, "kernel_dilation": 2}, "no strides together with"),
+        ({"transposed": True, "padding": 2}, "use 'valid' and crop the result"),
         ({"transposed": True, "groups": 2}, "Keras's transposed convolution has no groups"),
     ],
     ids=str,

@@ -38,8 +38,8 @@ def test_names_of_many_features_do_not_collide():
     assert entries[1] == "w0,1_0"
 
 
-def test_refusals():
-    with pytest.raises(SizeError, match="draw it"):
+def test_bad_arguments_are_refused():
+    with pytest.raises(SizeError, match="Draw it"):
         symbols(ConvGeometry((65,), (1,)))
     with pytest.raises(GeometryError, match="3 kernel entries, got 2"):
         symbols(ConvGeometry((4,), (3,)), "xy")

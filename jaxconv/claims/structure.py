@@ -1,4 +1,4 @@
-"""What the lectures say: Toeplitz matrices, when a transpose is a convolution, and their counts."""
+"""Structure of C: Toeplitz matrices, transposes that are convolutions, counts of multiplications."""
 
 from __future__ import annotations
 
@@ -14,29 +14,29 @@ from jaxconv.geometry import AxisGeometry, ConvGeometry
 from jaxconv.geometry.pattern import reads
 from jaxconv.matrix.symbols import symbols
 
-TRANSPOSED_LECTURE = "lecture on transposed convolutions"
+GUIDE = "arXiv:1603.07285"
 
 
 @claim(
     "toeplitz",
-    "the printed 4x6 and 2x6 matrices of x y z, and their transposes",
-    TRANSPOSED_LECTURE,
+    "C of the kernel x y z on 6 cells is the banded 4x6 (stride 1) or 2x6 (stride 2) matrix",
+    f"{GUIDE}, section 4.1",
     "integers",
 )
 def toeplitz(cases: Cases) -> Iterator[Trial]:
-    """They act on the padded vector (0, a, b, c, d, 0): input 6, padding 0."""
-    printed = {
+    """Compares symbols of C and C-transposed on 6 cells, and of C on 4 cells with padding 1."""
+    matrices = {
         1: "x y z 0 0 0\n0 x y z 0 0\n0 0 x y z 0\n0 0 0 x y z",
         2: "x y z 0 0 0\n0 0 x y z 0",
     }
-    printed_transposed = {
+    transposes = {
         1: "x 0 0 0\ny x 0 0\nz y x 0\n0 z y x\n0 0 z y\n0 0 0 z",
         2: "x 0\ny 0\nz x\n0 y\n0 z\n0 0",
     }
-    for stride, text in printed.items():
+    for stride, text in matrices.items():
         g = ConvGeometry((6,), (3,), strides=stride)
         yield exact(symbols(g, "xyz") == text, f"g = {g!r}")
-        yield exact(symbols(g, "xyz", transposed=True) == printed_transposed[stride], f"g = {g!r}")
+        yield exact(symbols(g, "xyz", transposed=True) == transposes[stride], f"g = {g!r}")
         inner = ConvGeometry((4,), (3,), strides=stride, padding=1)
         columns = [line.split()[1:5] for line in text.splitlines()]
         yield exact(
@@ -45,14 +45,14 @@ def toeplitz(cases: Cases) -> Iterator[Trial]:
 
 
 def as_convolution(target: np.ndarray, taps: int) -> AxisGeometry | None:
-    """A one-axis convolution, and thereby a kernel, whose matrix is `target`; None if there is none.
+    """Searches for a convolution along one axis with this matrix; returns None if none exists.
 
     Tries unit strides with every kernel and padding, and other strides and dilations with kernels of
-    up to `taps`: a strided kernel as wide as its input is a dense layer, and gives any matrix.
+    up to `taps`: a strided kernel as wide as its input is a dense layer, whose matrix can be any.
 
     Args:
-      target: (outputs, inputs), 0 where there is no entry.
-      taps: The largest kernel to try with strides.
+      target: Dense matrix, ``(outputs, inputs)``.
+      taps: Size of the largest kernel to try with strides.
     """
     outputs, inputs = target.shape
     for k, s, d in product(range(1, inputs + outputs + 1), range(1, 4), range(1, 4)):
@@ -65,24 +65,23 @@ def as_convolution(target: np.ndarray, taps: int) -> AxisGeometry | None:
                 axis = AxisGeometry(inputs, k, s, (low, high), d)
             except GeometryError:
                 continue
-            if _some_kernel_gives(axis, target):
+            if _has_kernel(axis, target):
                 return axis
     return None
 
 
-def _some_kernel_gives(axis: AxisGeometry, target: np.ndarray) -> bool:
-    """Whether every tap meets one and the same number, and all other places are 0."""
+def _has_kernel(axis: AxisGeometry, target: np.ndarray) -> bool:
+    """Returns whether some kernel has this matrix: one number per tap, and 0 elsewhere."""
     out, tap, cell = reads(axis)
-    met = target[out, cell]
     kernel = np.zeros(axis.kernel)
-    kernel[tap] = met
-    built = np.zeros_like(target)
-    built[out, cell] = kernel[tap]
-    return bool((built == target).all())
+    kernel[tap] = target[out, cell]
+    matrix = np.zeros_like(target)
+    matrix[out, cell] = kernel[tap]
+    return bool((matrix == target).all())
 
 
 def _transpose(axis: AxisGeometry) -> np.ndarray:
-    """C-transposed with the kernel 1, 2, 3, ..."""
+    """Returns C-transposed with the kernel 1, 2, 3, ..."""
     out, tap, cell = reads(axis)
     target = np.zeros((axis.size, axis.out_size))
     target[cell, out] = tap + 1
@@ -92,11 +91,11 @@ def _transpose(axis: AxisGeometry) -> np.ndarray:
 @claim(
     "stride-1-transpose",
     "a transposed convolution of stride 1 is a convolution",
-    TRANSPOSED_LECTURE,
+    f"{GUIDE}, sections 4.3 and 4.4",
     "integers",
 )
 def stride_1(cases: Cases) -> Iterator[Trial]:
-    """A convolution with the transpose's matrix is found, by search."""
+    """Searches for a convolution with the matrix of the transpose, and finds one."""
     for size, k, p in ((6, 3, 0), (4, 3, 1), (5, 2, 1), (5, 4, 2)):
         axis = AxisGeometry(size, k, 1, (p, p))
         yield exact(as_convolution(_transpose(axis), k) is not None, f"axis = {axis!r}")
@@ -104,12 +103,13 @@ def stride_1(cases: Cases) -> Iterator[Trial]:
 
 @claim(
     "stride-2-transpose",
-    "a transposed convolution of stride 2 is not a convolution: none of unit stride, nor of its size",
-    TRANSPOSED_LECTURE,
+    "a transposed convolution of stride 2 is not a convolution: neither one of unit stride nor one with a "
+    "kernel of its size",
+    f"{GUIDE}, sections 4.5 and 4.6",
     "integers",
 )
 def stride_2(cases: Cases) -> Iterator[Trial]:
-    """No kernel size, stride, dilation and padding has the transpose's matrix, by search."""
+    """Searches all kernel sizes, strides, dilations and paddings, and finds no convolution."""
     for size, k, p in ((6, 3, 0), (8, 3, 1), (9, 4, 1)):
         axis = AxisGeometry(size, k, 2, (p, p))
         yield exact(as_convolution(_transpose(axis), k) is None, f"axis = {axis!r}")
@@ -117,12 +117,13 @@ def stride_2(cases: Cases) -> Iterator[Trial]:
 
 @claim(
     "counts",
-    "760 parameters; 470 million multiplications against 40; 1,228,800 against 4,800 + 49,152",
-    "lectures on convolution layers and on architectures",
+    "760 parameters; 471 million multiplications against 41 after a 1x1 layer; 1,228,800 against "
+    "4,800 + 49,152 for a depthwise and a pointwise layer",
+    "Szegedy et al., arXiv:1409.4842; Howard et al., arXiv:1704.04861",
     "integers",
 )
 def counts(cases: Cases) -> Iterator[Trial]:
-    """The lectures' layers, counted by the geometry."""
+    """Compares the counts of the geometry: 471 million against 41; 1,228,800 against 4,800 + 49,152."""
     ten_filters = ConvGeometry((32, 32), (5, 5), in_features=3, out_features=10, padding=2)
     yield exact(
         ten_filters.parameters + ten_filters.out_features == 760 and ten_filters.output_shape == (32, 32),

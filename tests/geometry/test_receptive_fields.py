@@ -1,4 +1,4 @@
-"""Receptive fields, against the inputs that change an output when each is touched in turn."""
+"""Receptive fields, compared with the inputs that change an output when each of them is changed in turn."""
 
 import itertools
 import math
@@ -53,7 +53,7 @@ def stacks(draw, modes=("zeros",), max_layers=3, transposes=True):
             g = ConvGeometry(
                 (size,), (taps,), strides=stride, padding=(padding,), input_dilation=input_dilation, **options
             )
-        except GeometryError:  # the kernel does not fit into what the layer below left, or reflects one cell
+        except GeometryError:  # the kernel does not fit the layer below, or one cell would be reflected
             g = ConvGeometry((size,), (taps,), strides=stride, padding="FULL", kernel_dilation=dilation)
         hypothesis.assume(g.output_shape[0] <= 60)
         layers.append(g)
@@ -62,7 +62,7 @@ def stacks(draw, modes=("zeros",), max_layers=3, transposes=True):
 
 @hypothesis.given(stacks(modes=("zeros", "circular", "reflect", "replicate")))
 @hypothesis.settings(max_examples=150)
-def test_cells_of_the_map_are_those_that_change_an_output(stack):
+def test_cells_of_the_map_change_the_output(stack):
     field = receptive_field(stack)
     for output, row in enumerate(seen(stack, 0)):
         (cells,) = field.cells((output,), clip=True)
@@ -73,7 +73,7 @@ def test_cells_of_the_map_are_those_that_change_an_output(stack):
 
 
 def unfolded_reads(g, outputs):
-    """What a layer reads on an axis that goes on beyond both ends, one tap at a time."""
+    """The cells that a layer reads on an axis that extends beyond both ends, one tap at a time."""
     (low, _), s, d, f = g.padding[0], g.strides[0], g.kernel_dilation[0], g.input_dilation[0]
     positions = {o * s + t * d - low for o in outputs for t in range(g.kernel_shape[0])}
     return {position // f for position in positions if position % f == 0}
@@ -81,7 +81,7 @@ def unfolded_reads(g, outputs):
 
 @hypothesis.given(stacks())
 @hypothesis.settings(max_examples=150)
-def test_unfolded_cells_by_loops(stack):
+def test_cells_beyond_the_map_match_loops(stack):
     field = receptive_field(stack)
     outputs = stack[-1].output_shape[0]
     found = []
@@ -153,7 +153,7 @@ def test_known_networks():
     assert field.interval((0, 0), clip=True) == (range(224),) * 2
 
 
-def test_an_upsampling_has_a_fraction_for_a_jump():
+def test_the_jump_of_an_upsampling_is_a_fraction():
     up = ConvGeometry((8,), (4,), strides=2, padding=1).transposed()
     field = receptive_field([up, ConvGeometry((8,), (3,))])
     assert field.jump == (Fraction(1, 2),)
@@ -163,8 +163,8 @@ def test_an_upsampling_has_a_fraction_for_a_jump():
     assert isinstance(back.jump[0], int)
 
 
-def test_where_inserted_zeros_are_all_there_is():
-    """Taps and zeros in step: every other output sees nothing, or all do."""
+def test_outputs_that_see_only_inserted_zeros():
+    """Taps meet only inserted zeros at every other output, or at all."""
     field = receptive_field([ConvGeometry((4,), (2,), input_dilation=2, kernel_dilation=2, padding=1)])
     assert field.cells((0,)) == ((),)
     assert field.cells((1,)) == ((0, 1),)
@@ -186,24 +186,24 @@ def test_bad_stacks():
         receptive_field([])
     with pytest.raises(TypeError, match=r"write \["):
         receptive_field(g)
-    with pytest.raises(TypeError, match="holds ConvGeometry"):
+    with pytest.raises(TypeError, match="only ConvGeometry"):
         receptive_field([g, (6,)])
     fits = ConvGeometry((6,), (3,), in_features=2)
-    with pytest.raises(GeometryError, match=r"layer 1 gives .* = \(4, 1\), but layer 2 takes \(5, 1\)"):
+    with pytest.raises(GeometryError, match=r"layer 1 returns .* = \(4, 1\), but layer 2 takes \(5, 1\)"):
         receptive_field([g, fits, ConvGeometry((5,), (2,))])
-    with pytest.raises(GeometryError, match=r"layer 0 gives .* = \(6, 2\), but layer 1 takes \(6, 1\)"):
+    with pytest.raises(GeometryError, match=r"layer 0 returns .* = \(6, 2\), but layer 1 takes \(6, 1\)"):
         receptive_field([g, ConvGeometry((6,), (3,))])
-    with pytest.raises(GeometryError, match=r"an output in \(6,\)"):
+    with pytest.raises(GeometryError, match=r"an output in shape \(6,\)"):
         receptive_field([g]).cells((6,))
-    with pytest.raises(GeometryError, match=r"an output in \(6,\)"):
+    with pytest.raises(GeometryError, match=r"an output in shape \(6,\)"):
         receptive_field([g]).interval((0, 0))
 
 
-# The gradient's.
+# Effective receptive fields, by gradients
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64, jnp.bfloat16], ids=lambda dtype: dtype.__name__)
-def test_a_linear_function_has_its_own_rows(dtype, rng):
+def test_the_gradient_of_a_linear_function_is_its_row(dtype, rng):
     """The gradient of C x is a row of C; summed over features, magnitudes last."""
     g = ConvGeometry((7, 6), (3, 2), in_features=2, out_features=3, strides=(2, 1), padding=1)
     kernel = oracles.numbers(g.kernel_array_shape)
@@ -219,7 +219,7 @@ def test_a_linear_function_has_its_own_rows(dtype, rng):
     oracles.assert_rounds_to(field, (expected, magnitude, np.full(expected.shape, 6)), dtype=dtype)
 
 
-def test_it_is_the_mean_of_magnitudes():
+def test_the_field_is_the_mean_of_magnitudes():
     """Of a product, whose gradient is the other factor: the mean magnitude of a normal number."""
     product = lambda x: x * jnp.roll(x, 1, axis=1)  # noqa: E731
     key, samples = jax.random.key(3), 50
@@ -263,9 +263,9 @@ def test_a_model_stays_inside_of_its_theoretical_field():
 def test_bad_measurements():
     key = jax.random.key(0)
     flat = lambda x: x.reshape(x.shape[0], -1)  # noqa: E731
-    with pytest.raises(GeometryError, match=r"feature map \(32, output size, features\), got \(32, 5\)"):
+    with pytest.raises(GeometryError, match=r"`function` must return .* got \(32, 5\)"):
         effective_receptive_field(flat, (5,), features=1, key=key)
-    with pytest.raises(GeometryError, match=r"an output in \(5,\), got \(5,\)"):
+    with pytest.raises(GeometryError, match=r"an output in shape \(5,\), got \(5,\)"):
         effective_receptive_field(jnp.tanh, (5,), features=1, key=key, position=(5,))
     for dtype in (np.int32, np.complex64):
         with pytest.raises(TypeError, match="real and floating"):
@@ -274,7 +274,7 @@ def test_bad_measurements():
         effective_receptive_field(jnp.tanh, 5, features=1, key=key)
 
 
-# Pictures.
+# Pictures
 
 
 def test_the_picture_shows_the_numbers():
@@ -295,7 +295,7 @@ def test_the_picture_shows_the_numbers():
         receptive_field_figure([measured[0]], [field], ["one"])
 
 
-def test_the_square_holds_its_part(rng):
+def test_the_square_has_its_part(rng):
     measured = rng.random((10, 10))
     field = range(1, 8), range(3, 9)  # middles at 4 and 5.5
     for part in (0.3, 0.6, 0.95):
@@ -309,7 +309,7 @@ def test_the_square_holds_its_part(rng):
         assert sums[0] >= part * measured.sum() > sums[1]
 
 
-def test_an_index_is_one_int_an_axis():
+def test_an_index_is_one_int_per_axis():
     field = receptive_field([ConvGeometry((9, 9), (3, 3))])
     for index in (3, (1.5, 0)):
         with pytest.raises(TypeError, match="`output`"):

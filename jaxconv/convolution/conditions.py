@@ -1,0 +1,211 @@
+"""The conditions of the rules in `rules`, each a function of a geometry and the number of maps in a batch.
+
+Times beside the limits are of the machine that `rules` names. No crossing of two times was measured for
+the limits that bound the size of programs and temporary arrays.
+"""
+
+from __future__ import annotations
+
+import math
+
+from jaxconv.convolution.formulations.grouped import few_blocks
+from jaxconv.convolution.formulations.planes import PLANE_AXES
+from jaxconv.convolution.formulations.space_to_depth import blocks
+from jaxconv.convolution.formulations.taps import MAX_UNROLLED_TAPS
+from jaxconv.convolution.formulations.windows import MAX_CONCATENATED_SLICES
+from jaxconv.geometry import ConvGeometry
+
+# Where an FFT pays.
+MIN_FFT_TAPS = 900  # with fewer, other methods are about as fast and round better
+MIN_FFT_PRODUCTS = 32  # products of a direct convolution for each number transformed
+MIN_FFT_TAPS_OF_KERNEL_VJP = 100  # a kernel's gradient sums over all positions: norms cost it no accuracy
+MAX_FFT_NUMBERS = 2**24  # numbers in the kernel's spectrum: beyond, it costs more memory than it saves time
+
+# Where a product is too narrow, or a map too large, for XLA's own convolution.
+MAX_SHIFTED_PRODUCTS = 256  # taps times output features: as many products per position as one loop hides
+MAX_NARROW_WINDOW = 32  # numbers in one window
+MIN_LARGE_MAP = 2048  # positions: on such maps XLA's gradient of a kernel is slow with many features too
+
+# Sizes of programs.
+MAX_LOOPED_PHASES = 16  # phases of a transpose, a fused loop for each
+MAX_LOOPED_TAPS = 16  # taps of a fused loop with several features out of one
+MAX_WRITTEN_OUT_TAPS = 8  # taps whose products are written out one by one
+MAX_SLICED_TAPS = 8  # taps of one axis, a slice for each
+
+# Sizes of temporary arrays.
+MAX_FOLDED_TAPS = 9  # taps of the axes that `planes` folds: its temporary is so many times its input
+MAX_KERNEL_GROWTH = 4  # size of the kernel that `space_to_depth` pads with zeros, over what it was
+MAX_COLUMNS = 2**20  # numbers in all windows of one map; beyond, making them costs more than multiplying
+# Numbers of one temporary array, 16 MB of float32. Alone, a larger one still pays, but glibc returns its
+# memory to the system and touching it anew costs more than it won: four 3x3 layers on 4x96x128 with
+# their gradients take 66 ms by XLA, 67 ms with this limit, 89 ms with twice as much.
+MAX_TEMPORARY = 2**22
+
+
+def always(g: ConvGeometry, batch: int) -> bool:
+    """Returns True: holds for every geometry."""
+    return True
+
+
+def is_depthwise(g: ConvGeometry, batch: int) -> bool:
+    """Returns whether every input feature has a group of its own, with few enough taps to unroll.
+
+    A single input feature with several outputs is an ordinary first layer and does not count.
+    """
+    return _every_input_is_a_group(g) and _tap_count(g) <= MAX_UNROLLED_TAPS
+
+
+def is_depthwise_one_to_one(g: ConvGeometry, batch: int) -> bool:
+    """Returns whether a convolution is depthwise, of several features and with as many outputs as inputs."""
+    return is_depthwise(g, batch) and g.in_features == g.out_features > 1
+
+
+def fft_pays(g: ConvGeometry, batch: int) -> bool:
+    """Returns whether the kernel is so large that transforming everything costs less than multiplying."""
+    return _fft_pays(g, MIN_FFT_TAPS)
+
+
+def fft_pays_for_depthwise_gradient(g: ConvGeometry, batch: int) -> bool:
+    """Returns whether an FFT pays for the kernel's gradient of a depthwise convolution, which is earlier."""
+    return _fft_pays(g, MIN_FFT_TAPS_OF_KERNEL_VJP) and _every_input_is_a_group(g)
+
+
+def has_groups(g: ConvGeometry, batch: int) -> bool:
+    """Returns whether there is more than one group."""
+    return g.feature_group_count > 1
+
+
+def merges_into_few_blocks(g: ConvGeometry, batch: int) -> bool:
+    """Returns whether groups merge into a few dense blocks."""
+    return g.feature_group_count > 1 and few_blocks(g)
+
+
+def is_first_layer(g: ConvGeometry, batch: int) -> bool:
+    """Returns whether one input feature leads to several outputs: shifted products fuse into one loop."""
+    return (
+        g.in_features == 1
+        and _has_unit_strides(g)
+        and _tap_count(g) <= MAX_UNROLLED_TAPS
+        and _tap_count(g) * g.out_features <= MAX_SHIFTED_PRODUCTS
+    )
+
+
+def has_volumes(g: ConvGeometry, batch: int) -> bool:
+    """Returns whether there are three spatial axes or more, the first with few taps to fold into features."""
+    return g.ndim > PLANE_AXES and math.prod(g.kernel_shape[:-PLANE_AXES]) <= MAX_FOLDED_TAPS
+
+
+def has_disjoint_volumes(g: ConvGeometry, batch: int) -> bool:
+    """Returns whether windows are volumes that do not overlap."""
+    return has_volumes(g, batch) and has_disjoint_windows(g, batch)
+
+
+def has_disjoint_windows(g: ConvGeometry, batch: int) -> bool:
+    """Returns whether windows do not overlap: every input cell is in at most one of them."""
+    return all(axis.span <= axis.stride for axis in g.axes) and set(g.input_dilation) == {1}
+
+
+def has_small_disjoint_windows(g: ConvGeometry, batch: int) -> bool:
+    """Returns whether windows do not overlap, and have few taps."""
+    return has_disjoint_windows(g, batch) and _tap_count(g) <= MAX_WRITTEN_OUT_TAPS
+
+
+def has_one_tap(g: ConvGeometry, batch: int) -> bool:
+    """Returns whether the kernel is 1x1: then the convolution is one matrix product over all positions."""
+    return _tap_count(g) == 1
+
+
+def has_narrow_windows(g: ConvGeometry, batch: int) -> bool:
+    """Returns whether windows hold too few numbers for XLA's own convolution, and the columns fit."""
+    narrow = _tap_count(g) * g.in_features <= MAX_NARROW_WINDOW and _has_unit_strides(g)
+    return narrow and _columns_fit(g, batch)
+
+
+def kernel_outweighs_map(g: ConvGeometry, batch: int) -> bool:
+    """Returns whether the kernel has more numbers than the windows: making columns is the smaller part."""
+    few = math.prod(g.output_shape) <= g.out_features and max(g.kernel_shape) <= MAX_CONCATENATED_SLICES
+    return few and _columns_fit(g, batch)
+
+
+def leads_to_one_feature(g: ConvGeometry, batch: int) -> bool:
+    """Returns whether the transpose leads back to a single feature, with columns that fit."""
+    narrow = g.in_features == 1 and max(g.kernel_shape) <= MAX_CONCATENATED_SLICES
+    return narrow and _columns_fit(g, batch)
+
+
+def has_one_output_per_group(g: ConvGeometry, batch: int) -> bool:
+    """Returns whether groups have one output each, and phases are few: each phase is one fused loop."""
+    most = MAX_UNROLLED_TAPS if g.in_features == g.out_features else MAX_LOOPED_TAPS
+    alone = g.out_features == g.feature_group_count and _tap_count(g) <= most
+    return alone and math.prod(g.strides) <= MAX_LOOPED_PHASES
+
+
+def blocks_pay(g: ConvGeometry, batch: int) -> bool:
+    """Returns whether strides are so long that blocks of cells make good features."""
+    if set(g.input_dilation) != {1} or set(g.kernel_dilation) != {1} or _tap_count(g) == 1:
+        return False
+    in_blocks = math.prod(b.taps * s for b, s in zip(map(blocks, g.axes), g.strides, strict=True))
+    if in_blocks > MAX_KERNEL_GROWTH * _tap_count(g):
+        return False
+    return math.prod(g.strides) >= 16 or has_disjoint_windows(g, batch)
+
+
+def strides_lead_to_few_features(g: ConvGeometry, batch: int) -> bool:
+    """Returns whether a strided convolution has few features: XLA's transpose multiplies inserted zeros."""
+    return max(g.strides) > 1 and g.in_features < MAX_NARROW_WINDOW // math.prod(g.strides)
+
+
+def has_few_windows(g: ConvGeometry, batch: int) -> bool:
+    """Returns whether strides are so long that there are few windows, and the columns fit."""
+    few = math.prod(g.strides) >= 8 and _column_count(g) <= MAX_COLUMNS
+    return few and _columns_fit(g, batch)
+
+
+def split_columns_pay(g: ConvGeometry, batch: int) -> bool:
+    """Returns whether a small 2-D kernel reads a large map or few features, and the split columns fit."""
+    large = math.prod(g.output_shape) >= MIN_LARGE_MAP
+    small_kernel = g.ndim == 2 and max(g.kernel_shape) <= MAX_SLICED_TAPS
+    enough = g.in_features >= 8 and (large or g.in_features <= MAX_NARROW_WINDOW)
+    return (
+        small_kernel and enough and _has_unit_strides(g) and batch * _split_column_count(g) <= MAX_TEMPORARY
+    )
+
+
+def does_not_widen(g: ConvGeometry, batch: int) -> bool:
+    """Returns whether strides are 1, and output features are at most as many as inputs."""
+    return _has_unit_strides(g) and g.in_features >= g.out_features
+
+
+def _tap_count(g: ConvGeometry) -> int:
+    return math.prod(g.kernel_shape)
+
+
+def _has_unit_strides(g: ConvGeometry) -> bool:
+    """Returns whether windows move by one cell, over an input without inserted zeros."""
+    return set(g.strides) == set(g.input_dilation) == {1}
+
+
+def _every_input_is_a_group(g: ConvGeometry) -> bool:
+    return g.feature_group_count == g.in_features and (g.in_features > 1 or g.out_features == 1)
+
+
+def _fft_pays(g: ConvGeometry, min_taps: int) -> bool:
+    padded = math.prod(axis.padded for axis in g.axes)
+    numbers = padded * g.kernel_array_shape[-2] * g.out_features
+    saves = math.prod(g.output_shape) * _tap_count(g) >= MIN_FFT_PRODUCTS * padded
+    return _has_unit_strides(g) and _tap_count(g) >= min_taps and numbers <= MAX_FFT_NUMBERS and saves
+
+
+def _column_count(g: ConvGeometry) -> int:
+    """Counts the numbers in all windows of one map."""
+    return math.prod(g.output_shape) * _tap_count(g) * g.in_features
+
+
+def _columns_fit(g: ConvGeometry, batch: int) -> bool:
+    """Returns whether the columns of the whole batch, which are made at once, fit a temporary array."""
+    return batch * _column_count(g) <= MAX_TEMPORARY
+
+
+def _split_column_count(g: ConvGeometry) -> int:
+    width = g.kernel_shape[-1] * g.in_features + g.kernel_shape[0] * g.out_features
+    return g.axes[0].padded * math.prod(g.output_shape[1:]) * width

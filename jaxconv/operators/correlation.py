@@ -1,0 +1,185 @@
+r"""Two ways to apply a filter to every feature of a map: correlation and true convolution.
+
+What frameworks call a convolution is the *correlation* $y[p] = \sum_t x[p + t]\,w[t]$. The *convolution* of
+mathematics flips the filter: $y[p] = \sum_t x[p - t]\,w[t]$, up to where $p$ starts. Only the convolution
+commutes. For symmetric filters the two agree.
+
+At the borders a filter shrinks the map, or the map is padded:
+
+>>> from fractions import Fraction
+>>> from jaxconv.operators.filters import box_filter
+>>> def show(y):
+...     print(*(Fraction(v).limit_denominator(9) for v in y.ravel().tolist()))
+>>> x = jnp.array([4.0, 3, 2, -5, 3, 5, 2, 5, 5, 6]).reshape(10, 1)  # (*spatial, features)
+>>> show(correlate(x, box_filter((3,))))
+3 0 0 1 10/3 4 4 16/3
+>>> show(correlate(x, box_filter((3,)), padding="SAME"))
+7/3 3 0 0 1 10/3 4 4 16/3 11/3
+>>> show(correlate(x, box_filter((3,)), padding="SAME", padding_mode="circular"))
+13/3 3 0 0 1 10/3 4 4 16/3 5
+>>> show(correlate(x, box_filter((3,)), padding="SAME", padding_mode="reflect"))
+10/3 3 0 0 1 10/3 4 4 16/3 16/3
+>>> show(correlate(x, box_filter((3,)), padding="SAME", padding_mode="replicate"))
+11/3 3 0 0 1 10/3 4 4 16/3 17/3
+
+A filter of one cell keeps the shape of the map and scales it, here by 2:
+
+>>> x = [[-5, 3, 2, -5, 3], [4, 3, 2, 1, -3], [1, 0, 3, 3, 5], [-2, 0, 1, 4, 4], [5, 6, 7, 9, -1]]
+>>> x = jnp.array(x, float)[..., None]
+>>> print(correlate(x, jnp.array([[2.0]]))[..., 0].astype(int))
+[[-10   6   4 -10   6]
+ [  8   6   4   2  -6]
+ [  2   0   6   6  10]
+ [ -4   0   2   8   8]
+ [ 10  12  14  18  -2]]
+"""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+from jax.typing import ArrayLike
+
+from jaxconv.convolution import conv
+from jaxconv.core.checks import check_dtypes, split_map
+from jaxconv.errors import GeometryError
+from jaxconv.geometry import IntPerAxis, Padding, PaddingMode
+from jaxconv.geometry.arguments import at_least_one
+
+
+def correlate(
+    x: ArrayLike,
+    filter: ArrayLike,
+    *,
+    strides: IntPerAxis = 1,
+    padding: Padding = "VALID",
+    padding_mode: PaddingMode = "zeros",
+    kernel_dilation: IntPerAxis = 1,
+) -> jax.Array:
+    r"""Correlates every feature of a map with a filter: $y[p] = \sum_t x[p + t]\,w[t]$.
+
+    This is what every framework calls convolution: nothing is flipped. It is a depthwise `conv` with the
+    kernel of `filter_kernel`, from which its matrix and its derivatives follow.
+
+    SciPy has other names for padding modes: in `scipy.ndimage` ``"constant"`` means ``"zeros"``, ``"wrap"``
+    ``"circular"``, ``"nearest"`` ``"replicate"`` and ``"mirror"`` ``"reflect"``. The ``"reflect"`` of SciPy,
+    which repeats the border cell, does not exist here. `scipy.ndimage.correlate` pads as ``"SAME_LOWER"``.
+
+    Args:
+      x: Feature map ``(*batch, *spatial, features)`` with any number of batch axes, floating or complex.
+      filter: Weights, of the dtype of `x`, with one axis per spatial axis.
+      strides: Cells between neighbouring windows, an int or one int per spatial axis.
+      padding: ``"VALID"`` shrinks the map, ``"SAME"`` keeps its size; another word of `ConvGeometry`, an int,
+        or per spatial axis an int or a ``(low, high)`` pair, in cells.
+      padding_mode: ``"zeros"``, ``"circular"``, ``"reflect"`` or ``"replicate"``: what the padding holds.
+      kernel_dilation: Distance between neighbouring taps, an int or one int per spatial axis.
+
+    Returns:
+      ``(*batch, *output_shape, features)``, of x's dtype.
+
+    Raises:
+      GeometryError: Shapes or options contradict each other.
+      TypeError: `x` and `filter` are not floating or complex, or not of one dtype.
+
+    References:
+      Goodfellow, Bengio & Courville, Deep Learning, section 9.1.
+
+    >>> x = jnp.array([0.0, 0.0, 1.0, 0.0, 0.0]).reshape(5, 1)
+    >>> correlate(x, jnp.array([1.0, 2.0, 3.0])).ravel().tolist()
+    [3.0, 2.0, 1.0]
+    """
+    x, filter = jnp.asarray(x), jnp.asarray(filter)
+    check_dtypes(x=x, filter=filter)
+    _check_filter(filter)
+    split_map("x", x.shape, filter.ndim, "`filter`")
+    return conv(
+        x,
+        filter_kernel(filter, x.shape[-1]),
+        strides=strides,
+        padding=padding,
+        padding_mode=padding_mode,
+        kernel_dilation=kernel_dilation,
+        feature_group_count=x.shape[-1],
+    )
+
+
+def convolve(
+    x: ArrayLike,
+    filter: ArrayLike,
+    *,
+    strides: IntPerAxis = 1,
+    padding: Padding = "VALID",
+    padding_mode: PaddingMode = "zeros",
+    kernel_dilation: IntPerAxis = 1,
+) -> jax.Array:
+    r"""Convolves every feature of a map with a filter: correlates it with the flipped filter.
+
+    An impulse becomes the filter itself, while `correlate` turns it into the flipped filter. The
+    convolution is commutative and associative with ``padding="FULL"``. Padding is that of the correlation:
+    ``"same"`` of `scipy.signal` and of NumPy is ``"SAME_LOWER"``, while `scipy.ndimage.convolve` pads as
+    ``"SAME"``.
+
+    Args:
+      x: Feature map ``(*batch, *spatial, features)`` with any number of batch axes, floating or complex.
+      filter: Weights before the flip, of the dtype of `x`, with one axis per spatial axis.
+      strides: Cells between neighbouring windows, an int or one int per spatial axis.
+      padding: ``"VALID"`` shrinks the map, ``"SAME"`` keeps its size; another word of `ConvGeometry`, an int,
+        or per spatial axis an int or a ``(low, high)`` pair, in cells.
+      padding_mode: ``"zeros"``, ``"circular"``, ``"reflect"`` or ``"replicate"``: what the padding holds.
+      kernel_dilation: Distance between neighbouring taps, an int or one int per spatial axis.
+
+    Returns:
+      ``(*batch, *output_shape, features)``, of x's dtype.
+
+    Raises:
+      GeometryError: Shapes or options contradict each other.
+      TypeError: `x` and `filter` are not floating or complex, or not of one dtype.
+
+    References:
+      Goodfellow, Bengio & Courville, Deep Learning, section 9.1, for the convolution with a flip.
+
+    >>> x = jnp.array([0.0, 0.0, 1.0, 0.0, 0.0]).reshape(5, 1)
+    >>> convolve(x, jnp.array([1.0, 2.0, 3.0])).ravel().tolist()
+    [1.0, 2.0, 3.0]
+    """
+    return correlate(
+        x,
+        jnp.flip(jnp.asarray(filter)),
+        strides=strides,
+        padding=padding,
+        padding_mode=padding_mode,
+        kernel_dilation=kernel_dilation,
+    )
+
+
+def filter_kernel(filter: ArrayLike, features: int = 1) -> jax.Array:
+    """Returns the kernel of the depthwise convolution that applies a filter to every feature.
+
+    It is meant for `conv` and `conv_matrix` with ``feature_group_count=features``.
+
+    Args:
+      filter: Weights ``(*shape)``, with one axis per spatial axis.
+      features: Number of features of the map that the filter is applied to.
+
+    Returns:
+      ``(*shape, 1, features)``.
+
+    Raises:
+      GeometryError: The filter has no axis, or `features` is below 1.
+
+    >>> from jaxconv.operators.filters import box_filter
+    >>> filter_kernel(box_filter((2, 2)), features=3).shape
+    (2, 2, 1, 3)
+    """
+    filter = jnp.asarray(filter)
+    _check_filter(filter)
+    features = at_least_one("features", features)
+    return jnp.broadcast_to(filter[..., None, None], (*filter.shape, 1, features))
+
+
+def _check_filter(filter: jax.Array) -> None:
+    if filter.ndim < 1:
+        raise GeometryError(
+            "`filter` must have at least one spatial axis, got a number; for two axes pass "
+            "jnp.full((1, 1), 2.0)."
+        )

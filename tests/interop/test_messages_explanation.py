@@ -1,0 +1,19 @@
+"""What `explain` says of a bad call."""
+
+import pytest
+from messages import BadCall, check
+
+from jaxconv import ConvGeometry, GeometryError
+from jaxconv.interop.explanation import explain
+
+G = ConvGeometry((6,), (3,))
+CASES = [
+    BadCall("a shape", lambda: explain((6, 6)), ("`geometry`", "tuple"), TypeError),
+    BadCall("no maps", lambda: explain(G, batch=0), ("`batch`",), GeometryError),
+    BadCall("half a map", lambda: explain(G, batch=0.5), ("`batch`",), TypeError),
+]
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_message(case):
+    check(case)
