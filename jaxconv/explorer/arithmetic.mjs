@@ -15,19 +15,30 @@ export class Refusal extends Error {}
 
 /** The library's sentences. This is their only place: a change of wording in Python is made here too. */
 export const SENTENCES = {
-  integers: (name, values) => `\`${name}\` holds integers, got ${tuple(values)}.`,
-  positiveOnEveryAxis: (name, values) => `\`${name}\` must be at least 1 on every axis, got ${tuple(values)}.`,
+  integers: (name, values) => `\`${name}\` must contain only integers, got ${tuple(values)}.`,
+  positiveOnEveryAxis: (name, values) => {
+    const axis = values.findIndex((value) => value < 1);
+    const where = values.length > 1 ? ` on axis ${axis}: ${tuple(values)}` : "";
+    return `\`${name}\` must be at least 1, got ${values[axis]}${where}.`;
+  },
   positive: (name, value) => `\`${name}\` must be at least 1, got ${value}.`,
   divisible: (name, value, groups) =>
     `\`${name}\` must be divisible by feature_group_count=${groups}, got ${value}; change one of the two.`,
-  span: (axis) =>
-    `the dilated kernel spans ${axis.span} cells but the padded input has ${axis.padded}; ` +
-    `raise \`padding\` or lower \`kernel_dilation\`. Got ${axis}.`,
+  onAxis: (axis, axes, sentence) => `${axes > 1 ? `on axis ${axis}, ` : ""}${sentence}`,
+  span: (axis) => {
+    const dilated = axis.span > axis.kernel;
+    const taps = dilated ? ` (${axis.kernel} taps, dilated by ${axis.dilation})` : "";
+    return (
+      `the kernel spans ${axis.span} cells${taps} but the padded input has ${axis.padded}; raise \`padding\` or ` +
+      `${dilated ? "lower `kernel_dilation`" : "take a smaller kernel"}. Got ${axis}.`
+    );
+  },
   reflect: (axis) =>
-    `an axis of one cell has nothing to reflect; use padding_mode='replicate'. Got ${axis}.`,
-  folds: (axis) =>
-    "only zero padding has an equivalent direct convolution; the transpose of " +
-    `${axis.mode} padding folds its border back onto the cells it came from. Got ${axis}.`,
+    "`padding_mode` cannot be 'reflect' on an axis of one cell, which has nothing to reflect; " +
+    `use padding_mode='replicate'. Got ${axis}.`,
+  zerosOnly: (axis) =>
+    `\`padding_mode\` must be 'zeros', got '${axis.mode}': only zero padding has an equivalent direct ` +
+    `convolution. Use \`conv_transpose\`, which takes every padding mode. Got ${axis}.`,
 };
 
 /** Writes a list as Python writes a tuple. */
@@ -101,8 +112,8 @@ export class Axis {
   }
 
   /** The equivalent direct convolution of the transpose, relationships 8 to 14. */
-  transposed() {
-    if (this.mode !== "zeros") throw new Refusal(SENTENCES.folds(this));
+  equivalentDirect() {
+    if (this.mode !== "zeros") throw new Refusal(SENTENCES.zerosOnly(this));
     const low = this.span - 1 - this.padding[0];
     const high = this.stretched - 1 + this.padding[0] - (this.outSize - 1) * this.stride;
     return new Axis(
@@ -221,7 +232,7 @@ export class Geometry {
       const [k, s, d, f] = [kernel[axis], strides[axis], kernelDilation[axis], inputDilation[axis]];
       const word = Array.isArray(padding) ? padding[axis] : padding;
       const pair = resolvePadding(word, f * (size - 1) + 1, d * (k - 1) + 1, s);
-      return new Axis(size, k, s, pair, d, f, mode);
+      return this.axisOf(axis, input.length, [size, k, s, pair, d, f, mode]);
     });
     Object.assign(this, { mode, inFeatures, outFeatures, groups });
     Object.assign(this, { input, kernel, strides, kernelDilation, inputDilation });
@@ -237,6 +248,15 @@ export class Geometry {
     this.multiplications = product(this.output) * this.parameters;
   }
 
+  /** Makes one axis; its refusals say which axis it is. */
+  axisOf(axis, axes, given) {
+    try {
+      return new Axis(...given);
+    } catch (error) {
+      throw error instanceof Refusal ? new Refusal(SENTENCES.onAxis(axis, axes, error.message)) : error;
+    }
+  }
+
   /** Entries of C; null where an axis is too long to list. */
   get nnz() {
     const counts = this.axes.map((axis) => axis.entryCount);
@@ -244,8 +264,8 @@ export class Geometry {
   }
 
   /** The geometry of the transpose as a convolution of its own. */
-  transposed() {
-    const axes = this.axes.map((axis) => axis.transposed());
+  equivalentDirect() {
+    const axes = this.axes.map((axis) => axis.equivalentDirect());
     return new Geometry({
       input: this.output,
       kernel: this.kernel,

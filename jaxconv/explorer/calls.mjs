@@ -9,21 +9,17 @@ import { Refusal, product, resolvePadding, tuple } from "./arithmetic.mjs";
 export const REASONS = {
   lacks: (library, missing) => `${library} has no ${missing.join(" and no ")}`,
   inputDilation: "input dilation: insert the zeros first",
-  folds: (mode) =>
-    `the transpose of ${mode} padding folds its border back, which no zero-padded convolution does`,
-  flaxBorder: (word) =>
-    `nnx.Conv's '${word}' always pads ((span - 1) // 2, span // 2), without input_dilation: use jnp.pad first`,
   torchSides: "torch pads both sides alike: use F.pad first, then padding=0",
   torchNegative: (when) => `torch refuses negative padding: crop with F.pad ${when}`,
   torchRepeats: (mode) => `torch's ${mode} padding does not repeat: pad in steps with F.pad first`,
   torchTransposedMode: "nn.ConvTranspose has zero padding only",
   torchTransposedSides: "torch pads both sides alike: convolve with padding=0 and crop the result",
-  torchOutputPadding: "torch wants output_padding below strides or dilation",
-  kerasStridesAndDilation: "Keras refuses strides beside a dilation_rate",
+  torchOutputPadding: "torch's output_padding must be below strides or dilation",
+  kerasStridesAndDilation: "Keras has no strides together with a dilation_rate",
   kerasCells: "Keras has no padding in cells: use layers.ZeroPadding first, then 'valid'",
-  kerasTransposedCells: "Keras has no padding in cells: take 'valid' and crop the result",
-  equinoxCrops: (mode) => `equinox crops no ${mode} border: crop first`,
-  equinoxCircular: "eqx.nn.ConvTranspose pads circularly by 'SAME' and 'SAME_LOWER' only",
+  kerasTransposedCells: "Keras has no padding in cells: use 'valid' and crop the result",
+  equinoxCrops: (mode) => `equinox cannot crop with ${mode} padding: crop first`,
+  equinoxCircular: "eqx.nn.ConvTranspose has circular padding only with 'SAME' and 'SAME_LOWER'",
 };
 
 const FLAX_WORDS = { circular: "CIRCULAR", reflect: "REFLECT" };
@@ -93,9 +89,8 @@ function refuseTransposed(layer, library) {
   );
 }
 
-/** The padding of the stretched y that makes a transposed layer a direct convolution. */
+/** The padding of the stretched y that makes a transposed layer of zero padding a direct convolution. */
 function directPadding(layer) {
-  if (layer.mode !== "zeros") throw new Refusal(REASONS.folds(layer.mode));
   return layer.padding.map(([low, high], axis) => {
     const reach = layer.spans[axis] - 1;
     return [reach - low, reach - high + layer.outputPadding[axis]];
@@ -154,15 +149,13 @@ function laxTransposed(g) {
 
 const features = (layer) => [layer.inFeatures, layer.outFeatures, layer.kernel, layer.strides];
 
+/** The call for a layer; null where nnx.Conv has no such padding. */
 function flaxConv(layer) {
   let padding = layer.padding;
   if (layer.mode !== "zeros") {
-    refuse("nnx.Conv", [`${layer.mode} padding`, !(layer.mode in FLAX_WORDS)]);
     padding = FLAX_WORDS[layer.mode];
     const border = layer.spans.map((span) => [Math.floor((span - 1) / 2), Math.floor(span / 2)]);
-    if (Math.max(...layer.inputDilation) > 1 || !equal(layer.padding, border)) {
-      throw new Refusal(REASONS.flaxBorder(padding));
-    }
+    if (!padding || Math.max(...layer.inputDilation) > 1 || !equal(layer.padding, border)) return null;
   }
   return call("nnx.Conv", features(layer), {
     padding,
@@ -176,12 +169,8 @@ function flaxConv(layer) {
 }
 
 function flax(g) {
-  try {
-    return flaxConv(layerOf(g, false));
-  } catch {
-    const [x, layer] = padded(g);
-    return `${flaxConv(layer)}  # on x = ${x}`;
-  }
+  const [x, layer] = padded(g);
+  return flaxConv(layerOf(g, false)) ?? `${flaxConv(layer)}  # on x = ${x}`;
 }
 
 function flaxTransposed(layer) {

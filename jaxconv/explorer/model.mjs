@@ -154,7 +154,7 @@ export class Panel {
     this.input = transposed ? "y" : "x";
     this.output = transposed ? "x" : "y";
     // The transpose of zero padding is drawn as the equivalent direct convolution.
-    this.geometry = transposed ? (g.mode === "zeros" ? g.transposed() : null) : g;
+    this.geometry = transposed ? (g.mode === "zeros" ? g.equivalentDirect() : null) : g;
     const shapes = { x: g.input, y: g.output };
     const features = { x: g.inFeatures, y: g.outFeatures };
     this.axes = this.geometry?.axes ?? null;

@@ -27,7 +27,7 @@ function axisOf(axis, padding) {
       return { number, formula: RELATIONSHIPS[number][2], numbers: putIn(number, axis) };
     }),
     equivalent: attempt(() => {
-      const { size, padding, stretched } = axis.transposed();
+      const { size, padding, stretched } = axis.equivalentDirect();
       return { size, padding, stretched };
     }),
   };

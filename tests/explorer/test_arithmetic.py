@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -17,7 +18,7 @@ import jaxconv
 from jaxconv import ConvGeometry
 from jaxconv.cli.convolution import GeometryOptions
 from jaxconv.errors import GeometryError
-from jaxconv.geometry.relationships import RELATIONSHIPS, followed_by
+from jaxconv.geometry.relationships import RELATIONSHIPS, relationship_of
 from jaxconv.interop.calls import calls, transposed_calls
 from jaxconv.matrix.coordinates import coordinates
 
@@ -213,7 +214,7 @@ def test_relationships(results, pairs):
         for axis, found in zip(g.axes, result["axes"], strict=True):
             for transposed, one in zip((False, True), found["relationships"], strict=True):
                 met.add(one["number"])
-                assert one["number"] == followed_by(axis, transposed).number, g
+                assert one["number"] == relationship_of(axis, transposed).number, g
                 value = eval(one["numbers"], {"floor": lambda number: int(number // 1)})
                 assert value == (axis.stretched if transposed else axis.out_size), (g, one)
     assert met == {*range(1, 7), *range(8, 16)}
@@ -255,6 +256,18 @@ def test_code_for_other_libraries_is_that_of_the_library(pairs):
     for g, _, result in pairs:
         assert result["calls"] == calls(g), g
         assert result["transposedCalls"] == transposed_calls(g), g
+
+
+def test_every_reason_is_met(results):
+    """A reason that no case has would not be compared with the library's."""
+    text = (Path(jaxconv.__file__).parent / "explorer" / "calls.mjs").read_text()
+    reasons = re.findall(r'[`"](.+)[`"],$', text.partition("REASONS = {")[2].partition("\n};")[0], re.M)
+    codes = [case.get(name, {}) for case in results["cases"] for name in ("calls", "transposedCalls")]
+    met = {code for each in codes for code in each.values() if code.startswith("#")}
+    assert len(reasons) == 13
+    for reason in reasons:
+        longest = max(re.split(r"\$\{[^}]*\}", reason), key=len)
+        assert any(longest in code for code in met), reason
 
 
 def evaluate(code: str, operand: Any, kernel: Any) -> Any:
