@@ -57,7 +57,7 @@ def compact_script(text: str) -> str:
 
 
 def _needed(gap: str, before: str, after: str) -> str:
-    """What has to stay of the white space between two characters."""
+    """Returns what has to stay of the white space between two characters."""
     if not gap or not before:
         return ""
     if "\n" in gap and before not in ";{,([=+?:&|>" and after not in "}).?:&|+,":

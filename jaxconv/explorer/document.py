@@ -10,9 +10,11 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Literal, get_args
 
-from jaxconv.errors import OptionError
+from jaxconv.core.checks import check_geometry, check_option
+from jaxconv.errors import GeometryError
 from jaxconv.explorer.compact import compact_script, compact_style
 from jaxconv.geometry import ConvGeometry
+from jaxconv.geometry.arguments import at_least_one
 
 View = Literal["direct", "transposed", "both"]
 Values = Literal["numbers", "symbols"]
@@ -37,7 +39,8 @@ def page(geometry: ConvGeometry | None = None, *, view: View = "direct", values:
       values: ``"numbers"`` or ``"symbols"``: what is written into the cells first.
 
     Raises:
-      OptionError: The geometry has more than three axes, or a word is unknown.
+      GeometryError: `geometry` has more than three axes, or `view` or `values` is unknown.
+      TypeError: `geometry` is not a `ConvGeometry`.
 
     >>> from jaxconv import ConvGeometry
     >>> text = page(ConvGeometry((6, 6), (3, 3), strides=2, padding=1), view="both")
@@ -45,9 +48,8 @@ def page(geometry: ConvGeometry | None = None, *, view: View = "direct", values:
     (True, True)
     """
     fragment = "" if geometry is None else _fragment(geometry)
-    for name, value, choices in (("view", view, View), ("values", values, Values)):
-        if value not in get_args(choices):
-            raise OptionError(f"`{name}` must be one of {get_args(choices)}, got {value!r}.")
+    check_option("view", view, get_args(View))
+    check_option("values", values, get_args(Values))
     chosen = {"view": view, "values": values}
     usual = {"view": "direct", "values": "numbers"}
     words = [f"{name}={value}" for name, value in chosen.items() if value != usual[name]]
@@ -66,7 +68,9 @@ class Explorer:
       height: Height of the frame, in pixels.
 
     Raises:
-      OptionError: The geometry has more than three axes, or a word is unknown.
+      GeometryError: `geometry` has more than three axes, `view` or `values` is unknown, or
+        `height` is below 1.
+      TypeError: `geometry` is not a `ConvGeometry`, or `height` is not an integer.
 
     >>> from jaxconv import ConvGeometry
     >>> Explorer(ConvGeometry((6,), (3,), strides=2, padding=1))
@@ -82,7 +86,7 @@ class Explorer:
         height: int = 900,
     ) -> None:
         self.geometry = geometry
-        self.height = height
+        self.height = at_least_one("height", height)
         self._page = page(geometry, view=view, values=values)
 
     def __repr__(self) -> str:
@@ -92,7 +96,7 @@ class Explorer:
         """Returns a frame with the page inside of it, which notebooks display."""
         return (
             f'<iframe title="Convolution explorer" srcdoc="{html.escape(self._page)}" width="100%" '
-            f'height="{int(self.height)}" style="border: 0" sandbox="allow-scripts allow-downloads '
+            f'height="{self.height}" style="border: 0" sandbox="allow-scripts allow-downloads '
             'allow-popups"></iframe>'
         )
 
@@ -112,16 +116,17 @@ def joined(*names: str | Path) -> str:
 
 @lru_cache(maxsize=1)
 def _template() -> str:
-    """The page without a state."""
+    """Returns the page with a mark in the place of its state."""
     text = (files(__package__) / "page.html").read_text("utf-8")
     text = STYLE.sub(lambda style: style[1] + compact_style(style[2]) + style[3], text)
     return INDENT.sub("", text).replace("%MODULES%", compact_script(joined(*MODULES)))
 
 
 def _fragment(g: ConvGeometry) -> str:
-    """A geometry as the page writes it into its address."""
+    """Writes a geometry as the page writes it into its address."""
+    check_geometry(g)
     if g.ndim > 3:
-        raise OptionError(f"the explorer draws one to three axes, but `geometry` has {g.ndim}.")
+        raise GeometryError(f"`geometry` must have one to three spatial axes to be drawn, got {g.ndim}.")
     parts = [f"i={_list(g.input_shape)}", f"k={_list(g.kernel_shape)}"]
     parts += [
         f"{letter}={_list(values)}"

@@ -179,7 +179,7 @@ def test_the_output_size_solves_for_the_input(visitor):
     assert "no input size has 5 outputs" in page.locator("#refusal").inner_text()
 
 
-def test_refusals_are_the_library_s_sentences(visitor):
+def test_refusals_show_the_message_of_the_library(visitor):
     page = visitor.open("i=5,5&k=3")
     page.fill("#k0", "9")
     with pytest.raises(GeometryError, match="spans 9 cells") as refused:
