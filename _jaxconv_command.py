@@ -1,4 +1,4 @@
-"""Where the command `jaxconv` begins, outside of the package: Ctrl-C while that loads is one line too."""
+"""Entry point of the command `jaxconv`, outside of the package: Ctrl-C while that loads prints one line."""
 
 import os
 import signal
@@ -14,6 +14,6 @@ def main() -> None:
 
 
 def _leave(number: int, frame: object) -> None:
-    """Ends the process at once: extension modules that are being loaded turn an exception into others."""
+    """Ends the process at once: an exception would be changed by extension modules that are being loaded."""
     os.write(2, b"jaxconv: interrupted\n")
     os._exit(128 + number)

@@ -1,9 +1,9 @@
-"""Measures jaxconv beside its peers: one table or all, on the terminal and in files.
+"""Compares jaxconv with other libraries: prints tables of measurements and saves them in files.
 
 python -m benchmarks                        every table, about half an hour on two cores
 python -m benchmarks --quick                every table at a small size, about two minutes
 python -m benchmarks convolution --case depthwise
-python -m benchmarks operators --save       one table, kept in a file of its own
+python -m benchmarks operators --save       one table, saved in a file of its own
 """
 
 from __future__ import annotations
@@ -28,35 +28,37 @@ RESULTS = Path(__file__).parent / "results"
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """The command."""
+    """Runs the command."""
     parser = _parser()
     options = parser.parse_args(arguments)
     if unknown := set(options.tables) - set(TABLES):
-        parser.error(f"no table is named {', '.join(sorted(unknown))}; there are {', '.join(TABLES)}")
-    known = {"convolution": list(CASES), "operators": operator_cases()}
-    cases = {table: [case for case in every if options.case in case.name] for table, every in known.items()}
+        parser.error(f"unknown table {', '.join(sorted(unknown))}; the tables are {', '.join(TABLES)}")
+    all_cases: dict[str, list] = {"convolution": list(CASES), "operators": operator_cases()}
+    cases = {
+        table: [case for case in every if options.case in case.name] for table, every in all_cases.items()
+    }
     if not any(cases.values()):
-        names = "; ".join(case.name for every in known.values() for case in every)
-        parser.error(f"no case's name contains {options.case!r}; there are {names}")
+        names = "; ".join(case.name for every in all_cases.values() for case in every)
+        parser.error(f"no name of a case contains {options.case!r}; the cases are {names}")
     if options.save and (options.quick or options.case):
-        parser.error("--save keeps whole tables: give it without --quick and --case")
+        parser.error("--save saves whole tables: use it without --quick and --case")
     console = Console(width=160)
-    kept = options.keep_memory and keep_memory()
-    found = machine() | {"memory": "glibc, kept between calls" if kept else "the C library's defaults"}
-    console.print(heading(found), soft_wrap=True, highlight=False)
+    keeps = options.keep_memory and keep_memory()
+    info = machine() | {"memory": "glibc, kept between calls" if keeps else "the C library's defaults"}
+    console.print(heading(info), soft_wrap=True, highlight=False)
     folder = RESULTS if options.save else options.out
     tables = []
     for name in options.tables or TABLES:
         start = time.perf_counter()
-        tables.append(_measured(name, options, cases, folder))
+        tables.append(_measure(name, options, cases, folder))
         show(tables[-1], console)
         console.print(f"{time.perf_counter() - start:.0f} seconds")
-    name = "-".join([slug(found), *options.tables])
-    for file in save(tables, found, folder, name):
+    name = "-".join([slug(info), *options.tables])
+    for file in save(tables, info, folder, name):
         console.print(f"wrote {file}", soft_wrap=True, highlight=False)
 
 
-def _measured(name: str, options: argparse.Namespace, cases: dict[str, list], folder: Path) -> Table:
+def _measure(name: str, options: argparse.Namespace, cases: dict[str, list], folder: Path) -> Table:
     more: dict[str, Any] = {}
     if name in cases and options.case:
         more["cases"] = cases[name]
@@ -74,7 +76,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--case",
         default="",
-        help="of the tables convolution and operators, only the cases whose name contains this",
+        help="for the tables convolution and operators: only cases whose name contains this",
     )
     parser.add_argument("--out", type=Path, default=Path("runs/bench"), help="folder for Markdown and JSON")
     parser.add_argument("--keep-memory", action="store_true", help="glibc: never return memory to the system")

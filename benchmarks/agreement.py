@@ -1,4 +1,4 @@
-"""Whether two ways of computing the same thing agree: no wrong result is timed."""
+"""Comparison of two results that should be equal, so that no wrong result is timed."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import math
 
 import jax
 import numpy as np
+from numpy.typing import ArrayLike
 
 SLACK = 16
-WRONG = 0.05  # of the norm: never explained by rounding, not by TensorFloat-32's either
+WRONG = 0.05  # of the norm: more than rounding errors, TensorFloat-32's included
 
 
 class Disagreement(Exception):
@@ -16,23 +17,23 @@ class Disagreement(Exception):
 
 
 def unit() -> float:
-    """A rounding error: float32's, or TensorFloat-32's on GPUs, which convolve in it by default."""
+    """Returns the rounding error of float32, or of TensorFloat-32, in which GPUs convolve by default."""
     return 2.0**-10 if jax.default_backend() == "gpu" else float(np.finfo(np.float32).eps)
 
 
-def check_agreement(what: str, result, expected, terms: int) -> None:
-    """Refuses a result whose distance from what is expected exceeds the rounding error.
+def check_agreement(what: str, result: ArrayLike, expected: ArrayLike, terms: int) -> None:
+    """Checks that a result differs from the expected one by no more than rounding errors.
 
-    Rounding errors of a sum of n terms of random signs grow as sqrt(n) beside its own size.
+    Rounding errors of a sum of n terms of random signs grow as sqrt(n) relative to the sum.
 
     Args:
-      what: For the message.
-      result: An array.
-      expected: An array of the same shape.
-      terms: How many products were summed to each number.
+      what: Name of the result, for the message.
+      result: The result.
+      expected: The expected result, of the same shape.
+      terms: Number of products that are summed to each number.
 
     Raises:
-      Disagreement: They differ by more, or in shape.
+      Disagreement: The results differ by more than rounding errors, or in shape.
     """
     result, expected = np.asarray(result), np.asarray(expected)
     if result.shape != expected.shape:
@@ -40,5 +41,5 @@ def check_agreement(what: str, result, expected, terms: int) -> None:
     gap = np.linalg.norm((result - expected).ravel())
     relative = min(SLACK * unit() * math.sqrt(terms), WRONG)
     bound = relative * np.linalg.norm(expected.ravel())
-    if not gap <= bound:  # also where the gap is not a number
+    if not gap <= bound:  # also if the gap is NaN
         raise Disagreement(f"{what}: differs by {gap:.3g} in norm, rounding explains {bound:.3g}.")

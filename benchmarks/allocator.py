@@ -1,4 +1,4 @@
-"""glibc's allocator: what is free goes back to the system."""
+"""Returns free memory of glibc's allocator to the system."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 
 
 def release_memory() -> None:
-    """Returns what is free to the system, so that a peak counts what is asked for next."""
+    """Returns free memory to the system, so that a peak measures only later allocations."""
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform.startswith("linux") else None
     if trim is not None:
         trim(0)

@@ -1,6 +1,6 @@
-"""Making C: conv_matrix against other ways to the same matrix.
+"""Building C: conv_matrix compared with other ways to the same matrix.
 
-As a program, ``python -m benchmarks.build NAME``, it measures the memory of one case by itself.
+``python -m benchmarks.build NAME`` measures the memory of one case in a process of its own.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from jaxconv import ConvGeometry, conv_matrix
 
 try:
     import asdex
-except ImportError:  # a development tool, which not every jax loads
+except ImportError:  # a development tool, which does not work with every version of jax
     asdex = None
 
 CASES = (
@@ -40,26 +40,26 @@ CASES = (
     case("3x3 3 to 64, 224x224", 1, (224, 224), (3, 3), (3, 64)),
 )
 QUICK = ("3x3 1 to 1, 16x16", "3x3 8 to 16, 64x64")
-# Beyond these a peer takes minutes or more memory than there is, and is not measured.
+# Beyond these sizes a peer takes minutes or too much memory, and is not measured.
 ASDEX_ENTRIES = 10**5
 JACOBIAN_BYTES = 2**28
 PROBED_COLUMNS = 5000
-WEIGHTY = 10**6  # bytes of C, below which what compiling takes hides its memory
+LARGE_BYTES = 10**6  # of C; below it, the memory of compilation hides that of C
 PEERS = ("SciPy COO to CSR", "asdex", "asdex cold", "jax.jacobian", "unit vectors")
 
 
 def table(*, quick: bool = False, cases: Sequence[Case] | None = None, seconds: float = 0.5) -> Table:
-    """A row a case."""
+    """Measures every case, one row per case."""
     if cases is None:
         cases = [case for case in CASES if not quick or case.name in QUICK]
     return Table(
         "build",
-        "Milliseconds to make C. `writing` writes as many numbers once; `peak` is the most memory that the "
-        "first conv_matrix of a process held beyond what it held before, in multiples of what C stores.",
+        "Milliseconds to build C. `writing` writes as many numbers once; `peak` is the highest memory during "
+        "the first conv_matrix of a process, above that before it, in multiples of the memory of C.",
         [_row(case, seconds / 3 if quick else seconds) for case in cases],
         [
-            "SciPy starts from shuffled int32 triples that are there already. asdex keeps its colouring; "
-            "cold: sparsity and colouring too. Unit vectors: conv of each, in a Python loop.",
+            "SciPy starts from existing, shuffled int32 triples. asdex reuses its colouring; cold: with "
+            "sparsity and colouring. Unit vectors: conv of each, in a Python loop.",
             f"Not measured: asdex beyond {ASDEX_ENTRIES:,} entries, jax.jacobian beyond {JACOBIAN_BYTES:,} "
             f"bytes of dense result, unit vectors beyond {PROBED_COLUMNS:,} columns.",
         ],
@@ -90,7 +90,7 @@ def _row(case: Case, seconds: float) -> Row:
 
 
 def _peers(g: ConvGeometry, kernel: jax.Array, csr: scipy.sparse.csr_array) -> dict[str, Callable[[], Any]]:
-    """Calls that make the matrix, of the peers that can."""
+    """Returns calls that build the matrix, of the peers that can."""
     coo = csr.tocoo()
     order = np.random.default_rng(1).permutation(coo.nnz)
     row, column, data = (np.ascontiguousarray(part[order]) for part in (coo.row, coo.col, coo.data))
@@ -115,22 +115,22 @@ def _peers(g: ConvGeometry, kernel: jax.Array, csr: scipy.sparse.csr_array) -> d
 
 
 def _flat_conv(g: ConvGeometry, kernel: jax.Array, x: jax.Array) -> jax.Array:
-    """C x by XLA's own convolution; the kernel is an argument, as XLA folds constants."""
+    """Computes C x by XLA's convolution; the kernel is an argument, since XLA folds constants."""
     return lax_conv(g, x.reshape(1, *g.input_shape, g.in_features), kernel).ravel()
 
 
-def _probe(function: Callable, columns: int) -> scipy.sparse.csc_array:
-    """One unit vector at a time."""
-    found = []
+def _probe(function: Callable[[np.ndarray], jax.Array], columns: int) -> scipy.sparse.csc_array:
+    """Builds the matrix column by column, from unit vectors."""
+    parts = []
     for column in range(columns):
         unit = np.zeros(columns, np.float32)
         unit[column] = 1
-        found.append(scipy.sparse.csc_array(np.asarray(function(unit))[:, None]))
-    return scipy.sparse.hstack(found, format="csc")
+        parts.append(scipy.sparse.csc_array(np.asarray(function(unit))[:, None]))
+    return scipy.sparse.hstack(parts, format="csc")
 
 
 def _check(case: str, csr: scipy.sparse.csr_array, peer: str, result: Any) -> None:
-    """The products with one vector agree, and no entry was lost."""
+    """Checks that the products with one vector agree, and that no entry is missing."""
     x = np.random.default_rng(2).standard_normal(csr.shape[1], np.float32)
     if scipy.sparse.issparse(result) and result.nnz != csr.nnz:
         raise Disagreement(f"{case} by {peer}: {result.nnz} entries, expected {csr.nnz}.")
@@ -138,15 +138,15 @@ def _check(case: str, csr: scipy.sparse.csr_array, peer: str, result: Any) -> No
 
 
 def _peak(case: Case, stored: int) -> Ratio | None:
-    """Measured in a process of its own; None where it would say nothing."""
-    if stored < WEIGHTY:
+    """Measures the peak in a process of its own; None if C is too small for it."""
+    if stored < LARGE_BYTES:
         return None
-    found = in_child("benchmarks.build", case.name)
-    return found["peak"] and Ratio(found["peak"] / stored)
+    result = in_child("benchmarks.build", case.name)
+    return result["peak"] and Ratio(result["peak"] / stored)
 
 
 def main(name: str) -> None:
-    """In a process of its own: the peak of the first conv_matrix, once jax has warmed up on a tiny one."""
+    """Measures the peak of the first conv_matrix of this process, after a tiny one to warm up jax."""
     (geometry,) = [case.geometry for case in CASES if case.name == name]
     tiny = ConvGeometry((5,) * geometry.ndim, (3,) * geometry.ndim)
     conv_matrix(jnp.ones(tiny.kernel_array_shape, jnp.float32), tiny).values.block_until_ready()

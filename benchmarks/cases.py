@@ -1,8 +1,8 @@
-"""The geometries that the convolution table measures, and the batch of each."""
+"""The geometries of the convolution table, and their batch sizes."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from jaxconv import ConvGeometry
 
@@ -15,8 +15,15 @@ class Case(NamedTuple):
     geometry: ConvGeometry
 
 
-def case(name: str, batch: int, shape, kernel, features: tuple[int, int], **options) -> Case:
-    """A case between ``(in, out)`` features; padded to the same size unless `options` say otherwise."""
+def case(
+    name: str,
+    batch: int,
+    shape: tuple[int, ...],
+    kernel: tuple[int, ...],
+    features: tuple[int, int],
+    **options: Any,
+) -> Case:
+    """Builds a case with ``(in, out)`` features, padded to the same size unless `options` say otherwise."""
     inputs, outputs = features
     options = {"padding": "SAME"} | options
     return Case(name, batch, ConvGeometry(shape, kernel, in_features=inputs, out_features=outputs, **options))

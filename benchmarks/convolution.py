@@ -1,4 +1,4 @@
-"""conv, conv_transpose and all their derivatives, against every way of lax's and against PyTorch."""
+"""conv, conv_transpose and all their derivatives, compared with every way of lax and with PyTorch."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 
 from benchmarks.agreement import check_agreement
 from benchmarks.cases import CASES, Case
-from benchmarks.programs import Way, compiled, distinct
+from benchmarks.programs import Way, compile_way, first_names
 from benchmarks.table import Megabytes, Ratio, Row, Table, geometric_mean, ratio
 from benchmarks.timing import Timing, timings
 from benchmarks.torch_ways import torch_convolutions
@@ -29,7 +29,7 @@ QUICK = (
     "4x4 stride 2, 32 to 64",
     "3x3x3 8 to 16",
 )
-OURS = {  # the two of our ways to each result: by conv, by conv_transpose
+OURS = {  # our two ways to each result: by conv, by conv_transpose
     "y": ("conv", "vjp of conv_transpose"),
     "x": ("vjp of conv", "conv_transpose"),
     "w": ("vjp of conv", "vjp of conv_transpose"),
@@ -37,7 +37,7 @@ OURS = {  # the two of our ways to each result: by conv, by conv_transpose
 
 
 def table(*, quick: bool = False, cases: Sequence[Case] | None = None, seconds: float = 0.3) -> Table:
-    """Three rows a case, for the results y, x and w."""
+    """Measures every case, three rows per case for the results y, x and w."""
     if cases is None:
         cases = [case for case in CASES if not quick or case.name in QUICK]
     rows = [row for case in cases for row in _rows(case, seconds / 3 if quick else seconds)]
@@ -52,8 +52,8 @@ def table(*, quick: bool = False, cases: Sequence[Case] | None = None, seconds: 
 
 def _rows(case: Case, seconds: float) -> list[Row]:
     arrays, n = operands(case), terms(case)
-    ours = _compiled(jaxconv_ways(case), arrays)
-    lax = _compiled(lax_ways(case), arrays)
+    ours = _compile(jaxconv_ways(case), arrays)
+    lax = _compile(lax_ways(case), arrays)
     torch = _torch(case, arrays)
     rows = []
     for result in ARGUMENTS:
@@ -62,15 +62,15 @@ def _rows(case: Case, seconds: float) -> list[Row]:
     return rows
 
 
-def _row(what: str, result: str, found: dict[str, dict[str, Way]], n: int, seconds: float) -> Row:
-    ways = {f"{peer}: {name}": way for peer, named in found.items() for name, way in named.items()}
+def _row(what: str, result: str, peers: dict[str, dict[str, Way]], n: int, seconds: float) -> Row:
+    ways = {f"{peer}: {name}": way for peer, calls in peers.items() for name, way in calls.items()}
     expected = next(iter(ways.values()))
     expected = expected.numpy(expected.call())
 
     def check(name: str, value: Any) -> None:
         check_agreement(f"{what} by {name}", ways[name].numpy(value), expected, n)
 
-    first = distinct(ways)
+    first = first_names(ways)
     once = timings({name: ways[name].call for name in first.values()}, seconds=seconds, check=check)
     times = {name: once[program] for name, program in first.items()}
     by_conv, by_transpose = (times[f"jaxconv: {name}"] for name in OURS[result])
@@ -85,7 +85,7 @@ def _row(what: str, result: str, found: dict[str, dict[str, Way]], n: int, secon
         "PyTorch": times.get(torch),
         "lax / ours": ratio(slower, times[lax]),
         "PyTorch / ours": ratio(slower, times.get(torch)),
-        "MB": Megabytes(max(way.temporary for way in found["jaxconv"].values()) / 1e6),
+        "MB": Megabytes(max(way.temporary for way in peers["jaxconv"].values()) / 1e6),
         "lax MB": Megabytes(ways[lax].temporary / 1e6),
         "lax by": lax.removeprefix("lax: "),
         "PyTorch by": torch and torch.removeprefix("PyTorch: "),
@@ -98,12 +98,12 @@ def _best(times: dict[str, Timing], peer: str) -> str | None:
     return min((name for name in times if name.startswith(f"{peer}: ")), key=times.get, default=None)
 
 
-def _compiled(ways: Ways, arrays: dict[str, np.ndarray]) -> dict[str, dict[str, Way]]:
+def _compile(ways: Ways, arrays: dict[str, np.ndarray]) -> dict[str, dict[str, Way]]:
     arguments = {
         result: [jax.device_put(arrays[name]) for name in names] for result, names in ARGUMENTS.items()
     }
     return {
-        result: {name: compiled(function, *arguments[result]) for name, function in functions.items()}
+        result: {name: compile_way(function, *arguments[result]) for name, function in functions.items()}
         for result, functions in ways.items()
     }
 
@@ -118,7 +118,7 @@ def _torch(case: Case, arrays: dict[str, np.ndarray]) -> dict[str, dict[str, Way
 
 
 def _summary(rows: list[Row]) -> list[str]:
-    """Means and the worst, and by name every row that is slower."""
+    """Writes notes: the mean and the worst ratio, and every slower row by name."""
     notes = []
     for peer in ("lax", "PyTorch"):
         column = f"{peer} / ours"

@@ -1,14 +1,15 @@
-"""How builds, products and memory grow with C, each size in a process of its own.
+"""Growth of time and memory with the size of C, each size in a process of its own.
 
-``python -m benchmarks.growth SIDE`` measures one size, with ``--devices`` on virtual devices.
+``python -m benchmarks.growth SIDE`` measures one size; with ``--devices``, on virtual devices.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -28,37 +29,37 @@ STEPS = ("build", "C @ x", "C.T @ y")
 
 
 def table(*, quick: bool = False, sides: Sequence[int] | None = None, folder: Path | None = None) -> Table:
-    """A row a size and library; draws the picture into `folder`."""
+    """Measures every size, one row per size and library; draws the picture into `folder`."""
     if sides is None:
         sides = SIDES[:3] if quick else SIDES
-    found = {side: in_child("benchmarks.growth", str(side)) for side in sides}
-    rows = [_row(side, name, found[side][name]) for side in sides for name in ("jaxconv", "SciPy CSR")]
+    results = {side: in_child("benchmarks.growth", str(side)) for side in sides}
+    rows = [_row(side, name, results[side][name]) for side in sides for name in ("jaxconv", "SciPy CSR")]
     sharded = in_child("benchmarks.growth", str(SHARDED_SIDE), "--devices", devices=DEVICES)
     rows.append(_row(SHARDED_SIDE, f"jaxconv, {DEVICES} virtual devices", sharded))
     picture = None
     if folder is not None:
         from benchmarks.picture import draw
 
-        picture = draw({_geometry(side).nnz: found[side] for side in sides}, folder).name
+        picture = draw({_geometry(side).nnz: results[side] for side in sides}, folder).name
     return Table(
         "growth",
         "Milliseconds and memory of C for 3x3, 8 to 16 features, on square maps, from 10^4 stored values on.",
         rows,
         [
-            "`peak`: the most memory held while the first C was made beyond what was held before, compiling "
-            "and index patterns included; SciPy's starts from triples that are there already.",
-            f"Rows of C over {DEVICES} virtual devices, which share the processor: each holds its part only.",
+            "`peak`: the highest memory while the first C is built, above that before it, with compilation "
+            "and index patterns; SciPy starts from existing triples.",
+            f"Rows of C over {DEVICES} virtual devices, which share the processor: each stores its part.",
         ],
         picture,
     )
 
 
-def _row(side: int, library: str, found: dict) -> Row:
+def _row(side: int, library: str, result: dict[str, Any]) -> Row:
     g = _geometry(side)
     cells: dict[str, Cell] = {"case": f"{side}x{side}", "entries": f"{g.nnz:,}", "library": library}
-    cells |= {step: Timing(**found[step]) for step in STEPS}
+    cells |= {step: Timing(**result[step]) for step in STEPS}
     for column in ("held", "peak", "a device"):
-        size = found.get(column)
+        size = result.get(column)
         cells[f"{column} MB"] = None if size is None else Megabytes(size / 1e6)
     return Row(cells)
 
@@ -74,8 +75,8 @@ def _operands(g: ConvGeometry) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return kernel, x, y
 
 
-def measure(side: int) -> dict:
-    """One size, ours and SciPy's."""
+def measure(side: int) -> dict[str, Any]:
+    """Measures one size, with jaxconv and with SciPy."""
     g = _geometry(side)
     kernel, x, y = _operands(g)
     tiny = _geometry(2)
@@ -85,22 +86,22 @@ def measure(side: int) -> dict:
     C = conv_matrix(on_device[0], g)
     C.values.block_until_ready()
     ours = {"peak": peak.bytes, "held": C.nbytes} | _products(C, on_device[1], on_device[2])
-    ours |= _timed({"build": lambda: conv_matrix(on_device[0], g).values})
+    ours |= _time({"build": lambda: conv_matrix(on_device[0], g).values})
     coo = C.to_scipy("coo")
-    data, row, column = _shuffled(coo)
+    data, row, column = _shuffle(coo)
     del coo
     peak = Peak()
     csr = scipy.sparse.coo_array((data, (row, column)), shape=C.shape).tocsr()
-    held = csr.data.nbytes + csr.indices.nbytes + csr.indptr.nbytes
-    theirs = {"peak": peak.bytes, "held": held} | _products(csr, x, y)
-    theirs |= _timed({"build": lambda: scipy.sparse.coo_array((data, (row, column)), shape=C.shape).tocsr()})
+    stored = csr.data.nbytes + csr.indices.nbytes + csr.indptr.nbytes
+    theirs = {"peak": peak.bytes, "held": stored} | _products(csr, x, y)
+    theirs |= _time({"build": lambda: scipy.sparse.coo_array((data, (row, column)), shape=C.shape).tocsr()})
     check_agreement("C @ x", C @ on_device[1], csr @ x, terms=72)
     check_agreement("C.T @ y", C.T @ on_device[2], csr.T @ y, terms=144)
     return {"jaxconv": ours, "SciPy CSR": theirs}
 
 
-def measure_sharded(side: int) -> dict:
-    """Rows of C over all devices, by the first output axis."""
+def measure_sharded(side: int) -> dict[str, Any]:
+    """Measures C with its rows on all devices, divided along the first output axis."""
     g = _geometry(side)
     kernel, x, y = _operands(g)
     mesh = jax.make_mesh((jax.device_count(),), ("rows",), axis_types=(AxisType.Auto,))
@@ -117,19 +118,21 @@ def measure_sharded(side: int) -> dict:
     calls = {"build": lambda: build(kernel).values}
     calls |= {"C @ x": partial(product, C, x), "C.T @ y": partial(transposed, C, y)}
     shares = [shard.data.nbytes for shard in C.values.addressable_shards]
-    return _timed(calls) | {"held": C.nbytes, "a device": max(shares)}
+    return _time(calls) | {"held": C.nbytes, "a device": max(shares)}
 
 
-def _products(C: ConvMatrix | scipy.sparse.csr_array, x, y) -> dict:
+def _products(
+    C: ConvMatrix | scipy.sparse.csr_array, x: jax.Array | np.ndarray, y: jax.Array | np.ndarray
+) -> dict[str, Any]:
     transpose = C.T
-    return _timed({"C @ x": lambda: C @ x, "C.T @ y": lambda: transpose @ y})
+    return _time({"C @ x": lambda: C @ x, "C.T @ y": lambda: transpose @ y})
 
 
-def _timed(calls: dict) -> dict:
+def _time(calls: dict[str, Callable[[], Any]]) -> dict[str, Any]:
     return {name: timing._asdict() for name, timing in timings(calls, least=3, most=20).items()}
 
 
-def _shuffled(coo: scipy.sparse.coo_array) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _shuffle(coo: scipy.sparse.coo_array) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     order = np.random.default_rng(1).permutation(coo.nnz)
     return coo.data[order], coo.row[order].astype(np.int32), coo.col[order].astype(np.int32)
 

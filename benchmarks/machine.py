@@ -1,4 +1,4 @@
-"""Where a table was measured."""
+"""Description of the machine on which a table is measured."""
 
 from __future__ import annotations
 
@@ -7,14 +7,15 @@ import platform
 import re
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 import jax
 
 PACKAGES = ("jaxconv", "jax", "jaxlib", "numpy", "scipy", "torch", "asdex", "cupy")
 
 
-def machine() -> dict:
-    """The processor, the device that jax computes on, memory and versions."""
+def machine() -> dict[str, Any]:
+    """Describes the processor, the device of jax, memory and versions."""
     device = jax.devices()[0]
     return {
         "processor": processor(),
@@ -27,24 +28,24 @@ def machine() -> dict:
     }
 
 
-def heading(found: dict) -> str:
-    """The same in a line."""
-    where = f"{found['processor']}, {found['cores']} cores, {found['memory GB']} GB, {found['system']}"
-    if found["device"] != "cpu":
-        where = f"{found['device']}; host {where}"
-    if "memory" in found:
-        where = f"{where}, memory by {found['memory']}"
-    return f"{where}; " + ", ".join(f"{name} {version}" for name, version in found["versions"].items())
+def heading(info: dict[str, Any]) -> str:
+    """Returns the description of a machine in one line."""
+    where = f"{info['processor']}, {info['cores']} cores, {info['memory GB']} GB, {info['system']}"
+    if info["device"] != "cpu":
+        where = f"{info['device']}; host {where}"
+    if "memory" in info:
+        where = f"{where}, memory by {info['memory']}"
+    return f"{where}; " + ", ".join(f"{name} {version}" for name, version in info["versions"].items())
 
 
-def slug(found: dict) -> str:
-    """A file name for its kind."""
-    kind = found["device"] if found["device"] != "cpu" else f"{found['processor']} {found['cores']} cores"
+def slug(info: dict[str, Any]) -> str:
+    """Returns a file name for the kind of a machine."""
+    kind = info["device"] if info["device"] != "cpu" else f"{info['processor']} {info['cores']} cores"
     return re.sub(r"[^a-z0-9]+", "-", kind.lower()).strip("-")
 
 
 def processor() -> str:
-    """The processor's own name."""
+    """Returns the name of the processor."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:

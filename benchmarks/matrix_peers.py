@@ -16,14 +16,14 @@ from jaxconv import ConvMatrix
 try:
     import cupy
     import cupyx.scipy.sparse
-except ImportError:  # where there is CUDA
+except ImportError:  # installed only with CUDA
     cupy = None
 
 PEERS = ("SciPy CSR", "BCOO", "BCSR", "PyTorch CSR", "CuPy CSR")
 
 
 def product_peers(C: ConvMatrix, x: np.ndarray) -> Iterator[tuple[str, Callable[[], Any]]]:
-    """For every peer there is here, a call that computes C x."""
+    """Yields, for every installed peer, a call that computes C x."""
     csr = C.to_scipy("csr")
     yield "SciPy CSR", lambda: csr @ x
     product = jax.jit(lambda matrix, x: matrix @ x)
@@ -37,7 +37,7 @@ def product_peers(C: ConvMatrix, x: np.ndarray) -> Iterator[tuple[str, Callable[
 
 
 def numbers(result: Any) -> np.ndarray:
-    """A peer's result as a NumPy array."""
+    """Returns the result of a peer as a NumPy array."""
     if torch is not None and isinstance(result, torch.Tensor):
         return result.cpu().numpy()
     return result.get() if hasattr(result, "get") else np.asarray(result)
@@ -45,11 +45,11 @@ def numbers(result: Any) -> np.ndarray:
 
 def _torch_product(csr: scipy.sparse.csr_array, x: np.ndarray) -> Callable[[], Any]:
     parts = (torch.from_numpy(part) for part in (csr.indptr, csr.indices, csr.data))
-    with warnings.catch_warnings(action="ignore"):  # that its sparse tensors are in beta state
+    with warnings.catch_warnings(action="ignore"):  # PyTorch warns that its sparse tensors are in beta state
         matrix = torch.sparse_csr_tensor(*parts, size=csr.shape, check_invariants=False).to(device())
     vector = torch.from_numpy(x).to(device())
 
-    def call():
+    def call() -> Any:
         result = matrix @ vector
         if result.is_cuda:
             torch.cuda.synchronize()
@@ -61,7 +61,7 @@ def _torch_product(csr: scipy.sparse.csr_array, x: np.ndarray) -> Callable[[], A
 def _cupy_product(csr: scipy.sparse.csr_array, x: np.ndarray) -> Callable[[], Any]:
     matrix, vector = cupyx.scipy.sparse.csr_matrix(scipy.sparse.csr_matrix(csr)), cupy.asarray(x)
 
-    def call():
+    def call() -> Any:
         result = matrix @ vector
         cupy.cuda.Device().synchronize()
         return result

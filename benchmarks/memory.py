@@ -1,4 +1,4 @@
-"""Work in a process of its own: its peak of memory, or another number of devices."""
+"""Measurements in a process of their own, for the peak of memory or another number of devices."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 from benchmarks.allocator import release_memory
 
@@ -15,20 +16,23 @@ PREFIX = "result: "
 
 
 class ChildFailed(Exception):
-    """A measurement in another process ended badly; holds the end of what it said."""
+    """A measurement in another process failed; the message has the end of its standard error."""
 
 
-def in_child(module: str, *arguments: str, devices: int | None = None, timeout: float = 600) -> dict:
-    """Runs ``python -m module arguments`` from the repository's root and returns what it gave to `answer`.
+def in_child(module: str, *arguments: str, devices: int | None = None, timeout: float = 600) -> Any:
+    """Runs ``python -m module arguments`` in the root of the repository.
 
     Args:
-      module: Of this package.
-      *arguments: Likewise of the command line.
-      devices: Virtual CPU devices for jax.
-      timeout: Seconds.
+      module: A module of this package.
+      *arguments: Arguments of the command line.
+      devices: Number of virtual CPU devices for jax; by default those of the machine.
+      timeout: Time limit in seconds.
+
+    Returns:
+      The value that the process passed to `answer`.
 
     Raises:
-      ChildFailed: It ended badly, or took longer than `timeout`.
+      ChildFailed: The process failed, or took longer than `timeout`.
     """
     environment = dict(os.environ)
     if devices:
@@ -48,18 +52,18 @@ def in_child(module: str, *arguments: str, devices: int | None = None, timeout: 
     return json.loads(results[-1].removeprefix(PREFIX))
 
 
-def answer(result: dict) -> None:
-    """In the child: hands a result back."""
+def answer(result: dict[str, Any]) -> None:
+    """Returns a result to the process that called `in_child`."""
     print(PREFIX + json.dumps(result), flush=True)
 
 
 class Peak:
-    """Resident memory at its highest since this was made, above what was resident then.
+    """The highest resident memory since this object was made, above the memory at that time.
 
-    Of the host, and on Linux only: elsewhere `bytes` is None.
+    It is the memory of the host, and available only on Linux: elsewhere `bytes` is None.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         release_memory()
         self._start = _status("VmRSS")
         try:
@@ -69,7 +73,7 @@ class Peak:
 
     @property
     def bytes(self) -> int | None:
-        """Until now."""
+        """The highest memory so far, in bytes."""
         highest = _status("VmHWM")
         return None if self._start is None or highest is None else highest - self._start
 

@@ -1,4 +1,4 @@
-"""Formulations inside small networks, where what one layer keeps weighs on the next."""
+"""Formulations inside small networks, where the memory of one layer affects the next."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from benchmarks.agreement import check_agreement
-from benchmarks.programs import compiled
+from benchmarks.programs import compile_way
 from benchmarks.table import Megabytes, Row, Table, ratio
 from benchmarks.timing import timings
 from benchmarks.ways import lax_conv, lax_transpose
@@ -19,7 +19,7 @@ from jaxconv import ConvGeometry, conv, conv_transpose
 
 
 class Layer(NamedTuple):
-    """One layer: a kernel, a stride, groups, and whether it goes up."""
+    """One layer: a kernel, features, a stride, groups, and whether it is a transposed convolution (up)."""
 
     kernel: int
     inputs: int
@@ -30,13 +30,13 @@ class Layer(NamedTuple):
 
     @property
     def kernel_shape(self) -> tuple[int, ...]:
-        """Of the forward convolution: a layer that goes up is the transpose of one that goes down."""
+        """Shape of the kernel of the forward convolution, of which an `up` layer is the transpose."""
         inputs, outputs = (self.outputs, self.inputs) if self.up else (self.inputs, self.outputs)
         return (self.kernel, self.kernel, inputs // self.groups, outputs)
 
 
 class Network(NamedTuple):
-    """Layers with a ReLU after each, and the shape of what goes in."""
+    """Layers with a ReLU after each, and the shape of the input."""
 
     name: str
     shape: tuple[int, ...]
@@ -73,12 +73,12 @@ NETWORKS = (
 
 
 def table(*, quick: bool = False, networks: Sequence[Network] = NETWORKS, seconds: float = 2.0) -> Table:
-    """A row a network."""
+    """Measures every network, one row per network."""
     return Table(
         "network",
         "Milliseconds of one value_and_grad in all kernels and in the input; MB: XLA's temporaries.",
         [_row(network, seconds / 4 if quick else seconds) for network in networks],
-        ["The two are one Python function; only what multiplies differs."],
+        ["Both are the same Python function; only the convolution differs."],
     )
 
 
@@ -93,12 +93,14 @@ def _row(network: Network, seconds: float) -> Row:
         name: jax.value_and_grad(partial(_loss, network.layers, multiply), argnums=(0, 1))
         for name, multiply in (("jaxconv", _ours), ("lax", _lax))
     }
-    ways = {name: compiled(function, kernels, x) for name, function in step.items()}
+    ways = {name: compile_way(function, kernels, x) for name, function in step.items()}
     expected = jax.tree.leaves(ways["lax"].call())
 
-    def check(name: str, result) -> None:
-        for number, want in zip(jax.tree.leaves(result), expected, strict=True):
-            check_agreement(f"{network.name} by {name}", number, want, terms=int(np.prod(network.shape)))
+    def check(name: str, result: object) -> None:
+        for leaf, expected_leaf in zip(jax.tree.leaves(result), expected, strict=True):
+            check_agreement(
+                f"{network.name} by {name}", leaf, expected_leaf, terms=int(np.prod(network.shape))
+            )
 
     times = timings({name: way.call for name, way in ways.items()}, seconds=seconds, check=check)
     cells = {"case": network.name, **times, "lax / ours": ratio(times["jaxconv"], times["lax"])}
@@ -107,14 +109,16 @@ def _row(network: Network, seconds: float) -> Row:
     return Row(cells)
 
 
-def _loss(layers: tuple[Layer, ...], multiply: Callable, kernels: list[jax.Array], x: jax.Array) -> jax.Array:
+def _loss(
+    layers: tuple[Layer, ...], multiply: Callable[..., jax.Array], kernels: list[jax.Array], x: jax.Array
+) -> jax.Array:
     for layer, kernel in zip(layers, kernels, strict=True):
         x = jax.nn.relu(multiply(_geometry(layer, x.shape), layer.up, x, kernel))
     return (x * x).mean()
 
 
 def _geometry(layer: Layer, shape: tuple[int, ...]) -> ConvGeometry:
-    """Of the forward convolution, from the shape of what goes into the layer."""
+    """Returns the geometry of the forward convolution, from the shape of the input of the layer."""
     taps = (layer.kernel, layer.kernel)
     spatial = tuple(size * layer.stride for size in shape[1:-1]) if layer.up else shape[1:-1]
     inputs, outputs = (layer.outputs, layer.inputs) if layer.up else (layer.inputs, layer.outputs)

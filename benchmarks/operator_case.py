@@ -1,8 +1,8 @@
-"""An operator beside every straightforward way to the same numbers."""
+"""An operator and every straightforward way to the same numbers."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,19 +14,20 @@ JNP_SLICES = "jnp: slices"
 
 @dataclass(frozen=True)
 class OperatorCase:
-    """One call and its peers: functions of the feature map `x` and of `constants`.
+    """One call and its peers, which are functions of the feature map `x` and of `constants`.
 
     Attributes:
-      name: Of the row.
-      shape: Of x, channels-last.
-      ours: The library's call.
-      peers: By ``"library: way"``.
-      constants: Further arguments, made from the case, such as switches.
-      torch: Of ``torch.nn.functional`` and x in PyTorch's layout; None where it has none.
-      torch_agrees: Whether PyTorch's numbers are the same and in the same order.
+      name: Name of the row.
+      shape: Shape of x, channels-last.
+      ours: The call of jaxconv.
+      peers: The calls of peers by ``"library: way"``.
+      constants: Makes further arguments from x, such as switches.
+      torch: The call of PyTorch, a function of ``torch.nn.functional`` and x in PyTorch's layout; None if it
+        has none.
+      torch_agrees: Whether PyTorch gives the same numbers in the same order.
       gradient: Whether to measure the gradient in x too.
-      terms: Rounding errors that add up in a number, at most; see `check_agreement`.
-      arranged: For a peer whose result has another order of features: puts it into ours.
+      terms: Upper bound of the rounding errors that add up in a number; see `check_agreement`.
+      reorder: For a peer whose result has another order of features, converts it to that of jaxconv.
     """
 
     name: str
@@ -38,11 +39,13 @@ class OperatorCase:
     torch_agrees: bool = True
     gradient: bool = True
     terms: int = 64
-    arranged: dict[str, Callable[[np.ndarray], np.ndarray]] = field(default_factory=dict)
+    reorder: dict[str, Callable[[np.ndarray], np.ndarray]] = field(default_factory=dict)
 
 
-def slices(x, window, strides, dilation=None) -> list[jax.Array]:
-    """What a reader would write: a strided view for every tap."""
+def slices(
+    x: jax.Array, window: Sequence[int], strides: Sequence[int], dilation: Sequence[int] | None = None
+) -> list[jax.Array]:
+    """Returns a strided view for every tap, the straightforward way in jnp."""
     n = len(window)
     dilation = dilation or (1,) * n
     sizes = [
@@ -63,6 +66,6 @@ def slices(x, window, strides, dilation=None) -> list[jax.Array]:
     ]
 
 
-def outputs(shape, window, strides) -> list[int]:
-    """Positions of the windows that fit, one number an axis."""
+def outputs(shape: Sequence[int], window: Sequence[int], strides: Sequence[int]) -> list[int]:
+    """Returns the number of windows that fit, per axis."""
     return [(i - k) // s + 1 for i, k, s in zip(shape[1:-1], window, strides, strict=True)]

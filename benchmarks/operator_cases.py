@@ -1,4 +1,4 @@
-"""Resizing, unfolding, rearranging and filtering; with pooling, the rows of the operators' table."""
+"""Cases of resizing, unfolding, rearranging and filtering; with pooling, the rows of the operators' table."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from jaxconv import correlate, depth_to_space, edge_filter, fold, resize, space_
 
 
 def operator_cases() -> list[OperatorCase]:
-    """Of all operators."""
+    """Returns the cases of all operators."""
     groups = (pooling_cases, _resizings, _unfoldings, _folds, _rearrangements, _antialiased, _filters)
     return [case for group in groups for case in group()]
 
@@ -55,7 +55,8 @@ def _resizings():
             lambda x, to=to, m=method, extra=extra: resize(x, to, m, **extra),
             peers,
             torch=lambda F, x, to=to, m=method: F.interpolate(x, to, mode=TORCH_NAMES[m]),
-            torch_agrees=method != "bicubic",  # another cubic kernel, clamped: jax.image's is measured here
+            torch_agrees=method
+            != "bicubic",  # PyTorch has another cubic kernel, clamped; here that of jax.image is measured
             terms=max(*shape, *to) ** 2,  # jax.image rounds coordinates of so many cells to float32
         )
 
@@ -74,9 +75,9 @@ def _unfoldings():
         taps, features = math.prod(window), shape[-1]
         peers = {"lax: patches": partial(_lax_patches, window=window, strides=strides)}
         if taps <= 64:
-            peers["jnp: stacked slices"] = lambda x, w=window, s=strides: _stacked(x, w, s)
+            peers["jnp: stacked slices"] = lambda x, w=window, s=strides: _stack_slices(x, w, s)
         if window == strides:
-            peers["jnp: reshape"] = partial(_blocks, window=window)
+            peers["jnp: reshape"] = partial(_split_blocks, window=window)
         yield OperatorCase(
             f"unfold {name}",
             shape,
@@ -84,7 +85,7 @@ def _unfoldings():
             peers,
             torch=_torch_unfold(window, strides),
             torch_agrees=False,
-            arranged={"lax: patches": partial(_taps_first, taps=taps, features=features)},
+            reorder={"lax: patches": partial(_taps_first, taps=taps, features=features)},
         )
 
 
@@ -95,17 +96,17 @@ def _lax_patches(x, window, strides):
 
 
 def _taps_first(patches: np.ndarray, taps: int, features: int) -> np.ndarray:
-    """From lax's order, features first and taps fastest."""
+    """Converts from the order of lax, in which taps vary fastest."""
     split = patches.reshape(*patches.shape[:-1], features, taps)
     return split.swapaxes(-1, -2).reshape(patches.shape)
 
 
-def _stacked(x, window, strides):
+def _stack_slices(x, window, strides):
     stacked = jnp.stack(slices(x, window, strides), -2)
     return stacked.reshape(*stacked.shape[:-2], -1)
 
 
-def _blocks(x, window):
+def _split_blocks(x, window):
     n = len(window)
     split = [size for i, k in zip(x.shape[1:-1], window, strict=True) for size in (i // k, k)]
     x = x.reshape(x.shape[0], *split, x.shape[-1])
@@ -123,13 +124,13 @@ def _folds():
     for name, shape, window, strides in UNFOLDINGS:
         patches = (shape[0], *outputs(shape, window, strides), math.prod(window) * shape[-1])
         peers = {
-            "jnp: .at[].add": partial(_added, shape=shape, window=window, strides=strides),
+            "jnp: .at[].add": partial(_add_slices, shape=shape, window=window, strides=strides),
             "jnp: vjp of slices": lambda y, sh=shape, w=window, s=strides: jax.linear_transpose(
-                lambda x: _stacked(x, w, s), jax.ShapeDtypeStruct(sh, y.dtype)
+                lambda x: _stack_slices(x, w, s), jax.ShapeDtypeStruct(sh, y.dtype)
             )(y)[0],
         }
         if math.prod(window) > 64:
-            peers = {"jnp: .at[].add": partial(_added_windows, shape=shape, window=window, strides=strides)}
+            peers = {"jnp: .at[].add": partial(_add_windows, shape=shape, window=window, strides=strides)}
         yield OperatorCase(
             f"fold {name}",
             patches,
@@ -140,8 +141,8 @@ def _folds():
         )
 
 
-def _added(y, shape, window, strides):
-    """A strided view to add to for every tap."""
+def _add_slices(y, shape, window, strides):
+    """Adds to a strided view for every tap."""
     y = y.reshape(*y.shape[:-1], math.prod(window), shape[-1])
     x = jnp.zeros(shape, y.dtype)
     for number, taps in enumerate(np.ndindex(*window)):
@@ -153,8 +154,8 @@ def _added(y, shape, window, strides):
     return x
 
 
-def _added_windows(y, shape, window, strides):
-    """One indexed addition of all windows."""
+def _add_windows(y, shape, window, strides):
+    """Adds all windows in one indexed addition."""
     n = len(window)
     y = y.reshape(*y.shape[:-1], *window, shape[-1])
     index = []
@@ -177,7 +178,7 @@ def _rearrangements():
         "space_to_depth 2x2, 4x96x128x16",
         (4, 96, 128, 16),
         lambda x: space_to_depth(x, (2, 2)),
-        {"jnp: reshape": partial(_blocks, window=(2, 2))},
+        {"jnp: reshape": partial(_split_blocks, window=(2, 2))},
         torch=lambda F, x: F.pixel_unshuffle(x, 2),
         torch_agrees=False,
     )

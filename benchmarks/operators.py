@@ -1,4 +1,4 @@
-"""Pooling, resizing, unfolding and rearranging, and their gradients, beside JAX's ways and PyTorch's."""
+"""Pooling, resizing, unfolding and rearranging, and their gradients, compared with JAX and PyTorch."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 from benchmarks.agreement import check_agreement
 from benchmarks.operator_case import OperatorCase
 from benchmarks.operator_cases import operator_cases
-from benchmarks.programs import Way, compiled, distinct
+from benchmarks.programs import Way, compile_way, first_names
 from benchmarks.table import Row, Table, geometric_mean, ratio
 from benchmarks.timing import Timing, timings
 from benchmarks.torch_ways import device, torch
@@ -22,7 +22,7 @@ TIE = 0.95
 def table(
     *, quick: bool = False, cases: Sequence[OperatorCase] | None = None, seconds: float | None = None
 ) -> Table:
-    """A row an operator and result: forward, and the gradient in the map."""
+    """Measures every operator, one row for the forward pass and one for the gradient in the map."""
     chosen = list(cases) if cases is not None else operator_cases()[:: 6 if quick else 1]
     seconds = seconds or (0.05 if quick else 0.3)
     rows = [row for case in chosen for row in _rows(case, seconds)]
@@ -40,37 +40,43 @@ def _rows(case: OperatorCase, seconds: float) -> Iterator[Row]:
     x = jax.numpy.asarray(rng.normal(size=case.shape), "float32")
     constants = case.constants(x)
     functions = {"jaxconv": case.ours, **case.peers}
-    ways = {name: compiled(function, x, *constants) for name, function in functions.items()}
+    ways = {name: compile_way(function, x, *constants) for name, function in functions.items()}
     if torch is not None and case.torch:
         ways["PyTorch"] = _torch_way(case, x)
-    yield _row(case, "forward", ways, seconds, case.arranged)
+    yield _row(case, "forward", ways, seconds, case.reorder)
     if not case.gradient:
         return
     shape = jax.eval_shape(case.ours, x, *constants)
     y = jax.numpy.asarray(rng.normal(size=shape.shape), "float32")
     gradients = {
-        name: compiled(_pullback(function), x, _own_order(case, name, y), *constants)
+        name: compile_way(_pullback(function), x, _peer_order(case, name, y), *constants)
         for name, function in functions.items()
     }
     yield _row(case, "gradient", gradients, seconds, {})
 
 
-def _pullback(function: Callable) -> Callable:
+def _pullback(function: Callable[..., Any]) -> Callable[..., Any]:
     return lambda x, y, *constants: jax.vjp(lambda x: function(x, *constants), x)[1](y)[0]
 
 
-def _own_order(case: OperatorCase, name: str, y: jax.Array) -> jax.Array:
-    """A cotangent in the order of features that a peer has, so that its gradient is ours."""
-    if name not in case.arranged:
+def _peer_order(case: OperatorCase, name: str, y: jax.Array) -> jax.Array:
+    """Returns a cotangent in the order of features of a peer, so that its gradient equals ours."""
+    if name not in case.reorder:
         return y
-    order = case.arranged[name](np.arange(y.shape[-1])[None])[0]
+    order = case.reorder[name](np.arange(y.shape[-1])[None])[0]
     return y[..., np.argsort(order)]
 
 
-def _row(case: OperatorCase, result: str, ways: dict[str, Way], seconds: float, arranged: dict) -> Row:
+def _row(
+    case: OperatorCase,
+    result: str,
+    ways: dict[str, Way],
+    seconds: float,
+    reorder: dict[str, Callable[[np.ndarray], np.ndarray]],
+) -> Row:
     def numbers(name: str, value: Any) -> np.ndarray:
         value = value[0] if isinstance(value, tuple | list) else value
-        return arranged.get(name, lambda array: array)(np.asarray(ways[name].numpy(value)))
+        return reorder.get(name, lambda array: array)(np.asarray(ways[name].numpy(value)))
 
     expected = numbers("jaxconv", ways["jaxconv"].call())
 
@@ -78,7 +84,7 @@ def _row(case: OperatorCase, result: str, ways: dict[str, Way], seconds: float, 
         if name != "PyTorch" or case.torch_agrees:
             check_agreement(f"{case.name}, {result} by {name}", numbers(name, value), expected, case.terms)
 
-    first = distinct(ways)
+    first = first_names(ways)
     once = timings({name: ways[name].call for name in first.values()}, seconds=seconds, check=check)
     times = {name: once[program] for name, program in first.items()}
     peers = {name: time for name, time in times.items() if name not in ("jaxconv", "PyTorch")}
@@ -99,20 +105,21 @@ def _row(case: OperatorCase, result: str, ways: dict[str, Way], seconds: float, 
 
 
 def _torch_way(case: OperatorCase, x: jax.Array) -> Way:
-    """On a contiguous tensor in PyTorch's layout.
+    """Returns PyTorch's call on a contiguous tensor in its layout.
 
-    Only forward: autograd computes on threads of its own, which spin on the cores that the next call needs.
+    Only the forward pass: autograd computes in its own threads, which occupy the cores that the next call
+    needs.
     """
     tensor = torch.from_numpy(np.moveaxis(np.asarray(x), -1, 1).copy()).to(device())
 
-    def call():
+    def call() -> Any:
         with torch.no_grad():
             return case.torch(torch.nn.functional, tensor)
 
     return Way(call, _to_numpy)
 
 
-def _to_numpy(tensor) -> np.ndarray:
+def _to_numpy(tensor: Any) -> np.ndarray:
     return np.moveaxis(tensor.detach().cpu().numpy(), 1, -1)
 
 
@@ -132,9 +139,9 @@ def _summary(rows: list[Row]) -> list[str]:
     if switches:
         times = [_over_plain(row) for row in switches]
         notes.append(
-            "With switches, against the plain max_pool of the same run: "
+            "Time with switches, relative to max_pool without switches in the same run: "
             + ", ".join(f"{time:.2f}" for time in times)
-            + " times its time."
+            + "."
         )
     return notes
 

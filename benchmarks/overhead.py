@@ -1,4 +1,4 @@
-"""What the library costs before it computes: import, compilation, dispatch."""
+"""Cost of the library before it computes: import, compilation, dispatch."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ WAYS = {"y": ("conv", "conv"), "x": ("conv_transpose", "lhs_dilation"), "w": ("v
 
 
 def table(*, quick: bool = False, repeats: int = 11) -> Table:
-    """A row a cost; the peer is jax or lax."""
+    """Measures every cost, one row per cost; the peer is jax or lax."""
     repeats = max(1, repeats // 4) if quick else repeats
     rows = [_import(repeats), *_dispatch()]
     rows += [row for case in CASES if case.name in COMPILED for row in _compilation(case, repeats)]
     return Table(
         "overhead",
-        "Milliseconds of `import jaxconv` against `import jax`, and of compiling (traced and lowered too) "
-        "and of calling against the same with lax.",
+        "Milliseconds of `import jaxconv` compared with `import jax`, and of compilation (with tracing and "
+        "lowering) and calls compared with lax.",
         rows,
         ["Imports alternate in processes of their own. Before each compilation jax's caches are cleared."],
     )
@@ -42,11 +42,11 @@ def _row(what: str, ours: Timing, peer: Timing) -> Row:
 
 
 def _import(repeats: int) -> Row:
-    taken: dict[str, list[float]] = {"jaxconv": [], "jax": []}
+    times: dict[str, list[float]] = {"jaxconv": [], "jax": []}
     for _ in range(repeats + 1):
-        for module, seconds in taken.items():
+        for module, seconds in times.items():
             seconds.append(_import_seconds(module))
-    ours, peer = (summary(seconds[1:]) for seconds in taken.values())  # the first fills the file cache
+    ours, peer = (summary(seconds[1:]) for seconds in times.values())  # the first fills the file cache
     return _row("import", ours, peer)
 
 
@@ -57,7 +57,7 @@ def _import_seconds(module: str) -> float:
 
 
 def _dispatch() -> list[Row]:
-    """A convolution so small that only the call costs."""
+    """Measures a convolution so small that only the call takes time."""
     arrays = {name: jnp.asarray(array) for name, array in operands(TINY).items()}
     ours, peer = jaxconv_ways(TINY)["y"]["conv"], lax_ways(TINY)["y"]["conv"]
     rows = []
@@ -66,12 +66,12 @@ def _dispatch() -> list[Row]:
             name: partial(wrap(function), arrays["x"], arrays["w"])
             for name, function in (("ours", ours), ("lax", peer))
         }
-        times = timings({name: partial(_hundred, call) for name, call in calls.items()})
+        times = timings({name: partial(_call_100_times, call) for name, call in calls.items()})
         rows.append(_row(f"100 times {what}, {TINY.name}", times["ours"], times["lax"]))
     return rows
 
 
-def _hundred(call: Callable) -> jax.Array:
+def _call_100_times(call: Callable[[], jax.Array]) -> jax.Array:
     for _ in range(99):
         call()
     return call()
@@ -81,11 +81,11 @@ def _compilation(case: Case, repeats: int) -> list[Row]:
     arrays = {name: jnp.asarray(array) for name, array in operands(case).items()}
     rows = []
     for result, (ours, peer) in WAYS.items():
-        taken: dict[str, list[float]] = {"ours": [], "lax": []}
+        times: dict[str, list[float]] = {"ours": [], "lax": []}
         for _ in range(repeats):
             for name, ways, way in (("ours", jaxconv_ways, ours), ("lax", lax_ways, peer)):
-                taken[name].append(_compile_seconds(ways(case), result, way, arrays))
-        rows.append(_row(f"compile {case.name}: {result}", *(summary(seconds) for seconds in taken.values())))
+                times[name].append(_compile_seconds(ways(case), result, way, arrays))
+        rows.append(_row(f"compile {case.name}: {result}", *(summary(seconds) for seconds in times.values())))
     return rows
 
 

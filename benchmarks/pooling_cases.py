@@ -1,4 +1,4 @@
-"""Pooling and unpooling."""
+"""Cases of pooling and unpooling."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from jaxconv import avg_pool, lp_pool, max_pool, unpool
 
 
 def pooling_cases() -> Iterator[OperatorCase]:
-    """All of them."""
+    """Yields the cases of all poolings."""
     for group in (_max_pools, _switches, _unpools, _means, _norms, _padded):
         yield from group()
 
@@ -39,7 +39,7 @@ def _max_pools():
         if math.prod(window) <= 64:
             peers[JNP_SLICES] = lambda x, w=window, s=strides: _maximum(slices(x, w, s))
         if window == strides:
-            peers["jnp: reshape"] = partial(_reshaped, window=window, function=jnp.max)
+            peers["jnp: reshape"] = partial(_reduce_blocks, window=window, function=jnp.max)
         yield OperatorCase(
             f"max_pool {name}",
             shape,
@@ -47,7 +47,7 @@ def _max_pools():
             peers,
             torch=lambda F, x, n=n, w=window, s=strides: getattr(F, f"max_pool{n}d")(x, w, s),
         )
-    yield OperatorCase(  # lax has no gradient there
+    yield OperatorCase(  # lax has no gradient for it
         "max_pool 3x3 dilated 2, 4x96x128x16",
         (4, 96, 128, 16),
         lambda x: max_pool(x, (3, 3), strides=1, dilation=2),
@@ -56,7 +56,7 @@ def _max_pools():
     )
 
 
-def _windowed(x, start, function, window, strides, dilation=None):
+def _reduce_window(x, start, function, window, strides, dilation=None):
     dilation = dilation or (1,) * len(window)
     return lax.reduce_window(
         x, start, function, (1, *window, 1), (1, *strides, 1), "VALID", window_dilation=(1, *dilation, 1)
@@ -71,10 +71,10 @@ def _maximum(parts: Iterable[jax.Array]) -> jax.Array:
 
 
 def _lax_max(x, window, strides):
-    return _windowed(x, -jnp.inf, lax.max, window, strides)
+    return _reduce_window(x, -jnp.inf, lax.max, window, strides)
 
 
-def _reshaped(x, window, function):
+def _reduce_blocks(x, window, function):
     split = [size for i, k in zip(x.shape[1:-1], window, strict=True) for size in (i // k, k)]
     return function(x.reshape(x.shape[0], *split, x.shape[-1]), tuple(range(2, 2 + 2 * len(window), 2)))
 
@@ -106,12 +106,12 @@ def _unpools():
             f"unpool {name}",
             small,
             lambda y, switches, shape=shape: unpool(y, switches, shape[1:-1]),
-            {"jnp: .at[].add": lambda y, switches, shape=shape: _scattered(y, switches, shape)},
+            {"jnp: .at[].add": lambda y, switches, shape=shape: _scatter(y, switches, shape)},
             constants,
         )
 
 
-def _scattered(y, switches, shape):
+def _scatter(y, switches, shape):
     x = jnp.zeros((shape[0], math.prod(shape[1:-1]), shape[-1]), y.dtype)
     batch = jnp.arange(shape[0])[:, None, None, None]
     return x.at[batch, switches, jnp.arange(shape[-1])].add(y).reshape(shape)
@@ -121,12 +121,14 @@ def _means():
     for name, shape, window, strides in POOLS:
         taps, n = math.prod(window), len(window)
         peers = {
-            "lax: reduce_window": lambda x, w=window, s=strides, t=taps: _windowed(x, 0.0, lax.add, w, s) / t
+            "lax: reduce_window": lambda x, w=window, s=strides, t=taps: (
+                _reduce_window(x, 0.0, lax.add, w, s) / t
+            )
         }
         if taps <= 64:
             peers[JNP_SLICES] = lambda x, w=window, s=strides, t=taps: sum(slices(x, w, s)) / t
         if window == strides:
-            peers["jnp: reshape"] = partial(_reshaped, window=window, function=jnp.mean)
+            peers["jnp: reshape"] = partial(_reduce_blocks, window=window, function=jnp.mean)
         yield OperatorCase(
             f"avg_pool {name}",
             shape,
@@ -144,7 +146,7 @@ def _norms():
             lambda x, w=window, s=strides: lp_pool(x, w, strides=s),
             {
                 "lax: reduce_window": lambda x, w=window, s=strides: jnp.sqrt(
-                    _windowed(x * x, 0.0, lax.add, w, s)
+                    _reduce_window(x * x, 0.0, lax.add, w, s)
                 ),
                 JNP_SLICES: lambda x, w=window, s=strides: jnp.sqrt(sum(slices(x * x, w, s))),
             },

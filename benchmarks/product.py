@@ -1,4 +1,4 @@
-"""C @ x, C.T @ y and the gradients through them, against other libraries' sparse products."""
+"""C @ x, C.T @ y and their gradients, compared with the sparse products of other libraries."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ BATCHES = (1, 32)
 
 
 class Product(NamedTuple):
-    """One product: ours, and peers of the same result."""
+    """One product of jaxconv, and the same product of peers."""
 
     name: str
     batch: int
@@ -44,18 +44,18 @@ class Product(NamedTuple):
 
 
 def table(*, quick: bool = False, cases: Sequence[Case] | None = None, seconds: float = 0.3) -> Table:
-    """A row a product."""
+    """Measures every product, one row per product."""
     if cases is None:
         cases = [case for case in CASES if not quick or case.name in QUICK]
     rows = [row for case in cases for row in _rows(case, seconds / 3 if quick else seconds)]
     return Table(
         "product",
         "Milliseconds of one product; jitted: the matrix is an argument. `reading` is the time to sum the "
-        "stored values once, and its column the fraction of that speed at which C is used.",
+        "stored values once, `of reading` that time divided by the time of the product.",
         rows,
         [
             "Gradients are of <C x, y>: in x through C @ x, in the kernel through conv_matrix too.",
-            "A column of dashes: that library is not installed, or has no GPU here.",
+            "A column of dashes: that library is not installed, or needs a GPU.",
             "`C.T @ y inside jit`: C is an argument of the program and transposed in it.",
         ],
     )
@@ -76,8 +76,10 @@ def _rows(case: Case, seconds: float) -> list[Row]:
     return rows
 
 
-def _products(case: Case, C: ConvMatrix, kernel, x: np.ndarray, y: np.ndarray) -> Iterator[Product]:
-    """All rows of one case and batch."""
+def _products(
+    case: Case, C: ConvMatrix, kernel: jax.Array, x: np.ndarray, y: np.ndarray
+) -> Iterator[Product]:
+    """Yields all products of one case and batch."""
     batch, n = (x.shape[1] if x.ndim > 1 else 1), terms(case)
     on_device = jax.device_put(x), jax.device_put(y)
     CT = C.T
@@ -94,7 +96,7 @@ def _products(case: Case, C: ConvMatrix, kernel, x: np.ndarray, y: np.ndarray) -
     yield Product("gradient in kernel", batch, partial(in_kernel, kernel, x_, y_), None, dict, n["w"])
 
 
-def _kernel_gradient(g: ConvGeometry, kernel, x, y):
+def _kernel_gradient(g: ConvGeometry, kernel: jax.Array, x: jax.Array, y: jax.Array) -> jax.Array:
     return jax.vjp(lambda kernel: conv_matrix(kernel, g) @ x, kernel)[1](y)[0]
 
 

@@ -1,4 +1,4 @@
-"""Functions compiled by XLA, and whether two of them became one program."""
+"""Functions compiled by XLA, and which of them are the same program."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ class Way(NamedTuple):
     """One way to a result, ready to be called.
 
     Attributes:
-      call: Takes nothing; computes.
-      numpy: What `call` returned, as the array to compare.
-      temporary: Bytes that XLA asks for beside operands and result; None where it is not XLA's.
-      program: The same for programs that are the same; None likewise.
+      call: Computes the result, without arguments.
+      numpy: Converts the result of `call` to the array to compare.
+      temporary: Bytes that XLA allocates in addition to operands and result; None if it is not XLA.
+      program: A text that is the same for equal programs; None if it is not XLA.
     """
 
     call: Callable[[], Any]
@@ -27,8 +27,8 @@ class Way(NamedTuple):
     program: str | None = None
 
 
-def compiled(function: Callable, *arguments) -> Way:
-    """By itself, with the arrays as arguments: XLA would fold constants."""
+def compile_way(function: Callable[..., Any], *arguments: Any) -> Way:
+    """Compiles a function of arrays, which are its arguments, since XLA would fold constants."""
     program = jax.jit(function).lower(*arguments).compile()
     memory = program.memory_analysis()
     temporary = memory.temp_size_in_bytes if memory else None
@@ -36,7 +36,7 @@ def compiled(function: Callable, *arguments) -> Way:
 
 
 def instructions(text: str) -> str:
-    """Optimised HLO without what does not compute: metadata, and the names as they happened to be.
+    """Returns optimised HLO without metadata, and with numbers instead of names.
 
     >>> instructions('  %b.7 = f32[2] add(%a, %a), metadata={op_name="x"}')
     '%0 = f32[2] add(%1, %1)'
@@ -47,7 +47,7 @@ def instructions(text: str) -> str:
     return re.sub(r"%[\w.-]+", lambda name: numbers.setdefault(name[0], f"%{len(numbers)}"), body)
 
 
-def distinct(ways: dict[str, Way]) -> dict[str, str]:
-    """By name, the first name of the same program: a program is timed once, however it was written."""
+def first_names(ways: dict[str, Way]) -> dict[str, str]:
+    """Maps each name to the first name of the same program, which is timed only once."""
     first: dict[str, str] = {}
     return {name: first.setdefault(way.program or name, name) for name, way in ways.items()}

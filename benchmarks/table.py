@@ -1,4 +1,4 @@
-"""A table: rows of cells, with what is needed to print, save and read them again."""
+"""Tables of measurements, as they are printed and saved."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from benchmarks.timing import Timing
 
 
 class Ratio(float):
-    """How many times faster than a peer; more than 1 where jaxconv wins."""
+    """A quotient; of a time of a peer to ours, it is above 1 if jaxconv is faster."""
 
     def __str__(self) -> str:
         digits = 3 if self < 0.1 else 2 if self < 10 else 0
@@ -19,7 +19,7 @@ class Ratio(float):
 
 
 class Megabytes(float):
-    """A size of 10^6 bytes."""
+    """A size in units of 10^6 bytes."""
 
     def __str__(self) -> str:
         return f"{self:.2g}" if self < 10 else f"{self:.0f}"
@@ -30,11 +30,11 @@ Cell = Timing | Ratio | Megabytes | int | str | None
 
 @dataclass(frozen=True)
 class Row:
-    """One case: a cell a column, and what the table does not show.
+    """One case: the cells of its row, and details.
 
     Attributes:
-      cells: By column; None where nothing was measured.
-      details: More of the same for the JSON, such as every way that was timed.
+      cells: Cells by column; None if nothing was measured.
+      details: Further values for the JSON file, such as the time of every way.
     """
 
     cells: dict[str, Cell]
@@ -46,10 +46,10 @@ class Table:
     """Rows that answer one question; all have the same columns.
 
     Attributes:
-      name: As on the command line.
-      question: What the rows answer, and in which units.
-      rows: At least one.
-      notes: What to know when reading; summaries.
+      name: Name of the table on the command line.
+      question: What the rows show, and in which units.
+      rows: The rows, at least one.
+      notes: Notes for the reader, and summaries.
       picture: The file name of a figure beside the table.
     """
 
@@ -61,28 +61,28 @@ class Table:
 
     @property
     def columns(self) -> list[str]:
-        """Of every row."""
+        """Names of the columns."""
         return list(self.rows[0].cells)
 
-    def json(self) -> dict:
-        """Everything, as JSON takes it."""
+    def json(self) -> dict[str, Any]:
+        """Returns the whole table in types of JSON."""
         rows = [{"cells": _plain(row.cells), "details": _plain(row.details)} for row in self.rows]
         return {"table": self.name, "question": self.question, "notes": self.notes, "rows": rows}
 
 
-def shown(cell: Cell) -> str:
-    """As people read it."""
+def format_cell(cell: Cell) -> str:
+    """Returns a cell as text."""
     return "—" if cell is None else str(cell)
 
 
 def ratio(ours: Timing | None, *peers: Timing | None) -> Ratio | None:
-    """The best peer's time over ours; None where one side was not measured."""
+    """Divides the time of the fastest peer by ours; None if one side was not measured."""
     times = [peer.median for peer in peers if peer is not None]
     return Ratio(min(times) / ours.median) if ours is not None and times else None
 
 
 def geometric_mean(ratios: Iterable[float]) -> float:
-    """Of positive numbers."""
+    """Computes the geometric mean of positive numbers."""
     logarithms = [math.log(ratio) for ratio in ratios]
     return math.exp(sum(logarithms) / len(logarithms))
 

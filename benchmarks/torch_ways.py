@@ -1,8 +1,8 @@
 """PyTorch's ways to the three results of a convolution.
 
-The library's own backward functions are called directly, without autograd's overhead, on tensors
-that are already in PyTorch's layout; both of its memory formats are tried. What padding differs
-between the sides of an axis is put around x before the clock starts, which is to PyTorch's favour.
+Its backward functions are called directly, without the overhead of autograd, on tensors in its layout;
+both of its memory formats are measured. Padding that differs between the sides of an axis is added to x
+before the timing, which favours PyTorch.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ except ImportError:  # an extra: `pip install '.[torch]'`
 
 
 def device() -> str:
-    """Where jax computes, if PyTorch can."""
+    """Returns the device of jax, if PyTorch can use it, otherwise the CPU."""
     return "cuda" if jax.default_backend() == "gpu" and torch.cuda.is_available() else "cpu"
 
 
 class TorchConvolution:
     """One geometry and its operands in PyTorch's layout and one of its memory formats."""
 
-    def __init__(self, case: Case, operands: dict[str, np.ndarray], *, channels_last: bool):
+    def __init__(self, case: Case, operands: dict[str, np.ndarray], *, channels_last: bool) -> None:
         self.case = case
         g = self.geometry = _symmetric(case.geometry)
         options = {2: torch.channels_last, 3: torch.channels_last_3d}
@@ -49,7 +49,7 @@ class TorchConvolution:
         self.transposed = (*shared, True, g.output_padding, g.feature_group_count)
 
     def ways(self) -> dict[str, dict[str, Callable[[], Any]]]:
-        """By result and name, as calls without arguments."""
+        """Returns calls without arguments, by result and name."""
         convolution = torch.ops.aten.convolution
         backward = torch.ops.aten.convolution_backward
         in_input, in_kernel = (True, False, False), (False, True, False)
@@ -66,25 +66,26 @@ class TorchConvolution:
             },
         }
         return {
-            result: {n: partial(_synchronised, c) for n, c in ways.items()} for result, ways in calls.items()
+            result: {n: partial(_call_synchronously, c) for n, c in ways.items()}
+            for result, ways in calls.items()
         }
 
-    def numpy(self, result: str, tensor) -> np.ndarray:
-        """What a way returned, in this library's layout and size."""
+    def numpy(self, result: str, tensor: Any) -> np.ndarray:
+        """Converts the result of a way to the layout and size of jaxconv."""
         array = tensor.cpu().numpy()
         if result == "w":
             return np.moveaxis(array, (0, 1), (-1, -2))
         array = np.moveaxis(array, 1, -1)
         return array[:, *self.crop] if result == "x" else array
 
-    def _tensor(self, array: np.ndarray):
-        """(batch, *spatial, features) with the features moved to PyTorch's place."""
+    def _tensor(self, array: np.ndarray) -> Any:
+        """Converts (batch, *spatial, features) to (batch, features, *spatial)."""
         tensor = torch.from_numpy(np.moveaxis(array, -1, 1).copy())
         return tensor.to(device(), memory_format=self.format)
 
 
 def torch_convolutions(case: Case, operands: dict[str, np.ndarray]) -> dict[str, TorchConvolution]:
-    """One for each memory format; none where PyTorch is not installed."""
+    """Returns a convolution for each memory format; none if PyTorch is not installed."""
     if torch is None:
         return {}
     formats = {"contiguous": False} | ({"channels last": True} if case.geometry.ndim > 1 else {})
@@ -95,7 +96,7 @@ def torch_convolutions(case: Case, operands: dict[str, np.ndarray]) -> dict[str,
 
 
 def _symmetric(g: ConvGeometry) -> ConvGeometry:
-    """The same outputs from an input that already holds what is padded on the high side alone."""
+    """Returns a geometry with symmetric padding, whose input contains the rest of the high padding."""
     shape = tuple(size + high - low for size, (low, high) in zip(g.input_shape, g.padding, strict=True))
     return ConvGeometry(
         shape,
@@ -106,7 +107,7 @@ def _symmetric(g: ConvGeometry) -> ConvGeometry:
     )
 
 
-def _synchronised(call: Callable) -> Any:
+def _call_synchronously(call: Callable[[], Any]) -> Any:
     result = call()
     if result.is_cuda:
         torch.cuda.synchronize()

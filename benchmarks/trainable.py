@@ -1,4 +1,4 @@
-"""One small network ready to be trained by this library."""
+"""A small network and its training step in jaxconv."""
 
 from __future__ import annotations
 
@@ -11,28 +11,27 @@ from jaxconv.data import Batch
 from jaxconv.training import Config
 from jaxconv.training.devices import batch_mesh, put_batch, put_replicated, replicated
 from jaxconv.training.losses import LOSSES
-from jaxconv.training.optimizers import build_optimizer
-from jaxconv.training.state import State, Step, initial_state, use
+from jaxconv.training.state import State, Step, apply_network, build_optimizer, initial_state
 
 RATE = 0.01
 CLASSES = 11
 
 
 class Size(NamedTuple):
-    """Of a batch of colour images."""
+    """Size of a batch of colour images."""
 
     batch: int = 4
     rows: int = 96
     columns: int = 128
 
     def examples(self) -> tuple[np.ndarray, np.ndarray]:
-        """Random pixels and labels, the same for every side."""
+        """Draws random pixels and labels, the same for every library."""
         rng = np.random.default_rng(0)
         return rng.random((*self, 3), np.float32), rng.integers(0, CLASSES, self, np.int32)
 
 
 def configuration(network: str, gpu: bool) -> Config:
-    """Plain gradient descent on the mean cross-entropy; the data are only named."""
+    """Returns a configuration of gradient descent on the mean cross-entropy; its data set is not used."""
     return Config.of(
         {
             "model": {"name": network},
@@ -46,9 +45,9 @@ def configuration(network: str, gpu: bool) -> Config:
 
 
 class Ours:
-    """`jaxconv.training`'s own step, compiled as the train command compiles it."""
+    """The training step of `jaxconv.training`, compiled as by the train command."""
 
-    def __init__(self, network: str, size: Size):
+    def __init__(self, network: str, size: Size) -> None:
         self.config = configuration(network, jax.default_backend() == "gpu")
         images, labels = size.examples()
         mesh = batch_mesh(size.batch)
@@ -63,16 +62,16 @@ class Ours:
 
     @property
     def temporary(self) -> int:
-        """Bytes that XLA asks for in one step."""
+        """Bytes of temporary memory that XLA allocates in one step."""
         return self.program.memory_analysis().temp_size_in_bytes
 
     def forward(self) -> jax.Array:
-        """Logits, channels last."""
+        """Computes logits, channels last."""
         training, state = self.config.training, self.state
         arguments = training.precision, training.preprocessing, state.parameters, state.rest
-        return use(self.graphs.use, *arguments, self.batch.images)
+        return apply_network(self.graphs.inference, *arguments, self.batch.images)
 
     def step(self) -> dict[str, Any]:
-        """One step; its loss and the gradient's norm."""
+        """Makes one step, and returns its loss and the norm of the gradient."""
         self.state, record = self.program(self.state, self.batch)
         return record

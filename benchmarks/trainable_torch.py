@@ -1,4 +1,4 @@
-"""The same small network ready to be trained by PyTorch, from the same parameters."""
+"""The same small network and its training step in PyTorch, with the same parameters."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from flax import nnx
 
 from benchmarks.trainable import CLASSES, RATE, Size, configuration
 from benchmarks.twins import parameters, twin
-from jaxconv.training.config import build_model
+from jaxconv.training.state import build_model
 
 
 class Theirs:
-    """The twin in PyTorch with its own loss and optimiser; compiled, in bfloat16, on a GPU."""
+    """The network in PyTorch with its loss and optimizer; on a GPU it is compiled and uses bfloat16."""
 
     temporary = None
 
-    def __init__(self, network: str, size: Size, *, channels_last: bool):
+    def __init__(self, network: str, size: Size, *, channels_last: bool) -> None:
         self.gpu = jax.default_backend() == "gpu" and torch.cuda.is_available()
         device = "cuda" if self.gpu else "cpu"
         layout = torch.channels_last if channels_last else torch.contiguous_format
@@ -29,18 +29,18 @@ class Theirs:
         self.labels = labels.to(device, torch.long)
         self.model = twin(model).to(device, memory_format=layout)
         self.parameters = parameters(self.model)
-        self.optimizer = torch.optim.SGD(self._learned(), lr=RATE)
+        self.optimizer = torch.optim.SGD(self._trained_parameters(), lr=RATE)
         self.network = torch.compile(self.model) if self.gpu else self.model
 
-    def forward(self):
-        """Logits, channels last: a view."""
+    def forward(self) -> torch.Tensor:
+        """Computes logits, channels last, as a view."""
         with torch.inference_mode():
             logits = self._logits().permute(0, 2, 3, 1)
             self._wait()
         return logits
 
     def step(self) -> dict[str, Any]:
-        """One step; its loss."""
+        """Makes one step, and returns its loss."""
         self.optimizer.zero_grad()
         loss = F.cross_entropy(self._logits().float(), self.labels)
         loss.backward()
@@ -49,16 +49,16 @@ class Theirs:
         return {"loss": loss.detach()}
 
     def gradient_norm(self) -> float:
-        """Of the last step."""
-        return float(torch.sqrt(sum((p.grad.float() ** 2).sum() for p in self._learned())))
+        """Computes the norm of the gradient of the last step."""
+        return float(torch.sqrt(sum((p.grad.float() ** 2).sum() for p in self._trained_parameters())))
 
-    def _logits(self):
+    def _logits(self) -> torch.Tensor:
         with torch.autocast(self.images.device.type, torch.bfloat16, enabled=self.gpu):
             return self.network(self.images)
 
-    def _learned(self):
+    def _trained_parameters(self) -> list[torch.nn.Parameter]:
         return [parameter for parameter in self.model.parameters() if parameter.requires_grad]
 
-    def _wait(self):
+    def _wait(self) -> None:
         if self.gpu:
             torch.cuda.synchronize()

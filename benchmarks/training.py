@@ -1,6 +1,6 @@
-"""A step of training, and a forward pass, of small networks beside the same in PyTorch.
+"""A training step and a forward pass of small networks, compared with PyTorch.
 
-Every side is timed in processes of its own: PyTorch's threads would take the cores that XLA needs.
+Every library is timed in processes of its own: threads of PyTorch would occupy the cores that XLA needs.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from jaxconv.training.devices import prepare_cpu
 NETWORKS = ("unet", "fcn8s", "reseg")
 
 
-def _theirs(network: str, size: Size, *, channels_last: bool):
+def _theirs(network: str, size: Size, *, channels_last: bool) -> Any:
     from benchmarks.trainable_torch import Theirs  # PyTorch is an extra
 
     return Theirs(network, size, channels_last=channels_last)
@@ -33,47 +33,48 @@ SIDES = {
     "PyTorch, channels last": partial(_theirs, channels_last=True),
 }
 SIZE = Size()
-PROCESSES = 3  # of every side, in turn
-COMPARED = 3  # steps whose losses are compared
+PROCESSES = 3  # per library, in turn
+STEPS = 3  # whose losses are compared
 
 
 def table(*, quick: bool = False, size: Size = SIZE, seconds: float = 3.0) -> Table:
-    """Two rows a network."""
+    """Measures every network, two rows per network."""
     processes = 1 if quick else PROCESSES
     rows = []
     for network in NETWORKS:
         count = compare(network, size)
-        measured = _measured(network, size, seconds / 6 if quick else seconds, processes)
-        rows += [_row(network, count, what, measured) for what in ("forward", "step")]
+        results = _measure_all(network, size, seconds / 6 if quick else seconds, processes)
+        rows += [_row(network, count, what, results) for what in ("forward", "step")]
     batch, height, width = size
     return Table(
         "training",
         f"Milliseconds of a network at its small size on {batch} images of {height}x{width}, float32; MB: "
-        "resident memory at its highest in the steps, above what was resident before the first.",
+        "the highest resident memory in the steps, above that before the first step.",
         rows,
         [
-            "A step: loss, gradients and SGD, ours as the train command compiles it. PyTorch's time is the "
-            "better of its two layouts'.",
-            "Parameters are copied; logits, losses of three steps and the gradient's norm agree to rounding "
-            "before anything is timed.",
-            f"Medians, of the middle one of {processes} processes a side. The twin's GRUs have a second "
-            "bias, which stays zero and is not counted.",
+            "A step: loss, gradients and SGD; that of jaxconv is compiled as by the train command. The time "
+            "of PyTorch is that of the faster of its two layouts.",
+            "Parameters are copied; logits, losses of three steps and the norm of the gradient agree up to "
+            "rounding errors before anything is timed.",
+            f"Medians of the middle one of {processes} processes per library. The GRUs of PyTorch have a "
+            "second bias, which is zero, not trained and not counted.",
         ],
     )
 
 
 def compare(network: str, size: Size) -> int:
-    """How many parameters both sides have.
+    """Compares the libraries on one network, and returns its number of parameters.
 
     Raises:
-      Disagreement: Not as many, or logits, losses or gradients that rounding does not explain.
+      Disagreement: Numbers of parameters differ, or logits, losses or gradients differ by more than
+        rounding errors.
     """
     sides = {name: side(network, size) for name, side in SIDES.items()}
     counts = {name: side.parameters for name, side in sides.items()}
     if len(set(counts.values())) > 1:
         raise Disagreement(f"{network}: {counts} parameters.")
     ours = sides.pop("jaxconv")
-    logits, records = ours.forward(), [ours.step() for _ in range(COMPARED)]
+    logits, records = ours.forward(), [ours.step() for _ in range(STEPS)]
     for name, theirs in sides.items():
         check = partial(check_agreement, terms=ours.parameters)
         check(f"{network}: logits of {name}", theirs.forward(), logits)
@@ -84,25 +85,25 @@ def compare(network: str, size: Size) -> int:
 
 
 def measure(network: str, side: str, size: Size, seconds: float) -> dict[str, Any]:
-    """In a process of its own: times, and memory of the first steps."""
+    """Measures times, and the memory of the first steps, in this process."""
     if side == "jaxconv":
         prepare_cpu(size.batch)
-    trained = SIDES[side](network, size)
+    trainable = SIDES[side](network, size)
     peak = Peak()
-    for _ in range(COMPARED):
-        np.asarray(trained.step()["loss"])
-    memory = {"peak": peak.bytes, "temporary": trained.temporary}
-    return timings({"forward": trained.forward, "step": trained.step}, seconds=seconds) | memory
+    for _ in range(STEPS):
+        np.asarray(trainable.step()["loss"])
+    memory = {"peak": peak.bytes, "temporary": trainable.temporary}
+    return timings({"forward": trainable.forward, "step": trainable.step}, seconds=seconds) | memory
 
 
-def _measured(network: str, size: Size, seconds: float, processes: int) -> dict[str, dict[str, Any]]:
-    """By side, the middle one of several processes, which take turns with those of other sides."""
+def _measure_all(network: str, size: Size, seconds: float, processes: int) -> dict[str, dict[str, Any]]:
+    """Measures every library in several processes, in turn, and returns the middle one of each."""
     arguments = (*map(str, size), str(seconds))
-    found = [
+    runs = [
         {side: in_child("benchmarks.training", network, side, *arguments) for side in SIDES}
         for _ in range(processes)
     ]
-    return {side: _middle([run[side] for run in found]) for side in SIDES}
+    return {side: _middle([run[side] for run in runs]) for side in SIDES}
 
 
 def _middle(runs: list[dict[str, Any]]) -> dict[str, Any]:
@@ -113,21 +114,21 @@ def _middle(runs: list[dict[str, Any]]) -> dict[str, Any]:
     return runs[0] | middle
 
 
-def _row(network: str, parameters: int, what: str, measured: dict[str, dict[str, Any]]) -> Row:
-    ours, *peers = (side[what] for side in measured.values())
+def _row(network: str, parameters: int, what: str, results: dict[str, dict[str, Any]]) -> Row:
+    ours, *peers = (side[what] for side in results.values())
     best = min(peers, key=lambda timing: timing.median)
     cells: dict[str, Any] = {"network": network, "parameters": f"{parameters:,}", "what": what}
     cells |= {"jaxconv": ours, "PyTorch": best, "PyTorch / ours": ratio(ours, best)}
-    memory = [measured[side]["peak"] for side in ("jaxconv", "PyTorch")] if what == "step" else (None, None)
+    memory = [results[side]["peak"] for side in ("jaxconv", "PyTorch")] if what == "step" else (None, None)
     cells |= {
         label: None if peak is None else Megabytes(peak / 1e6)
         for label, peak in zip(("MB", "PyTorch MB"), memory, strict=True)
     }
-    return Row(cells, {side: {what: of[what]} for side, of in measured.items()})
+    return Row(cells, {side: {what: of[what]} for side, of in results.items()})
 
 
 def main(network: str, side: str, batch: str, rows: str, columns: str, seconds: str) -> None:
-    """The work of one process."""
+    """Measures one library in a process of its own."""
     answer(measure(network, side, Size(int(batch), int(rows), int(columns)), float(seconds)))
 
 

@@ -2,13 +2,13 @@
 
     python experiments/effective_receptive_field.py [--out runs/effective_receptive_field]
 
-Four networks of 3x3 convolutions and rectifiers, 16 features wide, whose theoretical fields are about as
-large: 15 plain layers; four, dilated by 1, 2, 4 and 8; six, two of them with stride 2; six, with 2x2 max
-pooling after the second and the fourth. Weights are random, of the scale that keeps the signal's, without
-biases. The gradient of the central output in the input is measured on random inputs by
-`jaxconv.effective_receptive_field` (Luo et al., arXiv:1701.04128). How much of the theoretical field an
-output uses is put in one number: the width of the smallest square, in the middle of that field, that holds
-95 % of the gradient's magnitude.
+Four networks of 3x3 convolutions and rectifiers, 16 features wide, have theoretical fields of about the same
+size: 15 plain layers; four layers, dilated by 1, 2, 4 and 8; six layers, two of them with stride 2; six
+layers, with 2x2 max pooling after the second and the fourth. Weights are random, of a scale that preserves
+the signal, without biases. The gradient of the central output in the input is measured on random inputs by
+`jaxconv.effective_receptive_field` (Luo et al., arXiv:1701.04128). The used part of the theoretical field is
+given as one number: the width of the smallest square in the middle of that field that contains 95 % of the
+magnitude of the gradient.
 
 Measured 2026-11-21 on a 2-core CPU, jax 0.10.2, 64 random inputs:
 
@@ -18,16 +18,17 @@ Measured 2026-11-21 on a 2-core CPU, jax 0.10.2, 64 random inputs:
     stride 2, twice                 29x29                   27x27            87%
     2x2 max pooling, twice          32x32                   28x28            77%
 
-Many small layers make a Gaussian of which the border of the theoretical field sees next to nothing; half of
-its area would do. Dilation reaches as far with four layers and uses all of it, unevenly: every cell is one of
-81 ways, and the grid of the dilated taps shows. Strides and poolings lie between.
+With many small layers the gradient is close to a Gaussian: it almost vanishes at the border of the
+theoretical field, and half of the area would be enough. Dilation reaches as far with four layers and uses the
+whole field, but unevenly: 81 paths through the taps of each axis lead to 31 cells, and the pattern of the
+dilated taps is visible. Strides and poolings lie between.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -50,7 +51,7 @@ SEED = 0
 PART = 0.95
 
 # The layers of each network: (window, strides, kernel dilation) of convolutions, "pool" for 2x2 max pooling.
-NETWORKS = {
+NETWORKS: dict[str, list[tuple[int, int, int] | str]] = {
     "15 layers": [(3, 1, 1)] * 15,
     "dilated by 1, 2, 4, 8": [(3, 1, 1), (3, 1, 2), (3, 1, 4), (3, 1, 8)],
     "stride 2, twice": [(3, 1, 1), (3, 2, 1), (3, 1, 1), (3, 2, 1), (3, 1, 1), (3, 1, 1)],
@@ -59,23 +60,25 @@ NETWORKS = {
 
 
 @dataclass(frozen=True)
-class Found:
-    """A network's fields, in cells of the input."""
+class Fields:
+    """The receptive fields of a network, in cells of the input."""
 
     network: str
     layers: int
     theoretical: int
     jump: int
-    width: int  # of the square that holds PART of the gradient
-    used: float  # its area, of the theoretical one's
+    width: int  # of the square that contains PART of the gradient
+    used: float  # its area as a part of the theoretical area
 
 
-def network(layers, size: int, seed: int) -> tuple[Callable, list[ConvGeometry]]:
-    """The function, without padding, and the geometries of its layers."""
+def network(
+    layers: Sequence[tuple[int, int, int] | str], size: int, seed: int
+) -> tuple[Callable[[jax.Array], jax.Array], list[ConvGeometry]]:
+    """Builds a network without padding, and the geometries of its layers."""
     rngs, functions, stack = nnx.Rngs(seed), [], []
     shape, features = (size, size), 1
     for layer in layers:
-        if layer == "pool":
+        if isinstance(layer, str):
             functions.append(partial(max_pool, window=(2, 2)))
             stack.append(pool_geometry(shape, (2, 2), features=features))
         else:
@@ -94,8 +97,8 @@ def network(layers, size: int, seed: int) -> tuple[Callable, list[ConvGeometry]]
     return nnx.Sequential(*functions), stack
 
 
-def measure(name: str, size: int, samples: int) -> tuple[Found, np.ndarray, tuple[range, range]]:
-    """The numbers of one network, its effective field, and where the theoretical one lies."""
+def measure(name: str, size: int, samples: int) -> tuple[Fields, np.ndarray, tuple[range, range]]:
+    """Measures one network: its numbers, its effective field, and the place of the theoretical field."""
     function, stack = network(NETWORKS[name], size, SEED)
     field = receptive_field(stack)
     position = tuple(n // 2 for n in stack[-1].output_shape)
@@ -106,12 +109,12 @@ def measure(name: str, size: int, samples: int) -> tuple[Found, np.ndarray, tupl
     place = field.interval(position)
     width = len(holding_square(effective, place, PART)[0])
     theoretical = field.size[0]
-    found = Found(name, len(stack), theoretical, field.jump[0], width, (width / theoretical) ** 2)
-    return found, effective, place
+    fields = Fields(name, len(stack), theoretical, field.jump[0], width, (width / theoretical) ** 2)
+    return fields, effective, place
 
 
-def table(rows: list[Found]) -> Table:
-    """One network a row."""
+def table(rows: list[Fields]) -> Table:
+    """Builds a table with one row per network."""
     printed = Table(title="receptive fields, in input cells", title_justify="left", box=box.SIMPLE_HEAD)
     printed.add_column("network", no_wrap=True)
     for heading in ("layers", "jump", "theoretical", f"{PART:.0%} of the gradient", "of the area"):
@@ -122,7 +125,7 @@ def table(rows: list[Found]) -> Table:
     return printed
 
 
-def main(out: Path, *, size: int = SIZE, samples: int = SAMPLES) -> list[Found]:
+def main(out: Path, *, size: int = SIZE, samples: int = SAMPLES) -> list[Fields]:
     """Measures every network, prints the table, writes the picture and the numbers."""
     rows, effective, places = zip(*(measure(name, size, samples) for name in NETWORKS), strict=True)
     console = Console()

@@ -2,27 +2,29 @@
 
     python experiments/how_often_is_it_the_transpose.py [--out runs/how_often]
 
-One axis, one feature, a random kernel, a random y of three cells, float64. The question is put as a
-reader would put it: the transpose is given the forward convolution's own arguments. The right answer is
-C-transposed y, of the forward input's size, as `jaxconv.conv_transpose` returns it; equal means within
-the rounding error of its sums.
+One axis, one feature, a random kernel, a random y of three cells, float64. Every function is given the
+arguments of the forward convolution, as most readers would call it. The right answer is C-transposed y, of
+the size of the forward input, as `jaxconv.conv_transpose` returns it; "equal" means within the rounding
+error of its sums.
 
-What is asked, with kernels ``(taps, in, out)``:
-  - lax.conv_transpose, by default, reads the words 'SAME' and 'VALID' as the forward padding, but a pair
-    as padding of the stretched y; and it does not flip the kernel.
-  - transpose_kernel=True asks for the flip (and swaps in and out features, no matter with one of each).
-    Where k > 1 only this option can be the transpose: "flipped kernel" is what its absence looks like.
-  - use_consistent_padding=True takes pairs for the forward padding, too.
-  - flax's ConvTranspose, nnx and linen alike, calls lax.conv_transpose without use_consistent_padding.
-  - the vjp of lax's forward convolution is there to check the right answer by.
-Only the vjp is told the input's size, and for s > 1 several sizes lead to the same y. The output padding a,
-the padded cells that the last window leaves over, tells them apart: a > 0 asks what becomes of those.
+Compared are, with kernels ``(taps, in, out)``:
+  - lax.conv_transpose, which by default reads the words 'SAME' and 'VALID' as the forward padding, but a
+    pair as padding of the stretched y, and does not flip the kernel.
+  - transpose_kernel=True, which flips the kernel (and swaps in and out features, which makes no difference
+    with one of each). With k > 1 only this option can give the transpose; without it the answer is that of
+    the "flipped kernel".
+  - use_consistent_padding=True, which reads pairs as the forward padding, too.
+  - flax's ConvTranspose, in nnx and linen, which calls lax.conv_transpose without use_consistent_padding.
+  - the vjp of lax's forward convolution, as a check of the right answer.
+Only the vjp is given the size of the input, and for s > 1 several sizes lead to the same y. They differ in
+the output padding a, the number of padded cells that the last window does not reach; with a > 0 these cells
+are part of the right answer.
 
 An answer that is not equal is the transpose of the *flipped kernel*, or its cells are *shifted*, or both; or
-it has another size, the *shared cells right* (it only ends early or late) or *wrong*; or it has *other
+it has another size, with the *shared cells right* (it only ends early or late) or *wrong*; or it has *other
 values* than any of these; or it is an error: *refused*.
 
-Measured 2026-11-21 on a 2-core CPU, jax 0.10.2, flax 0.12.8, in half a minute: of 336 geometries, equal are
+Measured 2026-11-21 on a 2-core CPU, jax 0.10.2, flax 0.12.8, in half a minute; equal answers of 336:
 
                                  a = 0    a > 0
     lax.conv_transpose           6/202    4/134   (all of them with k = 1)
@@ -33,14 +35,15 @@ Measured 2026-11-21 on a 2-core CPU, jax 0.10.2, flax 0.12.8, in half a minute: 
     flax, transpose_kernel      53/202    6/134
     vjp of lax's convolution   202/202  134/134
 
-Both options together are the transpose where the size is not in doubt: with pairs, in 105 of 105 cases with
-a = 0, and in none of 105 with a > 0, where the last 1 or 2 cells are missing; in 60 of them these are not
-zero. With transpose_kernel alone a pair is right in 12 of 210, those with p = (span - 1) / 2 on both sides
-and a = 0; the others come out up to 14 cells short or 4 long, or shifted. The words do not depend on
-use_consistent_padding. 'SAME' returns s cells for each of y: too many in 21 of 42, and in 10 of these the
-start is off by one as well. 'VALID' is right in 21 of 42, else 1 or 2 cells short, or long where s exceeds
-the kernel's span. 'SAME_LOWER' is refused with use_consistent_padding; without it, it is refused for s > 1
-and, unremarked, off by one cell for s = 1 wherever the kernel spans an even number.
+Both options together give the transpose where the size is unambiguous: with pairs and a = 0, in 105 of 105
+cases; with pairs and a > 0, in none of 105, since the last 1 or 2 cells are missing, which are not zero in 60
+of these cases. With transpose_kernel alone a pair is right in 12 of 210 cases, those with a = 0 and a padding
+of (span - 1) / 2 on both sides; the other answers are up to 14 cells short or 4 long, or shifted. The words
+do not depend on use_consistent_padding. 'SAME' returns s cells for each cell of y: too many in 21 of 42
+cases, and in 10 of these the start is also off by one. 'VALID' is right in 21 of 42 cases; otherwise it is 1
+or 2 cells short, or long where s exceeds the span of the kernel. 'SAME_LOWER' is refused with
+use_consistent_padding; without it, it is refused for s > 1, and for s = 1 it is off by one cell, without an
+error, wherever the span of the kernel is even.
 """
 
 from __future__ import annotations
@@ -53,6 +56,7 @@ from dataclasses import asdict, dataclass
 from functools import cache, partial
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import flax
 import jax
@@ -69,10 +73,10 @@ from jaxconv import ConvGeometry, GeometryError, conv_transpose
 
 OUTPUTS = 3  # cells of y
 KERNELS = (1, 2, 3, 4)
-STRIDES = (1, 2, 3)  # with each, every a in [0, s)
-DILATIONS = (1, 2)  # 1 only, where one tap has nothing to dilate
+STRIDES = (1, 2, 3)  # every a in [0, s) for each of them
+DILATIONS = (1, 2)  # only 1 for a kernel of one tap, which has nothing to dilate
 WORDS = ("VALID", "SAME", "SAME_LOWER")
-PAIRS = ((0, 0), (1, 1), (2, 2), (0, 1), (1, 0), (2, 1))  # of these, those that stay below the span
+PAIRS = ((0, 0), (1, 1), (2, 2), (0, 1), (1, 0), (2, 1))  # those of them that are below the span
 SEED = 0
 WIDTH = 140  # of the tables, in characters
 
@@ -92,7 +96,7 @@ KINDS = tuple(COLOURS)
 
 @dataclass(frozen=True)
 class Case:
-    """A forward convolution along one axis, its padding as the reader writes it."""
+    """A forward convolution on one axis, with the padding as a word or a pair."""
 
     size: int
     kernel: int
@@ -102,14 +106,14 @@ class Case:
 
     @property
     def geometry(self) -> ConvGeometry:
-        """The forward convolution, resolved."""
+        """The forward convolution with its padding in cells."""
         padding = self.padding if isinstance(self.padding, str) else (self.padding,)
         return ConvGeometry(
             (self.size,), (self.kernel,), strides=self.stride, padding=padding, kernel_dilation=self.dilation
         )
 
     @property
-    def arguments(self) -> tuple:
+    def arguments(self) -> tuple[tuple[int], str | tuple[tuple[int, int]], tuple[int]]:
         """Strides, padding and dilation as lax and flax take them."""
         padding = self.padding if isinstance(self.padding, str) else (self.padding,)
         return (self.stride,), padding, (self.dilation,)
@@ -117,21 +121,21 @@ class Case:
 
 @dataclass(frozen=True)
 class Answer:
-    """What an option returned for a case."""
+    """The answer of an option to a case."""
 
     option: str
     case: Case
     a: int
     kind: str
-    flipped: bool | None = None  # None: neither the kernel's transpose nor the flipped one's
-    extra_cells: int | None = None  # beyond the forward input's size
-    lost_cells: int = 0  # of the right answer, beyond the returned size and not zero
-    shift: int | None = None  # of the right (or flipped) cells, towards the high end
+    flipped: bool | None = None  # None: the transpose of neither the kernel nor the flipped kernel
+    extra_cells: int | None = None  # beyond the size of the forward input
+    lost_cells: int = 0  # cells of the right answer beyond the returned size that are not zero
+    shift: int | None = None  # of the right (or flipped) cells, in cells towards the high end
     message: str | None = None  # of a refusal
 
 
 def grid() -> list[Case]:
-    """Every case of the constants above whose forward convolution has `OUTPUTS` output cells."""
+    """Lists every case of the constants above whose forward convolution has `OUTPUTS` output cells."""
     cases = []
     for k, d, s, padding in product(KERNELS, DILATIONS, STRIDES, WORDS + PAIRS):
         span = d * (k - 1) + 1
@@ -149,14 +153,14 @@ def _has_all_outputs(case: Case) -> bool:
         return False  # the kernel does not fit into so small an input
 
 
-def lax_transpose(y, kernel, case, **options):
-    """`lax.conv_transpose` given the forward convolution's arguments."""
+def lax_transpose(y: jax.Array, kernel: jax.Array, case: Case, **options: bool) -> jax.Array:
+    """Calls `lax.conv_transpose` with the arguments of the forward convolution."""
     strides, padding, dilation = case.arguments
     return lax.conv_transpose(y, kernel, strides, padding, rhs_dilation=dilation, **options)
 
 
-def flax_transpose(y, kernel, case, transpose_kernel=False):
-    """`ConvTranspose` of flax.nnx and flax.linen, which agree or the experiment stops."""
+def flax_transpose(y: jax.Array, kernel: jax.Array, case: Case, transpose_kernel: bool = False) -> jax.Array:
+    """Calls `ConvTranspose` of flax.nnx and flax.linen; AssertionError if they differ."""
     strides, padding, dilation = case.arguments
     arguments = {
         "kernel_size": kernel.shape[:1],
@@ -173,8 +177,8 @@ def flax_transpose(y, kernel, case, transpose_kernel=False):
     return from_linen
 
 
-def lax_vjp(y, kernel, case):
-    """The transpose that jax derives from lax's forward convolution."""
+def lax_vjp(y: jax.Array, kernel: jax.Array, case: Case) -> jax.Array:
+    """Computes the transpose that jax derives from the forward convolution of lax."""
     strides, padding, dilation = case.arguments
     forward = partial(
         lax.conv_general_dilated,
@@ -188,7 +192,7 @@ def lax_vjp(y, kernel, case):
 
 
 FLIP, CONSISTENT = {"transpose_kernel": True}, {"use_consistent_padding": True}
-OPTIONS: dict[str, Callable] = {
+OPTIONS: dict[str, Callable[..., jax.Array]] = {
     "lax.conv_transpose": lax_transpose,
     "lax, transpose_kernel": partial(lax_transpose, **FLIP),
     "lax, use_consistent_padding": partial(lax_transpose, **CONSISTENT),
@@ -201,14 +205,14 @@ OPTIONS: dict[str, Callable] = {
 
 @cache
 def operands(kernel_size: int) -> tuple[jax.Array, jax.Array]:
-    """A random y and a random kernel, which nothing makes symmetric."""
+    """Draws a random y and a random kernel, which is not symmetric."""
     rng = np.random.default_rng((SEED, kernel_size))
     y, kernel = rng.normal(size=(1, OUTPUTS, 1)), rng.normal(size=(kernel_size, 1, 1))
     return jnp.asarray(y), jnp.asarray(kernel)
 
 
-def transpose_and_bound(y, kernel, **arguments) -> tuple[np.ndarray, np.ndarray]:
-    """C-transposed y, and the rounding error that another order of its sums may make."""
+def transpose_and_bound(y: jax.Array, kernel: jax.Array, **arguments: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Computes C-transposed y, and a bound of the rounding error of its sums in another order."""
     x = conv_transpose(y, kernel, **arguments)
     magnitude = conv_transpose(abs(y), abs(kernel), **arguments)
     return np.ravel(x), (kernel.shape[0] + 2) * np.finfo(x.dtype).eps * np.ravel(magnitude)
@@ -216,16 +220,16 @@ def transpose_and_bound(y, kernel, **arguments) -> tuple[np.ndarray, np.ndarray]
 
 @cache
 def expected(case: Case) -> tuple[np.ndarray, np.ndarray]:
-    """The right answer to a case, and its bound."""
+    """Computes the right answer to a case, and its bound."""
     g = case.geometry
     return transpose_and_bound(*operands(case.kernel), input_shape=g.input_shape, **g.options)
 
 
 @cache
 def unpadded(kernel_size: int, stride: int, dilation: int, flipped: bool) -> tuple[np.ndarray, np.ndarray]:
-    """The transpose without padding and its bound, between as many zeros on either side.
+    """Computes the transpose without padding and its bound, with as many zeros on either side.
 
-    Every padding, right or wrong, only chooses a window of it.
+    Every padding, right or wrong, is a window of it.
     """
     y, kernel = operands(kernel_size)
     kernel = kernel[::-1] if flipped else kernel
@@ -234,7 +238,7 @@ def unpadded(kernel_size: int, stride: int, dilation: int, flipped: bool) -> tup
 
 
 def explain(got: np.ndarray, case: Case) -> tuple[bool | None, int | None]:
-    """Whose transpose `got` is a window of (True: the flipped kernel's), and the smallest such shift."""
+    """Finds the transpose that `got` is a window of (True: of the flipped kernel), and the smallest shift."""
     sources = {flip: unpadded(case.kernel, case.stride, case.dilation, flip) for flip in (False, True)}
     width = sources[False][0].size
     start = width // 3 + case.geometry.padding[0][0]  # where the right answer begins
@@ -246,24 +250,24 @@ def explain(got: np.ndarray, case: Case) -> tuple[bool | None, int | None]:
     return None, None
 
 
-def ask(option: str, case: Case) -> Answer:
-    """One option's answer to one case."""
+def compare(option: str, case: Case) -> Answer:
+    """Compares the answer of one option to one case."""
     a = case.geometry.output_padding[0]
     try:
         got = np.ravel(OPTIONS[option](*operands(case.kernel), case))
     except ValueError as error:
         return Answer(option, case, a, "refused", message=str(error))
-    want, bound = expected(case)
-    if got.size == want.size and (abs(got - want) <= bound).all():
+    right, bound = expected(case)
+    if got.size == right.size and (abs(got - right) <= bound).all():
         return Answer(option, case, a, "equal", False, 0, shift=0)
     flipped, shift = explain(got, case)
-    kind = name_mismatch(got.size == want.size, flipped, shift)
-    lost = int(np.count_nonzero(want[got.size :]))
-    return Answer(option, case, a, kind, flipped, got.size - want.size, lost, shift)
+    kind = name_mismatch(got.size == right.size, flipped, shift)
+    lost_cells = int(np.count_nonzero(right[got.size :]))
+    return Answer(option, case, a, kind, flipped, got.size - right.size, lost_cells, shift)
 
 
 def name_mismatch(same_size: bool, flipped: bool | None, shift: int | None) -> str:
-    """The kind of a wrong answer."""
+    """Names the kind of a wrong answer."""
     if not same_size:
         right = (flipped, shift) == (False, 0)
         return f"other size, shared cells {'right' if right else 'wrong'}"
@@ -275,7 +279,7 @@ def name_mismatch(same_size: bool, flipped: bool | None, shift: int | None) -> s
 
 
 def tally(answers: Iterable[Answer]) -> dict[str, Counter]:
-    """How often each option gave each kind of answer."""
+    """Counts how often each option gave each kind of answer."""
     counts: dict[str, Counter] = {}
     for answer in answers:
         counts.setdefault(answer.option, Counter())[answer.kind] += 1
@@ -283,13 +287,13 @@ def tally(answers: Iterable[Answer]) -> dict[str, Counter]:
 
 
 def by_output_padding(answers: list[Answer]) -> Iterator[tuple[str, list[Answer]]]:
-    """The answers with a = 0, and those with a > 0."""
+    """Yields the answers with a = 0, and those with a > 0."""
     yield "a = 0", [answer for answer in answers if not answer.a]
     yield "a > 0", [answer for answer in answers if answer.a]
 
 
 def kinds_table(title: str, answers: list[Answer]) -> Table:
-    """A row an option, a column a kind of answer."""
+    """Builds a table with one row per option and one column per kind of answer."""
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
     table.add_column("option", no_wrap=True)
     for heading in (*KINDS, "total", "cells too many", "non-zeros lost"):
@@ -305,7 +309,7 @@ def kinds_table(title: str, answers: list[Answer]) -> Table:
 
 
 def paddings_table(answers: list[Answer]) -> Table:
-    """A row an option, a column a padding: how many of its cases are equal."""
+    """Builds a table of equal answers, with one row per option and one column per padding."""
     table = Table(title="equal, by padding, any a", title_justify="left", box=box.SIMPLE_HEAD)
     table.add_column("option", no_wrap=True)
     paddings = list(dict.fromkeys(answer.case.padding for answer in answers))
@@ -321,7 +325,7 @@ def paddings_table(answers: list[Answer]) -> Table:
 
 
 def picture(answers: list[Answer]) -> Figure:
-    """A bar an option, stacked by kind, for a = 0 and for a > 0."""
+    """Draws one bar per option, stacked by kind, for a = 0 and for a > 0."""
     figure = Figure(figsize=(11, 4.2), layout="constrained")
     axes = figure.subplots(1, 2, sharey=True)
     for ax, (title, some) in zip(axes, by_output_padding(answers), strict=True):
@@ -330,7 +334,7 @@ def picture(answers: list[Answer]) -> Figure:
         for kind in (kind for kind in KINDS if any(answer.kind == kind for answer in answers)):
             widths = np.array([counter[kind] for counter in counts.values()])
             bars = ax.barh(list(counts), widths, left=left, color=COLOURS[kind], label=kind, height=0.72)
-            labels = [str(w) if w > 3 else "" for w in widths]  # fewer are too narrow for a number
+            labels = [str(w) if w > 3 else "" for w in widths]  # a bar of fewer is too narrow for a number
             ax.bar_label(bars, labels, label_type="center", fontsize=8, color=INK.get(kind, "#222222"))
             left += widths
         total = int(left.max(initial=0))
@@ -345,10 +349,10 @@ def picture(answers: list[Answer]) -> Figure:
 
 
 def main(out: Path, cases: Iterable[Case] | None = None) -> list[Answer]:
-    """Asks every option about every case, prints the tables, writes the picture and the answers."""
+    """Compares every option in every case, prints the tables, writes the picture and the answers."""
     cases = grid() if cases is None else list(cases)
     with jax.enable_x64(True):
-        answers = [ask(option, case) for case, option in product(cases, OPTIONS)]
+        answers = [compare(option, case) for case, option in product(cases, OPTIONS)]
     console = Console()
     console.width = max(console.width, WIDTH)
     for title, some in by_output_padding(answers):

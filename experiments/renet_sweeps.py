@@ -1,13 +1,14 @@
-"""What do ReNet's sweeps add to what a convolution sees?
+"""What do ReNet's sweeps (arXiv:1505.00393) add to the window of a convolution?
 
     python experiments/renet_sweeps.py [--out runs/renet_sweeps]
 
-ReSeg without ReNet layers, and with one of the paper's kind (each direction of a sweep reads the map) or of
-the released code's (the backward one reads the forward one's output). Its front end is always the same, four
-convolutions of which a cell sees 15x15 pixels, so without sweeps nothing from further away reaches a pixel.
-Two tasks on 32x32 pixels: in one digits are 8 to 10 pixels large, and the window holds each of them; in the
-other there is one of 24 to 30, and it does not. Both use the same real handwritten digits (scikit-learn's).
-Scores are those after the last step, on pictures of held-out digits.
+ReSeg (arXiv:1511.07053) without ReNet layers, and with one ReNet layer as in the paper (each direction of a
+sweep reads the map) or as in the released code (the backward sweep reads the output of the forward sweep).
+The front end is always the same: four convolutions with a receptive field of 15x15 pixels, so without sweeps
+a pixel does not depend on anything further away. There are two tasks on 32x32 pixels: in one the digits are 8
+to 10 pixels large, and fit into the receptive field; in the other there is one digit of 24 to 30 pixels,
+which does not. Both use the same handwritten digits (scikit-learn's). Scores are those after the last step,
+on pictures of held-out digits.
 
 Measured 2026-11-21 on one core of an AMD EPYC, shared, jax 0.10.2, in eight minutes; mean IoU, the mean of
 two seeds and both:
@@ -17,9 +18,9 @@ two seeds and both:
     1 layer, paper       0.607 (0.526-0.687)    0.783 (0.741-0.825)
     1 layer, released    0.443 (0.333-0.552)    0.580 (0.549-0.612)
 
-Where a digit is larger than the window, sweeps make the task possible. Small digits gain too: 300 steps are
-few, and a layer of sweeps also makes the network deeper, so this task is no clean control. That the paper's
-variant is ahead of the released one holds in both, with two seeds that differ by up to 0.2.
+Where a digit is larger than the receptive field, sweeps make the task possible. Small digits gain too: 300
+steps are few, and a layer of sweeps also makes the network deeper, so this task is not a clean control. The
+variant of the paper is better than the released one in both tasks, with two seeds that differ by up to 0.2.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from repeated_trainings import Found, repeat, report
+from repeated_trainings import Score, repeat, report
 
 SWEEPS = {
     "no sweeps": {"layers": 0},
@@ -43,11 +44,11 @@ TASKS = {
 SEEDS = (0, 1)
 STEPS = 300
 CANVAS = (32, 32)
-HELD_OUT = 128  # pictures that the scores are counted on
+HELD_OUT = 128  # pictures on which the scores are measured
 
 
 def tables(sweeps: dict[str, Any], task: dict[str, Any], steps: int, held_out: int) -> dict[str, Any]:
-    """The configuration of one way and task."""
+    """Returns the configuration of one way and task."""
     front_end = {"front_end": "conv", "blocks": [[32, 4]]}
     data = {"name": "digits", "canvas": CANVAS, "examples": 20_000}
     return {
@@ -60,15 +61,15 @@ def tables(sweeps: dict[str, Any], task: dict[str, Any], steps: int, held_out: i
 
 def main(
     out: Path, *, steps: int = STEPS, held_out: int = HELD_OUT, seeds: Sequence[int] = SEEDS
-) -> list[Found]:
+) -> list[Score]:
     """Trains every way on every task with every seed; prints the table, writes picture and numbers."""
-    found: list[Found] = []
+    results: list[Score] = []
     for name, task in TASKS.items():
         ways = {way: tables(sweeps, task, steps, held_out) for way, sweeps in SWEEPS.items()}
         scores = {f"mean IoU, {name}": lambda metrics: metrics["mean_iou"]}
-        found += repeat(ways, seeds, scores, out / name.replace(" ", "_"))
-    report(found, f"ReSeg on digits, {steps} steps: mean of {len(seeds)} seeds (lowest-highest)", out)
-    return found
+        results += repeat(ways, seeds, scores, out / name.replace(" ", "_"))
+    report(results, f"ReSeg on digits, {steps} steps: mean of {len(seeds)} seeds (lowest-highest)", out)
+    return results
 
 
 if __name__ == "__main__":

@@ -2,12 +2,12 @@
 
     python experiments/unrolled_against_sliding.py [--out runs/unrolled_against_sliding]
 
-A network of LeNet's size (two 5x5 convolutions, each with a rectifier and 2x2 average pooling, and three
-dense layers: 32x32 to 10 scores), random weights, float32. `jaxconv.fully_convolutional` makes it run on a
-whole map at once; its windows then stand 4 cells apart. The other way crops the same windows and classifies
-them in batches, by `jaxconv.sliding_windows`, of the size that is fastest of those below. Both are one jitted
-call on one map. Multiplications are counted by the layers' geometries: what unrolling saves is the
-convolutions that neighbouring windows share; it cannot save the dense layers.
+The network has the size of LeNet (two 5x5 convolutions, each with a rectifier and 2x2 average pooling, and
+three dense layers: 32x32 to 10 scores), random weights, float32. `jaxconv.fully_convolutional` applies it to
+a whole map at once, where its windows are 4 cells apart. The other way crops the same windows and classifies
+them in batches, by `jaxconv.sliding_windows`, with the fastest of the batch sizes below. Both are one jitted
+call on one map. Multiplications are counted by the geometries of the layers: unrolling saves the convolutions
+that neighbouring windows share, but not the dense layers.
 
 Measured 2026-11-21 on a 2-core CPU, jax 0.10.2; milliseconds, the best batch of windows:
 
@@ -17,10 +17,11 @@ Measured 2026-11-21 on a 2-core CPU, jax 0.10.2; milliseconds, the best batch of
     128x128        625        1.2             14             12                     5.5
     256x256      3,249        6.3             73             12                     5.7
 
-An order of magnitude, then, from maps of about 100x100 on (11 to 13 times in two runs). Half of it is fewer
-multiplications. They have a limit, however many the windows: the dense layers run at every position either
-way, and are eight tenths of what the unrolled run still multiplies at 256x256. The other half is speed: the
-same multiplications take less time in one piece than by windows, whichever batch they come in.
+So unrolling is an order of magnitude faster from maps of about 100x100 on (11 to 13 times in two runs). Half
+of it is fewer multiplications. This saving has a limit, however many windows there are: the dense layers run
+at every position in both ways, and are eight tenths of the multiplications that the unrolled run still makes
+at 256x256. The other half is speed: the same multiplications take less time on one map than on windows, for
+every batch size.
 """
 
 from __future__ import annotations
@@ -50,21 +51,21 @@ from jaxconv.nn import Conv
 
 WINDOW = (32, 32)
 MAPS = (32, 48, 64, 96, 128, 192, 256)  # rows and columns
-BATCHES = (1, 16, 64, 256, 1024)  # windows at a time; and all of them
-CALLS, SECONDS = 15, 1.5  # at most so many of each way, and about so long
+BATCHES = (1, 16, 64, 256, 1024)  # windows at a time; all of them, too
+CALLS, SECONDS = 15, 1.5  # calls of each way at most, and their time in seconds
 SEED = 0
 
 
 @dataclass(frozen=True)
-class Found:
-    """One size of map; times are medians in milliseconds."""
+class Comparison:
+    """Both ways on maps of one size; times are medians in milliseconds."""
 
     size: int
     windows: int
     unrolled: float
-    sliding: dict[int, float]  # by windows at a time
-    multiplications: float  # of the windows, over those unrolled
-    gap: float  # the largest difference, of the largest score
+    sliding: dict[int, float]  # by the number of windows at a time
+    multiplications: float  # those of the windows, divided by those of the unrolled network
+    gap: float  # the largest difference, relative to the largest score
 
     @property
     def batch(self) -> int:
@@ -73,12 +74,12 @@ class Found:
 
     @property
     def faster(self) -> float:
-        """How many times faster unrolled is."""
+        """How many times faster the unrolled network is."""
         return self.sliding[self.batch] / self.unrolled
 
 
 def classifier(seed: int = SEED) -> nnx.Sequential:
-    """LeNet-5 with rectifiers."""
+    """Builds LeNet-5 with rectifiers."""
     rngs = nnx.Rngs(seed)
     pool = partial(avg_pool, window=(2, 2))
     return nnx.Sequential(
@@ -92,9 +93,9 @@ def classifier(seed: int = SEED) -> nnx.Sequential:
 
 
 def multiplications(size: int) -> int:
-    """Of the network on a square map, poolings left out."""
+    """Counts the multiplications of the network on a square map, without the poolings."""
     total = 0
-    for taps, before, after, pooled in (
+    for taps, before, after, window in (
         (5, 1, 6, 2),
         (5, 6, 16, 2),
         (5, 16, 120, 1),
@@ -103,23 +104,23 @@ def multiplications(size: int) -> int:
     ):
         g = ConvGeometry((size,) * 2, (taps,) * 2, in_features=before, out_features=after)
         total += g.multiplications
-        size = g.output_shape[0] // pooled
+        size = g.output_shape[0] // window
     return total
 
 
-def median_milliseconds(function: Callable, x: jax.Array) -> float:
-    """Of calls after the first, which compiles."""
+def median_milliseconds(function: Callable[[jax.Array], jax.Array], x: jax.Array) -> float:
+    """Returns the median time of calls after the first, which compiles."""
     jax.block_until_ready(function(x))
-    taken: list[float] = []
-    while (len(taken) < CALLS and sum(taken) < SECONDS) or len(taken) < 3:
+    seconds: list[float] = []
+    while (len(seconds) < CALLS and sum(seconds) < SECONDS) or len(seconds) < 3:
         start = time.perf_counter()
         jax.block_until_ready(function(x))
-        taken.append(time.perf_counter() - start)
-    return 1e3 * float(np.median(taken))
+        seconds.append(time.perf_counter() - start)
+    return 1e3 * float(np.median(seconds))
 
 
-def compare(size: int) -> Found:
-    """Both ways on one map, timed, and their scores compared."""
+def compare(size: int) -> Comparison:
+    """Times both ways on one map, and compares their scores."""
     model = classifier()
     unrolled = fully_convolutional(model, WINDOW)
     x = jax.random.normal(jax.random.key(SEED), (1, size, size, 1), jnp.float32)
@@ -132,7 +133,7 @@ def compare(size: int) -> Found:
     }
     scores = whole(x)
     gap = max(float(abs(way(x) - scores).max()) for way in ways.values())
-    return Found(
+    return Comparison(
         size,
         windows,
         median_milliseconds(whole, x),
@@ -142,9 +143,9 @@ def compare(size: int) -> Found:
     )
 
 
-def table(rows: list[Found]) -> Table:
-    """A map a row."""
-    printed = Table(title="milliseconds a map", title_justify="left", box=box.SIMPLE_HEAD)
+def table(rows: list[Comparison]) -> Table:
+    """Builds a table with one row per map."""
+    printed = Table(title="milliseconds per map", title_justify="left", box=box.SIMPLE_HEAD)
     headings = (
         "map",
         "windows",
@@ -171,8 +172,8 @@ def table(rows: list[Found]) -> Table:
     return printed
 
 
-def picture(rows: list[Found]) -> Figure:
-    """Both times, and how many times faster, by the map's size."""
+def picture(rows: list[Comparison]) -> Figure:
+    """Draws both times, and the speedup, over the size of the map."""
     sizes = [row.size for row in rows]
     with rc_context(canvas.STYLE):
         figure = canvas.new_figure(9.0, 3.6)
@@ -185,7 +186,7 @@ def picture(rows: list[Found]) -> Figure:
             left.annotate(
                 name, (sizes[-1], values[-1]), (-4, 9), textcoords="offset points", ha="right", color=colour
             )
-        left.set(ylabel="milliseconds a map", title="the same scores, two ways")
+        left.set(ylabel="milliseconds per map", title="the same scores, two ways")
         left.margins(y=0.14)  # room for the names
         right.semilogx(
             sizes,
@@ -209,8 +210,8 @@ def picture(rows: list[Found]) -> Figure:
     return figure
 
 
-def main(out: Path, sizes: Sequence[int] = MAPS) -> list[Found]:
-    """Compares on every size, prints the table, writes the picture and the numbers."""
+def main(out: Path, sizes: Sequence[int] = MAPS) -> list[Comparison]:
+    """Compares both ways on every size, prints the table, writes the picture and the numbers."""
     rows = [compare(size) for size in sizes]
     console = Console()
     console.width = max(console.width, 110)

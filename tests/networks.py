@@ -1,4 +1,4 @@
-"""Small networks in place of trained ones: what `jaxconv.training.Trained` offers, exact in float32."""
+"""Small networks with the attributes of `jaxconv.training.Trained`, exact in float32."""
 
 from dataclasses import dataclass
 from types import SimpleNamespace
@@ -34,7 +34,7 @@ class Network:
 
 
 def convolutional(rng, *, in_features=3, n_classes=4, shrink=1):
-    """Halves the map, doubles it again and adds what is near by: 7 pixels far, steps of 2.
+    """Builds a network of a downsampling, an upsampling and a parallel convolution: 7 pixels, steps of 2.
 
     Kernels hold small integers, so on images of multiples of 1/256 every sum is exact in float32.
     """
@@ -54,7 +54,7 @@ def _convolutional(kernels, x):
 
 
 def classifier(rng, *, in_features=1, n_classes=6):
-    """Weighs the mean of every feature."""
+    """Builds a classifier that weights the mean of every feature."""
     kernel = jnp.asarray(rng.normal(size=(in_features, n_classes)), jnp.float32)
     return Network(_classify, kernel, classes(n_classes), in_features, task="classification")
 
@@ -68,5 +68,5 @@ def classes(n):
 
 
 def images(rng, *shape):
-    """Random images of multiples of 1/256, float32."""
+    """Draws random images of multiples of 1/256, float32."""
     return rng.integers(0, 257, shape).astype(np.float32) / np.float32(256)

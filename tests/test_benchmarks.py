@@ -17,7 +17,7 @@ from benchmarks.machine import heading, machine, slug
 from benchmarks.memory import ChildFailed, in_child
 from benchmarks.operator_case import OperatorCase
 from benchmarks.operator_cases import operator_cases
-from benchmarks.programs import compiled, distinct
+from benchmarks.programs import compile_way, first_names
 from benchmarks.report import markdown, save
 from benchmarks.table import geometric_mean, ratio
 from benchmarks.timing import Timing, timings
@@ -43,7 +43,7 @@ QUICKLY = {"seconds": 1e-3}
 
 @pytest.fixture(scope="module", autouse=True)
 def short_rounds():
-    """A call or two of each function."""
+    """Makes one round of calls instead of ten."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("benchmarks.timing.ROUNDS", 1)
         yield
@@ -58,7 +58,7 @@ def tiny_tables():
 
 
 def test_tables_are_complete(tmp_path):
-    tables, found = list(tiny_tables()), machine()
+    tables, info = list(tiny_tables()), machine()
     rows = {table.name: table.rows for table in tables}
     assert [row.cells["case"] for row in rows["build"]] == [one.name for one in TINY]
     assert len(rows["product"]) == 5 * len(product.BATCHES)
@@ -67,11 +67,11 @@ def test_tables_are_complete(tmp_path):
     for table in tables:
         assert all(list(row.cells) == table.columns for row in table.rows)
         assert all(row.cells.get("lax / ours", 1) > 0 for row in table.rows)
-    page, data = save(tables, found, tmp_path, slug(found))
-    assert page.read_text() == markdown(tables, found)
-    assert heading(found) in page.read_text()
+    page, data = save(tables, info, tmp_path, slug(info))
+    assert page.read_text() == markdown(tables, info)
+    assert heading(info) in page.read_text()
     saved = json.loads(data.read_text())
-    assert saved["machine"] == found
+    assert saved["machine"] == info
     assert "T" in saved["date"]
     assert [len(table["rows"]) for table in saved["tables"]] == [len(table.rows) for table in tables]
     timing = saved["tables"][2]["rows"][0]["cells"]["lax"]
@@ -135,7 +135,7 @@ def test_growth(monkeypatch, tmp_path):
 
 
 def test_a_failed_child():
-    """How a child failed is said."""
+    """The message says how a child failed."""
     with pytest.raises(ChildFailed, match="no such case"):
         in_child("benchmarks.build", "no such case")
 
@@ -171,10 +171,10 @@ def test_operators():
     }
     assert len({case.name for case in operator_cases()}) == len(operator_cases())
     assert {"max_pool", "avg_pool", "lp_pool", "resize", "unfold", "fold", "unpool"} <= set(chosen)
-    arranged = next(case for case in operator_cases() if case.name.startswith("unfold 2x2"))
+    reordered = next(case for case in operator_cases() if case.name.startswith("unfold 2x2"))
     cases = [
         OperatorCase("twice", small, lambda x: x + x, {"jnp: times": lambda x: 2 * x}),
-        dataclasses.replace(arranged, shape=(1, 4, 6, 16), torch=None),
+        dataclasses.replace(reordered, shape=(1, 4, 6, 16), torch=None),
     ]
     rows = operators.table(cases=cases, **QUICKLY).rows
     assert [(row.cells["case"], row.cells["result"]) for row in rows[:2]] == [
@@ -200,11 +200,11 @@ def test_one_program_is_timed_once():
     assert doctest.testmod(programs).failed == 0
     x = jnp.ones((3, 4), jnp.float32)
     ways = {
-        "sum": compiled(lambda a, b: a + b, x, x),
-        "the same": compiled(lambda first, second: jnp.add(first, second), x, x),
-        "another": compiled(lambda a, b: a - b, x, x),
+        "sum": compile_way(lambda a, b: a + b, x, x),
+        "the same": compile_way(lambda first, second: jnp.add(first, second), x, x),
+        "another": compile_way(lambda a, b: a - b, x, x),
     }
-    assert distinct(ways) == {"sum": "sum", "the same": "sum", "another": "another"}
+    assert first_names(ways) == {"sum": "sum", "the same": "sum", "another": "another"}
 
 
 def test_timings(monkeypatch):

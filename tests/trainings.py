@@ -1,19 +1,17 @@
-"""A training at its first step, on one device: what tests of steps begin with."""
+"""Builds a training at its first step, on one device, for tests of steps."""
 
 import jax
 import numpy as np
 from jax.sharding import Mesh
 
 from jaxconv.training.devices import replicated
-from jaxconv.training.losses import build_loss
-from jaxconv.training.optimizers import build_optimizer
-from jaxconv.training.state import Step, initial_state
+from jaxconv.training.state import Step, build_loss, build_optimizer, initial_state
 
 ONE_DEVICE = Mesh(np.asarray(jax.devices()[:1]), ("batch",))
 
 
 def first_step(config, train_set):
-    """The compiled step of a configuration on a data set, its first state and its graphs."""
+    """Returns the compiled step of a configuration on a data set, its first state and its graphs."""
     optimizer, schedule = build_optimizer(config)
     graphs, state = initial_state(config, optimizer, train_set.in_features, len(train_set.classes))
     step = Step(config, graphs, optimizer, schedule, build_loss(config, train_set), replicated(ONE_DEVICE))

@@ -31,8 +31,8 @@ def pip(python: Path | str, *arguments: str) -> None:
     subprocess.run([python, "-m", "pip", *arguments, *options], check=True, cwd=ROOT)
 
 
-def installed(folder: Path) -> Path:
-    """Builds the wheel and installs it into a new environment, whose programs' folder is returned."""
+def install(folder: Path) -> Path:
+    """Builds the wheel and installs it into a new environment. Returns the folder of its programs."""
     pip(sys.executable, "wheel", "--no-deps", "--wheel-dir", str(folder), ".")
     (wheel,) = folder.glob("jaxconv-*.whl")
     venv.create(folder / "venv", with_pip=True)
@@ -42,7 +42,7 @@ def installed(folder: Path) -> Path:
 
 
 def run(folder: Path, *command: str | Path) -> subprocess.CompletedProcess:
-    """What a program prints and how it ends, outside of the repository."""
+    """Runs a program outside of the repository, and captures its output and exit status."""
     outside = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     return subprocess.run(command, cwd=folder, env=outside, capture_output=True, text=True)
 
@@ -51,7 +51,7 @@ def main() -> None:
     """Checks what works, then what is missing, and prints both."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        programs = installed(folder)
+        programs = install(folder)
         done = run(folder, programs / "python", "-c", WITHOUT_EXTRAS)
         assert done.returncode == 0, done.stderr
         assert done.stdout.startswith(str(folder)), f"imported from {done.stdout}"

@@ -1,4 +1,4 @@
-"""The command line: convolutions examined, networks trained and used."""
+"""The command line: examines convolutions, trains and uses networks."""
 
 from jaxconv.cli.commands import COMMANDS, main
 

@@ -7,7 +7,7 @@ from jaxconv.cli.screen import console
 
 
 def arithmetic(geometry: Geometry, batch: int = 1, explain: bool = False) -> None:
-    """Prints the sizes of a convolution and its transpose, and how to write both elsewhere.
+    """Prints the sizes of a convolution and its transpose, and the calls of both in other libraries.
 
     Args:
       geometry: Which convolution.

@@ -1,4 +1,4 @@
-"""The command line: convolutions examined, networks trained and used."""
+"""Examines convolutions; trains and uses networks that label pixels."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from jaxconv.cli.segmentation import class_weights, evaluate, export, predict
 from jaxconv.cli.training import train
 from jaxconv.errors import FailureError, JaxconvError
 
-COMMANDS: dict[str, Callable] = {
+COMMANDS: dict[str, Callable[..., None]] = {
     "verify": verify,
     "arithmetic": arithmetic,
     "matrix": matrix,
@@ -34,14 +34,17 @@ COMMANDS: dict[str, Callable] = {
 
 
 BROKEN = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EIO}
-"""Errors of the operating system that are the machine's failure: no other argument would avoid them."""
+"""Errors of the operating system that are failures of the machine, which other arguments would not avoid."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Runs one command, and ends in one line where the library or the operating system refuses it.
+    """Runs one command, and prints one line if the library or the operating system raises an error.
 
     The exit status is 2 for a mistake of the caller, 1 for a failure and 130 for Ctrl-C. Every other
     exception is a mistake of the library and keeps its traceback.
+
+    Args:
+      arguments: Words of the command line after `jaxconv`; by default those of the process.
     """
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     if arguments == ["--version"]:
@@ -53,13 +56,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
         )
     except (JaxconvError, OSError) as error:
         failed = isinstance(error, FailureError) or getattr(error, "errno", 0) in BROKEN
-        raise SystemExit(_refusal(str(error), 1 if failed else 2)) from None
+        raise SystemExit(_print_refusal(str(error), 1 if failed else 2)) from None
     except KeyboardInterrupt:
-        raise SystemExit(_refusal("interrupted", 128 + signal.SIGINT)) from None
+        raise SystemExit(_print_refusal("interrupted", 128 + signal.SIGINT)) from None
 
 
-def _refusal(message: str, status: int) -> int:
-    """Prints why a command ends, and returns its exit status."""
+def _print_refusal(message: str, status: int) -> int:
+    """Prints why a command ends. Returns its exit status."""
     new_console(stderr=True).print(
         f"jaxconv: {message}", style="red", highlight=False, markup=False, soft_wrap=True
     )

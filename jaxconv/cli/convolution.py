@@ -6,46 +6,48 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Any, Literal, TypeVar, cast
 
 import tyro
 
 from jaxconv.cli.screen import console
 from jaxconv.errors import OptionError
 from jaxconv.geometry import ConvGeometry
-from jaxconv.geometry.arguments import PADDING_WORDS
+from jaxconv.geometry.arguments import PADDING_WORDS, Padding, PaddingWord
 from jaxconv.matrix.coordinates import Order
 
-SMALL = 256  # places of a matrix that is printed although it is written to a file
+T = TypeVar("T")
+
+SMALL = 256  # entries of a matrix that is printed as well as written to a file
 
 
 @dataclass(frozen=True)
 class GeometryOptions:
-    """One convolution; a single number serves every axis."""
+    """Options of one convolution; a single number is used for every axis."""
 
     input: tuple[int, ...]
     """Spatial shape of the input."""
     kernel: tuple[int, ...]
     """Spatial shape of the kernel."""
     strides: tuple[int, ...] = (1,)
-    """Cells between windows."""
+    """Stride of the window, per axis."""
     padding: tuple[str, ...] = ("VALID",)
-    """A word (VALID SAME SAME_LOWER HALF FULL CAUSAL), or for every axis a number or low,high."""
+    """A word (VALID SAME SAME_LOWER HALF FULL CAUSAL), or per axis a number or low,high."""
     padding_mode: Literal["zeros", "circular", "reflect", "replicate"] = "zeros"
-    """What the padding holds."""
+    """Values of the padding."""
     kernel_dilation: tuple[int, ...] = (1,)
-    """Cells between taps."""
+    """Distance between taps (atrous convolution), per axis."""
     input_dilation: tuple[int, ...] = (1,)
-    """Inserts zeros between inputs."""
+    """Distance between inputs, with zeros in between, per axis."""
     in_features: int = 1
-    """Features of the input."""
+    """Number of input features."""
     out_features: int = 1
-    """Features of the output."""
+    """Number of output features."""
     feature_group_count: Annotated[int, tyro.conf.arg(aliases=["--groups"])] = 1
-    """Groups."""
+    """Number of groups of features."""
 
     def geometry(self) -> ConvGeometry:
-        """The geometry that the options describe."""
+        """Builds the geometry that the options describe."""
         n = max(len(self.input), len(self.kernel))
         return ConvGeometry(
             self.input * n if len(self.input) == 1 else self.input,
@@ -64,33 +66,35 @@ class GeometryOptions:
 Geometry = Annotated[GeometryOptions, tyro.conf.arg(name="")]
 
 
-def _one_or_many(values: tuple):
+def _one_or_many(values: tuple[T, ...]) -> T | tuple[T, ...]:
+    """Returns the only value of a tuple, or the tuple itself if it has several."""
     return values[0] if len(values) == 1 else values
 
 
-def _padding(entries: Sequence[str], n: int):
-    """What `ConvGeometry` takes, for `n` spatial axes."""
+def _padding(entries: Sequence[str], n: int) -> Padding:
+    """Converts the words of --padding to the `padding` of a `ConvGeometry` with `n` spatial axes."""
     if len(entries) == 1 and entries[0].upper() in PADDING_WORDS:
-        return entries[0].upper()
+        return cast(PaddingWord, entries[0].upper())
     got = " ".join(entries)
     try:
         numbers = [tuple(int(number) for number in entry.split(",")) for entry in entries]
     except ValueError:
         raise OptionError(
-            f"--padding takes one of {', '.join(PADDING_WORDS)}, or for every axis a number or low,high; "
+            f"--padding must be one of {', '.join(PADDING_WORDS)}, or per axis a number or low,high; "
             f"got {got}."
         ) from None
     lengths = [len(pair) for pair in numbers]
     if lengths == [1]:
         return numbers[0][0]
     if len(entries) != n or max(lengths) > 2:
-        hint = (
-            f" Type --padding {','.join(entries)} for low and high." if n == 1 and lengths == [1, 1] else ""
-        )
-        raise OptionError(
-            f"--padding takes a number or low,high for each of the {n} spatial axes, got {got}.{hint}"
-        )
-    return tuple(_one_or_many(pair) for pair in numbers)
+        hint = ""
+        if n == 1 and lengths == [1, 1]:
+            hint = f" Write --padding {','.join(entries)} for low and high."
+        elif n > 1 and lengths == [2]:
+            hint = f" Write --padding {' '.join(list(entries) * n)} for the same on every axis."
+        axes = f"each of the {n} spatial axes" if n > 1 else "the spatial axis"
+        raise OptionError(f"--padding must be a number or low,high for {axes}, got {got}.{hint}")
+    return tuple(pair[0] if len(pair) == 1 else (pair[0], pair[1]) for pair in numbers)
 
 
 def matrix(
@@ -100,15 +104,15 @@ def matrix(
     transposed: bool = False,
     order: Order = "channels_last",
 ) -> None:
-    """The matrix C of a convolution, printed if it is small or written to a file.
+    """Prints the matrix C of a convolution if it is small, or writes it to a file.
 
     Args:
-      geometry: Which convolution.
-      kernel_file: The kernel, a NumPy .npy file of shape (*kernel, in // groups, out), or (*kernel)
-        for one feature. Without it the taps count 1, 2, 3, ...
-      out: C.npz (SciPy), C.mtx (Matrix Market) or C.png (a picture, the transpose beside it).
-      transposed: C-transposed.
-      order: How rows and columns number the cells of feature maps.
+      geometry: Options of the convolution.
+      kernel_file: File of the kernel, a NumPy .npy file of shape (*kernel, in // groups, out), or (*kernel)
+        for one feature. Without it the taps are 1, 2, 3, ...
+      out: File to write: C.npz (SciPy), C.mtx (Matrix Market) or C.png (a picture, with the transpose).
+      transposed: Show or write C-transposed instead of C.
+      order: Order in which rows and columns number the cells of feature maps.
     """
     from jaxconv.cli.matrix_files import read_kernel, show, write
 
@@ -128,17 +132,17 @@ def verify(
     json: Path | None = None,
     list: bool = False,
 ) -> None:
-    """Tries every claim on this machine; exit status 1 if one fails.
+    """Checks every claim on this machine; the exit status is 1 if one fails.
 
     Args:
-      claim: Only this claim, by name; may be given several times.
+      claim: Name of the only claim to check; may be given several times.
       dtype: float16, bfloat16, float32, float64, complex64 or complex128; or all, for float64, float32,
         bfloat16, float16 and complex64 side by side. Claims about the order of numbers, such as those of max
-        pooling, have no complex ones.
-      trials: Random geometries for each claim.
+        pooling, are not checked for complex numbers.
+      trials: Random geometries per claim.
       seed: Seed of the geometries and the numbers.
-      json: Write the report there too.
-      list: Only list the claims.
+      json: File for the report.
+      list: List the claims without checking them.
     """
     from rich.progress import Progress
 
@@ -149,7 +153,7 @@ def verify(
         for known in CLAIMS.values():
             console.print(f"{known.name:24}{known.statement}", highlight=False, markup=False)
         return
-    if json is not None:  # found unwritable before the work, not after it
+    if json is not None:  # a file that cannot be written is refused before the work
         json.parent.mkdir(parents=True, exist_ok=True)
         json.touch()
     count = len(claim or CLAIMS) * (len(ALL_DTYPES) if dtype == "all" else 1)

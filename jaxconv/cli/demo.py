@@ -1,4 +1,4 @@
-"""The command that shows everything once: demo."""
+"""The command that shows every part of the library once: demo."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ def demo(out: Path = Path("runs/demo"), steps: int | None = None, seed: int = 0)
 
     Args:
       out: Folder for pictures, metrics.json and summary.md.
-      steps: Of the training; the demo's own number by default.
-      seed: Of everything random.
+      steps: Steps of the training; by default those of its configuration.
+      seed: Seed of all random numbers.
     """
     from jaxconv.demo import run
 

@@ -1,4 +1,4 @@
-"""C for people who do not write JAX: kernels from files, C printed or written to one."""
+"""C without writing JAX: reads a kernel from a file, prints C or writes it to a file."""
 
 from __future__ import annotations
 
@@ -19,24 +19,32 @@ SUFFIXES = (".npz", ".mtx", ".png")
 
 
 def read_kernel(path: Path, geometry: ConvGeometry) -> np.ndarray:
-    """The kernel of a .npy file; integers become float64.
+    """Reads the kernel of a .npy file; integers become float64.
 
     Args:
-      path: A file that `numpy.save` wrote, ``(*kernel_shape, in // groups, out)``, or
-        ``kernel_shape`` alone for one feature.
-      geometry: Which convolution it must fit.
+      path: File that `numpy.save` wrote, of shape ``(*kernel_shape, in // groups, out)``, or
+        ``kernel_shape`` for one feature.
+      geometry: Convolution that the kernel must fit.
+
+    Returns:
+      Kernel, ``(*kernel_shape, in // groups, out)``.
 
     Raises:
-      DataError: Not such a file, or another shape.
-      OSError: It cannot be read.
+      DataError: The file is not a .npy file of numbers.
+      GeometryError: The kernel has another shape.
+      OSError: The file cannot be read.
     """
     try:
         kernel = np.load(path, allow_pickle=False)
-    except (ValueError, EOFError) as error:
-        raise DataError(f"{path} is no .npy file of numbers: {error}") from None
-    largest = {"i": 8, "u": 8, "f": 8, "c": 16}  # bytes that jax has numbers of
+    except (ValueError, EOFError):
+        raise DataError(
+            f"--kernel-file {path} is not a .npy file of numbers; numpy.save(file, array) writes one."
+        ) from None
+    largest = {"i": 8, "u": 8, "f": 8, "c": 16}  # bytes of the largest numbers of jax
     if not isinstance(kernel, np.ndarray) or kernel.dtype.itemsize > largest.get(kernel.dtype.kind, 0):
-        raise DataError(f"{path} must hold one array of numbers of 64 bits or less.")
+        raise DataError(
+            f"--kernel-file {path} must contain one array of numbers of at most 64 bits, 128 if complex."
+        )
     if kernel.shape == geometry.kernel_shape:
         kernel = kernel[..., None, None]
     check_kernel(kernel.shape, geometry)
@@ -44,7 +52,8 @@ def read_kernel(path: Path, geometry: ConvGeometry) -> np.ndarray:
     return kernel if np.issubdtype(kernel.dtype, np.inexact) else kernel.astype(np.float64)
 
 
-def _matrix(geometry: ConvGeometry, kernel: np.ndarray | None, transposed: bool) -> ConvMatrix:
+def _build_matrix(geometry: ConvGeometry, kernel: np.ndarray | None, transposed: bool) -> ConvMatrix:
+    """Builds C or C-transposed; without a kernel its taps are 1, 2, 3, ..."""
     if kernel is None:
         kernel = np.arange(1.0, geometry.parameters + 1).reshape(geometry.kernel_array_shape)
     C = conv_matrix(jnp.asarray(kernel), geometry)
@@ -52,10 +61,16 @@ def _matrix(geometry: ConvGeometry, kernel: np.ndarray | None, transposed: bool)
 
 
 def show(geometry: ConvGeometry, kernel: np.ndarray | None, transposed: bool, order: Order) -> str:
-    """C as text: in symbols, or in the kernel's numbers where there is one.
+    """Returns C as text, in the numbers of the kernel, or in symbols without a kernel.
+
+    Args:
+      geometry: Geometry of the convolution.
+      kernel: Kernel, ``(*kernel_shape, in // groups, out)``, or None.
+      transposed: Whether to show C-transposed.
+      order: Order in which rows and columns number the cells of feature maps.
 
     Raises:
-      SizeError: Too large to read.
+      SizeError: C is too large to print.
     """
     rows, columns = geometry.matrix_shape
     if rows * columns > MAX_PRINTED_ENTRIES:
@@ -65,7 +80,7 @@ def show(geometry: ConvGeometry, kernel: np.ndarray | None, transposed: bool, or
     if kernel is None:
         return symbols(geometry, transposed=transposed, order=order)
     with jax.enable_x64(True):
-        dense = np.asarray(_matrix(geometry, kernel, transposed).todense(order))
+        dense = np.asarray(_build_matrix(geometry, kernel, transposed).todense(order))
     texts = [[f"{value:.4g}" for value in row] for row in dense]
     width = max(len(text) for row in texts for text in row)
     return "\n".join(" ".join(text.rjust(width) for text in row) for row in texts)
@@ -74,20 +89,27 @@ def show(geometry: ConvGeometry, kernel: np.ndarray | None, transposed: bool, or
 def write(
     geometry: ConvGeometry, kernel: np.ndarray | None, transposed: bool, order: Order, path: Path
 ) -> str:
-    """Writes C as its suffix says and tells what was written.
+    """Writes C to a file in the format of its suffix. Returns a line about what was written.
+
+    Args:
+      geometry: Geometry of the convolution.
+      kernel: Kernel, ``(*kernel_shape, in // groups, out)``; without one the taps are 1, 2, 3, ...
+      transposed: Whether to write C-transposed.
+      order: Order in which rows and columns number the cells of feature maps.
+      path: File to write, with suffix .npz, .mtx or .png; its folder is created if needed.
 
     Raises:
-      OptionError: Another suffix than .npz, .mtx or .png.
+      OptionError: The suffix is another one.
       SizeError: C does not fit into memory.
     """
     import scipy.io
     import scipy.sparse
 
     if path.suffix not in SUFFIXES:
-        raise OptionError(f"--out ends in one of {', '.join(SUFFIXES)}, got {path}.")
+        raise OptionError(f"--out must end in one of {', '.join(SUFFIXES)}, got {path}.")
     path.parent.mkdir(parents=True, exist_ok=True)
     with jax.enable_x64(True):
-        C = _matrix(geometry, kernel, transposed)
+        C = _build_matrix(geometry, kernel, transposed)
         if path.suffix == ".npz":
             scipy.sparse.save_npz(path, C.to_scipy("csr", order))
         elif path.suffix == ".mtx":

@@ -1,18 +1,20 @@
-"""Where the commands write."""
+"""The console to which the commands print."""
 
 from __future__ import annotations
+
+from typing import Any
 
 from rich.console import Console
 
 UNWRAPPED = 10_000
-"""Characters of a line in a pipe or a file: no line is wrapped there and no table squeezed."""
+"""Width of a pipe or file in characters, so that lines are not wrapped and tables not squeezed there."""
 
 
-def new_console(**options) -> Console:
-    """Returns a console as wide as its terminal, and wide enough for everything where there is none.
+def new_console(**options: Any) -> Console:
+    """Builds a console as wide as its terminal, or `UNWRAPPED` characters wide without a terminal.
 
     Args:
-      **options: Those of `rich.console.Console`.
+      **options: Options of `rich.console.Console`.
     """
     console = Console(**options)
     if not console.is_terminal:

@@ -1,4 +1,4 @@
-"""The commands that use a trained network, and the one that counts classes before it is trained."""
+"""The commands that use a trained network, and the one that counts classes before a training."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ def evaluate(
     batch_size: int = 8,
     json: Path | None = None,
 ) -> None:
-    """Scores of a run's network on a split, at the resolution of the labels.
+    """Computes the scores of a run's network on a split, at the resolution of the labels.
 
     Args:
       run: Folder that `jaxconv train` wrote.
-      data: Folder of the data; the one that the run was trained on by default.
-      split: Which examples.
-      checkpoint: The best on the validation split, or the last.
-      void_as_false_positive: Count what is predicted on void against the class, as ReSeg's own code does.
-      batch_size: Examples at once.
-      json: Write the scores there too.
+      data: Folder of the data; by default the one on which the run was trained.
+      split: Split of the data set.
+      checkpoint: The best checkpoint on the validation split, or the last.
+      void_as_false_positive: Count predictions on void pixels against the class, as ReSeg's own code does.
+      batch_size: Examples per batch.
+      json: File for the scores.
     """
     from rich.progress import Progress
 
@@ -47,7 +47,7 @@ def evaluate(
 
     network = load(run, checkpoint)
     dataset = open_data(network.config, split, data or recorded_data(run))
-    if json is not None:  # found unwritable before the work, not after it
+    if json is not None:  # a file that cannot be written is refused before the work
         json.parent.mkdir(parents=True, exist_ok=True)
         json.touch()
     with Progress(console=console, transient=True) as bar:
@@ -61,11 +61,12 @@ def evaluate(
         )
     _show(scores, split, network.step)
     if json is not None:
-        found = {"run": str(run), "checkpoint": checkpoint, "step": network.step, "split": split, **scores}
-        json.write_text(json_format.dumps(found, indent=2) + "\n")
+        result = {"run": str(run), "checkpoint": checkpoint, "step": network.step, "split": split, **scores}
+        json.write_text(json_format.dumps(result, indent=2) + "\n")
 
 
 def _show(scores: dict[str, Any], split: str, step: int) -> None:
+    """Prints the scores that `evaluate` returns."""
     from rich.table import Table
 
     where = f"{scores['examples']} examples of {split}, step {step}"
@@ -101,17 +102,17 @@ def predict(
     max_pixels: int = 2**20,
     halo: int = 128,
 ) -> None:
-    """Labels images with a run's network; exit status 1 if one could not be read.
+    """Labels images with a run's network; the exit status is 1 if an image could not be read.
 
     Args:
       run: Folder that `jaxconv train` wrote.
       inputs: Images, and folders of images.
-      out: Folder for labels/NAME.png, whose values are the classes, and overlays/NAME.png; for a
-        classifier classes.json.
-      checkpoint: The best on the validation split, or the last.
-      max_pixels: Pixels of one image that the network sees at once; a larger one is labelled in tiles.
-      halo: Pixels around the kept part of a tile that the network sees too; half of its receptive field
-        leaves no seams.
+      out: Folder for the results: labels/NAME.png, whose values are the classes, and overlays/NAME.png;
+        for a classifier classes.json.
+      checkpoint: The best checkpoint on the validation split, or the last.
+      max_pixels: Largest image, in pixels, that the network sees at once; larger ones are cut into tiles.
+      halo: Pixels on each side of a tile that the network sees but whose labels are dropped; half of the
+        network's receptive field leaves no seams.
     """
     from rich.progress import Progress
 
@@ -141,13 +142,13 @@ def class_weights(
     dataset: str = "camvid",
     split: Split = "train",
 ) -> None:
-    """How often each class occurs, and weights that make up for it (median frequency balancing).
+    """Counts how often each class occurs, and prints weights for the loss (median frequency balancing).
 
     Args:
-      config: A configuration or the folder of a run, whose data are counted.
-      data: Folder of the data, for data sets of files.
-      dataset: Without a configuration: which data set it is.
-      split: Which examples.
+      config: Configuration, or folder of a run, whose data are counted.
+      data: Folder of the data, for data sets that are read from files.
+      dataset: Name of the data set, if no configuration is given.
+      split: Split of the data set.
     """
     from rich.table import Table
 
@@ -165,7 +166,7 @@ def class_weights(
     elif dataset in DATASETS:
         examples = DATASETS[dataset](split, data)
     else:
-        raise OptionError(f"there is no data set {dataset!r}{suggestion(dataset, DATASETS)}")
+        raise OptionError(f"--dataset {dataset} is not a data set{suggestion(dataset, DATASETS)}")
     with console.status(f"counting the labels of {len(examples)} examples"):
         frequencies = class_frequencies(examples)
         weights = median_frequency_weights(frequencies)
@@ -176,7 +177,7 @@ def class_weights(
         table.add_row(name, "absent" if frequency != frequency else f"{frequency:.4f}", f"{weight:.4f}")
     console.print(table)
     _print_line(
-        "A frequency is that in the images which hold the class. For the table [loss] of a configuration:"
+        "Frequencies are counted over the images that contain the class. For [loss] in a configuration:"
     )
     _print_line(f"class_weights = [{', '.join(f'{weight:.4f}' for weight in weights)}]")
 
@@ -190,15 +191,15 @@ def export(
     platforms: tuple[Literal["cpu", "cuda", "rocm", "tpu"], ...] = ("cpu", "cuda", "tpu"),
     checkpoint: Checkpoint = "best",
 ) -> None:
-    """A run's network as one file (StableHLO) that jax alone runs, and a JSON file that describes it.
+    """Exports a run's network as one file (StableHLO) that jax runs without jaxconv, described in JSON.
 
     Args:
       run: Folder that `jaxconv train` wrote.
-      out: The file; network.stablehlo in the folder of the run by default.
-      size: Rows and columns of the images; by default those that the network was trained on.
-      output: The likeliest class, or the probability of each.
-      platforms: What it shall run on.
-      checkpoint: The best on the validation split, or the last.
+      out: File to write; by default network.stablehlo in the folder of the run.
+      size: Rows and columns of the images; by default those on which the network was trained.
+      output: The likeliest class, or the probability of each class.
+      platforms: Platforms on which the program can run.
+      checkpoint: The best checkpoint on the validation split, or the last.
     """
     from jaxconv.training import load
     from jaxconv.training.export import write_export

@@ -18,25 +18,31 @@ class Processes:
     """Several processes that train one network together, each with its own devices."""
 
     distributed: bool = False
-    """Join the other processes. What is not said below is taken from the cluster's own variables."""
+    """Join the other processes. Options that are left out are read from the variables of the cluster."""
     coordinator: str | None = None
     """HOST:PORT of the first process."""
     processes: int | None = None
-    """How many there are."""
+    """Number of processes."""
     process: int | None = None
-    """Which of them this is, from 0."""
+    """Number of this process, from 0."""
 
     def join(self) -> None:
-        """Before jax is used: waits until all processes are there."""
+        """Waits until all processes have joined; must be called before jax is used.
+
+        Raises:
+          OptionError: Only some of the options were given, or some without `distributed`.
+        """
         import jax
 
         given = (self.coordinator, self.processes, self.process)
         if self.distributed:
             if None in given and given != (None, None, None):
-                raise OptionError("--coordinator, --processes and --process go together: give all or none.")
+                raise OptionError(
+                    "--coordinator, --processes and --process must be given together or not at all."
+                )
             jax.distributed.initialize(self.coordinator, self.processes, self.process)
         elif given != (None, None, None):
-            raise OptionError("--coordinator, --processes and --process belong to --distributed.")
+            raise OptionError("--coordinator, --processes and --process need --distributed.")
 
 
 def train(
@@ -51,19 +57,19 @@ def train(
     overfit_one_batch: bool = False,
     processes: Annotated[Processes, tyro.conf.arg(name="")] = Processes(),
 ) -> None:
-    """Trains the network of a configuration: one folder with its log, checkpoints, scores and pictures.
+    """Trains a network by a configuration file, and writes log, checkpoints, scores and pictures to a folder.
 
     Args:
-      config: A TOML file, such as configs/digits_unet.toml; or the name of one that comes with the
-        library, such as digits_unet; or with --resume the folder of a run.
-      data: Folder of the data, for data sets of files.
-      out: Folder of the run; runs/NAME by default, runs/NAME-one-batch with --overfit-one-batch.
-      set: A change, such as --set training.steps=100; may be given several times.
-      resume: Go on from the last checkpoint in the folder of the run; begin where nothing is saved yet.
-      checkpoint: With --resume: the checkpoint to go on from. After the best, all is done again.
-      dry_run: Two steps and one evaluation into a folder that is thrown away.
-      overfit_one_batch: Learn the first batch by heart, to see whether the network can learn at all.
-      processes: For training in several processes.
+      config: A TOML file, such as configs/digits_unet.toml; or the name of a configuration that comes
+        with the library, such as digits_unet; or, with --resume, the folder of a run.
+      data: Folder of the data, for data sets that are read from files.
+      out: Folder of the run; by default runs/NAME, or runs/NAME-one-batch with --overfit-one-batch.
+      set: Change of an option, such as --set training.steps=100; may be given several times.
+      resume: Continue from the last checkpoint in the folder of the run, or start if nothing is saved yet.
+      checkpoint: With --resume, the checkpoint to continue from. After the best, later steps are repeated.
+      dry_run: Take two steps and evaluate once, in a temporary folder that is deleted.
+      overfit_one_batch: Train on the first batch only, to see whether the network can learn at all.
+      processes: Options for training in several processes.
     """
     processes.join()
     import jax
@@ -73,22 +79,24 @@ def train(
     from jaxconv.training.run_folder import recorded_data
 
     if dry_run and processes.distributed:
-        raise OptionError("--dry-run is for one process: its folder is its own and thrown away.")
+        raise OptionError(
+            "--dry-run works in one process only: it writes to a temporary folder. Leave out --distributed."
+        )
     if checkpoint != "last" and not resume:
-        raise OptionError(f"--checkpoint {checkpoint} is of a run to go on with: give --resume too.")
+        raise OptionError(f"--checkpoint {checkpoint} is for continuing a run: give --resume too.")
     path = config_file(config)
     if config.is_dir():
         out = out or config
         data = data or recorded_data(config)
     settings = Config.read(path, set)
-    if not processes.distributed:  # there every process is a device
+    if not processes.distributed:  # there every process has its own devices
         prepare_cpu(settings.training.batch_size)
-    console.quiet = jax.process_index() > 0  # the first process tells it for all
+    console.quiet = jax.process_index() > 0  # only the first process prints
     name = f"{path.stem}-one-batch" if overfit_one_batch else path.stem
-    with tempfile.TemporaryDirectory() as thrown_away:
+    with tempfile.TemporaryDirectory() as temporary:
         train(
             settings,
-            thrown_away if dry_run else out or Path("runs") / name,
+            temporary if dry_run else out or Path("runs") / name,
             data=data,
             resume=resume,
             checkpoint=checkpoint,
@@ -99,7 +107,15 @@ def train(
 
 
 def config_file(named: Path) -> Path:
-    """The file that was meant: itself, that of a run, or one that comes with the library."""
+    """Returns the configuration file that a command means.
+
+    Args:
+      named: A file, the folder of a run, or the name of a configuration that comes with the library.
+
+    Raises:
+      ConfigError: A folder is not that of a run, or the library has no configuration of that name.
+      OSError: The file does not exist.
+    """
     from jaxconv.training.config import shipped_config
 
     if named.is_dir():
@@ -108,17 +124,24 @@ def config_file(named: Path) -> Path:
         return named
     if named.parent in (Path("."), Path("configs")) and named.suffix in ("", ".toml"):
         return shipped_config(named.stem)
-    raise FileNotFoundError(f"there is no configuration {named}.")
+    raise FileNotFoundError(f"the configuration {named} does not exist.")
 
 
 def run_config(run: Path) -> Path:
-    """The configuration in the folder of a run."""
+    """Returns the configuration file in the folder of a run.
+
+    Raises:
+      ConfigError: The folder is not that of a run.
+      RunError: The run has lost its configuration.
+    """
     from jaxconv.training import ConfigError
     from jaxconv.training.run_folder import RunError
 
     path = run / "config.toml"
     if not path.exists():
         if (run / "checkpoints").is_dir():
-            raise RunError(f"{path} is missing; name the configuration: train CONFIG --out {run} --resume.")
-        raise ConfigError(f"{run} is not the folder of a run: there is no `config.toml` in it.")
+            raise RunError(
+                f"{path} is missing; give the configuration: jaxconv train CONFIG --out {run} --resume."
+            )
+        raise ConfigError(f"{run} is not the folder of a run: it has no file `config.toml`.")
     return path

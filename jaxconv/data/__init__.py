@@ -1,4 +1,4 @@
-"""Data sets of labelled pixels, and batches of them."""
+"""Data sets of labelled pixels or images, and batches of them."""
 
 from jaxconv.data.augmentation import Augmentation, augment
 from jaxconv.data.batches import Batch, Stream

@@ -1,4 +1,4 @@
-"""Batches in an order that depends on a seed alone, made while the device computes."""
+"""Batches in an order that depends only on a seed, made while the device computes."""
 
 from __future__ import annotations
 
@@ -15,16 +15,17 @@ from jaxconv.data.downsampling import downsample_example
 from jaxconv.data.prefetch import Prefetcher
 from jaxconv.errors import DataError, OptionError
 
-# SeedSequence pads with zeros: (seed, epoch) and (seed, epoch, 0) are one. What a seed is for stands second.
+# SeedSequence pads with zeros, so (seed, epoch) and (seed, epoch, 0) would be one seed. The second number
+# says what the seed is for.
 _ORDER, _CHANGES = 1, 2
 
 
 class Batch(NamedTuple):
-    """Examples on top of each other.
+    """A batch of examples.
 
     Attributes:
-      images: ``(n, rows, columns, features)`` float32, 0 to 1.
-      labels: ``(n, rows, columns)`` int32, or ``(n,)`` in classification.
+      images: ``(n, rows, columns, features)`` float32, from 0 to 1.
+      labels: ``(n, rows, columns)`` int32, or ``(n,)`` int32 in classification.
     """
 
     images: np.ndarray
@@ -32,24 +33,24 @@ class Batch(NamedTuple):
 
 
 class Stream:
-    """Endless batches to train on: batch `step` is always the same.
+    """An endless stream of training batches, in which batch `step` is always the same.
 
-    Every example comes once an epoch, in an order drawn from the seed and the epoch. An epoch may end
-    in the middle of a batch; the next one begins there, and nothing is dropped.
+    Every example occurs once per epoch, in an order that depends on `seed` and the epoch. An epoch may end
+    in the middle of a batch; the next one begins there, and no example is dropped.
 
     Args:
-      dataset: Where the examples are from.
-      batch_size: Examples of a batch, over all processes.
-      augmentation: Chance changes; they depend on the seed, the step and the place in the batch. Its
-        `crop` counts pixels of the data set's examples, before downsampling.
-      seed: Decides everything random, at least 0.
-      shrink: Images are averaged over so many pixels along each axis, labels take the middle one; the
-        augmentation comes after it. It must divide the crop.
+      dataset: The examples.
+      batch_size: Number of examples in a batch, over all processes together; at least 1.
+      augmentation: Random changes of the examples, which depend on `seed`, the step and the position in
+        the batch; by default none. Its `crop` counts pixels before downsampling.
+      seed: Seed of the order and of the random changes, at least 0.
+      shrink: Number of pixels, per axis, over which images are averaged; a label is that of the pixel in
+        the middle. The augmentation comes after it, and its `crop` must be a multiple of it.
       cache_bytes: Memory for downsampled examples, in bytes.
 
     Raises:
-      DataError: No examples.
-      OptionError: A number below its smallest, or a crop that `shrink` does not divide.
+      DataError: The data set is empty.
+      OptionError: A number is below its smallest value, or `crop` is not a multiple of `shrink`.
 
     >>> from jaxconv.data import digits
     >>> batch = Stream(digits("train"), 4, seed=1).batch(step=0)
@@ -68,7 +69,7 @@ class Stream:
         cache_bytes: int = DEFAULT_BYTES,
     ):
         if not len(dataset):
-            raise DataError("the data set has no examples to stream.")
+            raise DataError("`dataset` must have at least one example, got an empty one.")
         for name, number, least in (
             ("batch_size", batch_size, 1),
             ("seed", seed, 0),
@@ -76,34 +77,41 @@ class Stream:
             ("cache_bytes", cache_bytes, 0),
         ):
             if number < least:
-                raise OptionError(f"`{name}` is at least {least}, got {number}.")
+                raise OptionError(f"`{name}` must be at least {least}, got {number}.")
         self.dataset, self.batch_size, self.seed, self.shrink = dataset, batch_size, seed, shrink
         self.augmentation = None if augmentation is None else augmentation.downsample(shrink)
         self._examples = Cache(lambda index: downsample_example(dataset[index], shrink), cache_bytes)
-        self._order = lru_cache(maxsize=2)(self._shuffle)  # a batch reaches into two epochs at most times
+        self._order = lru_cache(maxsize=2)(self._shuffle)  # a batch rarely reaches into more than two epochs
 
     def batch(self, step: int, part: tuple[int, int] = (0, 1)) -> Batch:
-        """One batch, or the share of one process in it.
+        """Makes one batch, or the part of it that belongs to one process.
 
         Args:
-          step: Which batch; the same number gives the same batch, in any order, thread and process.
-          part: ``(index, count)``: share `index` of `count` equal ones; the others are not computed.
+          step: Number of the batch, from 0; the same number gives the same batch, in any order, thread and
+            process.
+          part: ``(index, count)``: part `index`, from 0, of `count` equal parts; the other parts are not
+            computed.
+
+        Returns:
+          The batch, or its part.
 
         Raises:
-          OptionError: The batch has no such share.
-          DataError: Its examples differ in size.
+          OptionError: `step` is negative, or the batch cannot be divided into such parts.
+          DataError: The examples of the batch differ in size.
         """
-        share, count = part
-        if step < 0 or not 0 <= share < count or self.batch_size % count:
+        index, count = part
+        if step < 0:
+            raise OptionError(f"`step` must be at least 0, got {step}.")
+        if not 0 <= index < count or self.batch_size % count:
             raise OptionError(
-                f"batches count from 0 and `part` is (index, count), where `count` divides the batch size "
-                f"{self.batch_size}; got step={step}, part={part}."
+                f"`part` must be (index, count), where index is below count and count divides the batch size "
+                f"{self.batch_size}; got {part}."
             )
         rows = self.batch_size // count
-        return stack_examples([self._example(step, share * rows + row) for row in range(rows)])
+        return stack_examples([self._example(step, index * rows + row) for row in range(rows)])
 
     def indices(self, step: int) -> list[int]:
-        """Which examples are in a batch, in order."""
+        """Returns the indices of the examples of batch `step`, in order."""
         return [self._index(step, position) for position in range(self.batch_size)]
 
     def _index(self, step: int, position: int) -> int:
@@ -124,18 +132,18 @@ class Stream:
 def prefetch_batches(
     stream: Stream, start: int, stop: int, *, part: tuple[int, int] = (0, 1), workers: int = 2, depth: int = 4
 ) -> Prefetcher[int, tuple[int, Batch]]:
-    """Makes batches `start` to ``stop - 1`` in threads while earlier ones are used.
+    """Makes batches `start` to ``stop - 1`` in threads, while earlier ones are used.
 
     Args:
-      stream: Of batches.
+      stream: The stream of batches.
       start: First step.
-      stop: Behind the last.
-      part: Share of each batch; see `Stream.batch`.
-      workers: Threads; each makes a batch of its own.
-      depth: Batches that are ready, or being made, before they are asked for.
+      stop: Last step + 1.
+      part: ``(index, count)``: which part of each batch is made; see `Stream.batch`.
+      workers: Number of threads; each makes whole batches.
+      depth: Number of batches that are ready, or being made, before they are asked for.
 
     Returns:
-      An iterator over ``(step, Batch)``; its `waited` counts the seconds that were spent waiting.
+      An iterator over ``(step, Batch)``; its attribute `waited` is the time spent waiting, in seconds.
 
     >>> from jaxconv.data import digits
     >>> with prefetch_batches(Stream(digits("train"), 4), 10, 12) as batches:
@@ -152,27 +160,27 @@ def iterate_batches(
 ) -> Iterator[tuple[Batch, int]]:
     """Yields every example once, in order, in batches of one size.
 
-    Images of different sizes are not mixed: a batch ends early where the size changes. What is missing
-    in a batch is filled with its last image, labelled void; nothing is dropped.
+    Images of different sizes are not mixed: a batch ends early where the size changes. A batch that ends
+    early is filled with copies of its last image, labelled void; no example is dropped.
 
     Args:
       dataset: The examples.
-      size: Of every batch.
-      shrink: Images are averaged over so many pixels along each axis; labels stay as they are.
-      workers: Threads that load.
+      size: Number of examples in a batch, at least 1.
+      shrink: Number of pixels, per axis, over which images are averaged; labels keep their size.
+      workers: Number of threads that load examples.
 
     Yields:
-      The batch, and how many of its examples are no filling.
+      The batch, and the number of its examples without the filling.
 
     Raises:
-      OptionError: `size` below 1.
+      OptionError: `size` or `shrink` is below 1.
 
     >>> from jaxconv.data import digit_images
     >>> [count for _, count in iterate_batches(digit_images("val"), 100)]
     [100, 100, 25]
     """
     if size < 1:
-        raise OptionError(f"a batch has at least one example, got size={size}.")
+        raise OptionError(f"`size` must be at least 1, the examples of a batch; got size={size}.")
 
     def load(index: int) -> Example:
         example = dataset[index]
@@ -200,13 +208,15 @@ def stack_examples(examples: Sequence[Example]) -> Batch:
     """Stacks examples of one size into a batch.
 
     Raises:
-      DataError: They differ in size.
+      DataError: The examples differ in size.
     """
     first = examples[0]
     for other in examples:
         if other.image.shape != first.image.shape:
             raise DataError(
-                f"the images of a batch have one size: {first.name} is {first.image.shape}, {other.name} "
-                f"{other.image.shape} (rows, columns, features); set `augmentation.crop`."
+                f"the images of a batch must have one size, but {first.name} is {first.image.shape}, "
+                f"{other.name} {other.image.shape} (rows, columns, features); set `augmentation.crop`."
             )
-    return Batch(np.stack([one.image for one in examples]), np.stack([one.label for one in examples]))
+    return Batch(
+        np.stack([example.image for example in examples]), np.stack([example.label for example in examples])
+    )

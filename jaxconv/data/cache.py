@@ -13,39 +13,40 @@ DEFAULT_BYTES = 2**30
 
 
 class Cache:
-    """Keeps examples up to a number of bytes, and computes the others each time.
+    """A cache of examples up to a number of bytes; other examples are loaded each time.
 
-    What is in stays in: an epoch visits every example once, so whatever made room for another would be
-    gone when it is wanted.
+    Nothing is ever removed: an epoch visits every example once, so an example that was removed for another
+    would be missing when it is needed again.
 
     Args:
-      load: Makes an example; called from any thread.
-      max_bytes: Of the images and labels that are kept.
+      load: Loads the example of an index; it is called from any thread.
+      max_bytes: Memory for images and labels, in bytes.
     """
 
     def __init__(self, load: Callable[[int], Example], max_bytes: int = DEFAULT_BYTES):
         self._load, self._free = load, max_bytes
-        self._kept: dict[int, Example] = {}
+        self._stored: dict[int, Example] = {}
         self._lock = threading.Lock()
 
     def __getitem__(self, index: int) -> Example:
-        kept = self._kept.get(index)
-        if kept is None:
+        small = self._stored.get(index)
+        if small is None:
             example = self._load(index)
-            kept = self._keep(index, example)
-            if kept is None:
+            small = self._store(index, example)
+            if small is None:
                 return example
-        return Example(kept.name, kept.image, kept.label.astype(np.int32))
+        return Example(small.name, small.image, small.label.astype(np.int32))
 
-    def _keep(self, index: int, example: Example) -> Example | None:
-        # Labels never exceed VOID, so one byte a pixel holds them.
+    def _store(self, index: int, example: Example) -> Example | None:
+        """Stores an example, with labels of one byte, and returns it; None if there is no room."""
+        # Labels never exceed VOID, so one byte per pixel holds them.
         assert VOID <= np.iinfo(np.uint8).max
         small = Example(example.name, example.image, example.label.astype(np.uint8))
         size = small.image.nbytes + small.label.nbytes
         with self._lock:
-            if index not in self._kept:
+            if index not in self._stored:
                 if size > self._free:
                     return None
                 self._free -= size
-                self._kept[index] = small
+                self._stored[index] = small
         return small

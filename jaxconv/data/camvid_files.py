@@ -1,4 +1,4 @@
-"""CamVid: streets through a windscreen, eleven classes, in the folders of the SegNet tutorial."""
+"""CamVid: street scenes in eleven classes, in the folders of the SegNet tutorial."""
 
 from __future__ import annotations
 
@@ -23,23 +23,24 @@ CAMVID = Classes(
 CAMVID_VOID = 11
 
 
-def camvid(split: Split, folder: Path | None = None) -> Pairs:
-    """CamVid at 480x360 with eleven classes.
+def camvid(split: Split, folder: str | Path | None = None) -> Pairs:
+    """Reads CamVid at 480x360 with eleven classes.
 
-    The folder has ``train``, ``val`` and ``test`` with images, PNG or JPEG, and ``trainannot``,
-    ``valannot`` and ``testannot`` with PNG labels of the same names; of these only the split that is
-    asked for need be there. Labels are 0 to 10, and 11 for void.
+    The folder has subfolders ``train``, ``val`` and ``test`` with images, PNG or JPEG, and ``trainannot``,
+    ``valannot`` and ``testannot`` with PNG labels of the same names; only those of the requested split must
+    exist. Label values are 0 to 10, and 11 for void.
 
     Args:
-      split: Which part. In the SegNet tutorial's, val is one clip out of the drive that train is
-        from, so that scores on val run higher than those on test.
-      folder: With those folders in it.
+      split: ``"train"``, ``"val"`` or ``"test"``. In the split of the SegNet tutorial, val is one clip of
+        the drive that train is taken from, so scores on val are higher than scores on test.
+      folder: The folder that contains these subfolders.
 
     Returns:
-      The data set: 367 examples in train, 101 in val and 233 in test, where all are there.
+      The data set; complete, it has 367 examples in train, 101 in val and 233 in test.
 
     Raises:
-      DataError: No folder, another layout, or an image without label.
+      OptionError: `split` is unknown.
+      DataError: `folder` is missing or has another layout, or an image has no label.
 
     References:
       Brostow, Fauqueur & Cipolla, Semantic object classes in video, PRL 30, 2009.
@@ -48,10 +49,11 @@ def camvid(split: Split, folder: Path | None = None) -> Pairs:
     split = check_split(split)
     layout = f"{split}/ with images and {split}annot/ with PNG labels of the same names"
     if folder is None:
-        raise DataError(f"CamVid is read from a folder that holds {layout}; none was given.")
+        raise DataError(f"CamVid needs a `folder` that holds {layout}; none was given.")
+    folder = Path(folder)
     images, labels = folder / split, folder / f"{split}annot"
     if not (images.is_dir() and labels.is_dir()):
-        raise DataError(f"CamVid's folder holds {layout}; {describe_contents(folder)}.")
+        raise DataError(f"CamVid's `folder` must hold {layout}; {describe_contents(folder)}.")
     values = {**{c: c for c in range(len(CAMVID))}, CAMVID_VOID: VOID}
     colors = {**dict(zip(CAMVID.colors, range(len(CAMVID)), strict=True)), (0, 0, 0): VOID}
     return Pairs(CAMVID, LabelCode(values, colors), pair_files(images, labels))

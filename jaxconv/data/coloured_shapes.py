@@ -1,4 +1,4 @@
-"""Coloured discs, squares and triangles on a ground of clutter, made on the fly."""
+"""Coloured discs, squares and triangles on a background with clutter, made on the fly."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from jaxconv.data.dataset import (
     Task,
     check_split,
     example_index,
+    is_pair,
     refuse_folder,
 )
 from jaxconv.errors import OptionError
@@ -27,7 +28,7 @@ GROUND_AND_SHAPES = Classes(
 )
 SIDES = {"square": 4, "triangle": 3}
 CLUTTER = 0.25
-"""Amplitude of a ripple; the ground is 0.5, so that it stays inside 0 to 1 on average."""
+"""Amplitude of a ripple; the background is 0.5, so that values stay within 0 to 1 on average."""
 
 Count = Annotated[int, Within(0, 10**4)]
 Radius = Annotated[float, Within(1, 2**14)]
@@ -35,15 +36,18 @@ Radius = Annotated[float, Within(1, 2**14)]
 
 @dataclass(frozen=True)
 class Shapes:
-    """Pictures by number; their colours say nothing about the class.
+    """A data set of random pictures of shapes, whose colours do not depend on the class.
 
     Attributes:
-      canvas: Rows and columns.
-      count: Shapes of a picture; later ones cover earlier ones.
-      radii: Smallest and largest distance from a shape's centre to its corners, in pixels.
-      clutter: Ripples on the ground and on the shapes.
-      seed: Decides, with the number, everything random.
-      examples: Pictures that the data set has.
+      canvas: Rows and columns of a picture.
+      count: Number of shapes in a picture; later shapes cover earlier ones.
+      radii: Smallest and largest distance from the centre of a shape to its corners, in pixels.
+      clutter: Number of ripples on the background and the shapes of a picture.
+      seed: Seed; with the index of a picture, it determines everything random.
+      examples: Number of pictures.
+
+    Raises:
+      OptionError: A number is outside its range.
     """
 
     canvas: tuple[int, int] = (64, 64)
@@ -56,14 +60,16 @@ class Shapes:
     in_features: int = 3
     task: Task = "segmentation"
 
-    def __post_init__(self):
-        if len(self.canvas) != 2 or min(self.canvas) < 1:
-            raise OptionError(f"`canvas` is (rows, columns), at least one each, got {self.canvas}.")
-        if len(self.radii) != 2 or not 1 <= self.radii[0] <= self.radii[1]:
-            raise OptionError(f"`radii` is (smallest, largest), at least 1 pixel, got {self.radii}.")
+    def __post_init__(self) -> None:
+        if not is_pair(self.canvas) or min(self.canvas) < 1:
+            raise OptionError(f"`canvas` must be (rows, columns), each at least 1, got {self.canvas}.")
+        if not is_pair(self.radii) or not 1 <= self.radii[0] <= self.radii[1]:
+            raise OptionError(
+                f"`radii` must be (smallest, largest), each at least 1 pixel, got {self.radii}."
+            )
         if min(self.count, self.clutter) < 0 or self.examples < 1:
             raise OptionError(
-                f"at least one example, and no fewer than 0 shapes and ripples; got "
+                f"`examples` must be at least 1, `count` and `clutter` at least 0; got "
                 f"examples={self.examples}, count={self.count}, clutter={self.clutter}."
             )
 
@@ -92,7 +98,7 @@ class Shapes:
 
 
 def _inside(shape: str, y: np.ndarray, x: np.ndarray, radius: float, angle: float) -> np.ndarray:
-    """Where a shape around the origin is: a disc, or a polygon with corners at `radius`."""
+    """Returns True inside a shape around the origin: a disc, or a polygon with corners at `radius`."""
     if shape == "disc":
         return x**2 + y**2 <= np.float32(radius**2)
     sides = SIDES[shape]
@@ -103,9 +109,9 @@ def _inside(shape: str, y: np.ndarray, x: np.ndarray, radius: float, angle: floa
 
 
 def _ripple(y: np.ndarray, x: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """A patch of waves that is its own negative, turned by half a turn.
+    """Returns a patch of waves that is its own negative when rotated by 180 degrees.
 
-    So it adds no brightness anywhere: a mean over the neighbourhood does not tell it from the ground.
+    So it adds no brightness: a mean over the neighbourhood cannot tell it from the background.
     """
     angle, waves, width = rng.uniform(0, 2 * np.pi), rng.uniform(0.3, 1.2), rng.uniform(3, 8)
     along = np.float32(waves * np.cos(angle)) * x + np.float32(waves * np.sin(angle)) * y
@@ -114,7 +120,7 @@ def _ripple(y: np.ndarray, x: np.ndarray, rng: np.random.Generator) -> np.ndarra
 
 def shapes(
     split: Split,
-    folder: Path | None = None,
+    folder: str | Path | None = None,
     *,
     examples: Examples = 2048,
     held_out_examples: Examples = 256,
@@ -124,21 +130,24 @@ def shapes(
     clutter: Count = 6,
     seed: Seed = 0,
 ) -> Shapes:
-    """Coloured shapes on clutter.
+    """Makes pictures of coloured shapes on clutter.
 
     Args:
-      split: Each has pictures of its own.
-      folder: None: the pictures are made.
-      examples: Pictures of an epoch in train.
-      held_out_examples: Pictures of val and of test.
+      split: ``"train"``, ``"val"`` or ``"test"``; no picture occurs in two of them.
+      folder: Must be None, since the pictures are made and not read.
+      examples: Number of pictures in train.
+      held_out_examples: Number of pictures in val, and in test.
       canvas: Rows and columns of a picture.
-      count: Shapes of a picture.
-      radii: Smallest and largest distance from a shape's centre to its corners, in pixels.
-      clutter: Ripples on each picture.
-      seed: Of the pictures.
+      count: Number of shapes in a picture; later shapes cover earlier ones.
+      radii: Smallest and largest distance from the centre of a shape to its corners, in pixels.
+      clutter: Number of ripples on a picture.
+      seed: Seed of the pictures.
+
+    Returns:
+      The data set.
 
     Raises:
-      OptionError: An unknown split, a folder, or a number outside its range.
+      OptionError: `split` is unknown, a folder is given, or a number is outside its range.
 
     >>> example = shapes("val")[0]
     >>> example.image.shape, example.label.shape

@@ -1,10 +1,11 @@
-"""What a data set is: examples by index, with the classes' names and colours."""
+"""Data sets: examples by index, with the names and colours of the classes."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from numbers import Real
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -13,7 +14,7 @@ import numpy as np
 from jaxconv.errors import DataError, JaxconvError, MissingExtraError, OptionError
 
 VOID = 255
-"""The one label that means "not labelled"; data sets map their own to it."""
+"""The label of void pixels, which are not labelled; data sets map their own value to it."""
 
 Split = Literal["train", "val", "test"]
 SPLITS: tuple[Split, ...] = ("train", "val", "test")
@@ -22,14 +23,15 @@ Task = Literal["segmentation", "classification"]
 
 @dataclass(frozen=True, slots=True)
 class Classes:
-    """The classes of a data set; a class is its place in the list.
+    """The classes of a data set; the label of a class is its place in the list.
 
     Attributes:
-      names: Of the classes, each once.
-      colors: Red, green and blue of each, 0 to 255.
+      names: Names of the classes, all different.
+      colors: Colour of each class, ``(red, green, blue)`` from 0 to 255.
 
     Raises:
-      DataError: None, more than 255 (255 is `VOID`), a name twice, or no colour for one.
+      DataError: There is no class, there are more than 255 (255 is `VOID`), a name occurs twice, or there
+        is not one colour per class.
 
     >>> classes = Classes(("sky", "road"), ((70, 130, 180), (128, 64, 128)))
     >>> len(classes)
@@ -39,17 +41,21 @@ class Classes:
     names: tuple[str, ...]
     colors: tuple[tuple[int, int, int], ...]
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if not 1 <= len(self.names) <= VOID:
-            raise DataError(f"a data set has 1 to {VOID} classes, got {len(self.names)}.")
-        twice = sorted({name for name in self.names if self.names.count(name) > 1})
-        if twice:
-            raise DataError(f"every class has a name of its own; twice in the list: {', '.join(twice)}.")
+            raise DataError(f"a data set must have 1 to {VOID} classes, got {len(self.names)}.")
+        duplicates = sorted({name for name in self.names if self.names.count(name) > 1})
+        if duplicates:
+            raise DataError(
+                f"every class needs a name of its own; these occur twice: {', '.join(duplicates)}."
+            )
         if len(self.colors) != len(self.names):
-            raise DataError(f"every class has a colour: {len(self.names)} names, {len(self.colors)} colours.")
+            raise DataError(
+                f"every class needs one colour; got {len(self.names)} names, {len(self.colors)} colours."
+            )
         for name, color in zip(self.names, self.colors, strict=True):
             if len(color) != 3 or not all(0 <= part <= 255 for part in color):
-                raise DataError(f"a colour is three numbers from 0 to 255; class {name!r} has {color}.")
+                raise DataError(f"a colour must be three integers from 0 to 255; class {name!r} has {color}.")
 
     def __len__(self) -> int:
         return len(self.names)
@@ -57,12 +63,13 @@ class Classes:
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One image and what is in it.
+    """One image and its labels.
 
     Attributes:
-      name: Of the file it was read from, without suffix, or the number of one that was made.
-      image: ``(rows, columns, features)`` float32, 0 to 1.
-      label: ``(rows, columns)`` int32, `VOID` where nobody said; ``()`` in classification.
+      name: Name of the file without suffix, or a name with the number of an example that was made.
+      image: ``(rows, columns, features)`` float32, from 0 to 1.
+      label: ``(rows, columns)`` int32, `VOID` where a pixel is not labelled; ``()`` int32 in
+        classification.
     """
 
     name: str
@@ -71,19 +78,19 @@ class Example:
 
 
 class Dataset(Protocol):
-    """Examples by index; the same index is always the same example, in any order, thread and process."""
+    """Examples by index; an index gives the same example in any order, thread and process."""
 
     @property
     def classes(self) -> Classes:
-        """What the labels mean."""
+        """Names and colours of the classes."""
 
     @property
     def in_features(self) -> int:
-        """Features of every image."""
+        """Number of features of every image."""
 
     @property
     def task(self) -> Task:
-        """Whether pixels or whole images are labelled."""
+        """``"segmentation"`` if pixels are labelled, ``"classification"`` if whole images are."""
 
     def __len__(self) -> int: ...
 
@@ -91,7 +98,10 @@ class Dataset(Protocol):
 
 
 def example_index(index: int, size: int) -> int:
-    """An index into `size` examples, from either end; IndexError, which ends a loop, outside.
+    """Returns an index from 0 to ``size - 1``; negative indices count from the end.
+
+    Raises:
+      IndexError: `index` is outside; this ends a loop over the data set.
 
     >>> example_index(-1, 10)
     9
@@ -101,44 +111,51 @@ def example_index(index: int, size: int) -> int:
     return index % size
 
 
+def is_pair(value: object) -> bool:
+    """Whether a value is two numbers, in a tuple or list."""
+    return isinstance(value, tuple | list) and len(value) == 2 and all(isinstance(v, Real) for v in value)
+
+
 def check_split(split: str) -> Split:
-    """Returns the split, if there is one of that name."""
+    """Returns the split; OptionError if its name is unknown."""
     for known in SPLITS:
         if split == known:
             return known
-    raise OptionError(f"`split` is one of {', '.join(SPLITS)}, got {split!r}.")
+    raise OptionError(f"`split` must be one of {', '.join(SPLITS)}, got {split!r}.")
 
 
-def refuse_folder(name: str, folder: Path | None) -> None:
-    """Refuses a folder where examples are made and not read."""
+def refuse_folder(name: str, folder: str | Path | None) -> None:
+    """Raises OptionError if a folder is given for a data set that is made and not read."""
     if folder is not None:
-        raise OptionError(f"the data set {name!r} reads no files; leave the folder out, got {folder}.")
+        raise OptionError(
+            f"`folder` must be left out, since the data set {name!r} reads no files; got {folder}."
+        )
 
 
 def check_dataset(
     dataset: Dataset, *, one_size: bool = False, labelled: bool = False, workers: int = 2
 ) -> None:
-    """Loads every example once, and reports everything that is wrong at once.
+    """Loads every example once, and reports all faults together.
 
     Args:
-      dataset: Any.
+      dataset: The data set.
       one_size: Whether all examples must have the size of the first, as batches without a crop need.
-      labelled: Whether a pixel that is not void must be among them, as a training needs.
-      workers: Threads.
+      labelled: Whether some pixel must not be void, as training needs.
+      workers: Number of threads.
 
     Raises:
-      DataError: There is no example, nothing is labelled, or some examples cannot be used: one line
-        for each.
+      DataError: The data set is empty, no pixel is labelled, or some examples cannot be used; the message
+        has one line for each of them.
     """
     if not len(dataset):
-        raise DataError("the data set has no examples.")
+        raise DataError("`dataset` must have at least one example, got an empty one.")
     shape = None if not one_size or _examine(dataset, 0, None)[0] else dataset[0].image.shape
     with ThreadPoolExecutor(workers) as pool:
-        found = list(pool.map(lambda index: _examine(dataset, index, shape), range(len(dataset))))
-    problems = [problem for problem, _ in found if problem]
+        results = list(pool.map(lambda index: _examine(dataset, index, shape), range(len(dataset))))
+    problems = [problem for problem, _ in results if problem]
     if problems:
         raise DataError(f"{len(problems)} of {len(dataset)} examples cannot be used:\n{_lines(problems)}")
-    if labelled and not any(some for _, some in found):
+    if labelled and not any(has_label for _, has_label in results):
         raise DataError(
             f"every pixel of all {len(dataset)} examples is void, from {dataset[0].name} on, so there is "
             "nothing to learn from; check the label files, and which of their values mean void."
@@ -150,28 +167,29 @@ def _lines(problems: Iterable[str]) -> str:
 
 
 def _examine(dataset: Dataset, index: int, shape: tuple[int, ...] | None) -> tuple[str | None, bool]:
-    """What is wrong with an example, if anything, and whether a pixel of it is labelled."""
+    """Returns what is wrong with an example, or None, and whether some pixel is labelled."""
     try:
         example = dataset[index]
     except MissingExtraError:  # not a problem of this example
         raise
     except (JaxconvError, TypeError) as error:
         return str(error), False
-    wrong = _find_fault(dataset, example, shape)
-    return (f"{example.name}: {wrong}." if wrong else None), bool((example.label != VOID).any())
+    fault = _find_fault(dataset, example, shape)
+    return (f"{example.name}: {fault}." if fault else None), bool((example.label != VOID).any())
 
 
 def _find_fault(dataset: Dataset, example: Example, shape: tuple[int, ...] | None) -> str | None:
     image, label, n = example.image, example.label, len(dataset.classes)
     expected = image.shape[:2] if dataset.task == "segmentation" else ()
     if image.ndim != 3 or image.shape[-1] != dataset.in_features or image.dtype != np.float32:
-        return f"the image is (rows, columns, {dataset.in_features}) float32, not {image.shape} {image.dtype}"
+        expected_image = f"(rows, columns, {dataset.in_features}) float32"
+        return f"the image must be {expected_image}, got {image.shape} {image.dtype}"
     if not (image.min() >= 0 and image.max() <= 1):  # false for NaN too
-        return f"the image lies in 0 to 1, not {image.min()} to {image.max()}"
+        return f"the image must lie in 0 to 1, got values from {image.min()} to {image.max()}"
     if shape is not None and image.shape != shape:
         return f"the image is {image.shape}, the first one {shape}; set `augmentation.crop`"
     if label.shape != expected or label.dtype != np.int32:
-        return f"the label is {expected} int32, not {label.shape} {label.dtype}"
+        return f"the label must be {expected} int32, got {label.shape} {label.dtype}"
     if not ((0 <= label) & ((label < n) | (label == VOID))).all():
-        return f"labels are 0 to {n - 1} or {VOID}, not {label.min()} to {label.max()}"
+        return f"labels must be 0 to {n - 1}, or {VOID} for void; got {label.min()} to {label.max()}"
     return None

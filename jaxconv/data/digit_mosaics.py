@@ -1,4 +1,4 @@
-"""Mosaics of real handwritten digits: every pixel with ink is labelled with its digit."""
+"""Mosaics of handwritten digits: every pixel with ink is labelled with its digit."""
 
 from __future__ import annotations
 
@@ -17,11 +17,13 @@ from jaxconv.data.dataset import (
     Task,
     check_split,
     example_index,
+    is_pair,
     refuse_folder,
 )
 from jaxconv.data.single_digits import DIGIT_COLORS, HELD_OUT, load_samples, split_samples
 from jaxconv.errors import OptionError
 from jaxconv.limits import Examples, Pixels, Seed, Within
+from jaxconv.operators.resizing.weights import AxisResizing, band, dense
 
 BACKGROUND = 10
 CLASS_NAMES = (*map(str, range(10)), "background")
@@ -33,24 +35,27 @@ Below lies the fringe of 8x8 anti-aliasing. At 0.25 all but one of the 1797 digi
 stroke, and between a quarter and 56% of the 64 pixels are ink.
 """
 MOST_HIDDEN = 0.1
-"""A digit is placed only where it would share less than this part of its ink with the others."""
+"""A digit is placed only where less than this part of its ink overlaps other digits."""
 
 Enlargement = Annotated[float, Within(1, 100)]
 
 
 @dataclass(frozen=True)
 class DigitMosaics:
-    """Endless mosaics from a fixed set of digits, of which the first `examples` are a data set.
+    """Endless mosaics of a fixed set of digits; the first `examples` of them are a data set.
 
     Attributes:
-      digits: ``(n, 8, 8)`` float32, 0 to 1.
-      targets: ``(n,)`` the digit that each is, 0 to 9.
-      samples: ``(n,)`` where each stands among scikit-learn's 1797.
+      digits: Images of the digits, ``(n, 8, 8)`` float32, from 0 to 1.
+      targets: ``(n,)``, the class of each image, 0 to 9.
+      samples: ``(n,)``, the index of each image among scikit-learn's 1797.
       canvas: Rows and columns of a mosaic.
-      count: How many digits one mosaic is tried with; those that find no place are left out.
-      scales: Smallest and largest enlargement of a digit, by linear interpolation.
-      seed: Decides everything random, with the number of the mosaic or of the batch.
-      examples: Mosaics that the data set has.
+      count: Number of digits tried per mosaic; a digit that does not fit is left out.
+      scales: Smallest and largest enlargement of a digit, by linear interpolation; at least 1.
+      seed: Seed; with the index of a mosaic or batch, it determines everything random.
+      examples: Number of mosaics in the data set.
+
+    Raises:
+      OptionError: A number is outside its range, or the canvas is smaller than an enlarged digit.
     """
 
     digits: np.ndarray
@@ -65,40 +70,40 @@ class DigitMosaics:
     in_features: int = 1
     task: Task = "segmentation"
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
+        if not is_pair(self.scales) or not 1.0 <= self.scales[0] <= self.scales[1]:
+            raise OptionError(f"`scales` must be (smallest, largest), each at least 1, got {self.scales}.")
         largest = round(8 * self.scales[1])
-        if not 1.0 <= self.scales[0] <= self.scales[1]:
-            raise OptionError(f"`scales` is (smallest, largest), both at least 1, got {self.scales}.")
-        if len(self.canvas) != 2 or min(self.canvas) < largest:
+        if not is_pair(self.canvas) or min(self.canvas) < largest:
             raise OptionError(
-                f"a digit enlarged {self.scales[1]} times takes {largest}x{largest} pixels, the canvas is "
-                f"{self.canvas}; make it larger or lower `scales`."
+                f"`canvas` must be (rows, columns), each at least {largest}, the size of a digit enlarged "
+                f"{self.scales[1]} times; got {self.canvas}. Make it larger or lower `scales`."
             )
         if self.examples < 1 or self.count < 0:
             raise OptionError(
-                f"a data set has at least one mosaic, of no fewer than 0 digits; got examples="
-                f"{self.examples}, count={self.count}."
+                f"`examples` must be at least 1 and `count` at least 0; got examples={self.examples}, "
+                f"count={self.count}."
             )
 
     def __len__(self) -> int:
         return self.examples
 
     def __getitem__(self, index: int) -> Example:
-        """Mosaic `index`: the first of batch `index`."""
+        """Makes mosaic `index`, which is the first of batch `index`."""
         index = example_index(index, len(self))
         image, label = self._mosaic(np.random.default_rng((self.seed, index)))
         return Example(f"mosaic-{index:05d}", image[..., None], label)
 
     def batch(self, step: int, size: int) -> tuple[np.ndarray, np.ndarray]:
-        """Mosaics and their labels.
+        """Makes a batch of mosaics and their labels.
 
         Args:
-          step: Which batch; the same number gives the same batch, in any order and process.
-          size: Mosaics in it.
+          step: Number of the batch; the same number gives the same batch, in any order and process.
+          size: Number of mosaics in the batch.
 
         Returns:
-          ``(size, *canvas, 1)`` float32, 0 to 1; and ``(size, *canvas)`` int32, 0 to 9 on ink and
-          `BACKGROUND` elsewhere.
+          Images, ``(size, *canvas, 1)`` float32 from 0 to 1, and labels, ``(size, *canvas)`` int32: 0 to 9
+          on ink and `BACKGROUND` elsewhere.
         """
         rng = np.random.default_rng((self.seed, step))
         pairs = [self._mosaic(rng) for _ in range(size)]
@@ -115,7 +120,7 @@ class DigitMosaics:
                 row, column = (rng.integers(side - len(digit) + 1) for side in self.canvas)
                 window = np.s_[row : row + len(digit), column : column + len(digit)]
                 if (ink & (label[window] != BACKGROUND)).sum() < MOST_HIDDEN * ink.sum():
-                    # Where two digits meet, the stronger ink is seen and labelled.
+                    # Where two digits overlap, the stronger ink is visible and labelled.
                     label[window][ink & (digit > image[window])] = self.targets[n]
                     np.maximum(image[window], digit, out=image[window])
                     break
@@ -124,7 +129,7 @@ class DigitMosaics:
 
 def digits(
     split: Split,
-    folder: Path | None = None,
+    folder: str | Path | None = None,
     *,
     examples: Examples = 4096,
     held_out_examples: Examples = 512,
@@ -133,20 +138,23 @@ def digits(
     scales: tuple[Enlargement, Enlargement] = (1.0, 2.0),
     seed: Seed = 0,
 ) -> DigitMosaics:
-    """Mosaics of scikit-learn's digits; no handwritten sample is in two splits.
+    """Makes mosaics of scikit-learn's digits; no handwritten digit is in two splits.
 
     Args:
-      split: Made of 1347 digits in train, of 225 each in val and test.
-      folder: None: the digits come with scikit-learn.
-      examples: Mosaics of an epoch in train.
-      held_out_examples: Mosaics of val and of test.
+      split: ``"train"`` uses 1347 digits, ``"val"`` and ``"test"`` 225 each.
+      folder: Must be None, since the digits come with scikit-learn.
+      examples: Number of mosaics in train.
+      held_out_examples: Number of mosaics in val, and in test.
       canvas: Rows and columns of a mosaic.
-      count: How many digits one mosaic is tried with.
-      scales: Smallest and largest enlargement of a digit.
-      seed: Of the mosaics.
+      count: Number of digits tried per mosaic; a digit that does not fit is left out.
+      scales: Smallest and largest enlargement of a digit, each at least 1.
+      seed: Seed of the mosaics.
+
+    Returns:
+      The data set.
 
     Raises:
-      OptionError: An unknown split, a folder, or a canvas that is too small.
+      OptionError: `split` is unknown, a folder is given, or the canvas is too small.
 
     >>> example = digits("val", canvas=(32, 40))[0]
     >>> example.image.shape, example.label.shape, sorted(set(example.label.ravel().tolist()))
@@ -167,12 +175,12 @@ def make_digit_mosaics(
 
     Args:
       canvas: Rows and columns of a mosaic.
-      count: How many digits one mosaic is tried with.
-      held_out: Which part of each class is held out.
-      seed: Of the mosaics.
+      count: Number of digits tried per mosaic; a digit that does not fit is left out.
+      held_out: Part of each class that is held out, between 0 and 1.
+      seed: Seed of the mosaics.
 
     Returns:
-      Mosaics of the training digits, and of those held out.
+      Mosaics of the training digits, and mosaics of the held-out digits.
 
     Raises:
       OptionError: The canvas is too small, or `held_out` leaves one side without digits.
@@ -189,17 +197,16 @@ def make_digit_mosaics(
 
 
 def _enlarge(digit: np.ndarray, side: int) -> np.ndarray:
-    """``(8, 8)`` to ``(side, side)`` by linear interpolation: a product with a matrix from each side."""
-    weights = _interpolation(len(digit), side)
+    """Enlarges ``(8, 8)`` to ``(side, side)`` by linear interpolation, a matrix product on each axis."""
+    weights = _interpolation_matrix(len(digit), side)
     return weights @ digit @ weights.T
 
 
 @lru_cache(maxsize=64)
-def _interpolation(size: int, target: int) -> np.ndarray:
-    """``(target, size)``: every row the weights of one new cell, whose centre lies between two old ones.
+def _interpolation_matrix(size: int, target: int) -> np.ndarray:
+    """Returns the matrix ``(target, size)`` of bilinear resizing on one axis.
 
-    >>> _interpolation(2, 4).tolist()
+    >>> _interpolation_matrix(2, 4).tolist()
     [[1.0, 0.0], [0.75, 0.25], [0.25, 0.75], [0.0, 1.0]]
     """
-    centre = ((np.arange(target) + 0.5) * size / target - 0.5).clip(0, size - 1)
-    return np.maximum(1 - abs(centre[:, None] - np.arange(size)), 0).astype(np.float32)
+    return dense(band(AxisResizing(size, target, "bilinear"))).astype(np.float32)

@@ -1,4 +1,4 @@
-"""Work done in threads ahead of whoever takes the results, in order."""
+"""Results computed in threads ahead of their use, in order."""
 
 from __future__ import annotations
 
@@ -17,17 +17,20 @@ Result = TypeVar("Result")
 class Prefetcher(Generic[Item, Result]):
     """Computes ``map(function, items)`` in threads, at most `depth` results ahead.
 
-    What the function raises is raised where its result would have been taken. The threads end with the
-    last result, with an exception, or at `close`; used in a ``with`` statement, it closes itself.
+    An exception of the function is raised in place of its result. The threads end with the last result,
+    with an exception, or at `close`; a ``with`` statement closes it at its end.
 
     Args:
-      function: Called in the threads, several at a time.
-      items: What it is called with.
-      workers: Threads.
-      depth: Results that are computed, or being computed, before they are asked for.
+      function: The function; it is called in several threads at a time.
+      items: Its arguments, one per call.
+      workers: Number of threads, at least 1.
+      depth: Number of results that are computed, or being computed, before they are asked for; at least 1.
 
     Attributes:
-      waited: Seconds that the taker has waited for results so far.
+      waited: Time spent waiting for results so far, in seconds.
+
+    Raises:
+      OptionError: `workers` or `depth` is below 1.
 
     >>> with Prefetcher(lambda n: n * n, range(5)) as squares:
     ...     print(*squares)
@@ -39,7 +42,7 @@ class Prefetcher(Generic[Item, Result]):
     ):
         if workers < 1 or depth < 1:
             raise OptionError(
-                f"at least one thread and one result ahead, got workers={workers}, depth={depth}."
+                f"`workers` and `depth` must be at least 1, got workers={workers}, depth={depth}."
             )
         self.waited = 0.0
         self._function, self._items, self._depth = function, iter(items), depth
@@ -72,7 +75,7 @@ class Prefetcher(Generic[Item, Result]):
             self._futures.append(self._pool.submit(self._function, item))
 
     def close(self) -> None:
-        """Drops what was not taken, and waits until the threads have ended."""
+        """Drops the remaining results, and waits until the threads have ended."""
         self._items = iter(())
         self._futures.clear()
         self._pool.shutdown(wait=True, cancel_futures=True)

@@ -1,8 +1,8 @@
-"""Real handwritten digits, and one of them an image to be classified.
+"""Handwritten digits, and a data set in which each is an image to be classified.
 
-The digits are scikit-learn's 1797 of 8x8 pixels: the test part of the UCI set "Optical Recognition of
-Handwritten Digits", by 13 writers. Which of them wrote a digit is not recorded, so a split by digits
-puts the same hands on both sides.
+The digits are scikit-learn's 1797 images of 8x8 pixels: the test part of the UCI set "Optical Recognition of
+Handwritten Digits", by 13 writers. Who wrote a digit is not recorded, so a split by digits has the same
+writers on both sides.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ DIGIT_COLORS = (
     (31, 119, 180), (255, 127, 14), (44, 160, 44), (214, 39, 40), (148, 103, 189),
     (140, 86, 75), (227, 119, 194), (127, 127, 127), (188, 189, 34), (23, 190, 207),
 )  # fmt: skip
-"""Of the ten digits: matplotlib's tab10."""
+"""Colours of the ten digits: matplotlib's tab10."""
 DIGITS = Classes(tuple(map(str, range(10))), DIGIT_COLORS)
 HELD_OUT = 0.25
 
@@ -30,9 +30,9 @@ class Samples(NamedTuple):
     """Some of the digits.
 
     Attributes:
-      digits: ``(n, 8, 8)`` float32, 0 to 1.
-      targets: ``(n,)`` int32, the digit that each is, 0 to 9.
-      samples: ``(n,)`` where each stands among scikit-learn's 1797.
+      digits: Images, ``(n, 8, 8)`` float32, from 0 to 1.
+      targets: ``(n,)`` int32, the class of each image, 0 to 9.
+      samples: ``(n,)``, the index of each image among scikit-learn's 1797.
     """
 
     digits: np.ndarray
@@ -41,35 +41,37 @@ class Samples(NamedTuple):
 
 
 def split_samples(held_out: float = HELD_OUT) -> tuple[Samples, Samples]:
-    """Splits the digits into those to learn from and those held out.
+    """Splits the digits into training digits and held-out digits.
 
-    The split is stratified (every class gives the same part), and depends on nothing but `held_out`.
+    The split is stratified (every class contributes the same part), and depends only on `held_out`.
 
     Args:
-      held_out: Which part of each class is held out.
+      held_out: Part of each class that is held out, between 0 and 1.
 
     Raises:
       OptionError: `held_out` leaves one side without digits.
     """
     if not 0 < held_out < 1:
-        raise OptionError(f"`held_out` is a part of the digits, between 0 and 1, got {held_out}.")
+        raise OptionError(f"`held_out` must be a part of the digits, above 0 and below 1, got {held_out}.")
     train, test = _split(held_out)
     if not (len(train) and len(test)):
-        raise OptionError(f"held_out={held_out} leaves one side without digits; move it towards 0.25.")
+        raise OptionError(
+            f"`held_out` = {held_out} leaves one side without digits; choose a value nearer to 0.25."
+        )
     return _select(np.sort(train)), _select(np.sort(test))
 
 
 def load_samples(split: Split) -> Samples:
-    """Loads the digits of a split: 1347 in train, and 225 in each of val and test; none is in two of them."""
+    """Loads the digits of a split: 1347 in train, and 225 each in val and test; none is in two of them."""
     train, rest = _split(HELD_OUT)
-    # Held-out digits stand class by class: every second one keeps both halves stratified.
+    # Held-out digits are ordered by class, so taking every second one keeps both halves stratified.
     parts = {"train": train, "val": rest[0::2], "test": rest[1::2]}
     return _select(np.sort(parts[check_split(split)]))
 
 
 @dataclass(frozen=True)
 class DigitImages:
-    """Digits of 8x8 pixels, each an image of one class."""
+    """A data set of digits of 8x8 pixels, each an image of one class."""
 
     samples: Samples
     classes: Classes = DIGITS
@@ -85,15 +87,19 @@ class DigitImages:
         return Example(str(samples[index]), digits[index][..., None], np.array(targets[index]))
 
 
-def digit_images(split: Split, folder: Path | None = None) -> DigitImages:
-    """scikit-learn's digits, to be classified.
+def digit_images(split: Split, folder: str | Path | None = None) -> DigitImages:
+    """Loads scikit-learn's digits as a data set for classification.
 
     Args:
-      split: 1347 digits in train, 225 each in val and test, every class in the same parts.
-      folder: None: the digits come with scikit-learn.
+      split: ``"train"`` has 1347 digits, ``"val"`` and ``"test"`` 225 each; every class is divided in the
+        same proportions.
+      folder: Must be None, since the digits come with scikit-learn.
+
+    Returns:
+      The data set.
 
     Raises:
-      OptionError: An unknown split, or a folder.
+      OptionError: `split` is unknown, or a folder is given.
 
     >>> len(digit_images("train")), digit_images("val")[0].image.shape
     (1347, (8, 8, 1))
@@ -104,7 +110,7 @@ def digit_images(split: Split, folder: Path | None = None) -> DigitImages:
 
 def _split(held_out: float) -> tuple[np.ndarray, np.ndarray]:
     targets = _load()[1]
-    rng = np.random.default_rng(0)  # the split's own, whatever seed is used elsewhere
+    rng = np.random.default_rng(0)  # fixed, so that the split does not depend on any other seed
     shuffled = [rng.permutation(np.flatnonzero(targets == c)) for c in range(10)]
     cuts = [round(held_out * len(samples)) for samples in shuffled]
     train = [samples[cut:] for samples, cut in zip(shuffled, cuts, strict=True)]
@@ -122,5 +128,5 @@ def _load() -> tuple[np.ndarray, np.ndarray]:
     with needs_extra("the data of handwritten digits", "train"):
         from sklearn.datasets import load_digits
 
-    loaded = load_digits()
-    return (loaded.images / 16).astype(np.float32), loaded.target.astype(np.int32)
+    bunch = load_digits()
+    return (bunch.images / 16).astype(np.float32), bunch.target.astype(np.int32)

@@ -1,4 +1,4 @@
-"""The demo: the claims, a photograph, a network, and a page that tells of them."""
+"""The demo: verifies the claims, filters a photograph, trains a network, and writes a page about it."""
 
 from jaxconv.errors import needs_extra
 

@@ -1,26 +1,32 @@
-"""The demo's pictures: the photograph."""
+"""The demo's picture of the filtered photograph."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from jaxconv.figures import canvas
 
 
-def draw_photograph(path: str | Path, photograph: np.ndarray, filters: Sequence[dict], caption: str) -> Path:
-    """The photograph; for each filter its kernel, C x, C-transposed y, and the gap to the functions.
+def draw_photograph(
+    path: str | Path, photograph: np.ndarray, filters: Sequence[Mapping[str, Any]], caption: str
+) -> Path:
+    """Draws the photograph, and for each filter its kernel, C x, C-transposed y and the gap to the functions.
 
     Args:
-      path: Where to.
-      photograph: ``(rows, columns, 3)``, 0 to 1.
-      filters: For each, ``name``, ``kernel`` ``(k, k)``, ``filtered`` and ``upsampled`` (feature maps,
-        0 to 1 or, if ``signed``, around 0), ``brightness`` (the factor of the latter), ``gap`` (as
-        ``upsampled``, in units of its rounding bound) and ``largest_gap`` (over both products).
-      caption: Beside the photograph.
+      path: File to write.
+      photograph: Photograph, ``(rows, columns, 3)`` from 0 to 1.
+      filters: Results of each filter: ``name``, ``kernel`` ``(k, k)``, ``filtered`` and ``upsampled``
+        (feature maps from 0 to 1 or, if ``signed``, around 0), ``brightness`` (the factor of
+        ``upsampled``), ``gap`` (of the shape of ``upsampled``, in units of its rounding bound) and
+        ``largest_gap`` (over both products).
+      caption: Text beside the photograph.
 
     Returns:
       `path`.
@@ -42,7 +48,8 @@ def draw_photograph(path: str | Path, photograph: np.ndarray, filters: Sequence[
     return canvas.save(figure, path)
 
 
-def _draw_filter(figure, axes, found: dict) -> None:
+def _draw_filter(figure: Figure, axes: Sequence[Axes], found: Mapping[str, Any]) -> None:
+    """Draws one line of the picture: the kernel, both products, and the gap."""
     kernel, signed = found["kernel"], found["signed"]
     for ax in axes:
         canvas.picture_axes(ax)

@@ -1,4 +1,4 @@
-"""A real photograph, filtered by C and upsampled by C-transposed, with and without storing C."""
+"""Filters a photograph by C and upsamples it by C-transposed, with and without storing C."""
 
 from __future__ import annotations
 
@@ -19,7 +19,10 @@ STRIDE = 2
 
 
 def load_photograph(shrink: int = 1) -> np.ndarray:
-    """scikit-learn's photograph of a Chinese palace, averaged over blocks of ``shrink x shrink``.
+    """Loads scikit-learn's photograph of a Chinese palace, averaged over blocks of ``shrink x shrink``.
+
+    Args:
+      shrink: Pixels per axis that are averaged into one.
 
     Returns:
       ``(427 // shrink, 640 // shrink, 3)`` float32, 0 to 1.
@@ -34,12 +37,12 @@ def load_photograph(shrink: int = 1) -> np.ndarray:
 
 
 def filters() -> dict[str, np.ndarray]:
-    """Two 5x5 filters that no flip leaves unchanged.
+    """Returns two 5x5 filters that every flip changes, by name.
 
-    A Gaussian that is slanted and stands off the centre, and its derivative across the slant, an
-    edge filter. With stride 2 the transpose writes every fourth pixel with the same quarter of the
-    taps; each quarter of the Gaussian sums to 1/4, so that what is flat stays flat, without the
-    chequerboard that unequal quarters leave.
+    The first is a slanted Gaussian off the centre, the second its derivative across the slant, an edge
+    filter. With stride 2 the transpose writes every fourth pixel with the same quarter of the taps. Each
+    quarter of the Gaussian sums to 1/4, so that a constant image stays constant; unequal quarters would
+    leave a checkerboard (Odena et al., Deconvolution and Checkerboard Artifacts, Distill 2016).
     """
     down, right = np.mgrid[-2:3, -2:3] + np.array([0.25, -0.15])[:, None, None]
     angle = np.deg2rad(30)
@@ -49,21 +52,22 @@ def filters() -> dict[str, np.ndarray]:
     for row, column in np.ndindex(STRIDE, STRIDE):
         blur[row::STRIDE, column::STRIDE] /= STRIDE**2 * blur[row::STRIDE, column::STRIDE].sum()
     edges = across * blur
-    edges -= blur * edges.sum()  # nothing where the photograph is flat
+    edges -= blur * edges.sum()  # 0 where the photograph is constant
     return {"slanted blur": blur.astype(np.float32), "slanted edges": edges.astype(np.float32)}
 
 
-def filter_photograph(photograph: np.ndarray) -> list[dict]:
-    """Each filter's results by both ways, and how far apart the two are.
+def filter_photograph(photograph: np.ndarray) -> list[dict[str, Any]]:
+    """Computes the results of each filter with and without storing C, and their gap.
 
-    Every colour is filtered by itself (three groups) at every second pixel, y = C x, and brought
-    back to the photograph's size by the transpose of the same matrix.
+    Every colour is filtered separately (three groups) at every second pixel, y = C x, and upsampled to the
+    size of the photograph by the transpose of the same matrix.
 
     Args:
-      photograph: ``(rows, columns, 3)`` float32.
+      photograph: Photograph, ``(rows, columns, 3)`` float32.
 
     Returns:
-      For each filter what `jaxconv.demo.figure.draw_photograph` draws, and ``numbers`` for the record.
+      For each filter what `jaxconv.demo.figure.draw_photograph` draws, and ``numbers`` for
+      ``metrics.json``.
     """
     x = jnp.asarray(photograph)
     found = []
@@ -78,7 +82,7 @@ def filter_photograph(photograph: np.ndarray) -> list[dict]:
         gap = _gap(y, conv(x, kernel, **options), bounds, x)
         gap_back = _gap(back, conv_transpose(y, kernel, input_shape=x.shape[:2], **options), bounds.T, y)
         signed = bool((filter_ < 0).any())
-        brightness = 1 if signed else STRIDE**2  # one in four pixels of the result has a pixel of y
+        brightness = 1 if signed else STRIDE**2  # y has a quarter of the pixels of the result
         found.append(
             {
                 "name": name,
@@ -103,14 +107,16 @@ def filter_photograph(photograph: np.ndarray) -> list[dict]:
 
 
 def _gap(by_matrix: jax.Array, by_function: jax.Array, bounds: ConvMatrix, data: jax.Array) -> np.ndarray:
-    r"""How far two results are apart, in units of what rounding may do to their difference.
+    r"""Returns the gap between two results, in units of its rounding bound.
 
-    A sum of n products, added in whatever order, is wrong by at most $n u |C||x|$, u half of the
-    machine epsilon; two such sums differ by at most twice that, $n \epsilon |C||x|$. More than 1 is
-    a mistake.
+    A sum of n products, added in any order, has an error of at most $n u |C||x|$ to first order, where u
+    is half of the machine epsilon (Higham, Accuracy and Stability of Numerical Algorithms, section 3.1);
+    two such sums differ by at most twice that, $n \epsilon |C||x|$. A gap above 1 is a mistake.
     """
     g = bounds.geometry
-    most = [-(-k // STRIDE) if bounds.transposed else k for k in g.kernel_shape]  # of an output, per axis
+    most = [
+        -(-k // STRIDE) if bounds.transposed else k for k in g.kernel_shape
+    ]  # products per output, per axis
     terms = math.prod(most)
     bound = np.asarray(bounds @ abs(data).ravel(), np.float64).reshape(by_matrix.shape)
     bound *= terms * np.finfo(np.asarray(data).dtype).eps
@@ -118,8 +124,16 @@ def _gap(by_matrix: jax.Array, by_function: jax.Array, bounds: ConvMatrix, data:
     return np.divide(gap, bound, out=np.where(gap > 0, np.inf, 0.0), where=bound > 0)
 
 
-def show_photograph(out: Path, shrink: int = 1) -> list[dict]:
-    """Filters the photograph, draws ``photograph.png`` into `out` and returns the numbers."""
+def show_photograph(out: Path, shrink: int = 1) -> list[dict[str, Any]]:
+    """Filters the photograph and draws ``photograph.png``.
+
+    Args:
+      out: Folder of the picture.
+      shrink: Pixels per axis of the photograph that are averaged into one.
+
+    Returns:
+      Numbers of each filter, for ``metrics.json``.
+    """
     from jaxconv.demo.figure import draw_photograph
     from jaxconv.figures.canvas import by
 

@@ -1,4 +1,4 @@
-"""The demo: the claims, a photograph, a network, and a page that tells of them."""
+"""The steps of the demo: the claims, a photograph, a network, and a page about them."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import os
 import platform
 import time
 from pathlib import Path
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -18,7 +19,7 @@ import jaxconv
 from jaxconv.claims import verify
 from jaxconv.demo.photograph import show_photograph
 from jaxconv.demo.segmentation import demo_config, train_and_test
-from jaxconv.demo.summary import summary
+from jaxconv.demo.summary import format_summary
 from jaxconv.errors import FailureError
 
 __all__ = ["run"]
@@ -29,40 +30,40 @@ def run(
     steps: int | None = None,
     seed: int = 0,
     console: Console | None = None,
-) -> dict:
-    """Verifies the claims, filters a photograph, trains a small FCN, and writes it all down.
+) -> dict[str, Any]:
+    """Verifies the claims, filters a photograph, trains a small FCN, and writes a summary.
 
     Args:
       out: Folder for ``matrix.png``, ``photograph.png``, ``predictions.png``, ``curves.png``,
-        ``metrics.json``, ``summary.md`` and ``training/``, the run; made if it is missing.
-      steps: Of the training; those of its configuration by default.
-      seed: Of everything random.
-      console: Where to print; the standard output by default.
+        ``metrics.json``, ``summary.md`` and ``training/``, the run; created if it does not exist.
+      steps: Steps of the training; by default those of its configuration.
+      seed: Seed of all random numbers.
+      console: Console for the output; the standard output by default.
 
     Returns:
-      What stands in ``metrics.json``.
+      What is written to ``metrics.json``.
 
     Raises:
-      ConfigError: No steps.
-      FailureError: A claim does not hold on this machine; nothing is built on top.
-      DivergenceError: The training diverged.
+      ConfigError: `steps` or `seed` is out of range.
+      FailureError: A claim does not hold on this machine, or the training was interrupted.
+      DivergenceError: The loss of the training is not finite; the message names the step.
     """
-    demo_config(seed, steps)  # refused before the work, not after it
+    demo_config(seed, steps)  # a wrong option is refused before the work
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
     console = console or Console()
     started = time.perf_counter()
-    heading("1. the claims", console)
+    print_heading("1. the claims", console)
     claims = check_claims(console, seed)
-    heading("2. a photograph", console)
+    print_heading("2. a photograph", console)
     draw_example(out, seed)
     photograph = show_photograph(out)
     for one in photograph:
         console.print(
-            f"{one['filter']}: C has {one['entries']:,} entries; in units of the rounding bound, conv is "
-            f"{one['gap_of_conv']:.2f} from it and conv_transpose {one['gap_of_conv_transpose']:.2f}"
+            f"{one['filter']}: C has {one['entries']:,} entries; the gap to conv is {one['gap_of_conv']:.2f} "
+            f"and to conv_transpose {one['gap_of_conv_transpose']:.2f} of the rounding bound"
         )
-    heading("3. an FCN-8s on mosaics of handwritten digits", console)
+    print_heading("3. an FCN-8s on mosaics of handwritten digits", console)
     fcn = train_and_test(out, console, seed=seed, steps=steps)
     metrics = {
         "claims": claims,
@@ -78,22 +79,26 @@ def run(
         },
     }
     (out / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n")
-    (out / "summary.md").write_text(summary(metrics), encoding="utf-8")
+    (out / "summary.md").write_text(format_summary(metrics), encoding="utf-8")
     console.print(
         f"mean IoU over the eleven classes on the test split: [bold]{fcn['mean_iou']:.3f}[/bold] "
-        f"({fcn['mosaics']} mosaics of {fcn['samples']['test']} digits never trained on)"
+        f"({fcn['mosaics']} mosaics of {fcn['samples']['test']} digits that were not used in training)"
     )
     console.print(f"written to {out}, in {metrics['seconds']:.0f} s; start with {out / 'summary.md'}")
     return metrics
 
 
-def heading(title: str, console: Console) -> None:
-    """Prints a line with a title in it, no longer than a page is wide."""
+def print_heading(title: str, console: Console) -> None:
+    """Prints a line with a title, at most 100 characters wide."""
     console.print(Rule(title), width=min(console.width, 100))
 
 
-def check_claims(console: Console, seed: int) -> dict:
-    """Prints the report; the demo stops where a claim fails."""
+def check_claims(console: Console, seed: int) -> dict[str, Any]:
+    """Verifies the claims and prints the report.
+
+    Raises:
+      FailureError: A claim does not hold on this machine.
+    """
     started = time.perf_counter()
     with console.status("verifying") as status:
         report = verify(seed=seed, progress=lambda row: status.update(f"verified {row.name}"))
@@ -102,7 +107,7 @@ def check_claims(console: Console, seed: int) -> dict:
     if failed:
         raise FailureError(
             f"on this machine {', '.join(failed)} does not hold; `jaxconv verify --claim {failed[0]}` "
-            "shows a geometry to paste into Python."
+            "prints a geometry that shows it."
         )
     return {
         "tried": len(report.rows),
@@ -113,7 +118,7 @@ def check_claims(console: Console, seed: int) -> dict:
 
 
 def draw_example(out: Path, seed: int) -> Path:
-    """A C small enough to see every entry: ``matrix.png``."""
+    """Draws ``matrix.png``, a matrix C small enough that every entry is visible."""
     from jaxconv.figures import draw_matrix
 
     geometry = jaxconv.ConvGeometry((8, 8), (3, 3), strides=2, padding=1)

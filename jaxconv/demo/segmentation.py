@@ -1,14 +1,15 @@
-"""A small FCN-8s learns to label every pixel of mosaics of handwritten digits, and is put to the test."""
+"""Trains a small FCN-8s to label every pixel of mosaics of handwritten digits, and tests it."""
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
-from jaxconv.data import SPLITS, digits
+from jaxconv.data import SPLITS, Dataset, digits
 from jaxconv.errors import FailureError
 from jaxconv.training import Config, Trained, evaluate, load, open_data, predict, train
 from jaxconv.training.config import shipped_config
@@ -19,32 +20,33 @@ SHOWN = 4
 
 def train_and_test(
     out: Path, console: Console, *, seed: int = 0, steps: int | None = None, changes: Sequence[str] = ()
-) -> dict:
-    """Trains by the configuration that comes with the library, and scores on the test split.
+) -> dict[str, Any]:
+    """Trains with a configuration that comes with the library, and computes the scores on the test split.
 
     Args:
-      out: Folder; the run goes into ``training/`` there, ``predictions.png`` and ``curves.png`` beside it.
-      console: Where progress is shown.
-      seed: Of parameters and batches.
-      steps: Instead of the configuration's own.
-      changes: Others, as `Config.read` takes them.
+      out: Folder for ``training/`` (the run), ``predictions.png`` and ``curves.png``.
+      console: Console for the progress.
+      seed: Seed of parameters and batches.
+      steps: Steps of the training; by default those of the configuration.
+      changes: Other changes of the configuration, such as ``"training.batch_size=8"``.
 
     Returns:
-      What happened, in numbers.
+      Scores, sizes and times, for ``metrics.json``.
 
     Raises:
-      DivergenceError: The loss is no longer finite; the message names the step.
+      FailureError: The training was interrupted.
+      DivergenceError: The loss is not finite; the message names the step.
     """
     config = demo_config(seed, steps, changes)
     run = out / "training"
-    shutil.rmtree(run, ignore_errors=True)  # of the demo before
+    shutil.rmtree(run, ignore_errors=True)  # of an earlier demo
     metrics = train(config, run, console=console)
     if metrics is None:
-        raise FailureError("the training was asked to stop before its end, and the demo with it.")
+        raise FailureError("the training was interrupted, so the demo ends without results; run it again.")
     shutil.copy(run / "curves.png", out / "curves.png")
     network, test = load(run), open_data(config, "test")
     scores = evaluate(network, test, batch_size=64)
-    draw(out / "predictions.png", network, test, scores)
+    draw_mosaics(out / "predictions.png", network, test, scores)
     return {
         "mean_iou": scores["mean_iou"],
         "global_accuracy": scores["global_accuracy"],
@@ -62,13 +64,19 @@ def train_and_test(
 
 
 def demo_config(seed: int, steps: int | None, changes: Sequence[str] = ()) -> Config:
-    """The demo's configuration. A given number of steps has a warm-up of a twentieth of it."""
+    """Reads the configuration of the demo.
+
+    Args:
+      seed: Seed of parameters and batches.
+      steps: Steps of the training, a twentieth of them for the warm-up; by default the configuration's.
+      changes: Other changes of the configuration, such as ``"training.batch_size=8"``.
+    """
     shorter = [] if steps is None else [f"training.steps={steps}", "schedule.warmup=0.05"]
     return Config.read(shipped_config(CONFIG), [f"seed={seed}", *shorter, *changes])
 
 
-def draw(path: Path, network: Trained, test, scores: dict) -> None:
-    """The first mosaics of the test split, with what the network says of them."""
+def draw_mosaics(path: Path, network: Trained, test: Dataset, scores: Mapping[str, Any]) -> None:
+    """Draws the first mosaics of the test split, their labels and the labels that the network predicts."""
     from jaxconv.figures.segmentation import draw_predictions
 
     examples = [test[index] for index in range(SHOWN)]
@@ -80,5 +88,5 @@ def draw(path: Path, network: Trained, test, scores: dict) -> None:
         network.classes.names,
         network.classes.colors,
         class_iou=scores["per_class_iou"],
-        title="Mosaics of the test split: no digit in them was trained on",
+        title="Mosaics of the test split, whose digits were not used in training",
     )

@@ -12,7 +12,14 @@ import numpy as np
 from jax.typing import ArrayLike, DTypeLike
 
 from jaxconv.convolution import conv, conv_transpose
-from jaxconv.core.checks import check_dtype, check_dtypes, check_map, check_precision, check_single, split_map
+from jaxconv.core.checks import (
+    check_dtype,
+    check_dtypes,
+    check_features,
+    check_precision,
+    check_single,
+    split_map,
+)
 from jaxconv.errors import GeometryError
 from jaxconv.geometry import ConvGeometry, IntPerAxis, Padding, PaddingMode
 from jaxconv.geometry.arguments import (
@@ -246,17 +253,8 @@ class Convolution:
         """
         self.check_single()
         x = jnp.asarray(x)
-        _, spatial = split_map("x", x.shape, self.ndim, "the kernel")
-        if x.shape[-1] != self.in_features:
-            groups = self.feature_group_count
-            inputs = self.kernel.shape[0] if self.transposed else self.kernel.shape[1] * groups
-            hint = _hint_at_channels_first(self.kernel.shape, x.shape[-1] == inputs)
-            if hint:
-                raise GeometryError(
-                    f"`x` has {x.shape[-1]} features on its last axis, but the layer takes "
-                    f"{self.in_features}.{hint}"
-                )
-        check_map("x", x.shape, spatial, self.in_features)
+        split_map("x", x.shape, self.ndim, "`kernel`")
+        check_features("x", x.shape, self.kernel.shape, self.feature_group_count, transposed=self.transposed)
         return _apply(self, x)
 
     def tree_flatten(self) -> tuple[tuple[Any, Any], tuple[Any, ...]]:

@@ -1,6 +1,8 @@
-"""Networks for labelling pixels, made of the library's layers."""
+"""Networks for segmentation and classification, made of the library's layers."""
 
 from collections.abc import Callable
+
+from flax import nnx
 
 from jaxconv.models.deconvnet import DeconvNet
 from jaxconv.models.fcn import FCN8s, FCN16s, FCN32s
@@ -9,8 +11,8 @@ from jaxconv.models.reseg import ReSeg
 from jaxconv.models.unet import UNet
 from jaxconv.models.vgg import VGG, VGG_BLOCKS, VGGFeatures
 
-# What a configuration names; options are checked against the signature.
-MODELS: dict[str, Callable] = {
+# Networks by name, as used in configurations; their options are checked against the signatures.
+MODELS: dict[str, Callable[..., nnx.Module]] = {
     "deconvnet": DeconvNet,
     "fcn8s": FCN8s,
     "fcn16s": FCN16s,

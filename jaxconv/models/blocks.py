@@ -1,29 +1,30 @@
-"""What the networks repeat: 3x3 convolutions, each normalised and rectified, and dropout."""
+"""Blocks of 3x3 convolutions, each normalised and rectified, and dropout."""
 
 from __future__ import annotations
 
 import jax
 from flax import nnx
 
-from jaxconv.errors import OptionError
 from jaxconv.geometry import Padding
+from jaxconv.models.arguments import check_fraction
 from jaxconv.nn import Conv, Norm, Normalization
 
 
 class ConvBlock(nnx.Module):
-    """3x3 convolutions at one size, each followed by its normalisation and a rectifier.
+    """3x3 convolutions, each followed by normalization and a rectifier.
 
-    Kernels start with variance 2 / fan-in (He et al.): a rectifier halves the second moment, and
-    nothing else keeps the scale of a deep network that is not normalised.
+    Kernels start with variance 2 / fan-in (He et al.): a rectifier halves the second moment, and without
+    normalization nothing else preserves the scale in a deep network.
 
     Args:
-      in_features: Of the input.
-      out_features: Of every convolution.
-      count: Convolutions.
-      padding: 1 keeps the size, 0 loses two cells an axis and convolution.
-      strides: Of the first convolution.
-      norm: See `jaxconv.nn.Normalization`.
-      rngs: Source of the parameters' randomness.
+      in_features: Features of the input.
+      out_features: Features of every convolution.
+      count: Number of convolutions.
+      padding: Padding of every convolution: 1 keeps the size, 0 loses two cells per axis and convolution.
+      strides: Stride of the first convolution; the others have stride 1.
+      norm: Normalization after every convolution: "none", "batch" or "group"; see
+        `jaxconv.nn.Normalization`.
+      rngs: Source of the random initial parameters.
 
     References:
       He, Zhang, Ren & Sun, arXiv:1502.01852.
@@ -53,18 +54,17 @@ class ConvBlock(nnx.Module):
         self.norms = nnx.List(Normalization(norm, out_features, rngs=rngs) for _ in widths)
 
     def __call__(self, x: jax.Array) -> jax.Array:
-        """``(*batch, rows, columns, in)`` to ``(*batch, rows', columns', out)``."""
+        """Maps ``(*batch, rows, columns, in)`` to ``(*batch, rows', columns', out)``."""
         for conv, norm in zip(self.convs, self.norms, strict=True):
             x = jax.nn.relu(norm(conv(x)))
         return x
 
 
 def make_dropout(rate: float, rngs: nnx.Rngs) -> nnx.Dropout:
-    """Dropout that has a random state only where it drops.
+    """Builds dropout that has a random state only if its rate is above 0.
 
     Raises:
-      OptionError: The rate is no probability below 1.
+      OptionError: `rate` is not a probability below 1.
     """
-    if not 0 <= rate < 1:
-        raise OptionError(f"`dropout` is the part that is dropped, at least 0 and below 1; got {rate}.")
+    check_fraction("dropout", rate)
     return nnx.Dropout(rate, rngs=rngs if rate else None)

@@ -1,13 +1,17 @@
-"""DeconvNet: VGG, and VGG backwards, with the switches of every pooling undone on the way."""
+"""DeconvNet: VGG and its mirror image, which undoes every pooling with its switches."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import jax
 from flax import nnx
 from jax.nn.initializers import variance_scaling
+from jax.typing import ArrayLike
 
-from jaxconv.errors import GeometryError, OptionError
+from jaxconv.errors import GeometryError
 from jaxconv.limits import Features, Taps
+from jaxconv.models.arguments import check_blocks, check_images, check_network
 from jaxconv.models.blocks import ConvBlock
 from jaxconv.models.vgg import VGG_BLOCKS, Blocks
 from jaxconv.models.vgg_weights import load_vgg
@@ -16,31 +20,34 @@ from jaxconv.operators import max_pool, unpool
 
 
 class DeconvNet(nnx.Module):
-    """An encoder with pooling, dense layers as convolutions, and the mirror image of both.
+    """DeconvNet: an encoder with pooling, dense layers as convolutions, and the mirror image of both.
 
-    Poolings keep their switches. On the way back `jaxconv.unpool` puts every number where the maximum
-    was, and 3x3 transposed convolutions of stride 1 fill the map around it. So edges return to where
-    they were seen. Poolings keep odd borders, and unpooling is told the size that was pooled: inputs
-    of any size are labelled at that size, as long as fc6 fits into the coarsest map.
+    Each pooling returns its switches. In the decoder `jaxconv.unpool` puts every number where the maximum
+    was, and 3x3 transposed convolutions of stride 1 fill the map around it, so that edges return to their
+    places. Pooling covers odd borders, and unpooling is given the size that was pooled: the logits have the
+    size of the input, for any input in whose coarsest map fc6 fits.
 
     Args:
-      in_features: Of the input.
-      n_classes: Scores of every pixel.
-      blocks: As in `VGGFeatures`; the decoder's are the same backwards, the last convolution of each
-        leading to the features of the next.
+      in_features: Features of the input, such as 3 for colour images.
+      n_classes: Number of classes, the features of the logits.
+      blocks: ``(features, convolutions)`` of every block of the encoder, the finest first. The decoder has
+        the same blocks in reverse; the last convolution of each block leads to the features of the next.
       dense: Features of fc6 and fc7.
-      window: Taps an axis of fc6 and of the transposed convolution that undoes it.
-      norm: What follows every convolution but the scores; see `jaxconv.nn.Normalization`. Without any,
-        the paper finds, training ends in a poor local optimum.
-      weights: A file of VGG weights for the encoder's convolutions to start from; see `load_vgg`.
-      rngs: Source of the parameters' randomness.
+      window: Taps per axis of fc6 and of the transposed convolution that undoes it.
+      norm: Normalization after every convolution except the last: "none", "batch" or "group"; see
+        `jaxconv.nn.Normalization`. According to
+        the paper, training without it ends in a poor local optimum.
+      weights: Path of a file of VGG weights from which the convolutions of the encoder start; see `load_vgg`.
+      rngs: Source of the random initial parameters.
 
     Attributes:
-      PUBLISHED: The options of the paper's network, made for 224x224.
+      PUBLISHED: The options of the paper's network, which takes images of 224x224.
 
     Raises:
-      OptionError: No block.
-      DataError: A file of weights that does not fit.
+      OptionError: `blocks` are not at least one ``(features, convolutions)`` pair.
+      DataError: The file of weights cannot be read or does not fit.
+      GeometryError: `in_features` or `n_classes` is below 1, or an option of a layer is unknown.
+      TypeError: `in_features` or `n_classes` is not an integer, or `rngs` is not an `nnx.Rngs`.
 
     References:
       Noh, Hong & Han, *Learning deconvolution network for semantic segmentation*, arXiv:1505.04366.
@@ -65,16 +72,15 @@ class DeconvNet(nnx.Module):
         weights: str | None = None,
         rngs: nnx.Rngs,
     ):
-        if not blocks or any(count < 1 for _, count in blocks):
-            raise OptionError(
-                f"DeconvNet needs at least one block of at least one convolution, got {blocks}."
-            )
+        check_network(in_features, n_classes, rngs)
+        check_blocks(blocks)
+        self.in_features = in_features
         finer = [in_features, *(width for width, _ in blocks)]
         self.encoder = nnx.List(
             ConvBlock(width_in, width, count, norm=norm, rngs=rngs)
             for width_in, (width, count) in zip(finer, blocks, strict=False)
         )
-        width, finer[0] = finer[-1], finer[1]  # the finest block of the decoder keeps its features
+        width, finer[0] = finer[-1], finer[1]  # the finest block of the decoder does not change its features
         self.fc6 = _Unit(Conv(width, dense, (window, window), kernel_init=_HE, rngs=rngs), norm, rngs)
         self.fc7 = _Unit(Conv(dense, dense, (1, 1), kernel_init=_HE, rngs=rngs), norm, rngs)
         self.back = _transposed(dense, width, window, 0, norm, rngs)
@@ -89,18 +95,20 @@ class DeconvNet(nnx.Module):
         if weights is not None:
             self.load(weights)
 
-    def __call__(self, x: jax.Array) -> jax.Array:
-        """Scores every pixel.
+    def __call__(self, x: ArrayLike) -> jax.Array:
+        """Computes the logits of every pixel.
 
         Args:
-          x: ``(*batch, rows, columns, in_features)``.
+          x: Images, ``(*batch, rows, columns, in_features)`` floats.
 
         Returns:
           Logits, ``(*batch, rows, columns, n_classes)``.
 
         Raises:
-          GeometryError: The input is too small for fc6.
+          GeometryError: `x` has another shape, or is too small for fc6.
+          TypeError: `x` is not floating, or its dtype is not that of the parameters.
         """
+        x = check_images(x, self.in_features)
         self._check_size(x.shape[-3:-1])
         pooled: list[tuple[jax.Array, tuple[int, ...]]] = []
         for block in self.encoder:
@@ -119,17 +127,17 @@ class DeconvNet(nnx.Module):
         least = (self.fc6.layer.kernel_shape[0] - 1) * 2 ** len(self.encoder) + 1
         if min(shape, default=0) < least:
             raise GeometryError(
-                f"this DeconvNet takes images of at least {least}x{least}, so that fc6 fits into the "
-                f"coarsest map; got {shape}. Enlarge them, or lower `window` or the number of `blocks`."
+                f"`x` must be images of at least {least}x{least}, so that fc6 fits into the coarsest map; "
+                f"got {shape}. Enlarge the images, or lower `window` or the number of `blocks`."
             )
 
-    def load(self, path: str) -> None:
-        """Takes the encoder's convolutions from a file of VGG weights; see `load_vgg`."""
+    def load(self, path: str | Path) -> None:
+        """Loads the convolutions of the encoder from a file of VGG weights; see `load_vgg`."""
         load_vgg(path, [block.convs for block in self.encoder])
 
 
 class _Unit(nnx.Module):
-    """A layer, its normalisation and a rectifier."""
+    """A layer, its normalization and a rectifier."""
 
     def __init__(self, layer: Conv | ConvTranspose, norm: Norm, rngs: nnx.Rngs):
         self.layer = layer

@@ -2,51 +2,62 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import jax
 from flax import nnx
+from jax.typing import ArrayLike
 
 from jaxconv.errors import OptionError
+from jaxconv.geometry.arguments import at_least_one
 from jaxconv.limits import Fraction, Taps, Within
+from jaxconv.models.arguments import check_blocks, check_images, check_network
 from jaxconv.models.blocks import make_dropout
-from jaxconv.models.upsampling import Upsampler, Upsampling
+from jaxconv.models.upsampling import Upsampler, Upsampling, check_upsampler
 from jaxconv.models.vgg import VGG_BLOCKS, Blocks, VGGFeatures
 from jaxconv.models.vgg_weights import load_vgg
 from jaxconv.nn import Conv, Norm
 
 
 class FCN8s(nnx.Module):
-    """VGG with its dense layers as convolutions; scores of its three last depths, added up.
+    """FCN-8s: VGG with its dense layers as convolutions, and the sum of the scores of its last three maps.
 
-    The map after fc7 is scored by a 1x1 convolution, upsampled by two and added to the scores of the
-    pooled map of that size; so once more; the sum is upsampled to the input. What is there comes from
-    far away, where it ends from near by. With the five blocks of VGG the three maps have strides 32,
-    16 and 8, hence the name; with fewer blocks all three are finer.
+    The map after fc7 is scored by a 1x1 convolution, upsampled by two and added to the scores of the pooled
+    map of that size; this is done once more, and the sum is upsampled to the size of the input. Coarse maps
+    tell what is in the image, fine ones where it ends. With the five blocks of VGG the three maps have
+    strides 32, 16 and 8, hence the name; with fewer blocks all three are finer.
 
-    Any input of at least one pixel is labelled, at its own size: pooling keeps odd borders, fc6 is
-    padded by half its kernel, and `Upsampling` is told the size to return to. So the 100 pixels of
-    padding and the offset of the final crop, which the paper's code needs, do not arise.
+    The logits have the size of the input, for any input of at least one pixel: pooling covers odd borders,
+    fc6 is padded by half its kernel, and `Upsampling` is given the size of its output. So the padding of 100
+    pixels and the offset of the final crop in the paper's code are not needed.
 
     Args:
-      in_features: Of the input, such as 3 for colour.
-      n_classes: Scores of every pixel.
-      blocks: As in `VGGFeatures`.
+      in_features: Features of the input, such as 3 for colour images.
+      n_classes: Number of classes, the features of the logits.
+      blocks: ``(features, convolutions)`` of every block, the finest first; at least as many blocks as maps
+        that are scored (3 in `FCN8s`, 2 in `FCN16s`, 1 in `FCN32s`).
       dense: Features of fc6 and fc7; 0 leaves both out.
-      window: Taps of fc6 an axis, odd.
-      dropout: After fc6 and fc7, in training.
-      norm: What follows every convolution of the blocks; see `jaxconv.nn.Normalization`.
-      upsampling: ``"learned"``, ``"fixed"`` or ``"nearest"``; see `Upsampling`.
-      weights: A file of VGG weights to start from; see `load_vgg`.
-      dense_weights: Whether fc6 and fc7 are taken from the file too.
-      rngs: Source of the parameters' randomness, and dropout's.
+      window: Taps of fc6 per axis, odd.
+      dropout: Probability with which a feature is dropped after fc6 and fc7 in training, at least 0 and
+        below 1.
+      norm: Normalization after every convolution of the blocks: "none", "batch" or "group"; see
+        `jaxconv.nn.Normalization`.
+      upsampling: ``"learned"``: transposed convolutions that start bilinear; ``"fixed"``: bilinear;
+        ``"nearest"``: cells are repeated.
+      weights: Path of a file of VGG weights from which the network starts; see `load_vgg`.
+      dense_weights: Whether fc6 and fc7 start from that file too.
+      rngs: Source of the random initial parameters, and of dropout.
 
     Attributes:
       PUBLISHED: The options of the paper's network.
 
     Raises:
-      OptionError: Fewer blocks than depths that are scored, or an even window.
-      DataError: A file of weights that does not fit.
+      OptionError: There are fewer blocks than scored maps, `window` is even, `upsampling` is unknown, or
+        `dropout` is not a probability.
+      DataError: The file of weights cannot be read or does not fit.
+      GeometryError: `in_features` or `n_classes` is below 1, or an option of a layer is unknown.
+      TypeError: `in_features` or `n_classes` is not an integer, or `rngs` is not an `nnx.Rngs`.
 
     References:
       Long, Shelhamer & Darrell, arXiv:1411.4038.
@@ -74,11 +85,17 @@ class FCN8s(nnx.Module):
         dense_weights: bool = True,
         rngs: nnx.Rngs,
     ):
-        if len(blocks) < self.scales or window % 2 == 0:
+        check_network(in_features, n_classes, rngs)
+        check_blocks(blocks)
+        check_upsampler("upsampling", upsampling)
+        if len(blocks) < self.scales:
             raise OptionError(
-                f"{type(self).__name__} scores the pooled maps of its last {self.scales} blocks, and centres "
-                f"an odd `window` on every cell; got blocks={blocks} and window={window}."
+                f"{type(self).__name__} scores the pooled maps of its last {self.scales} blocks, so "
+                f"`blocks` must have at least {self.scales}; got {blocks}."
             )
+        if at_least_one("window", window) % 2 == 0:
+            raise OptionError(f"`window` must be odd, so that it has a middle; got {window}.")
+        self.in_features = in_features
         self.features = VGGFeatures(in_features, blocks, norm=norm, rngs=rngs)
         widths = [width for width, _ in blocks]
         self.dense = nnx.List(_dense_layers(widths[-1], dense, window, rngs) if dense else [])
@@ -90,15 +107,20 @@ class FCN8s(nnx.Module):
         if weights is not None:
             self.load(weights, dense=dense_weights)
 
-    def __call__(self, x: jax.Array) -> jax.Array:
-        """Scores every pixel.
+    def __call__(self, x: ArrayLike) -> jax.Array:
+        """Computes the logits of every pixel.
 
         Args:
-          x: ``(*batch, rows, columns, in_features)``.
+          x: Images, ``(*batch, rows, columns, in_features)`` floats.
 
         Returns:
           Logits, ``(*batch, rows, columns, n_classes)``.
+
+        Raises:
+          GeometryError: `x` has another shape.
+          TypeError: `x` is not floating, or its dtype is not that of the parameters.
         """
+        x = check_images(x, self.in_features)
         maps = [self.features.pool(y) for y in self.features(x)][-self.scales :]
         for layer in self.dense:
             maps[-1] = self.dropout(jax.nn.relu(layer(maps[-1])))
@@ -108,25 +130,25 @@ class FCN8s(nnx.Module):
             logits = finer + upsampling(logits, finer.shape[-3:-1])
         return self.upsamplings[0](logits, x.shape[-3:-1])
 
-    def load(self, path: str, *, dense: bool = True) -> None:
-        """Takes the convolutions, and fc6 and fc7, from a file of VGG weights; see `load_vgg`."""
+    def load(self, path: str | Path, *, dense: bool = True) -> None:
+        """Loads the convolutions, with `dense` also fc6 and fc7, from a file; see `load_vgg`."""
         load_vgg(path, [block.convs for block in self.features.blocks], self.dense if dense else ())
 
 
 class FCN16s(FCN8s):
-    """`FCN8s` that scores the last two depths: strides 32 and 16 with the five blocks of VGG."""
+    """`FCN8s` that scores the last two maps: strides 32 and 16 with the five blocks of VGG."""
 
     scales = 2
 
 
 class FCN32s(FCN8s):
-    """`FCN8s` that scores the last depth alone: stride 32 with the five blocks of VGG."""
+    """`FCN8s` that scores only the last map: stride 32 with the five blocks of VGG."""
 
     scales = 1
 
 
 def _dense_layers(in_features: int, dense: int, window: int, rngs: nnx.Rngs) -> list[Conv]:
-    """VGG's fc6 and fc7 at every position."""
+    """Builds VGG's fc6 and fc7 as convolutions."""
     he = nnx.initializers.he_normal()
     return [
         Conv(in_features, dense, (window, window), padding=window // 2, kernel_init=he, rngs=rngs),

@@ -1,16 +1,16 @@
-"""ReNet: a classifier that sweeps over the image in the place of convolving it."""
+"""ReNet: a classifier of recurrent sweeps instead of convolutions."""
 
 from __future__ import annotations
 
 from typing import Annotated
 
 import jax
-import jax.numpy as jnp
 from flax import nnx
+from jax.typing import ArrayLike
 
-from jaxconv.core.checks import split_map
 from jaxconv.errors import GeometryError, OptionError
 from jaxconv.limits import Features, Fraction, Taps, Within
+from jaxconv.models.arguments import check_images, check_network, check_window
 from jaxconv.models.blocks import make_dropout
 from jaxconv.nn import Conv, ReNet
 from jaxconv.nn.cells import CellName
@@ -19,32 +19,38 @@ from jaxconv.nn.renet import Direction
 
 
 class ReNetClassifier(nnx.Module):
-    """Layers of sweeps, each over the patches of the last one's map, and dense layers on top.
+    """A classifier of ReNet layers, each of which sweeps over patches of the map before it, and dense layers.
 
-    The dense layers are convolutions, the first with a kernel of `window` cells. A map of just that
-    size is the paper's, flattened. A larger one gives scores at several positions, which are averaged:
-    with the default, one cell, any image is classified, and every cell has seen all of it.
+    The dense layers are convolutions, the first with a kernel of `window` cells. On a map of that size they
+    are the paper's dense layers on the flattened map. On a larger map they give scores at several positions,
+    which are averaged: with the default, a window of one cell, images of any size are classified, and every
+    cell depends on the whole image.
 
     Args:
-      in_features: Of the input.
-      n_classes: Scores of an image.
-      patches: Rows and columns of the patches of every layer.
+      in_features: Features of the input, such as 3 for colour images.
+      n_classes: Number of classes, the features of the logits.
+      patches: ``(rows, columns)`` of the patches of every layer, one pair per layer.
       units: Features of each direction of every sweep.
-      dense: Features of the dense layers before the scores.
-      window: Rows and columns of the last map that the first dense layer takes.
-      dropout: Before every dense layer, in training.
-      cell: As in `jaxconv.nn.ReNet`, as are the next two.
-      variant: Likewise.
-      first: Likewise.
-      rngs: Source of the parameters' randomness, and dropout's.
+      dense: Features of every dense layer before the last one, which gives the logits.
+      window: ``(rows, columns)`` of the last map that the first dense layer takes.
+      dropout: Probability with which a feature is dropped before every dense layer in training, at least 0
+        and below 1.
+      cell: Recurrent cell of the sweeps: "gru", "lstm" or "tanh"; see `jaxconv.nn.sweep`.
+      variant: ``"paper"``: vertical sweeps first, both directions independent. ``"released"``: as in the
+        published code of ReSeg, horizontal sweeps first, and each backward sweep reads the result of the
+        forward sweep.
+      first: Direction of the first sweeps, ``"vertical"`` or ``"horizontal"``; by default that of `variant`.
+      rngs: Source of the random initial parameters, and of dropout.
 
     Attributes:
-      PUBLISHED: The paper's options for MNIST's 28x28 images, as summaries of it give them; the
-        count of dense layers is not certain.
+      PUBLISHED: The options for MNIST's 28x28 images, after descriptions of the paper; the number of dense
+        layers is uncertain.
 
     Raises:
-      OptionError: No layer.
-      GeometryError: An empty patch or window, no unit, or no such cell, variant or axis.
+      OptionError: `patches` or `window` is not made of ``(rows, columns)`` pairs, `patches` is empty, or
+        `dropout` is not a probability.
+      GeometryError: `in_features` or `n_classes` is below 1, or an option of a layer is unknown.
+      TypeError: `in_features` or `n_classes` is not an integer, or `rngs` is not an `nnx.Rngs`.
 
     References:
       Visin et al., arXiv:1505.00393.
@@ -76,8 +82,15 @@ class ReNetClassifier(nnx.Module):
         first: Direction | None = None,
         rngs: nnx.Rngs,
     ):
+        check_network(in_features, n_classes, rngs)
         if not patches:
-            raise OptionError("a ReNet needs the patch of at least one layer, got patches=().")
+            raise OptionError(
+                "`patches` must have one (rows, columns) pair for each of at least one layer, got ()."
+            )
+        for n, patch in enumerate(patches):
+            check_window(f"patches[{n}]", patch)
+        check_window("window", window)
+        self.in_features = in_features
         widths = [in_features] + [2 * units] * (len(patches) - 1)
         self.layers = nnx.List(
             ReNet(width, units, patch=patch, cell=cell, variant=variant, first=first, rngs=rngs)
@@ -93,19 +106,21 @@ class ReNetClassifier(nnx.Module):
         )
         self.scores = Conv(widths[-1], n_classes, (1, 1) if dense else self.window, rngs=rngs)
 
-    def __call__(self, x: jax.Array) -> jax.Array:
-        """Scores every image.
+    def __call__(self, x: ArrayLike) -> jax.Array:
+        """Computes the logits of every image.
 
         Args:
-          x: ``(*batch, rows, columns, in_features)``.
+          x: Images, ``(*batch, rows, columns, in_features)`` floats.
 
         Returns:
           Logits, ``(*batch, n_classes)``.
 
         Raises:
-          GeometryError: The last map is smaller than the window.
+          GeometryError: `x` has another shape, or the last map is smaller than the window.
+          TypeError: `x` is not floating, or its dtype is not that of the parameters.
         """
-        size = jnp.shape(x)[-3:-1]
+        x = check_images(x, self.in_features)
+        size = x.shape[-3:-1]
         for layer in self.layers:
             x = layer(x)
         self._check_window(x, size)
@@ -114,9 +129,9 @@ class ReNetClassifier(nnx.Module):
         return self.scores(self.dropout(x)).mean((-3, -2))
 
     def _check_window(self, x: jax.Array, size: tuple[int, ...]) -> None:
-        _, found = split_map("x", x.shape, 2, "the window")
-        if any(cells < needed for cells, needed in zip(found, self.window, strict=True)):
+        last = x.shape[-3:-1]
+        if any(cells < needed for cells, needed in zip(last, self.window, strict=True)):
             raise GeometryError(
-                f"the first dense layer takes {self.window} cells, but an image of {size} leaves a map of "
-                f"{found}; enlarge the image, or lower `window` or `patches`."
+                f"`x` is too small: the first dense layer takes {self.window} cells, but an image of {size} "
+                f"leaves a map of {last}; enlarge the image, or lower `window` or `patches`."
             )

@@ -1,4 +1,4 @@
-"""What `torch.save` writes of a state_dict, read without torch and without running what it says."""
+"""Files that `torch.save` writes of a state_dict, read without torch and without running code in them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any, BinaryIO, NamedTuple
 import ml_dtypes
 import numpy as np
 
-MAGIC = 0x1950A86A20F9469CFC6C  # the first pickle of a file from before torch 1.6
+MAGIC = 0x1950A86A20F9469CFC6C  # the first pickle of a file written before torch 1.6
 DTYPES = {
     "BFloat16Storage": np.dtype(ml_dtypes.bfloat16),
     "BoolStorage": np.dtype(np.bool_),
@@ -29,7 +29,7 @@ DTYPES = {
 
 
 class Storage(NamedTuple):
-    """Numbers that lie elsewhere in the file."""
+    """A reference to numbers elsewhere in the file."""
 
     dtype: np.dtype
     key: str
@@ -37,7 +37,7 @@ class Storage(NamedTuple):
 
 
 class View(NamedTuple):
-    """A tensor: the part of a storage that it shows."""
+    """A tensor: a view of a part of a storage."""
 
     storage: Storage
     offset: int
@@ -46,13 +46,13 @@ class View(NamedTuple):
 
 
 class Unpickler(pickle.Unpickler):
-    """Knows the five names that tensors need; every other, and so every other call, is refused.
+    """An unpickler that knows only the names that tensors need, and refuses every other name and call.
 
-    What stands for a name is made anew each time: a pickle may set attributes of what it is given.
+    The object for a name is made anew each time, since a pickle may set attributes of it.
     """
 
     def find_class(self, module: str, name: str) -> Any:
-        """What a name in the pickle means here."""
+        """Returns the object for a name in the pickle."""
         match module, name:
             case "collections", "OrderedDict":
                 return OrderedDict
@@ -63,23 +63,23 @@ class Unpickler(pickle.Unpickler):
             case "torch", _ if name in DTYPES:
                 return name
         raise pickle.UnpicklingError(
-            f"it asks for {module}.{name}, which tensors do not need, and which is not run; "
-            "save the model's state_dict() alone."
+            f"it needs {module}.{name}, which is not part of a state_dict and is not run; save only the "
+            "model's state_dict()."
         )
 
     def persistent_load(self, pid: Any) -> Storage:
-        """A reference to a storage."""
+        """Returns a reference to a storage."""
         kind, dtype, key, _, size = pid[:5]
         if kind != "storage":
-            raise pickle.UnpicklingError(f"it refers to a {kind!r}; only storages are known.")
+            raise pickle.UnpicklingError(f"it refers to a {kind!r}; only storages are supported.")
         return Storage(DTYPES[dtype], key, size)
 
 
 def read_torch(path: Path) -> dict[str, np.ndarray]:
-    """The tensors of a saved ``state_dict``, as arrays; of old files and of new ones.
+    """Reads the tensors of a saved ``state_dict`` as arrays, from files of old and new versions of torch.
 
     Raises:
-      Exception: Of any kind, with a message where the file is something else.
+      Exception: The file is damaged or something else; it may be of any type.
     """
     if zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as archive:
@@ -89,25 +89,25 @@ def read_torch(path: Path) -> dict[str, np.ndarray]:
 
 
 def _read_archive(archive: zipfile.ZipFile) -> dict[str, np.ndarray]:
-    """A zip archive: one pickle, and one file for every storage."""
+    """Reads a zip archive of one pickle, and one file per storage."""
     names = archive.namelist()
     pickled = next((name for name in names if name.endswith("/data.pkl")), None)
     if pickled is None:
         raise ValueError("it is a zip archive, but not one that torch.save wrote.")
     root = pickled.removesuffix("data.pkl")
     if f"{root}byteorder" in names and archive.read(f"{root}byteorder") != b"little":
-        raise ValueError("it was written by a big-endian machine; save it again on another.")
+        raise ValueError("it was written on a big-endian machine; save it again on a little-endian one.")
     with archive.open(pickled) as file:
         state = Unpickler(file).load()
     return _arrays(state, lambda storage: archive.read(f"{root}data/{storage.key}"))
 
 
 def _read_old(file: BinaryIO) -> dict[str, np.ndarray]:
-    """Five pickles in a row, and then the storages in the order of the last one's keys."""
+    """Reads five pickles, and then the storages in the order of the keys in the last pickle."""
     try:
         magic = Unpickler(file).load()
     except Exception as error:
-        raise ValueError("torch.save did not write it, or it is cut off.") from error
+        raise ValueError("it was not written by torch.save, or it is truncated.") from error
     if magic != MAGIC:
         raise ValueError("it is a pickle, but not one that torch.save wrote.")
     for _ in ("protocol", "machine"):
@@ -123,14 +123,14 @@ def _read_old(file: BinaryIO) -> dict[str, np.ndarray]:
 
 
 def _views(state: Any) -> dict[str, View]:
-    """The tensors of a state_dict; refuses anything else."""
+    """Returns the tensors of a state_dict; ValueError if it is or contains something else."""
     if not isinstance(state, dict):
         raise ValueError(f"it holds a {type(state).__name__}, not a state_dict; save model.state_dict().")
     others = [
         name for name, value in state.items() if not (isinstance(name, str) and isinstance(value, View))
     ]
     if others:
-        raise ValueError(f"{others[0]!r} is no tensor; save model.state_dict() alone.")
+        raise ValueError(f"{others[0]!r} is not a tensor; save only model.state_dict().")
     return state
 
 
@@ -139,10 +139,10 @@ def _arrays(state: Any, read: Callable[[Storage], bytes]) -> dict[str, np.ndarra
 
 
 def _array(name: str, view: View, content: bytes) -> np.ndarray:
-    """The part of a storage that a tensor shows, copied; never memory outside of it."""
+    """Copies the part of a storage that a tensor shows; memory outside of the storage is never read."""
     dtype, _, size = view.storage
     if len(content) != size * dtype.itemsize:
-        raise ValueError(f"the numbers of {name!r} are cut off.")
+        raise ValueError(f"the numbers of {name!r} are truncated.")
     flat = np.frombuffer(content, dtype)
     last = view.offset + sum((n - 1) * step for n, step in zip(view.shape, view.strides, strict=True))
     cells = math.prod(view.shape)

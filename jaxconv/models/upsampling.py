@@ -1,4 +1,4 @@
-"""Scores brought to a finer size: by a learned, a bilinear or a nearest-neighbour transpose."""
+"""Upsampling of scores: learned, bilinear or nearest-neighbour."""
 
 from __future__ import annotations
 
@@ -10,30 +10,43 @@ from flax import nnx
 
 from jaxconv.convolution import conv_transpose
 from jaxconv.errors import OptionError
+from jaxconv.geometry.arguments import did_you_mean
 from jaxconv.nn import ConvTranspose, bilinear
 from jaxconv.operators import bilinear_kernel, resize
 
 Upsampler = Literal["learned", "fixed", "nearest"]
 
 
-class Upsampling(nnx.Module):
-    r"""Undoes pooling by an even factor f: coarse cells return to the middle of what they pooled.
-
-    Pooled with ``ceil_mode``, a map of n cells has ceil(n / f). Its cell j stands for the cells from
-    f j to f j + f - 1, whose middle is f j + (f - 1) / 2. A kernel of 2 f taps has its middle at
-    f - 1/2, so a low padding of f / 2 aligns the two. A high padding of 3 f / 2 - 1 makes the forward
-    convolution's size ceil(n / f) for every n: told the finer size (`input_shape`), the transpose
-    returns to the very cells that were pooled, and nothing is left to crop.
-
-    Args:
-      features: Of the map.
-      factor: f.
-      kind: ``"learned"``: a transposed convolution that starts bilinear; ``"fixed"``: one that stays
-        bilinear and is no parameter; ``"nearest"``: every cell repeated.
-      rngs: Of the layer, where it is learned.
+def check_upsampler(name: str, kind: str) -> None:
+    """Checks a kind of upsampling.
 
     Raises:
-      OptionError: `kind` is another word, or the factor is odd.
+      OptionError: It is unknown.
+    """
+    kinds = get_args(Upsampler)
+    if kind not in kinds:
+        hint = "; 'fixed' is bilinear" if kind == "bilinear" else did_you_mean(kind, kinds)
+        raise OptionError(f"`{name}` must be one of {', '.join(kinds)}; got {kind!r}{hint}.")
+
+
+class Upsampling(nnx.Module):
+    r"""Upsampling by an even factor f that undoes pooling: cells return to the middle of what they pooled.
+
+    Pooled with ``ceil_mode``, a map of n cells has ceil(n / f). Its cell j is the pooled value of cells f j
+    to f j + f - 1, whose middle is f j + (f - 1) / 2. A kernel of 2 f taps has its middle at f - 1/2, so a
+    low padding of f / 2 aligns the two. With a high padding of 3 f / 2 - 1 the forward convolution has
+    ceil(n / f) outputs for every n: given the finer size (`input_shape`), the transpose returns exactly the
+    cells that were pooled, and nothing has to be cropped.
+
+    Args:
+      features: Features of the map.
+      factor: f, an even integer.
+      kind: ``"learned"``: a transposed convolution that starts bilinear; ``"fixed"``: bilinear, without
+        parameters; ``"nearest"``: cells are repeated.
+      rngs: Source of the random initial parameters, used by ``"learned"``.
+
+    Raises:
+      OptionError: `kind` is unknown, or `factor` is odd.
 
     References:
       Long, Shelhamer & Darrell, arXiv:1411.4038, section 3.3.
@@ -45,9 +58,9 @@ class Upsampling(nnx.Module):
     """
 
     def __init__(self, features: int, factor: int, kind: Upsampler, *, rngs: nnx.Rngs):
-        if kind not in get_args(Upsampler) or factor % 2:
-            words = ", ".join(get_args(Upsampler))
-            raise OptionError(f"upsampling is one of {words}, by an even factor; got {kind!r} by {factor}.")
+        check_upsampler("kind", kind)
+        if factor % 2:
+            raise OptionError(f"`factor` must be even, got {factor}.")
         self.features, self.factor, self.kind = features, factor, kind
         self.padding = ((factor // 2, 3 * factor // 2 - 1),) * 2
         if kind == "learned":
@@ -63,7 +76,7 @@ class Upsampling(nnx.Module):
             )
 
     def __call__(self, y: jax.Array, shape: Sequence[int]) -> jax.Array:
-        """``(*batch, rows, columns, features)`` to ``(*batch, *shape, features)``."""
+        """Maps ``(*batch, rows, columns, features)`` to ``(*batch, *shape, features)``."""
         if self.kind == "learned":
             return self.layer(y, input_shape=shape)
         if self.kind == "fixed":

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import jax
 from flax import nnx
+from jax.typing import ArrayLike
 
-from jaxconv.errors import GeometryError, OptionError
+from jaxconv.errors import GeometryError
+from jaxconv.geometry.arguments import at_least_one
 from jaxconv.limits import Features, Fraction, Layers, Taps, Within
+from jaxconv.models.arguments import check_blocks, check_images, check_network
 from jaxconv.models.blocks import ConvBlock, make_dropout
 from jaxconv.models.vgg_weights import load_vgg
 from jaxconv.nn import Conv, Norm
@@ -16,7 +20,7 @@ from jaxconv.operators import max_pool
 
 Blocks = Annotated[tuple[tuple[Features, Layers], ...], Within(1, 12)]
 
-# Features and convolutions of every block: table 1 of the paper (A, B, D, E).
+# (features, convolutions) of every block: arXiv:1409.1556, table 1 (A, B, D, E).
 VGG_BLOCKS: dict[int, Blocks] = {
     11: ((64, 1), (128, 1), (256, 2), (512, 2), (512, 2)),
     13: ((64, 2), (128, 2), (256, 2), (512, 2), (512, 2)),
@@ -26,19 +30,21 @@ VGG_BLOCKS: dict[int, Blocks] = {
 
 
 class VGGFeatures(nnx.Module):
-    """The convolutions of VGG; the map of every block, before it is pooled.
+    """The convolutions of VGG, with the map of every block before it is pooled.
 
     Args:
-      in_features: Of the input, such as 3 for colour.
-      blocks: ``(features, convolutions)`` of every block, the finest first; an entry of `VGG_BLOCKS`
-        or the beginning of one: the default ends at conv3_3, at a quarter of the input's size.
-      norm: What follows every convolution; see `jaxconv.nn.Normalization`. VGG has none.
-      ceil_mode: Whether pooling keeps the last row and column of an odd map. So every input cell is
-        seen and maps of n cells become ceil(n / 2); torchvision drops them.
-      rngs: Source of the parameters' randomness.
+      in_features: Features of the input, such as 3 for colour images.
+      blocks: ``(features, convolutions)`` of every block, the finest first; an entry of `VGG_BLOCKS` or its
+        first blocks. The default ends at conv3_3, at a quarter of the input's size.
+      norm: Normalization after every convolution: "none", "batch" or "group"; see
+        `jaxconv.nn.Normalization`. VGG has none.
+      ceil_mode: Whether pooling covers the last row and column of a map of odd size, so that n cells become
+        ceil(n / 2); torchvision drops them.
+      rngs: Source of the random initial parameters.
 
     Raises:
-      OptionError: No block, or a block without convolution.
+      OptionError: `blocks` are not at least one ``(features, convolutions)`` pair.
+      GeometryError: `in_features` is below 1, or `norm` is unknown.
 
     References:
       Simonyan & Zisserman, arXiv:1409.1556.
@@ -58,9 +64,9 @@ class VGGFeatures(nnx.Module):
         ceil_mode: bool = True,
         rngs: nnx.Rngs,
     ):
-        if not blocks or any(count < 1 for _, count in blocks):
-            raise OptionError(f"VGG needs at least one block of at least one convolution, got {blocks}.")
-        self.ceil_mode = ceil_mode
+        check_network(in_features, 1, rngs)
+        check_blocks(blocks)
+        self.in_features, self.ceil_mode = in_features, ceil_mode
         widths = [in_features, *(features for features, _ in blocks)]
         self.blocks = nnx.List(
             ConvBlock(width, features, count, norm=norm, rngs=rngs)
@@ -68,49 +74,61 @@ class VGGFeatures(nnx.Module):
         )
 
     def pool(self, x: jax.Array) -> jax.Array:
-        """Halves a map."""
+        """Pools a map to half its size."""
         return max_pool(x, (2, 2), ceil_mode=self.ceil_mode)
 
-    def __call__(self, x: jax.Array) -> tuple[jax.Array, ...]:
-        """The maps of all blocks, finest first.
+    def __call__(self, x: ArrayLike) -> tuple[jax.Array, ...]:
+        """Computes the maps of all blocks, the finest first.
 
         Args:
-          x: ``(*batch, rows, columns, in_features)``.
+          x: Images, ``(*batch, rows, columns, in_features)`` floats.
 
         Returns:
-          Of block n ``(*batch, rows / 2^n, columns / 2^n, features)``, rounded up with `ceil_mode`.
+          For block n, from 0, ``(*batch, rows / 2^n, columns / 2^n, features)``, rounded up with `ceil_mode`,
+          otherwise down.
+
+        Raises:
+          GeometryError: `x` has another shape.
+          TypeError: `x` is not floating, or its dtype is not that of the parameters.
         """
+        x = check_images(x, self.in_features)
         maps: list[jax.Array] = []
         for block in self.blocks:
             x = block(self.pool(maps[-1]) if maps else x)
             maps.append(x)
         return tuple(maps)
 
-    def load(self, path: str) -> None:
-        """Takes the convolutions from a file of VGG weights; see `load_vgg`."""
+    def load(self, path: str | Path) -> None:
+        """Loads the convolutions from a file of VGG weights; see `load_vgg`."""
         load_vgg(path, [block.convs for block in self.blocks])
 
 
 class VGG(nnx.Module):
     """VGG as a classifier; by default VGG-16.
 
-    The dense layers are convolutions, fc6 with a kernel as large as the map it was trained on. A
-    larger input gives scores at several positions, which are averaged, as the paper does.
+    The dense layers are convolutions, and the kernel of fc6 is as large as the map it was trained on. A
+    larger input gives scores at several positions, which are averaged, as in the paper.
 
     Args:
-      in_features: Of the input.
-      n_classes: Scores of an image.
-      blocks: As in `VGGFeatures`; an entry of `VGG_BLOCKS`, or smaller.
+      in_features: Features of the input, such as 3 for colour images.
+      n_classes: Number of classes, the features of the logits.
+      blocks: ``(features, convolutions)`` of every block, the finest first; an entry of `VGG_BLOCKS`, or a
+        smaller network.
       dense: Features of fc6 and fc7.
-      window: Rows and columns of the map that fc6 takes: 7 is that of a 224x224 image.
-      dropout: After fc6 and fc7, in training.
-      norm: As in `VGGFeatures`.
-      weights: A file to start from; see `load_vgg`.
-      rngs: Source of the parameters' randomness, and dropout's.
+      window: Rows, and columns, of the map that fc6 takes; that of a 224x224 image is 7.
+      dropout: Probability with which a feature is dropped after fc6 and fc7 in training, at least 0 and
+        below 1.
+      norm: Normalization after every convolution: "none", "batch" or "group"; see
+        `jaxconv.nn.Normalization`. VGG has none.
+      weights: Path of a file of VGG weights from which the network starts; see `load_vgg`.
+      rngs: Source of the random initial parameters, and of dropout.
 
     Raises:
-      OptionError: No block.
-      DataError: A file of weights that does not fit.
+      OptionError: `blocks` are not at least one ``(features, convolutions)`` pair, or `dropout` is not a
+        probability.
+      DataError: The file of weights cannot be read or does not fit.
+      GeometryError: `in_features` or `n_classes` is below 1, or an option of a layer is unknown.
+      TypeError: `in_features` or `n_classes` is not an integer, or `rngs` is not an `nnx.Rngs`.
 
     References:
       Simonyan & Zisserman, arXiv:1409.1556, sections 2.1 and 3.2.
@@ -134,6 +152,8 @@ class VGG(nnx.Module):
         weights: str | None = None,
         rngs: nnx.Rngs,
     ):
+        check_network(in_features, n_classes, rngs)
+        at_least_one("window", window)
         self.features = VGGFeatures(in_features, blocks, norm=norm, ceil_mode=False, rngs=rngs)
         he = nnx.initializers.he_normal()
         self.fc6 = Conv(blocks[-1][0], dense, (window, window), kernel_init=he, rngs=rngs)
@@ -143,32 +163,35 @@ class VGG(nnx.Module):
         if weights is not None:
             self.load(weights)
 
-    def __call__(self, x: jax.Array) -> jax.Array:
-        """Scores every image.
+    def __call__(self, x: ArrayLike) -> jax.Array:
+        """Computes the logits of every image.
 
         Args:
-          x: ``(*batch, rows, columns, in_features)``, at least ``window * 2^blocks`` cells an axis.
+          x: Images, ``(*batch, rows, columns, in_features)`` floats, with at least ``window * 2^blocks`` rows
+            and columns.
 
         Returns:
           Logits, ``(*batch, n_classes)``.
 
         Raises:
-          GeometryError: The input is too small for fc6.
+          GeometryError: `x` has another shape, or is too small for fc6.
+          TypeError: `x` is not floating, or its dtype is not that of the parameters.
         """
-        y = self.features.pool(self.features(self._large_enough(x))[-1])
+        x = check_images(x, self.features.in_features)
+        self._check_size(x.shape[-3:-1])
+        y = self.features.pool(self.features(x)[-1])
         for layer in (self.fc6, self.fc7):
             y = self.dropout(jax.nn.relu(layer(y)))
         return self.fc8(y).mean((-3, -2))
 
-    def _large_enough(self, x: jax.Array) -> jax.Array:
+    def _check_size(self, shape: tuple[int, ...]) -> None:
         least = self.fc6.kernel_shape[0] * 2 ** len(self.features.blocks)
-        if min(x.shape[-3:-1], default=0) < least:
+        if min(shape) < least:
             raise GeometryError(
-                f"this VGG takes images of at least {least}x{least}, got {x.shape[-3:-1]}; "
-                "enlarge them, or lower `window` or the number of `blocks`."
+                f"`x` must be images of at least {least}x{least}, got {shape}; enlarge them, or lower "
+                "`window` or the number of `blocks`."
             )
-        return x
 
-    def load(self, path: str) -> None:
-        """Takes all parameters from a file of VGG weights; see `load_vgg`."""
+    def load(self, path: str | Path) -> None:
+        """Loads all parameters from a file of VGG weights; see `load_vgg`."""
         load_vgg(path, [block.convs for block in self.features.blocks], [self.fc6, self.fc7, self.fc8])

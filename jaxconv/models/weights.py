@@ -1,4 +1,4 @@
-"""Arrays from files of weights that others wrote; no code in a file is ever run."""
+"""Arrays from files of weights of any origin; code in a file is never run."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from jaxconv.models.torch_files import read_torch
 
 
 def read_arrays(path: str | Path) -> dict[str, np.ndarray]:
-    """All arrays of a file, by name.
+    """Reads all arrays of a file, by name.
 
     Args:
-      path: ``.safetensors``, ``.npz`` (without pickled objects), or what `torch.save` writes of a
-        ``state_dict``: ``.pth`` or ``.pt``.
+      path: A ``.safetensors`` file, an ``.npz`` file (without pickled objects), or a ``.pth`` or ``.pt`` file
+        that `torch.save` wrote of a ``state_dict``.
 
     Returns:
       The arrays as they were saved.
 
     Raises:
-      MissingExtraError: The file is a .safetensors one and safetensors is not installed.
-      DataError: There is no such file, its kind is not known, or it is broken or holds something
-        else; the file is named.
+      MissingExtraError: The file is a .safetensors file and safetensors is not installed.
+      DataError: The file does not exist, its suffix is unknown, or it is damaged or contains something
+        else; the message names the file.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -35,22 +35,24 @@ def read_arrays(path: str | Path) -> dict[str, np.ndarray]:
     """
     path = Path(path)
     if path.suffix not in _READERS:
-        raise DataError(f"weights are read from {', '.join(_READERS)} files, got {path}; convert it.")
+        raise DataError(
+            f"`weights` must be a file with suffix {', '.join(_READERS)}, got {path}; convert it."
+        )
     if not path.is_file():
-        raise DataError(f"there is no file of weights at {path}.")
+        raise DataError(f"`weights` must be an existing file, but {path} does not exist.")
     try:
         return _READERS[path.suffix](path)
     except MissingExtraError:
         raise
-    except Exception as error:  # a stranger's bytes may break a reader in any way
+    except Exception as error:  # a damaged file may break a reader in any way
         raise DataError(
-            f"{path} is no readable {path.suffix} file of arrays: {error or type(error).__name__}"
+            f"{path} cannot be read as a {path.suffix} file of arrays: {error or type(error).__name__}"
         ) from error
 
 
 def _read_npz(path: Path) -> dict[str, np.ndarray]:
     if not zipfile.is_zipfile(path):
-        raise ValueError("it is cut off, or something else under that name.")
+        raise ValueError("it is truncated, or not an .npz file.")
     with np.load(path, allow_pickle=False) as arrays:
         return {name: arrays[name] for name in arrays.files}
 

@@ -45,6 +45,7 @@ from jaxconv.core.checks import check_dtypes, split_map
 from jaxconv.errors import GeometryError
 from jaxconv.geometry import IntPerAxis, Padding, PaddingMode
 from jaxconv.geometry.arguments import at_least_one
+from jaxconv.operators.arguments import hint_at_channels_first
 
 
 def correlate(
@@ -92,15 +93,16 @@ def correlate(
     check_dtypes(x=x, filter=filter)
     _check_filter(filter)
     split_map("x", x.shape, filter.ndim, "`filter`")
-    return conv(
-        x,
-        filter_kernel(filter, x.shape[-1]),
-        strides=strides,
-        padding=padding,
-        padding_mode=padding_mode,
-        kernel_dilation=kernel_dilation,
-        feature_group_count=x.shape[-1],
-    )
+    with hint_at_channels_first("x", x.shape, filter.ndim):
+        return conv(
+            x,
+            filter_kernel(filter, x.shape[-1]),
+            strides=strides,
+            padding=padding,
+            padding_mode=padding_mode,
+            kernel_dilation=kernel_dilation,
+            feature_group_count=x.shape[-1],
+        )
 
 
 def convolve(

@@ -1,4 +1,4 @@
-"""How well labels are guessed: losses, metrics, class balance."""
+"""Losses, metrics and class balance for labelled pixels and images."""
 
 from jaxconv.segmentation.balance import class_frequencies, median_frequency_weights
 from jaxconv.segmentation.losses import cross_entropy, dice_loss, focal_loss

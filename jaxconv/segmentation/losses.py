@@ -1,52 +1,54 @@
-"""Losses of labelled pixels, and of labelled images, with void left out."""
+"""Losses of labelled pixels, or of labelled images; void pixels are left out."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from numpy.typing import ArrayLike
 
 from jaxconv.data import VOID
 from jaxconv.errors import GeometryError, OptionError
-from jaxconv.geometry.arguments import ints
+from jaxconv.geometry.arguments import integer
 
 Reduction = Literal["mean", "sum"]
-Weights = jax.Array | Sequence[float] | None
 
 
 def cross_entropy(
-    logits: jax.Array,
-    labels: jax.Array,
+    logits: ArrayLike,
+    labels: ArrayLike,
     *,
-    class_weights: Weights = None,
+    class_weights: ArrayLike | None = None,
     ignore_label: int = VOID,
     reduction: Reduction = "mean",
 ) -> jax.Array:
-    r"""Cross-entropy of a softmax, $-w_y \log p_y$.
+    r"""Computes the cross-entropy of the softmax, $-w_y \log p_y$.
 
-    Computed in float32 at least, whatever the logits are. A label that is neither a class nor
-    `ignore_label` makes the loss NaN: inside jit nothing can be raised, and a run stops at NaN.
+    It is computed in float32 or wider, whatever the dtype of the logits. A label that is neither a class
+    nor `ignore_label` makes the loss NaN: inside jit no error can be raised, and a training run stops at
+    NaN.
 
     Args:
-      logits: ``(..., n_classes)``.
-      labels: ``(...)`` integers of any dtype, the batch in front; classes and `ignore_label` are told
-        apart exactly, also where the dtype does not hold them all.
-      class_weights: ``(n_classes,)``; 1 each if None.
-      ignore_label: Pixels so labelled count nowhere.
-      reduction: "mean" over the pixels that count, each as much as its class weighs (as PyTorch's: divided
-        by the sum of their weights); 0 if there are none. "sum" over the pixels, mean over the batch, as
-        ReSeg's; images that are void throughout belong to the batch.
+      logits: Scores before the softmax, ``(..., n_classes)`` floats.
+      labels: ``(...)`` integers of any dtype, the batch axis first: a class from 0 to ``n_classes - 1``, or
+        `ignore_label`.
+      class_weights: ``(n_classes,)``, the weight of each class; by default 1 each.
+      ignore_label: The label of void pixels, which do not count; also one that the dtype of `labels` cannot
+        hold.
+      reduction: "mean": the mean over the pixels that count, weighted by the weights of their classes, as
+        in PyTorch; 0 if no pixel counts. "sum": the sum over the pixels, divided by the size of the batch,
+        as in the released code of ReSeg (arXiv:1511.07053); images without a labelled pixel count as part
+        of the batch.
 
     Returns:
       A scalar.
 
     Raises:
-      GeometryError: Shapes that do not go together.
-      OptionError: An unknown reduction, or weights that are not one for each class.
-      TypeError: Labels or `ignore_label` that are not integers, or logits that are not floats.
+      GeometryError: `logits` and `labels` have shapes that do not fit.
+      OptionError: `reduction` is unknown, or `class_weights` does not have one number per class.
+      TypeError: `labels` or `ignore_label` are not integers, or `logits` are not floats.
 
     >>> logits = jnp.array([[2.0, 0.0, 0.0], [0.0, 0.0, 0.0]])
     >>> float(cross_entropy(logits, jnp.array([0, 255]))).__round__(4)
@@ -58,28 +60,39 @@ def cross_entropy(
 
 
 def focal_loss(
-    logits: jax.Array,
-    labels: jax.Array,
+    logits: ArrayLike,
+    labels: ArrayLike,
     *,
     gamma: float = 2.0,
-    class_weights: Weights = None,
+    class_weights: ArrayLike | None = None,
     ignore_label: int = VOID,
     reduction: Reduction = "mean",
 ) -> jax.Array:
-    r"""Cross-entropy that counts easy pixels less: $-w_y (1 - p_y)^\gamma \log p_y$.
+    r"""Computes a cross-entropy that gives easy pixels less weight: $-w_y (1 - p_y)^\gamma \log p_y$.
+
+    It is computed in float32 or wider; a label that is neither a class nor `ignore_label` makes it NaN.
 
     Args:
-      logits: As in `cross_entropy`, like everything but `gamma`.
-      labels: As there.
-      gamma: 0 is the cross-entropy.
-      class_weights: As there.
-      ignore_label: As there.
-      reduction: As there.
+      logits: Scores before the softmax, ``(..., n_classes)`` floats.
+      labels: ``(...)`` integers of any dtype, the batch axis first: a class from 0 to ``n_classes - 1``, or
+        `ignore_label`.
+      gamma: Exponent, at least 0; 0 gives the cross-entropy.
+      class_weights: ``(n_classes,)``, the weight of each class; by default 1 each.
+      ignore_label: The label of void pixels, which do not count; also one that the dtype of `labels` cannot
+        hold.
+      reduction: "mean": the mean over the pixels that count, weighted by the weights of their classes, as
+        in PyTorch; 0 if no pixel counts. "sum": the sum over the pixels, divided by the size of the batch,
+        as in the released code of ReSeg (arXiv:1511.07053); images without a labelled pixel count as part
+        of the batch.
+
+    Returns:
+      A scalar.
 
     Raises:
-      GeometryError: As `cross_entropy`.
-      OptionError: `gamma` below 0, or what `cross_entropy` refuses.
-      TypeError: As there.
+      GeometryError: `logits` and `labels` have shapes that do not fit.
+      OptionError: `gamma` is below 0, `reduction` is unknown, or `class_weights` does not have one number
+        per class.
+      TypeError: `labels` or `ignore_label` are not integers, or `logits` are not floats.
 
     References:
       Lin et al., arXiv:1708.02002.
@@ -89,102 +102,156 @@ def focal_loss(
     0.0109
     """
     if gamma < 0:
-        raise OptionError(f"`gamma` is at least 0, which is the cross-entropy; got {gamma}.")
+        raise OptionError(f"`gamma` must be at least 0, where 0 gives the cross-entropy; got {gamma}.")
     if reduction not in ("mean", "sum"):
-        raise OptionError(f"`reduction` is 'mean' or 'sum', got {reduction!r}.")
-    logits, classes, counted, strange = _prepare(logits, labels, ignore_label)
-    truth = _one_of(classes, logits)
-    # A masked sum, not a gather: its gradient is no scatter, and explicit meshes take it as it is.
-    losses = -jnp.where(truth, jax.nn.log_softmax(logits), 0).sum(axis=-1)
+        raise OptionError(f"`reduction` must be 'mean' or 'sum', got {reduction!r}.")
+    scores, classes, valid, invalid = _prepare(logits, labels, ignore_label)
+    truth = _one_hot(classes, scores)
+    # A masked sum, not a gather: its gradient needs no scatter, and explicit meshes accept it.
+    losses = -jnp.where(truth, jax.nn.log_softmax(scores), 0).sum(axis=-1)
     if gamma:
-        # Kept away from 0, where the power of a gamma below 1 has no slope.
+        # Stays above 0, where the power of a gamma below 1 has an infinite slope.
         miss = jnp.maximum(-jnp.expm1(-losses), jnp.finfo(losses.dtype).eps)
         losses = losses * miss**gamma
-    weights = counted.astype(logits.dtype)
+    weights = valid.astype(scores.dtype)
     if class_weights is not None:
-        weights *= jnp.where(truth, _class_weights(class_weights, logits), 0).sum(axis=-1)
-    total = jnp.sum(weights * jnp.where(counted, losses, 0))
+        weights *= jnp.where(truth, _class_weights(class_weights, scores), 0).sum(axis=-1)
+    total = jnp.sum(weights * jnp.where(valid, losses, 0))
     if reduction == "sum":
-        return jnp.where(strange, jnp.nan, total / (labels.shape[0] if labels.ndim else 1))
+        return jnp.where(invalid, jnp.nan, total / (classes.shape[0] if classes.ndim else 1))
     divisor = jnp.sum(weights)
-    return jnp.where(strange, jnp.nan, total / jnp.where(divisor > 0, divisor, 1))
+    return jnp.where(invalid, jnp.nan, total / jnp.where(divisor > 0, divisor, 1))
 
 
 def dice_loss(
-    logits: jax.Array,
-    labels: jax.Array,
+    logits: ArrayLike,
+    labels: ArrayLike,
     *,
-    class_weights: Weights = None,
+    class_weights: ArrayLike | None = None,
     ignore_label: int = VOID,
 ) -> jax.Array:
-    r"""One minus the overlap of prediction and truth, mean over the classes.
+    r"""Computes one minus the overlap of prediction and truth, as the mean over the classes.
 
-    $1 - \frac{2 \sum p_c t_c}{\sum p_c + \sum t_c}$ with the sums over all pixels of the batch that are not
-    void. Classes that do not occur in the batch's labels are left out.
+    For class c this is $1 - \frac{2 \sum p_c t_c}{\sum p_c + \sum t_c}$, where the sums run over all pixels
+    of the batch that are not void. Classes that do not occur in the labels of the batch are left out. A
+    label that is neither a class nor `ignore_label` makes the loss NaN.
 
     Args:
-      logits: As in `cross_entropy`.
-      labels: As there.
-      class_weights: Of the classes in the mean.
-      ignore_label: As there.
+      logits: Scores before the softmax, ``(..., n_classes)`` floats.
+      labels: ``(...)`` integers of any dtype, the batch axis first: a class from 0 to ``n_classes - 1``, or
+        `ignore_label`.
+      class_weights: ``(n_classes,)``, the weight of each class in the mean; by default 1 each.
+      ignore_label: The label of void pixels, which do not count; also one that the dtype of `labels` cannot
+        hold.
 
     Returns:
-      A scalar, 0 to 1; 0 if no pixel counts.
+      A scalar from 0 to 1; 0 if no pixel counts.
 
     Raises:
-      GeometryError: As `cross_entropy`.
-      TypeError: As there.
+      GeometryError: `logits` and `labels` have shapes that do not fit.
+      OptionError: `class_weights` does not have one number per class.
+      TypeError: `labels` or `ignore_label` are not integers, or `logits` are not floats.
 
     References:
-      Milletari, Navab & Ahmadi, V-Net, arXiv:1606.04797 (there with squares below the line).
+      Milletari, Navab & Ahmadi, V-Net, arXiv:1606.04797 (with squares in the denominator).
 
     >>> float(dice_loss(jnp.array([[9.0, -9.0], [0.0, 0.0]]), jnp.array([0, 1]))).__round__(4)
     0.2667
     """
-    logits, classes, counted, strange = _prepare(logits, labels, ignore_label)
-    pixels = tuple(range(labels.ndim))
-    truths = (_one_of(classes, logits) & counted[..., None]).astype(logits.dtype)
-    probabilities = jnp.where(counted[..., None], jax.nn.softmax(logits), 0)
-    occurring = truths.sum(pixels)
+    scores, classes, valid, invalid = _prepare(logits, labels, ignore_label)
+    pixels = tuple(range(classes.ndim))
+    truths = (_one_hot(classes, scores) & valid[..., None]).astype(scores.dtype)
+    probabilities = jnp.where(valid[..., None], jax.nn.softmax(scores), 0)
+    truth_sum = truths.sum(pixels)
     overlap = 2 * jnp.sum(probabilities * truths, pixels)
-    whole = jnp.where(occurring > 0, probabilities.sum(pixels) + occurring, 1)
-    weights = jnp.where(occurring > 0, _class_weights(class_weights, logits).reshape(-1), 0)
+    both = jnp.where(truth_sum > 0, probabilities.sum(pixels) + truth_sum, 1)
+    weights = jnp.where(truth_sum > 0, _class_weights(class_weights, scores).reshape(-1), 0)
     total = jnp.sum(weights)
-    loss = jnp.sum(weights * (1 - overlap / whole)) / jnp.where(total > 0, total, 1)
-    return jnp.where(strange, jnp.nan, loss)
+    loss = jnp.sum(weights * (1 - overlap / both)) / jnp.where(total > 0, total, 1)
+    return jnp.where(invalid, jnp.nan, loss)
 
 
-def _prepare(logits: jax.Array, labels: jax.Array, ignore_label: int):
-    """Logits in float32 at least; int32 classes, 0 where the label is none; what counts; what is strange."""
-    if logits.ndim != labels.ndim + 1 or logits.shape[:-1] != labels.shape:
-        raise GeometryError(
-            f"every label needs its scores: `logits` must be (..., n_classes) and `labels` (...), got "
-            f"{logits.shape} and {labels.shape}."
+class _Pixels(NamedTuple):
+    """The arguments of a loss, ready to compute with."""
+
+    scores: jax.Array  # (..., n_classes), float32 or wider
+    classes: jax.Array  # (...) int32; 0 where the label is not a class
+    valid: jax.Array  # (...) bool: not void
+    invalid: jax.Array  # () bool: some label is neither a class nor void
+
+
+def _prepare(logits: ArrayLike, labels: ArrayLike, ignore_label: int) -> _Pixels:
+    """Checks the arguments of a loss and finds the classes and the void pixels."""
+    scores = jnp.asarray(logits)
+    # NumPy's labels stay NumPy's: jax would cut int64 to 32 bits.
+    classes = labels if isinstance(labels, jax.Array) else np.asarray(labels)
+    _check_dtypes(scores, classes)
+    check_label_shape(scores.shape, classes.shape)
+    void = integer("ignore_label", ignore_label)
+    # Compared in the dtype of the labels, with numbers that it can hold: jax would wrap others around.
+    limits, n = jnp.iinfo(classes.dtype), scores.shape[-1]
+    can_hold_void = limits.min <= void <= limits.max
+    is_void = classes == np.array(void, classes.dtype) if can_hold_void else jnp.zeros_like(classes, bool)
+    is_class = ~is_void & (classes >= 0) & (classes <= min(n - 1, limits.max))
+    dtype = jnp.float32 if jnp.finfo(scores.dtype).bits < 32 else scores.dtype
+    # int32 holds every class, which a dtype of 8 bits may not.
+    return _Pixels(
+        scores.astype(dtype),
+        jnp.where(is_class, classes, 0).astype(jnp.int32),
+        ~is_void,
+        jnp.any(~is_void & ~is_class),
+    )
+
+
+def _check_dtypes(logits: jax.Array, labels: jax.Array | np.ndarray) -> None:
+    labels_fit, logits_fit = (
+        jnp.issubdtype(labels.dtype, jnp.integer),
+        jnp.issubdtype(logits.dtype, jnp.floating),
+    )
+    if not (labels_fit or logits_fit) and jnp.issubdtype(labels.dtype, jnp.floating):
+        raise TypeError(
+            f"`logits` must be floats and `labels` integers, got {logits.dtype} and {labels.dtype}; they "
+            "look swapped: pass `logits` first."
         )
-    if not jnp.issubdtype(labels.dtype, jnp.integer):
-        raise TypeError(f"`labels` must be integers, got {labels.dtype}; take .astype(jnp.int32).")
-    if not jnp.issubdtype(logits.dtype, jnp.floating):
-        raise TypeError(f"`logits` must be floats, got {logits.dtype}.")
-    (void,) = ints("ignore_label", (ignore_label,))
-    # Compared in the labels' own dtype with numbers that it holds: jax would wrap others around.
-    limits, n = jnp.iinfo(labels.dtype), logits.shape[-1]
-    holds_void = limits.min <= void <= limits.max
-    is_void = labels == np.array(void, labels.dtype) if holds_void else jnp.zeros_like(labels, bool)
-    known = ~is_void & (labels >= 0) & (labels <= min(n - 1, limits.max))
-    classes = jnp.where(known, labels, 0).astype(jnp.int32)  # a class fits, and a dtype of 8 bits may not
-    dtype = jnp.float32 if jnp.finfo(logits.dtype).bits < 32 else logits.dtype
-    return logits.astype(dtype), classes, ~is_void, jnp.any(~is_void & ~known)
+    if not labels_fit:
+        raise TypeError(
+            f"`labels` must be integers, got {labels.dtype}; convert them with .astype(jnp.int32)."
+        )
+    if not logits_fit:
+        raise TypeError(
+            f"`logits` must be floats, the scores of every class before the softmax, got {logits.dtype}."
+        )
 
 
-def _one_of(classes: jax.Array, logits: jax.Array) -> jax.Array:
-    """``(..., n_classes)``: True at the class."""
-    return classes[..., None] == jax.lax.broadcasted_iota(classes.dtype, logits.shape, logits.ndim - 1)
+def check_label_shape(logits: tuple[int, ...], labels: tuple[int, ...]) -> None:
+    """Raises GeometryError unless there is one label for every vector of scores."""
+    if len(logits) > 0 and logits[:-1] == labels:
+        return
+    if logits and labels == logits:
+        hint = "if `labels` are one-hot, take labels.argmax(-1)"
+    elif labels == (*logits[:-1], 1):
+        hint = "drop the last axis, labels[..., 0]"
+    elif len(logits) > 2 and (logits[0], *logits[2:]) == labels:
+        hint = "the logits look channels-first: take jnp.moveaxis(logits, 1, -1)"
+    else:
+        hint = "there must be one label for every vector of scores"
+    raise GeometryError(
+        f"`logits` must be (..., n_classes) and `labels` (...), got {logits} and {labels}; {hint}."
+    )
 
 
-def _class_weights(class_weights: Weights, logits: jax.Array) -> jax.Array:
-    """``(1, ..., 1, n_classes)``, to broadcast against the logits."""
-    n = logits.shape[-1]
-    weights = jnp.ones(n, logits.dtype) if class_weights is None else jnp.asarray(class_weights, logits.dtype)
+def _one_hot(classes: jax.Array, scores: jax.Array) -> jax.Array:
+    """Returns ``(..., n_classes)`` bool: True at the class."""
+    return classes[..., None] == jax.lax.broadcasted_iota(classes.dtype, scores.shape, scores.ndim - 1)
+
+
+def _class_weights(class_weights: ArrayLike | None, scores: jax.Array) -> jax.Array:
+    """Returns the weights as ``(1, ..., 1, n_classes)``, to broadcast against the scores."""
+    n = scores.shape[-1]
+    weights = jnp.ones(n, scores.dtype) if class_weights is None else jnp.asarray(class_weights, scores.dtype)
     if weights.shape != (n,):
-        raise OptionError(f"`class_weights` has one number for each of {n} classes, got {weights.shape}.")
-    return weights.reshape((1,) * (logits.ndim - 1) + (n,))
+        raise OptionError(
+            f"`class_weights` must have one number for each of the {n} classes, shape ({n},); got shape "
+            f"{weights.shape}."
+        )
+    return weights.reshape((1,) * (scores.ndim - 1) + (n,))

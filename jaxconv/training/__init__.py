@@ -1,4 +1,4 @@
-"""From a configuration to a trained network: one step, the loop around it, what it leaves behind."""
+"""Trains networks by a configuration, and evaluates, applies and exports them."""
 
 from jaxconv.errors import ConfigError, needs_extra
 

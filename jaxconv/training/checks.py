@@ -1,4 +1,7 @@
-"""What a training would only find out later, or never: looked at before it begins, cheap things first."""
+"""Checks before a training starts, the cheap ones first.
+
+A module of its own beside `loop`: each check is used and tested without a training.
+"""
 
 from __future__ import annotations
 
@@ -10,30 +13,29 @@ from jaxconv.data import VOID, Batch, Dataset, check_dataset
 from jaxconv.errors import ConfigError, DataError
 from jaxconv.training.config import Config
 from jaxconv.training.devices import local_mesh, replicated
-from jaxconv.training.losses import class_weights
-from jaxconv.training.optimizers import build_optimizer
-from jaxconv.training.state import Step, abstract_state
+from jaxconv.training.losses import build_class_weights
+from jaxconv.training.state import Step, abstract_state, build_optimizer
 
 CROP_EXAMPLES = 16
 
 
 def check_data(config: Config, train_set: Dataset, val_set: Dataset, *, files: bool) -> None:
-    """Refuses data that the configuration does not fit, and files that cannot be used.
+    """Checks that configuration and data fit each other, and that every file can be used.
 
     Args:
-      config: The experiment.
+      config: Configuration of the training.
       train_set: The training split.
       val_set: The validation split.
-      files: Whether the data are read from files; then every file is read once.
+      files: Whether the data are read from files; if so, every file is read once.
 
     Raises:
-      ConfigError: The crop is larger than the images, a class has no weight of its own, or the network
-        is not one for these data.
+      ConfigError: The crop is larger than the images, the number of class weights is not that of the
+        classes, or the network does not fit the data.
       DataError: Some files cannot be used, or every pixel of the training split is void.
     """
     check_crop(config, train_set)
     if isinstance(weights := config.loss.options["class_weights"], tuple):
-        class_weights(weights, train_set)
+        build_class_weights(weights, train_set)
     if files:
         check_model(config, train_set)
         check_dataset(train_set, one_size=config.augmentation.crop is None, labelled=True)
@@ -41,24 +43,28 @@ def check_data(config: Config, train_set: Dataset, val_set: Dataset, *, files: b
 
 
 def check_crop(config: Config, dataset: Dataset) -> None:
-    """Refuses a crop that is larger than the images are at scale 1: a part of each would be void.
+    """Checks that the crop is not larger than the images at scale 1, where a part of it would be void.
 
-    Only the first images are read, and one of them that is large enough will do.
+    Only the first images are read, until one of them is large enough.
+
+    Args:
+      config: Configuration of the training.
+      dataset: The training split.
 
     Raises:
-      ConfigError: None of them is.
+      ConfigError: None of the first images is as large as the crop.
     """
     crop = config.augmentation.crop
     if crop is None:
         return
-    # A cell of the shrunken image at the border stands for fewer pixels; and who enlarges all may crop more.
+    # The last cell of a shrunken image stands for fewer pixels; images that are all enlarged allow more.
     shrink, enlarged = config.training.shrink, max(config.augmentation.scale[0], 1.0)
     found = []
     for index in range(min(len(dataset), CROP_EXAMPLES)):
         try:
             example = dataset[index]
         except DataError:
-            continue  # `check_dataset` lists what is wrong with the files
+            continue  # `check_dataset` reports what is wrong with the files
         rows, columns = example.image.shape[:2]
         limit = [round(-(-size // shrink) * enlarged) * shrink for size in (rows, columns)]
         if crop[0] <= limit[0] and crop[1] <= limit[1]:
@@ -72,20 +78,26 @@ def check_crop(config: Config, dataset: Dataset) -> None:
 
 
 def check_model(config: Config, dataset: Dataset) -> None:
-    """Refuses a network whose options contradict each other or the data.
+    """Checks that the options of the network fit each other and the data.
 
-    It is traced on the shapes of one batch, and nothing is computed: a second, where files take minutes.
+    The step is traced on the shapes of one batch and nothing is computed, which takes a second; reading
+    all files may take minutes.
+
+    Args:
+      config: Configuration of the training.
+      dataset: The training split.
 
     Raises:
-      JaxconvError: As the network and its first step would.
+      JaxconvError: The network or its first step cannot be built.
     """
     shrink = config.training.shrink
     try:
         shape = config.augmentation.crop or dataset[0].image.shape[:2]
     except DataError:
-        return  # `check_dataset` lists what is wrong with the files
+        return  # `check_dataset` reports what is wrong with the files
     size = (config.training.batch_size, *(-(-cells // shrink) for cells in shape))
-    images = np.broadcast_to(np.float32(0), (*size, dataset.in_features))  # takes no memory
+    # Views of one number, which take no memory.
+    images = np.broadcast_to(np.float32(0), (*size, dataset.in_features))
     labels = np.broadcast_to(np.int32(0), size if dataset.task == "segmentation" else size[:1])
     optimizer, schedule = build_optimizer(config)
     graphs, state = abstract_state(config, optimizer, dataset.in_features, len(dataset.classes))
@@ -95,12 +107,12 @@ def check_model(config: Config, dataset: Dataset) -> None:
 
 
 def warn_of_void(batch: Batch, console: Console) -> None:
-    """Says in one line that most of a batch is void: rarely meant, and the scores would not show why."""
+    """Prints a warning if most pixels of a batch are void, which is rarely intended and lowers the scores."""
     share = float((batch.labels == VOID).mean())
     if share > 0.5:
         console.print(
             f"{share:.0%} of the first batch's pixels are void, and nothing is learned from them: is "
-            "`augmentation.crop` too large, `augmentation.scale` too small, or little labelled?",
+            "`augmentation.crop` too large, `augmentation.scale` too small, or are few pixels labelled?",
             style="yellow",
             highlight=False,
         )

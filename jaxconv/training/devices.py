@@ -1,64 +1,81 @@
-"""One axis of devices, over which batches are split; and what makes a CPU fast, settled before jax starts."""
+"""Devices over which batches are split, agreement between processes, and settings that make a CPU fast."""
 
 from __future__ import annotations
 
 import ctypes
 import os
+import pickle
 import sys
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import jax
 import numpy as np
+from jax.experimental import multihost_utils
 from jax.sharding import Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 
 from jaxconv.data import Batch
 from jaxconv.errors import ConfigError
+from jaxconv.training.run_folder import RunError
+
+T = TypeVar("T")
+Tree = TypeVar("Tree")
 
 AXIS = "batch"
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8  # malloc.h
 
 
 def batch_mesh(batch_size: int) -> Mesh:
-    """All devices of all processes in one row.
+    """Returns a mesh of one axis with all devices of all processes.
+
+    Args:
+      batch_size: Examples per step, over all devices.
 
     Raises:
-      ConfigError: The batch does not divide over them.
+      ConfigError: The number of devices does not divide the batch size.
     """
     devices = jax.devices()
     if batch_size % len(devices):
         raise ConfigError(
-            f"a batch of {batch_size} examples does not divide over {len(devices)} devices; make "
-            f"`training.batch_size` a multiple of {len(devices)}, or show jax fewer devices."
+            f"`training.batch_size` must be a multiple of {len(devices)}, the number of devices; got "
+            f"{batch_size}. Change it, or make fewer devices visible to jax."
         )
     return Mesh(np.asarray(devices), (AXIS,))
 
 
 def local_mesh() -> Mesh:
-    """The devices of this process in one row."""
+    """Returns a mesh of one axis with the devices of this process."""
     return Mesh(np.asarray(jax.local_devices()), (AXIS,))
 
 
 def replicated(mesh: Mesh) -> NamedSharding:
-    """The same on every device: parameters."""
+    """Returns the sharding of parameters: a full copy on every device."""
     return NamedSharding(mesh, P())
 
 
 def split(mesh: Mesh) -> NamedSharding:
-    """The first axis split over the devices: batches."""
+    """Returns the sharding of batches: the first axis split over the devices."""
     return NamedSharding(mesh, P(AXIS))
 
 
 def batch_share() -> tuple[int, int]:
-    """Which part of every batch this process loads: its number, and how many processes there are."""
+    """Returns which part of every batch this process loads: its number, and the number of processes."""
     return jax.process_index(), jax.process_count()
 
 
-def put_replicated(tree, mesh: Mesh):
-    """Every process holds the same numbers: they become arrays of all devices."""
+def put_replicated(tree: Tree, mesh: Mesh) -> Tree:
+    """Copies arrays to every device of a mesh.
+
+    Args:
+      tree: Pytree of arrays, the same in every process.
+      mesh: Devices of the copies.
+    """
     return jax.tree.map(lambda leaf: _global(leaf, replicated(mesh)), tree)
 
 
-def _global(leaf, sharding: NamedSharding) -> jax.Array:
+def _global(leaf: jax.Array | np.ndarray, sharding: NamedSharding) -> jax.Array:
+    """Builds an array over all processes from values that every process has; random keys by their data."""
     if isinstance(leaf, jax.Array) and jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key):
         data = _global(jax.random.key_data(leaf), sharding)
         return jax.random.wrap_key_data(data, impl=jax.random.key_impl(leaf))
@@ -66,29 +83,80 @@ def _global(leaf, sharding: NamedSharding) -> jax.Array:
 
 
 def put_batch(batch: Batch, mesh: Mesh) -> Batch:
-    """This process's part of a batch, as arrays of the whole batch over all devices."""
+    """Returns the whole batch as arrays over all devices, given the part that this process has loaded."""
     return Batch(*(jax.make_array_from_process_local_data(split(mesh), part) for part in batch))
 
 
-def prepare_cpu(batch_size: int) -> None:
-    """Keeps memory between steps, and makes one virtual device of every core, where the batch divides.
-
-    One device leaves cores idle in small operations; of two, each does half of the batch from
-    beginning to end. Milliseconds of a step on two cores (AMD EPYC, 4x96x128x3, 11 classes, November
-    2026; one run each, on a machine with other work): FCN-8s 69, then 30; ReSeg 104, 65; U-Net 91, 78.
-
-    Nothing changes where jax has started already, or was told a number of devices; other platforms
-    than a CPU are left alone. Sums over a batch are rounded in the order of its parts, so a run is
-    resumed bit for bit only on as many cores as it began with.
+def first_decides(decide: Callable[[], T]) -> T:
+    """Calls a function in the first process only; every process returns its value or raises its error.
 
     Args:
-      batch_size: Examples of a step.
+      decide: Function without arguments, whose value can be pickled.
+    """
+    if jax.process_count() == 1:
+        return decide()
+    value, error = _from_first(_outcome(decide) if jax.process_index() == 0 else None)
+    if error is not None:
+        raise error
+    return value
+
+
+def all_succeed(action: Callable[[], T]) -> T:
+    """Calls a function in every process and returns its value; if one process fails, all of them raise.
+
+    Args:
+      action: Function without arguments.
+
+    Raises:
+      RunError: The function failed in another process, which raises the error itself.
+    """
+    if jax.process_count() == 1:
+        return action()
+    value, error = _outcome(action)
+    failed = multihost_utils.process_allgather(np.int32(error is not None))
+    if error is not None:
+        raise error
+    if failed.any():
+        raise RunError(f"process {int(failed.argmax())} cannot continue, so this one stops; see its message.")
+    return value
+
+
+def _outcome(action: Callable[[], T]) -> tuple[Any, Exception | None]:
+    """Returns the value of an action, or its error without the traceback."""
+    try:
+        return action(), None
+    except Exception as error:
+        return None, error.with_traceback(None)
+
+
+def _from_first(value: Any) -> Any:
+    """Returns the value of the first process in every process."""
+    sent = np.frombuffer(pickle.dumps(value), np.uint8)
+    size = multihost_utils.broadcast_one_to_all(np.int32(len(sent)))
+    sent = sent if jax.process_index() == 0 else np.zeros(int(size), np.uint8)
+    return pickle.loads(np.asarray(multihost_utils.broadcast_one_to_all(sent)).tobytes())
+
+
+def prepare_cpu(batch_size: int) -> None:
+    """Keeps memory between steps, and makes a virtual device of every core if these divide the batch.
+
+    One device leaves cores idle in small operations; of two devices, each computes half of the batch from
+    beginning to end. Milliseconds per step on two cores, with one device and with two (AMD EPYC,
+    4x96x128x3, 11 classes, November 2026; one run each, on a machine with other work): FCN-8s 69 and 30,
+    ReSeg 104 and 65, U-Net 91 and 78.
+
+    Nothing changes if jax has already started or was given a number of devices, nor on platforms other
+    than CPUs. Sums over a batch are rounded in the order of its parts, so a run is resumed bit for bit
+    only on as many devices as it started with.
+
+    Args:
+      batch_size: Examples per step.
 
     >>> prepare_cpu(8)  # doctest: +SKIP
     """
     keep_memory()
-    told = "xla_force_host_platform_device_count" in os.environ.get("XLA_FLAGS", "")
-    if not told and getattr(jax.config, "jax_num_cpu_devices", -1) < 1:
+    configured = "xla_force_host_platform_device_count" in os.environ.get("XLA_FLAGS", "")
+    if not configured and getattr(jax.config, "jax_num_cpu_devices", -1) < 1:
         try:
             jax.config.update("jax_num_cpu_devices", count_devices(batch_size, available_cores()))
         except RuntimeError:  # jax has started
@@ -96,7 +164,7 @@ def prepare_cpu(batch_size: int) -> None:
 
 
 def count_devices(batch_size: int, cores: int) -> int:
-    """The most devices, one a core, that the batch divides over.
+    """Returns the largest number of devices, at most one per core, that divides the batch.
 
     >>> count_devices(16, 2), count_devices(15, 4), count_devices(7, 4)
     (2, 3, 1)
@@ -105,19 +173,19 @@ def count_devices(batch_size: int, cores: int) -> int:
 
 
 def available_cores() -> int:
-    """Those that this process may run on."""
+    """Returns the number of cores on which this process may run."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def keep_memory() -> bool:
-    """Serves every allocation from memory that was used before, as a GPU's allocator does.
+    """Makes the C library reuse freed memory for every allocation, as the allocator of a GPU does.
 
-    By default glibc returns large blocks to the system now and then, and one and the same program
-    takes 2.7 or 4.1 ms (the kernel's gradient of 4x96x128, 16 to 16, 3x3: 6.3 MB of temporaries,
-    1,540 page faults in the slow calls and none in the fast ones).
+    By default glibc returns large blocks to the system from time to time, and one and the same program
+    takes 2.7 or 4.1 ms (the gradient of a 3x3 kernel on 4x96x128, 16 features to 16: 6.3 MB of
+    temporaries, 1,540 page faults in the slow calls and none in the fast ones).
 
     Returns:
-      Whether the C library is glibc and did it.
+      True if the C library is glibc and accepted the settings.
     """
     if not sys.platform.startswith("linux"):
         return False

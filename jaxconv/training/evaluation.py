@@ -1,4 +1,4 @@
-"""How good a trained network is on a split: every example counted once, at its labels' resolution."""
+"""Scores of a trained network on a split: every example counts once, at the resolution of its labels."""
 
 from __future__ import annotations
 
@@ -25,27 +25,28 @@ def evaluate(
     void_as_false_positive: bool = False,
     progress: Callable[[int], None] | None = None,
 ) -> dict[str, Any]:
-    """Scores of a network over a whole data set, ready for JSON: what is undefined is None.
+    """Computes the scores of a network over a whole data set, as values for JSON.
 
-    The network runs at its own resolution; its scores are interpolated to that of the labels, and the
-    largest is counted there. Examples of one size go through one program, the last batch filled up.
+    The network runs at its own resolution; its outputs are interpolated to the resolution of the labels,
+    and the largest is counted there. Examples of one size go through one program, the last batch filled
+    up. A score that is undefined is None.
 
     Args:
       network: A trained network, such as `load` returns.
-      dataset: Of the same classes, features and task.
-      batch_size: Examples at once.
-      void_as_false_positive: Count what is predicted on void against the predicted class, as ReSeg's
-        own evaluation does. Published numbers leave void out.
-      progress: Called after every batch with the number of its examples.
+      dataset: Data set with the classes, features and task on which the network was trained.
+      batch_size: Examples per batch.
+      void_as_false_positive: Count predictions on void pixels against the predicted class, as ReSeg's
+        own evaluation does. Published scores usually leave void pixels out.
+      progress: Function that is called after every batch with the number of its examples.
 
     Returns:
       ``task`` and ``examples``; for segmentation ``mean_iou``, ``global_accuracy``,
       ``mean_class_accuracy``, ``frequency_weighted_iou``, ``per_class_iou`` (by name),
       ``void_as_false_positive`` and ``resolution``, rows and columns of the labels or ``"mixed"``; for
-      classification ``top1``, ``top5`` and ``confusion``, rows the truth.
+      classification ``top1``, ``top5`` and ``confusion``, whose rows are the true classes.
 
     Raises:
-      DataError: The data set is empty, or not what the network was trained for.
+      DataError: The data set is empty, or its classes, features or task differ from the network's.
     """
     _check(network, dataset)
     common = {"task": network.task, "examples": len(dataset)}
@@ -59,7 +60,7 @@ def evaluate(
 def _score_pixels(
     network: Network, outputs: Iterator[tuple[np.ndarray, np.ndarray]], void_too: bool
 ) -> dict[str, Any]:
-    """From labels and predicted labels, ``(b, rows, columns)`` a batch."""
+    """Computes the scores from pairs of labels and predicted labels, ``(b, rows, columns)`` per batch."""
     names = network.classes.names
     n, resolutions = len(names), set()
     confusion, void = np.zeros((n, n), np.int64), np.zeros(n, np.int64)
@@ -74,7 +75,7 @@ def _score_pixels(
 
 
 def _score_images(network: Network, outputs: Iterator[tuple[np.ndarray, np.ndarray]]) -> dict[str, Any]:
-    """From labels ``(b,)`` and logits ``(b, n)`` a batch."""
+    """Computes the scores from pairs of labels ``(b,)`` and logits ``(b, n)``."""
     labels, logits = map(np.concatenate, zip(*outputs, strict=True))
     return {
         "top1": top_k_accuracy(logits, labels, 1),
@@ -86,9 +87,9 @@ def _score_images(network: Network, outputs: Iterator[tuple[np.ndarray, np.ndarr
 def _run_batches(
     network: Network, dataset: Dataset, size: int, progress: Callable[[int], None]
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Labels of every batch and what the network says, predicted labels or a classifier's logits.
+    """Yields the labels of every batch with the predicted labels, or with the logits of a classifier.
 
-    A batch is loaded while the device computes the one before.
+    A batch is loaded while the device computes the previous one.
     """
     running: list[tuple[np.ndarray, jax.Array]] = []
     for batch, count in iterate_batches(dataset, size, shrink=network.shrink):
@@ -99,6 +100,7 @@ def _run_batches(
 
 
 def _run_batch(network: Network, batch: Batch) -> jax.Array:
+    """Returns the predicted labels of a batch, or the logits of a classifier."""
     logits = network.logits(batch.images)
     if network.task == "classification":
         return logits
@@ -109,22 +111,23 @@ def _run_batch(network: Network, batch: Batch) -> jax.Array:
 def _fetch(
     labels: np.ndarray, output: jax.Array, progress: Callable[[int], None]
 ) -> tuple[np.ndarray, np.ndarray]:
+    """Waits for the output of a batch, and drops what belongs to the examples that filled it up."""
     values = np.asarray(output)[: len(labels)]
     progress(len(labels))
     return labels, values
 
 
 def _check(network: Network, dataset: Dataset) -> None:
+    """Raises a DataError if the network cannot be evaluated on the data set."""
     if not len(dataset):
-        raise DataError("the data set has no examples, so there is nothing to evaluate.")
+        raise DataError("`dataset` has no examples, so there is nothing to evaluate.")
     pairs = {
-        "the tasks": (network.task, dataset.task),
-        "the features": (str(network.in_features), str(dataset.in_features)),
-        "the classes": (", ".join(network.classes.names), ", ".join(dataset.classes.names)),
+        "task": (network.task, dataset.task),
+        "number of features": (str(network.in_features), str(dataset.in_features)),
+        "classes": (", ".join(network.classes.names), ", ".join(dataset.classes.names)),
     }
     for what, (mine, its) in pairs.items():
         if mine != its:
             raise DataError(
-                f"{what} differ: the network has {mine}, the data set {its}; evaluate on data like those "
-                "that it was trained on."
+                f"`dataset` must have the {what} on which the network was trained: {mine}; got {its}."
             )

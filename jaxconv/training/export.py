@@ -1,4 +1,4 @@
-"""A trained network as one file that runs without the code of its model: StableHLO by `jax.export`."""
+"""Exports a trained network as one file that runs without the code of its model (StableHLO)."""
 
 from __future__ import annotations
 
@@ -27,24 +27,24 @@ def export(
     output: Output = "labels",
     platforms: Sequence[str] = PLATFORMS,
 ) -> jax_export.Exported:
-    """The network as a function of images alone, lowered for several platforms at once.
+    """Exports the network as a function of images alone, lowered for several platforms at once.
 
-    The parameters are constants of the program. What the network is told of an image, its shrinking
-    and the interpolation of the scores are part of it, so images go in and labels come out at one size.
+    The parameters are constants of the program. Preprocessing, downsampling and the interpolation of the
+    scores are part of the program, so the labels have the size of the images.
 
     Args:
       network: A trained network, such as `load` returns.
-      size: ``(rows, columns)`` of the images; how many there are stays open.
-      output: ``"labels"``: int32, ``(b, rows, columns)``, or ``(b,)`` of a classifier.
-        ``"probabilities"``: float32, the same with the classes as last axis.
-      platforms: jax's names.
+      size: ``(rows, columns)`` of the images; the batch size is not fixed.
+      output: ``"labels"`` for int32 ``(b, rows, columns)``, or ``(b,)`` of a classifier;
+        ``"probabilities"`` for float32 with one more axis, the classes.
+      platforms: Platforms on which the program can run, by jax's names.
 
     Returns:
-      What `jax.export.deserialize` gives back; ``.call(images)`` takes float32 images of 0 to 1,
-      ``(b, rows, columns, in_features)``.
+      The program, as `jax.export.deserialize` returns it; ``.call(images)`` takes float32 images from 0 to
+      1, ``(b, rows, columns, in_features)``.
 
     Raises:
-      OptionError: A size without pixels.
+      OptionError: `size` is not two positive integers.
 
     >>> from types import SimpleNamespace
     >>> network = SimpleNamespace(
@@ -56,11 +56,11 @@ def export(
     (('cpu', 'cuda', 'tpu'), [[[0, 1]]])
     """
     if len(size) != 2 or min(size) < 1:
-        raise OptionError(f"`size` is the rows and columns of an image, at least 1 each; got {size}.")
-    # On one device: the file is not to ask for as many as the training had.
+        raise OptionError(f"`size` must be the rows and columns of the images, at least 1 each; got {size}.")
+    # On one device: otherwise the program would need as many devices as the training had.
     parameters, rest = jax.device_put((network.parameters, network.rest), jax.local_devices()[0])
 
-    def run(images: jax.Array) -> jax.Array:
+    def compute(images: jax.Array) -> jax.Array:
         logits = network.call(parameters, rest, downsample_images(images, network.shrink))
         if network.task == "segmentation":
             logits = upsample_scores(logits, tuple(size), network.shrink)
@@ -70,7 +70,7 @@ def export(
 
     (batch,) = jax_export.symbolic_shape("b")
     images = jax.ShapeDtypeStruct((batch, *size, network.in_features), jnp.float32)
-    return jax_export.export(jax.jit(run), platforms=tuple(platforms))(images)
+    return jax_export.export(jax.jit(compute), platforms=tuple(platforms))(images)
 
 
 def write_export(
@@ -81,7 +81,7 @@ def write_export(
     output: Output = "labels",
     platforms: Sequence[str] = PLATFORMS,
 ) -> tuple[Path, Path]:
-    """Writes `export` to a file, and what a reader must know beside it, ``path`` with ``.json`` added.
+    """Writes an exported network to a file, and a description of it to ``path`` with ``.json`` added.
 
     The file is read without jaxconv::
 
@@ -91,13 +91,13 @@ def write_export(
 
     Args:
       network: A trained network, such as `load` returns.
-      path: The file; its folder is made.
+      path: File to write; its folder is created if needed.
       size: ``(rows, columns)`` of the images.
-      output: ``"labels"`` or ``"probabilities"``.
-      platforms: jax's names.
+      output: ``"labels"`` for the likeliest class, or ``"probabilities"`` for that of each class.
+      platforms: Platforms on which the program can run, by jax's names.
 
     Returns:
-      Both paths.
+      Paths of the program and of its description.
     """
     exported = export(network, size, output=output, platforms=platforms)
     path = Path(path)
@@ -106,14 +106,21 @@ def write_export(
         import flatbuffers  # noqa: F401
     path.write_bytes(exported.serialize())
     beside = path.with_name(f"{path.name}.json")
-    beside.write_text(json.dumps(description(network, size, output, platforms), indent=2) + "\n")
+    beside.write_text(json.dumps(describe_export(network, size, output, platforms), indent=2) + "\n")
     return path, beside
 
 
-def description(
+def describe_export(
     network: Network, size: tuple[int, int], output: Output, platforms: Sequence[str]
 ) -> dict[str, Any]:
-    """What goes in, what comes out, what the classes are; for JSON."""
+    """Returns the shapes of input and output and the classes of an exported network, for JSON.
+
+    Args:
+      network: A trained network, such as `load` returns.
+      size: ``(rows, columns)`` of the images.
+      output: ``"labels"`` or ``"probabilities"``.
+      platforms: Platforms on which the program can run, by jax's names.
+    """
     shape = ["b", *size] if network.task == "segmentation" else ["b"]
     classes = len(network.classes.names)
     return {

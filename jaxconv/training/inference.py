@@ -1,9 +1,10 @@
-"""Labels of images of any size, by tiles where they are large; and of files of images."""
+"""Labels images of any size, in tiles where they are large, and labels files of images."""
 
 from __future__ import annotations
 
 import json
 import math
+import warnings
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
@@ -14,6 +15,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
+from numpy.typing import ArrayLike
 from PIL import Image
 
 from jaxconv.data import read_image
@@ -24,8 +26,8 @@ from jaxconv.operators import avg_pool, resize
 from jaxconv.training.network import Network
 
 STEP = 32
-"""Tiles begin at multiples of it: the largest product of strides of the models here, so that the
-windows of a tile are windows of the image."""
+"""Tiles begin at multiples of this number of pixels: the largest product of strides of the models here, so
+that the windows of a tile are windows of the image."""
 
 
 @partial(jax.jit, static_argnames="shrink")
@@ -33,9 +35,9 @@ def downsample_images(images: np.ndarray | jax.Array, shrink: int) -> jax.Array:
     """Averages every block of ``shrink`` x ``shrink`` pixels.
 
     Args:
-      images: ``(b, rows, columns, features)``; where `shrink` does not divide a size, the last row or
-        column is repeated.
-      shrink: Pixels that become one, along each axis.
+      images: Images, ``(b, rows, columns, features)``; where `shrink` does not divide a size, the last row
+        or column is repeated.
+      shrink: Pixels that become one, per axis.
 
     Returns:
       ``(b, ceil(rows / shrink), ceil(columns / shrink), features)``.
@@ -53,12 +55,12 @@ def downsample_images(images: np.ndarray | jax.Array, shrink: int) -> jax.Array:
 
 @partial(jax.jit, static_argnames=("shape", "shrink"))
 def upsample_scores(logits: jax.Array, shape: tuple[int, int], shrink: int) -> jax.Array:
-    """Interpolates scores of downsampled images to the images' size: bilinear, then cropped.
+    """Interpolates scores of downsampled images to the size of the images: bilinear, then cropped.
 
     Args:
-      logits: ``(b, ceil(rows / shrink), ceil(columns / shrink), n)``.
-      shape: ``(rows, columns)``.
-      shrink: As it was for `downsample_images`.
+      logits: Scores, ``(b, ceil(rows / shrink), ceil(columns / shrink), n)``.
+      shape: ``(rows, columns)`` of the images.
+      shrink: Factor by which `downsample_images` shrank the images, per axis.
 
     Returns:
       ``(b, rows, columns, n)``.
@@ -80,44 +82,46 @@ def upsample_labels(logits: jax.Array, shape: tuple[int, int], shrink: int) -> j
 
 
 def label_pixels(network: Network, images: np.ndarray | jax.Array) -> jax.Array:
-    """Labels every pixel, at the resolution of the images whatever the network runs at.
+    """Labels every pixel at the resolution of the images, at whatever resolution the network runs.
 
     Args:
-      network: A trained network, such as `load` returns, that segments.
-      images: ``(b, rows, columns, in_features)`` float32, 0 to 1.
+      network: A trained network for segmentation, such as `load` returns.
+      images: Images, ``(b, rows, columns, in_features)`` float32 from 0 to 1.
 
     Returns:
-      ``(b, rows, columns)`` int32, still being computed: nothing waits for the device.
+      Classes, ``(b, rows, columns)`` int32. The call does not wait for the device.
     """
     _, rows, columns, _ = images.shape
     logits = network.logits(downsample_images(images, network.shrink))
     return upsample_labels(logits, (rows, columns), network.shrink)
 
 
-def predict(network: Network, images: np.ndarray, *, max_pixels: int = 2**20, halo: int = 128) -> np.ndarray:
-    """Returns the likeliest class of every pixel, or of every image where the network classifies.
+def predict(network: Network, images: ArrayLike, *, max_pixels: int = 2**20, halo: int = 128) -> np.ndarray:
+    """Returns the likeliest class of every pixel, or of every image if the network classifies images.
 
-    An image of more than `max_pixels` is cut into square tiles, each read with `halo` pixels around
-    the part that is kept. A fully convolutional network whose receptive field reaches no further
-    gives the same labels with tiles as without. One that sees everything at once, as ReSeg does,
-    sees a tile at once; there a larger `max_pixels` is the better answer, if the memory is there.
+    An image of more than `max_pixels` is cut into square tiles that overlap: the labels of the outer `halo`
+    pixels on each side of a tile are dropped. A fully convolutional network whose receptive
+    field does not reach beyond the halo gives the same labels with tiles as without. A network that looks
+    at the whole image, such as ReSeg, looks at one tile only: give it a larger `max_pixels` if the memory
+    allows it.
 
     Args:
       network: A trained network, such as `load` returns.
-      images: ``(*batch, rows, columns, features)`` floating, 0 to 1. Grey is made of colour and colour
-        of grey as the network wants it, and an alpha channel is dropped.
-      max_pixels: Pixels of one image that the network sees at once, at the network's resolution.
-      halo: Pixels around the kept part of a tile, at the network's resolution; rounded up to a multiple
-        of `STEP`.
+      images: Images, ``(*batch, rows, columns, features)`` floating, from 0 to 1. Grey is converted to
+        colour and colour to grey as the network needs it, and an alpha channel is dropped.
+      max_pixels: Largest number of pixels of an image that the network sees at once, counted at the
+        network's resolution.
+      halo: Pixels on each side of a tile that the network sees but whose labels are dropped, counted at
+        the network's resolution and rounded up to a multiple of `STEP`.
 
     Returns:
-      ``(*batch, rows, columns)`` int32; ``batch`` from a classifier.
+      Classes, ``(*batch, rows, columns)`` int32; ``(*batch)`` from a classifier.
 
     Raises:
-      GeometryError: An empty image.
-      DataError: Features that cannot be converted.
-      OptionError: Tiles too small for `halo`.
-      TypeError: `images` are not floating, or `max_pixels` or `halo` not an integer.
+      GeometryError: An image is empty, or `max_pixels` or `halo` is out of range.
+      DataError: The features cannot be converted.
+      OptionError: `max_pixels` is too small for tiles with this `halo`.
+      TypeError: `images` are not floating, or `max_pixels` or `halo` is not an integer.
 
     >>> from types import SimpleNamespace
     >>> network = SimpleNamespace(
@@ -129,9 +133,13 @@ def predict(network: Network, images: np.ndarray, *, max_pixels: int = 2**20, ha
     max_pixels, (halo,) = at_least_one("max_pixels", max_pixels), per_axis("halo", halo, 1, least=0)
     images = np.asarray(images)
     if images.dtype.kind != "f":
-        raise TypeError(f"`images` are floating, 0 to 1; got {images.dtype}: divide bytes by 255.")
+        raise TypeError(f"`images` must be floating, from 0 to 1; got {images.dtype}. Divide bytes by 255.")
     if images.ndim < 3 or not all(images.shape[-3:]):
-        raise GeometryError(f"`images` are (*batch, rows, columns, features), not empty; got {images.shape}.")
+        hint = " For a grey image write images[..., None]." if images.ndim == 2 else ""
+        raise GeometryError(
+            "`images` must have the shape (*batch, rows, columns, features) and not be empty; got "
+            f"{images.shape}.{hint}"
+        )
     *batch, rows, columns, _ = images.shape
     x = convert_features(images.astype(np.float32), network.in_features)
     x = x.reshape(math.prod(batch), *x.shape[-3:])
@@ -142,57 +150,64 @@ def predict(network: Network, images: np.ndarray, *, max_pixels: int = 2**20, ha
         return np.asarray(label_pixels(network, x)).reshape(*batch, rows, columns)
     labels = np.empty((len(x), rows, columns), np.int32)
     edge, halo = _tile_size(max_pixels, halo)
-    for row in cuts(rows, edge * network.shrink, halo * network.shrink):
-        for column in cuts(columns, edge * network.shrink, halo * network.shrink):
-            tile = np.asarray(label_pixels(network, x[:, row.read, column.read]))
-            labels[:, row.kept, column.kept] = tile[:, row.within, column.within]
+    for row in tiles(rows, edge * network.shrink, halo * network.shrink):
+        for column in tiles(columns, edge * network.shrink, halo * network.shrink):
+            tile = np.asarray(label_pixels(network, x[:, row.window, column.window]))
+            labels[:, row.core, column.core] = tile[:, row.core_in_window, column.core_in_window]
     return labels.reshape(*batch, rows, columns)
 
 
-class Cut(NamedTuple):
+class Tile(NamedTuple):
     """One tile along one axis.
 
     Attributes:
-      read: What the network sees.
-      kept: The part of it whose labels are taken.
+      window: Pixels that the network sees.
+      core: Pixels of the window whose labels are used.
     """
 
-    read: slice
-    kept: slice
+    window: slice
+    core: slice
 
     @property
-    def within(self) -> slice:
-        """What is kept, counted from the tile's beginning."""
-        return slice(self.kept.start - self.read.start, self.kept.stop - self.read.start)
+    def core_in_window(self) -> slice:
+        """The core, counted from the beginning of the window."""
+        return slice(self.core.start - self.window.start, self.core.stop - self.window.start)
 
 
-def cuts(size: int, edge: int, halo: int) -> Iterator[Cut]:
-    """Yields tiles along one axis: all but the last of one length, so that few programs are compiled.
+def tiles(size: int, edge: int, halo: int) -> Iterator[Tile]:
+    """Yields tiles along one axis; all but the last have one length, so that few programs are compiled.
 
     Args:
-      size: Of the axis.
-      edge: Length of a tile.
-      halo: Cells on either side that are read but not kept, except at the ends of the axis.
+      size: Length of the axis, in pixels.
+      edge: Length of a tile's window, in pixels.
+      halo: Pixels on either side of a window that are not part of its core, except at the ends of the axis.
 
     Yields:
-      Tiles whose kept parts follow each other from 0 to `size`.
+      Tiles whose cores cover 0 to `size` without gaps or overlaps.
 
-    >>> [(cut.read.start, cut.read.stop, cut.kept.start, cut.kept.stop) for cut in cuts(20, 8, 1)]
+    >>> [(tile.window.start, tile.window.stop, tile.core.start, tile.core.stop) for tile in tiles(20, 8, 1)]
     [(0, 8, 0, 7), (6, 14, 7, 13), (12, 20, 13, 20)]
     """
     for start in range(0, max(size - 2 * halo, 1), edge - 2 * halo):
         stop = min(start + edge, size)
-        kept = slice(start + halo if start else 0, stop - halo if stop < size else size)
-        yield Cut(slice(start, stop), kept)
+        core = slice(start + halo if start else 0, stop - halo if stop < size else size)
+        yield Tile(slice(start, stop), core)
 
 
 def convert_features(images: np.ndarray, features: int) -> np.ndarray:
-    """Converts grey to colour or colour to grey, ``(..., features)``; drops alpha.
+    """Converts grey to colour or colour to grey, and drops alpha.
 
-    The grey of a colour is its luma by ITU-R BT.601, which Pillow's mode L is too.
+    The grey of a colour is its luma by ITU-R BT.601, as in Pillow's mode L.
+
+    Args:
+      images: Images, ``(..., features)``.
+      features: Number of features to convert to.
+
+    Returns:
+      Images, ``(..., features)``.
 
     Raises:
-      DataError: There is no such conversion.
+      DataError: The features are neither those of grey nor of colour.
 
     >>> convert_features(np.float32([[0.5]]), 3).tolist()
     [[0.5, 0.5, 0.5]]
@@ -206,20 +221,30 @@ def convert_features(images: np.ndarray, features: int) -> np.ndarray:
         return np.repeat(images, 3, axis=-1)
     if (found, features) == (3, 1):
         return images @ np.array([[0.299], [0.587], [0.114]], images.dtype)
+    hint = ""
+    if images.ndim >= 3 and images.shape[-3] == features:
+        hint = " The features are the last axis: try np.moveaxis(images, -3, -1)."
     raise DataError(
-        f"the network was trained on {features} features, the image has {found}; only grey and colour "
-        "are converted into each other."
+        f"the network was trained on images of {features} features, but this image has {found}; only "
+        f"grey (1) and colour (3) are converted into each other.{hint}"
     )
 
 
 def _tile_size(max_pixels: int, halo: int) -> tuple[int, int]:
-    """Returns edge and halo of the tiles, multiples of `STEP`."""
+    """Returns edge and halo of the tiles, both multiples of `STEP`.
+
+    Raises:
+      OptionError: The tiles are too small for their halo.
+    """
     halo = -(-halo // STEP) * STEP
     edge = math.isqrt(max_pixels) // STEP * STEP
     if edge <= 2 * halo:
+        least = 2 * halo + STEP
         raise OptionError(
-            f"tiles of {max_pixels} pixels, {edge} wide, hold nothing but a halo of {halo} on either side; "
-            f"raise `max_pixels` (--max-pixels) to {(2 * halo + STEP) ** 2} or lower `halo` (--halo)."
+            f"`max_pixels` (--max-pixels) must be at least {least**2} to cut an image into tiles: the "
+            f"smallest tile has {least} x {least} pixels"
+            + (f", with a `halo` (--halo) of {halo} on each side" if halo else "")
+            + f"; got {max_pixels}. Raise `max_pixels`{' or lower `halo`' if halo else ''}."
         )
     return edge, halo
 
@@ -227,22 +252,26 @@ def _tile_size(max_pixels: int, halo: int) -> tuple[int, int]:
 def label_files(
     network: Network, images: Mapping[str, Path], out: Path, *, max_pixels: int = 2**20, halo: int = 128
 ) -> Iterator[str | None]:
-    """Labels images, one each time it is asked, and goes on where one cannot be used.
+    """Labels image files one by one, and continues with the next where a file cannot be used.
 
     Args:
       network: A trained network, such as `load` returns.
       images: Files by the names of their results, as `name_images` finds them.
       out: A network that segments writes ``labels/NAME.png``, a palette PNG in which the value of a
         pixel is its class, and ``overlays/NAME.png``; one that classifies writes ``classes.json``.
-      max_pixels: Pixels of one image that the network sees at once; see `predict`.
-      halo: Pixels around the kept part of a tile; see `predict`.
+      max_pixels: Largest number of pixels of an image that the network sees at once, counted at the
+        network's resolution; a larger image is cut into tiles.
+      halo: Pixels on each side of a tile that the network sees but whose labels are dropped.
 
     Yields:
-      For each image None, or what was wrong with it.
+      None for each labelled image, or what was wrong with it.
 
     Raises:
+      OptionError: `max_pixels` is too small for tiles with this `halo`, and an image needs tiles; raised
+        before the first image is labelled.
       OSError: `out` cannot be written.
     """
+    _check_tiles(network, images, max_pixels, halo)
     out.mkdir(parents=True, exist_ok=True)
     classes = {}
     for name, path in images.items():
@@ -254,7 +283,7 @@ def label_files(
             problem = str(error) if str(path) in str(error) else f"{path}: {error}"
         else:
             if network.task == "segmentation":
-                _write(out, name, image, labels, network.classes.colors)
+                _write_labels(out, name, image, labels, network.classes.colors)
             else:
                 classes[name] = network.classes.names[int(labels)]
         yield problem
@@ -263,28 +292,38 @@ def label_files(
 
 
 def name_images(inputs: Sequence[Path], out: Path) -> dict[str, Path]:
-    """Names every image as its results are named: its own without suffix, below its folder's.
+    """Returns a name for the results of every image: its path inside the given folder, without suffix.
 
-    Images that differ only in their suffix keep it. What lies in `out` is no input.
+    Images whose paths differ only in the suffix keep it. Files inside `out` are left out.
+
+    Args:
+      inputs: Image files, and folders that are searched for images.
+      out: Folder of the results.
+
+    Returns:
+      Name to path.
 
     Raises:
-      DataError: Two images still have one name, or there is none.
+      DataError: Two images have the same name, or there are no images.
       OSError: An input does not exist.
     """
     found: dict[Path, Path] = {}
     for given in inputs:
         if not given.exists():
-            raise FileNotFoundError(f"there is no image or folder {given}.")
+            raise FileNotFoundError(f"the image or folder {given} does not exist.")
         inside = given.is_dir()
         for path in _images(given, out) if inside else [given]:
             relative = path.relative_to(given) if inside else Path(path.name)
             if found.setdefault(relative, path).resolve() != path.resolve():
                 raise DataError(
-                    f"{found[relative]} and {path} would be written to one file; label them in two calls."
+                    f"the results of {found[relative]} and {path} would have the same name; label them in "
+                    "two calls with different --out."
                 )
     if not found:
-        places = ", ".join(map(str, inputs)) or "an empty list"
-        raise DataError(f"no image in {places}: none ends in {', '.join(IMAGE_SUFFIXES)}.")
+        if not inputs:
+            raise DataError("no images were given: name image files, or folders with images.")
+        places = ", ".join(map(str, inputs))
+        raise DataError(f"no image found in {places}: no file name ends in {', '.join(IMAGE_SUFFIXES)}.")
     stems = [relative.with_suffix("") for relative in found]
     times = Counter(stems)
     return {
@@ -293,7 +332,27 @@ def name_images(inputs: Sequence[Path], out: Path) -> dict[str, Path]:
     }
 
 
+def _check_tiles(network: Network, images: Mapping[str, Path], max_pixels: int, halo: int) -> None:
+    """Raises an OptionError if an image needs tiles and these would be too small for their halo."""
+    try:
+        _tile_size(max_pixels, halo)
+    except OptionError:
+        limit = max_pixels * network.shrink**2
+        if network.task == "segmentation" and any(_count_pixels(path) > limit for path in images.values()):
+            raise
+
+
+def _count_pixels(path: Path) -> int:
+    """Returns rows times columns of an image file, from its header; 0 if that cannot be read."""
+    try:
+        with warnings.catch_warnings(action="ignore"), Image.open(path) as image:
+            return math.prod(image.size)
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        return 0
+
+
 def _images(folder: Path, out: Path) -> Iterator[Path]:
+    """Yields the images below a folder, without hidden files and without those inside `out`."""
     out = out.resolve()
     for path in sorted(folder.rglob("*")):
         hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
@@ -301,7 +360,7 @@ def _images(folder: Path, out: Path) -> Iterator[Path]:
             yield path
 
 
-def _write(
+def _write_labels(
     out: Path, name: str, image: np.ndarray, labels: np.ndarray, colors: Sequence[tuple[int, int, int]]
 ) -> None:
     from jaxconv.figures.segmentation import overlay

@@ -1,4 +1,4 @@
-"""A trained network as it is used: what evaluation, inference and export need, and how a run loads it."""
+"""A trained network, as evaluation, inference and export use it, and how it is loaded from a run."""
 
 from __future__ import annotations
 
@@ -13,18 +13,16 @@ from flax import nnx
 
 from jaxconv.data import Classes, Dataset
 from jaxconv.errors import GeometryError
-from jaxconv.training.checkpoints import Checkpoints, Which
+from jaxconv.training.checkpoints import Checkpoints, WhichCheckpoint
 from jaxconv.training.config import Config
-from jaxconv.training.devices import local_mesh, put_replicated, replicated, split
-from jaxconv.training.optimizers import build_optimizer
+from jaxconv.training.devices import first_decides, local_mesh, put_replicated, replicated, split
 from jaxconv.training.options import ConfigError
-from jaxconv.training.processes import first_decides
 from jaxconv.training.run_folder import json_value
-from jaxconv.training.state import Graphs, State, abstract_state, use
+from jaxconv.training.state import Graphs, State, abstract_state, apply_network, build_optimizer
 
 
 class Network(Protocol):
-    """What evaluation, inference and export need of a trained network; `Trained` is one."""
+    """Interface of a trained network that evaluation, inference and export need; `Trained` has it."""
 
     @property
     def task(self) -> str:
@@ -32,49 +30,49 @@ class Network(Protocol):
 
     @property
     def classes(self) -> Classes:
-        """Names and colours of what it tells apart."""
+        """Names and colours of the classes."""
 
     @property
     def in_features(self) -> int:
-        """Features of its images."""
+        """Number of features of the images."""
 
     @property
     def shrink(self) -> int:
-        """Pixels of an image that one pixel of its input stands for, along each axis."""
+        """Pixels of an image that are averaged into one pixel of the network's input, per axis."""
 
     @property
     def step(self) -> int:
-        """How many steps it was trained for."""
+        """Number of steps for which it was trained."""
 
     @property
     def parameters(self) -> Any:
-        """A pytree of arrays."""
+        """Parameters, a pytree of arrays."""
 
     @property
     def rest(self) -> Any:
-        """A pytree of all other arrays, such as running statistics."""
+        """All other arrays, such as running statistics, a pytree."""
 
     def logits(self, images: np.ndarray | jax.Array, /) -> jax.Array:
-        """Scores of the classes for images that are downsampled by `shrink`."""
+        """Returns the scores of the classes for images that were downsampled by `shrink`."""
 
     def call(self, parameters: Any, rest: Any, images: jax.Array, /) -> jax.Array:
-        """`logits` as a function of the parameters too."""
+        """Returns the same scores as `logits`, as a function of the parameters too."""
 
 
 @dataclass(frozen=True)
 class Trained:
-    """A network with its parameters, its configuration and its classes.
+    """A trained network with its parameters, its configuration and its classes.
 
     Attributes:
-      config: What it was trained by.
-      classes: Names and colours.
-      in_features: Of the examples.
+      config: Configuration of the training.
+      classes: Names and colours of the classes.
+      in_features: Number of features of the images.
       task: ``"segmentation"`` or ``"classification"``.
-      graph: The network without its numbers.
-      parameters: Its parameters; their running mean where the training kept one.
-      rest: Running statistics.
-      size: Rows and columns of the images that it learned from, before downsampling.
-      step: How many steps it has learned.
+      graph: The network without its arrays.
+      parameters: Parameters; their running mean if the configuration has `training.ema`.
+      rest: Arrays that are not parameters, such as running statistics.
+      size: ``(rows, columns)`` of the images on which it was trained, before downsampling.
+      step: Number of steps for which it was trained.
     """
 
     config: Config
@@ -89,7 +87,14 @@ class Trained:
 
     @classmethod
     def of(cls, config: Config, metadata: dict[str, Any], graphs: Graphs, state: State) -> Trained:
-        """The network of a state, on the devices of this process; `metadata` is what its checkpoint holds."""
+        """Builds the network of a state, on the devices of this process.
+
+        Args:
+          config: Configuration of the training.
+          metadata: Metadata of the checkpoint, as `make_metadata` returns them.
+          graphs: The network without its arrays.
+          state: State of the training.
+        """
         numbers = (state.parameters, state.rest) if config.training.ema is None else state.average
         step = int(state.step.addressable_data(0))
         parameters, rest = put_replicated(_host(numbers), local_mesh())
@@ -99,7 +104,7 @@ class Trained:
             Classes(tuple(names), tuple(map(tuple, colors))),
             metadata["in_features"],
             metadata["task"],
-            graphs.use,
+            graphs.inference,
             parameters,
             rest,
             tuple(metadata["size"]),
@@ -108,42 +113,49 @@ class Trained:
 
     @property
     def shrink(self) -> int:
-        """Pixels of an example that one pixel of the network's input stands for, along each axis."""
+        """Pixels of an image that are averaged into one pixel of the network's input, per axis."""
         return self.config.training.shrink
 
     @cached_property
     def count(self) -> int:
-        """How many parameters it has."""
+        """Number of parameters."""
         return sum(leaf.size for leaf in jax.tree.leaves(self.parameters))
 
     def logits(self, images: np.ndarray | jax.Array) -> jax.Array:
-        """Scores of the classes.
+        """Returns the scores of the classes.
 
         Args:
-          images: ``(b, rows, columns, in_features)`` float32, 0 to 1, downsampled by `shrink`.
+          images: Images, ``(b, rows, columns, in_features)`` float32 from 0 to 1, downsampled by `shrink`.
 
         Returns:
-          ``(b, rows, columns, n_classes)`` float32; ``(b, n_classes)`` of a classifier.
+          Scores, ``(b, rows, columns, n_classes)`` float32; ``(b, n_classes)`` of a classifier.
 
         Raises:
-          GeometryError: The features are not those that it was trained on.
+          GeometryError: The images have another number of axes or of features.
         """
         if images.ndim != 4 or images.shape[-1] != self.in_features:
             raise GeometryError(
-                f"the network takes (batch, rows, columns, {self.in_features}), got {images.shape}."
+                f"`images` must have the shape (batch, rows, columns, {self.in_features}); got "
+                f"{images.shape}."
             )
         mesh = local_mesh()
         where = split(mesh) if len(images) % mesh.size == 0 else replicated(mesh)
         return self.call(self.parameters, self.rest, jax.device_put(images, where))
 
-    def call(self, parameters, rest, images: jax.Array) -> jax.Array:
-        """`logits` as a function of the parameters too, for `jax.export` and derivatives."""
+    def call(self, parameters: nnx.State, rest: nnx.State, images: jax.Array) -> jax.Array:
+        """Returns the same scores as `logits`, as a function of the parameters too.
+
+        Args:
+          parameters: Parameters, such as `Trained.parameters`.
+          rest: All other arrays, such as `Trained.rest`.
+          images: Images, ``(b, rows, columns, in_features)`` float32 from 0 to 1, downsampled by `shrink`.
+        """
         training = self.config.training
-        return use(self.graph, training.precision, training.preprocessing, parameters, rest, images)
+        return apply_network(self.graph, training.precision, training.preprocessing, parameters, rest, images)
 
 
-def _host(tree):
-    """NumPy's arrays, and keys as they are: what every process holds a copy of."""
+def _host(tree: Any) -> Any:
+    """Returns NumPy arrays of a tree of which every process holds a copy; random keys stay as they are."""
     return jax.tree.map(
         lambda leaf: (
             leaf
@@ -155,12 +167,12 @@ def _host(tree):
 
 
 def make_metadata(config: Config, dataset: Dataset, *, one_batch: bool = False) -> dict[str, Any]:
-    """Describes a run for its checkpoints: all that is needed to use one without the data, or to go on.
+    """Returns the metadata of checkpoints: all that is needed to use one without the data, or to resume.
 
     Args:
-      config: The configuration.
+      config: Configuration of the training.
       dataset: The training split.
-      one_batch: Whether only its first batch is learned.
+      one_batch: Whether the training uses its first batch only.
     """
     rows, columns = config.augmentation.crop or dataset[0].image.shape[:2]
     return json_value(
@@ -177,32 +189,37 @@ def make_metadata(config: Config, dataset: Dataset, *, one_batch: bool = False) 
     )
 
 
-def load(run: Path | str, checkpoint: Which = "best") -> Trained:
+def load(run: Path | str, checkpoint: WhichCheckpoint = "best") -> Trained:
     """Loads the network of a run.
 
     Args:
-      run: The folder that a training wrote.
-      checkpoint: The best on the validation split, or the last.
+      run: Folder that `train` wrote.
+      checkpoint: ``"best"`` for the best checkpoint on the validation split, or ``"last"``.
 
     Raises:
-      ConfigError: The folder holds no checkpoint.
-      RunError: The checkpoint is damaged; the message names the file, and the way out.
+      ConfigError: The folder is not that of a run, or nothing was saved in it yet.
+      RunError: The checkpoint is damaged or missing; the message names the file and says what to do.
     """
     run = Path(run)
-    if not (run / "checkpoints").is_dir():
-        found = "it does not exist" if not run.exists() else "there is no `checkpoints` in it"
-        raise ConfigError(f"{run} is not the folder of a run: {found}; `jaxconv train` writes one.")
-    return load_network(Checkpoints(run), checkpoint)
+    checkpoints = Checkpoints(run)
+    checkpoints.check_not_lost()
+    if not checkpoints.folder.is_dir():
+        problem = "it does not exist" if not run.exists() else "it has no folder `checkpoints`"
+        raise ConfigError(f"{run} is not the folder of a run: {problem}; `jaxconv train` creates one.")
+    return load_network(checkpoints, checkpoint)
 
 
-def load_network(checkpoints: Checkpoints, which: Which) -> Trained:
+def load_network(checkpoints: Checkpoints, which: WhichCheckpoint) -> Trained:
     """Loads the network of a run's best or last checkpoint, on the devices of this process."""
-    step = first_decides(lambda: checkpoints.step(which))
+    step = first_decides(lambda: checkpoints.find_step(which))
     if step is None:
-        raise ConfigError(f"there is no checkpoint in {checkpoints.folder} yet.")
-    saved = checkpoints.metadata(step)
+        raise ConfigError(
+            f"{checkpoints.folder} has no checkpoint yet: the first one is saved after "
+            "`training.evaluate_every` steps."
+        )
+    saved = checkpoints.read_metadata(step)
     config, classes = Config.of(saved["config"]), len(saved["classes"]["names"])
     optimizer, _ = build_optimizer(config)
     graphs, shapes = abstract_state(config, optimizer, saved["in_features"], classes)
-    state = checkpoints.state(step, shapes, replicated(local_mesh()))
+    state = checkpoints.read_state(step, shapes, replicated(local_mesh()))
     return Trained.of(config, saved, graphs, state)

@@ -1,4 +1,4 @@
-"""Values from files and command lines, held against the annotations that they are meant for."""
+"""Checks values from files and command lines against type annotations, and converts them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import inspect
 import sys
 import types
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from jaxconv.errors import ConfigError
@@ -13,10 +14,28 @@ from jaxconv.geometry.arguments import did_you_mean
 from jaxconv.limits import Within
 
 
+@dataclass(frozen=True)
+class Choice:
+    """A model, data set, loss, optimiser or schedule by name, with all its options, defaults included.
+
+    Attributes:
+      name: Name in its registry, such as `jaxconv.models.MODELS`.
+      pairs: Pairs of option and value, in the order of its signature.
+    """
+
+    name: str
+    pairs: tuple[tuple[str, Any], ...] = ()
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The options as keyword arguments."""
+        return dict(self.pairs)
+
+
 def options_of(function: Callable) -> dict[str, tuple[Any, Any]]:
     """Returns the keyword-only parameters of a function or class: name to (annotation, default).
 
-    Those without an annotation or a default are the program's to give, not a configuration's.
+    Parameters without an annotation or a default are left out: a configuration cannot set them.
 
     >>> def model(x, *, features: tuple[int, ...] = (8, 16), rngs=None): ...
     >>> options_of(model)
@@ -37,16 +56,16 @@ def options_of(function: Callable) -> dict[str, tuple[Any, Any]]:
 def convert_options(
     given: Mapping[str, Any], known: Mapping[str, tuple[Any, Any]], where: str
 ) -> dict[str, Any]:
-    """Returns every known option: the given value, converted, or its default.
+    """Returns every known option: the given value, converted, or the default.
 
     Args:
-      given: What a table of a file holds.
-      known: Name to (annotation, default), as `options_of` returns it.
-      where: The table, for messages.
+      given: Options in a table of a file, name to value.
+      known: Known options, name to (annotation, default), as `options_of` returns them.
+      where: Name of the table, for messages.
 
     Raises:
-      ConfigError: An option that is not known (the message names the nearest that is), or a value
-        that does not fit its annotation.
+      ConfigError: An option is not known (the message names the nearest known one), or a value does not
+        fit its annotation.
     """
     for name in given:
         if name not in known:
@@ -58,24 +77,33 @@ def convert_options(
 
 
 def suggestion(name: str, known: Iterable[str]) -> str:
-    """Returns the end of a message: the key that may have been meant, or all that there are.
+    """Returns the end of a message: the name that was probably meant, or all known names.
+
+    Args:
+      name: The unknown name.
+      known: All known names.
 
     >>> suggestion("learning_rat", ["momentum", "learning_rate"])
     '; did you mean `learning_rate`?'
     """
     known = list(known)
-    return did_you_mean(name, known, quote="`", otherwise=f"; there are {', '.join(known) or 'none'}.")
+    return did_you_mean(name, known, quote="`", otherwise=f"; choose from {', '.join(known) or 'none'}.")
 
 
 def convert_value(value: Any, annotation: Any, where: str) -> Any:
-    """Returns the value in the type that the annotation names: lists become tuples.
+    """Converts a value to the type of an annotation: lists become tuples.
 
-    An int serves where a float is meant, and the word ``"none"`` where None is allowed, because TOML
-    has no null. Nothing else is converted. Numbers must be finite, and inside the range that an
-    annotation names by `jaxconv.limits.Within`.
+    An int is accepted as a float, and the word ``"none"`` as None, because TOML has no null. Nothing else
+    is converted. Numbers must be finite, and inside the range that the annotation gives by
+    `jaxconv.limits.Within`.
+
+    Args:
+      value: Value from a file or a command line.
+      annotation: Type annotation of the option.
+      where: Name of the option, for messages.
 
     Raises:
-      ConfigError: It does not fit; the message says what would.
+      ConfigError: The value does not fit; the message says what is expected.
 
     >>> convert_value([1, 2], tuple[int, ...], "model.features")
     (1, 2)
@@ -83,11 +111,12 @@ def convert_value(value: Any, annotation: Any, where: str) -> Any:
     """
     fits, result = _convert(value, annotation)
     if not fits:
-        raise ConfigError(f"`{where}` must be {_describe(annotation)}, got {_abbreviate(value)}.")
+        raise ConfigError(f"`{where}` must be {_describe(annotation)}, got {abbreviate(value)}.")
     return result
 
 
 def _convert(value: Any, annotation: Any) -> tuple[bool, Any]:
+    """Returns whether the value fits the annotation, and the converted value."""
     origin, arguments = get_origin(annotation), get_args(annotation)
     if annotation is type(None):
         return value in (None, "none"), None
@@ -96,7 +125,7 @@ def _convert(value: Any, annotation: Any) -> tuple[bool, Any]:
         size = len(result) if isinstance(result, tuple) else result
         return fits and all(size in limit for limit in _limits(annotation)), result
     if origin in (Union, types.UnionType):
-        # None first, so that "none" is not taken for a word.
+        # None first, so that "none" is not read as a string.
         for kind in sorted(arguments, key=lambda kind: kind is not type(None)):
             fits, result = _convert(value, kind)
             if fits:
@@ -115,7 +144,7 @@ def _convert(value: Any, annotation: Any) -> tuple[bool, Any]:
     return isinstance(value, annotation), value
 
 
-def _convert_tuple(value: Any, kinds: tuple) -> tuple[bool, Any]:
+def _convert_tuple(value: Any, kinds: tuple[Any, ...]) -> tuple[bool, Any]:
     if not isinstance(value, list | tuple):
         return False, None
     if len(kinds) == 2 and kinds[1] is Ellipsis:
@@ -131,6 +160,7 @@ def _limits(annotation: Any) -> list[Within]:
 
 
 def _describe(annotation: Any) -> str:
+    """Returns what an annotation expects, for messages."""
     origin, arguments = get_origin(annotation), get_args(annotation)
     if annotation is type(None):
         return '"none"'
@@ -140,7 +170,8 @@ def _describe(annotation: Any) -> str:
             return f"{_describe(arguments[0])}, with a number of entries {limits}"
         return f"{_describe(arguments[0])} {limits}"
     if origin in (Union, types.UnionType):
-        return " or ".join(map(_describe, arguments))
+        kinds = list(map(_describe, arguments))
+        return (", or " if any(" list" in kind for kind in kinds) else " or ").join(kinds)
     if origin is Literal:
         return "one of " + ", ".join(f'"{word}"' for word in arguments)
     if origin is tuple:
@@ -152,14 +183,14 @@ def _describe(annotation: Any) -> str:
     )
 
 
-def _abbreviate(value: Any) -> str:
-    """The value as a message shows it, whatever its length.
+def abbreviate(value: Any) -> str:
+    """Returns a value as text, shortened for messages.
 
-    >>> _abbreviate("a" * 300)
+    >>> abbreviate("a" * 300)
     "'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa..."
     """
     try:
         text = repr(value)
-    except ValueError:  # Python writes no integer of more than 4300 digits
+    except ValueError:  # Python does not print integers of more than 4300 digits
         return "an integer of thousands of digits"
     return text if len(text) <= 200 else f"{text[:60]}..."

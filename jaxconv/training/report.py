@@ -1,4 +1,4 @@
-"""How a training goes and what it came to: a line on the screen, final numbers, pictures."""
+"""Shows the progress of a training, and writes its results: final scores and pictures."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from jaxconv.training.run_folder import write_errors, write_json
 
 
 class TrainingProgress:
-    """Steps done, time left, loss, images per second and the share of time spent waiting for data.
+    """Progress bar: steps, time left, loss, images per second, and share of the time spent waiting for data.
 
     Args:
-      console: Where it is drawn.
-      steps: In all.
-      done: Before this process.
+      console: Console on which it is drawn.
+      steps: Total number of steps.
+      done: Steps taken before this process started.
     """
 
-    def __init__(self, console: Console, steps: int, done: int = 0):
+    def __init__(self, console: Console, steps: int, done: int = 0) -> None:
         self._bar = Progress(
             TextColumn("training"),
             BarColumn(bar_width=24),
@@ -46,22 +46,23 @@ class TrainingProgress:
         self._bar.start()
         return self
 
-    def __exit__(self, *_) -> None:
+    def __exit__(self, *_: object) -> None:
         self._bar.stop()
 
-    def update(self, line: dict) -> None:
-        """Shows a step of the log."""
-        # A running mean: single batches jump.
+    def update(self, line: Mapping[str, Any]) -> None:
+        """Shows a step, given its line of the log."""
+        # A running mean, because the losses of single batches vary.
         self._loss = line["loss"] if self._loss is None else 0.95 * self._loss + 0.05 * line["loss"]
-        told = (
+        text = (
             f"loss {self._loss:.4f} | {line['images_per_second']:.0f} images/s | "
             f"data wait {100 * line['data_wait']:.1f}%"
         )
-        self._bar.update(self._task, completed=line["step"], loss=told)
+        self._bar.update(self._task, completed=line["step"], loss=text)
         if not self._bar.console.is_terminal and line["step"] % max(self._steps // 20, 1) == 0:
-            self.say(f"step {line['step']} of {self._steps} | {told}")  # a file shows no bar that moves
+            # In place of the bar, which does not move in a file.
+            self.print_line(f"step {line['step']} of {self._steps} | {text}")
 
-    def say(self, text: str) -> None:
+    def print_line(self, text: str) -> None:
         """Prints a line above the bar."""
         self._bar.console.print(text, highlight=False, markup=False)
 
@@ -73,13 +74,13 @@ def draw_run(
 
     Args:
       out: Folder of the run.
-      lines: Of its log, as `jaxconv.figures.curves.draw_curves` takes them.
+      lines: Lines of its log, as `jaxconv.figures.curves.draw_curves` takes them.
       network: A trained network, such as `load` returns.
-      dataset: Examples from all over it are drawn.
-      count: How many of them.
+      dataset: Data set of which examples at regular distances are drawn.
+      count: Number of examples to draw.
 
     Returns:
-      What was written.
+      Paths of the pictures.
     """
     from jaxconv.figures.curves import draw_curves
     from jaxconv.figures.segmentation import draw_predictions
@@ -110,23 +111,23 @@ def write_results(
     """Writes ``metrics.json``, ``curves.png`` and ``overlays.png``.
 
     Args:
-      out: The run's folder.
-      log: Of the run.
-      checkpoints: Of the run.
-      val_set: The validation split; its first examples are drawn.
-      parameters: Of the network.
-      console: Where the result is told.
+      out: Folder of the run.
+      log: Log of the run.
+      checkpoints: Checkpoints of the run.
+      val_set: The validation split; some of its examples are drawn.
+      parameters: Number of parameters of the network.
+      console: Console for the summary line.
 
     Returns:
-      What stands in ``metrics.json``: the scores of the best checkpoint on the validation split, and
-      how the training went.
+      What is written to ``metrics.json``: the scores of the best checkpoint on the validation split, the
+      number of steps, and the speed of the training.
     """
     lines = read_log(out / "log.jsonl")
     steps = [line for line in lines if line["kind"] == "step"]
-    network = load_network(checkpoints, "best")  # by all processes: they read a checkpoint together
+    network = load_network(checkpoints, "best")  # in all processes, which read a checkpoint together
     (line,) = (line for line in log.evaluations if line["step"] == network.step)
     best = {key: value for key, value in line.items() if key not in ("kind", "seconds")}
-    took = [1 / line["images_per_second"] for line in steps]
+    durations = [1 / line["images_per_second"] for line in steps]
     metrics = {
         **best,
         "split": "val",
@@ -134,7 +135,8 @@ def write_results(
         "steps": steps[-1]["step"],
         "seconds": lines[-1]["seconds"],
         "images_per_second": median(line["images_per_second"] for line in steps),
-        "data_wait": sum(t * line["data_wait"] for t, line in zip(took, steps, strict=True)) / sum(took),
+        "data_wait": sum(t * line["data_wait"] for t, line in zip(durations, steps, strict=True))
+        / sum(durations),
     }
     if jax.process_index() == 0:
         write_json(out / "metrics.json", metrics)

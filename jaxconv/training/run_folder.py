@@ -1,4 +1,4 @@
-"""The folder of a run: files that are whole or absent, where it was made, and its lock."""
+"""The folder of a run: files that are never half written, the record of the machine, and the lock."""
 
 from __future__ import annotations
 
@@ -33,18 +33,22 @@ class RunError(FailureError):
 
 @contextmanager
 def write_errors(path: Path) -> Iterator[None]:
-    """Turns an error of the operating system into one about writing a file or folder of a run."""
+    """Turns an OSError within this context into a RunError about a file or folder of the run.
+
+    Args:
+      path: File or folder that is written.
+    """
     try:
         yield
     except OSError as error:
         raise RunError(
-            f"{path} cannot be written ({error.strerror or error}); make room or make it writable and go on "
-            "with --resume, or name another --out."
+            f"{path} cannot be written ({error.strerror or error}); free space on the disk or make it "
+            "writable and continue with --resume, or choose another --out."
         ) from None
 
 
-def write_whole(path: Path, text: str) -> None:
-    """Writes a file that is never seen half written."""
+def write_atomically(path: Path, text: str) -> None:
+    """Writes a file that no reader sees half written."""
     beside = path.with_name(path.name + ".new")
     with write_errors(path):
         beside.write_text(text, encoding="utf-8")
@@ -53,11 +57,11 @@ def write_whole(path: Path, text: str) -> None:
 
 def write_json(path: Path, value: Any) -> None:
     """Writes indented JSON; numbers that are not finite become null."""
-    write_whole(path, json.dumps(json_value(value), indent=2) + "\n")
+    write_atomically(path, json.dumps(json_value(value), indent=2) + "\n")
 
 
 def json_value(value: Any) -> Any:
-    """Converts a value to what JSON can hold: null for NaN and infinities, Python's numbers for arrays'."""
+    """Converts a value for JSON: NaN and infinities to None, scalar arrays to numbers of Python."""
     if isinstance(value, dict):
         return {key: json_value(one) for key, one in value.items()}
     if isinstance(value, list | tuple):
@@ -68,11 +72,11 @@ def json_value(value: Any) -> Any:
 
 
 def environment(data: Path | None, parameters: int) -> dict[str, Any]:
-    """Where and with what a run is made.
+    """Returns what is written to ``environment.json``: data, machine and versions of a run.
 
     Args:
-      data: Its folder of data.
-      parameters: Of its network.
+      data: Folder of the data; None for data sets that are generated.
+      parameters: Number of parameters of the network.
     """
     devices = jax.devices()
     return {
@@ -88,7 +92,14 @@ def environment(data: Path | None, parameters: int) -> dict[str, Any]:
 
 
 def recorded_data(run: Path) -> Path | None:
-    """The folder of data that a run was made with."""
+    """Returns the folder of the data on which a run was trained; None if it has none or does not say.
+
+    Args:
+      run: Folder of the run.
+
+    Raises:
+      RunError: ``environment.json`` is damaged.
+    """
     path = run / "environment.json"
     if not path.exists():
         return None
@@ -96,7 +107,9 @@ def recorded_data(run: Path) -> Path | None:
         data = json.loads(path.read_bytes())["data"]
         return None if data is None else Path(data)
     except (ValueError, KeyError, TypeError, OSError):
-        raise RunError(f"{path} is damaged; restore it from a copy, or name the data by --data.") from None
+        raise RunError(
+            f"{path} is damaged; restore it from a copy, or give the folder of the data with --data."
+        ) from None
 
 
 def _version(name: str) -> str | None:
@@ -108,17 +121,17 @@ def _version(name: str) -> str | None:
 
 @contextmanager
 def folder_lock(folder: Path, console: Console) -> Iterator[None]:
-    """Holds the lock of a folder within this context: no other process can take it.
+    """Locks a folder within this context, so that no other training writes into it.
 
-    The lock is the operating system's, on the file ``lock``: it is gone with the process, however that
-    ends, and the file stays. Where the file system or the platform has no locks, the console says so.
+    The lock is the operating system's, on the file ``lock``: it ends with the process, however that
+    ends, and the file stays. Where the file system or the platform has no locks, a warning is printed.
 
     Args:
-      folder: Of the run; made if it is not there.
-      console: Where a missing lock is told.
+      folder: Folder of the run; created if it does not exist.
+      console: Console for the warning.
 
     Raises:
-      ConfigError: Another process has the lock.
+      ConfigError: Another process has locked the folder.
       RunError: The folder cannot be written.
     """
     with write_errors(folder):
@@ -127,7 +140,7 @@ def folder_lock(folder: Path, console: Console) -> Iterator[None]:
     try:
         if not _acquire(descriptor, folder):
             console.print(
-                f"{folder} is on a file system without locks: see that no other training writes there",
+                f"{folder} is on a file system without locks: make sure that no other training writes there",
                 style="yellow",
                 highlight=False,
             )
@@ -137,7 +150,11 @@ def folder_lock(folder: Path, console: Console) -> Iterator[None]:
 
 
 def _acquire(descriptor: int, folder: Path) -> bool:
-    """Whether the lock is ours now; False where there are none."""
+    """Locks a file. Returns False where locks are not supported.
+
+    Raises:
+      ConfigError: Another process has locked it.
+    """
     if fcntl is None:
         return False
     try:
@@ -145,11 +162,11 @@ def _acquire(descriptor: int, folder: Path) -> bool:
     except (BlockingIOError, PermissionError):
         holder = os.read(descriptor, 200).decode(errors="replace") or "another process"
         raise ConfigError(
-            f"{folder} is in use: {holder} trains there. Wait for its end, or name another --out."
+            f"{folder} is in use: {holder} trains there. Wait until it ends, or choose another --out."
         ) from None
     except OSError:
         return False
-    with suppress(OSError):  # a full disk: the name of the holder is a courtesy
+    with suppress(OSError):  # a full disk: the name of the holder is not essential
         os.ftruncate(descriptor, 0)
         os.write(descriptor, f"process {os.getpid()} on {socket.gethostname()}".encode())
     return True

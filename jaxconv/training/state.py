@@ -1,34 +1,42 @@
-"""What a training carries from step to step, and the step itself: pure functions under `jax.jit`."""
+"""The state of a training and its step, pure functions under `jax.jit`, built by a configuration."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 from flax import nnx
 
-from jaxconv.data import Batch
+from jaxconv.data import Batch, Dataset
 from jaxconv.errors import ConfigError
-from jaxconv.training.config import Config, build_model
-from jaxconv.training.optimizers import frozen_labels, is_frozen
-from jaxconv.training.preprocessing import Preprocessing, preprocess
+from jaxconv.models import MODELS
+from jaxconv.training.config import Config, Preprocessing
+from jaxconv.training.losses import LOSSES, Loss, build_class_weights
+from jaxconv.training.optimizers import OPTIMIZERS, SCHEDULES, frozen_labels, is_frozen
+
+Tree = TypeVar("Tree")
+
+_MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+_CAFFE_MEAN = (103.939, 116.779, 123.68)  # blue, green, red
 
 
 class State(NamedTuple):
-    """All that a training has learned and needs to go on.
+    """Everything that a training needs to continue.
 
     Attributes:
-      step: How many steps it has taken, int32.
-      parameters: float32.
-      rest: What is not learned by gradients: running statistics, the counters of dropout.
-      optimizer: optax's state.
-      average: The running mean of the parameters and of the statistics in `rest`, which belong to them;
-        empty where the configuration has no `ema`.
+      step: Number of steps taken, int32.
+      parameters: Parameters of the network, float32.
+      rest: Other arrays of the network, which gradients do not change: running statistics, the counters of
+        dropout.
+      optimizer: State of the optimiser, as optax defines it.
+      average: Running mean of the parameters and of the statistics in `rest`; an empty tuple if the
+        configuration has no `training.ema`.
     """
 
     step: jax.Array
@@ -39,19 +47,80 @@ class State(NamedTuple):
 
 
 class Graphs(NamedTuple):
-    """One network without its numbers, as it trains and as it is used; both take the same states."""
+    """A network without its arrays, in its modes for training and for inference.
+
+    Attributes:
+      training: The network with dropout, which updates its running statistics.
+      inference: The network without dropout, which uses its running statistics. It takes the same arrays.
+    """
 
     training: nnx.GraphDef
-    use: nnx.GraphDef
+    inference: nnx.GraphDef
+
+
+def build_model(
+    config: Config, in_features: int, n_classes: int, *, rngs: nnx.Rngs, pretrained: bool = True
+) -> nnx.Module:
+    """Builds the network of a configuration.
+
+    Args:
+      config: Configuration of the training.
+      in_features: Number of features of the images.
+      n_classes: Number of classes of the data set.
+      rngs: Random numbers for the initial parameters and for dropout.
+      pretrained: Whether to read the file of weights that the configuration names. It is not needed where
+        a checkpoint replaces all parameters.
+    """
+    options = config.model.options
+    if not pretrained and "weights" in options:
+        options["weights"] = None
+    return partial(MODELS[config.model.name], in_features, n_classes)(**options, rngs=rngs)
+
+
+def build_loss(config: Config, train: Dataset) -> Loss:
+    """Builds the loss of a configuration, a function of logits and labels.
+
+    Args:
+      config: Configuration of the training.
+      train: The training split, on which median frequencies are counted.
+
+    Raises:
+      ConfigError: The number of class weights is not that of the classes, or a weight is out of range.
+    """
+    choice = config.loss
+    return LOSSES[choice.name](build_class_weights(choice.options["class_weights"], train), **choice.options)
+
+
+def build_optimizer(config: Config) -> tuple[optax.GradientTransformation, optax.Schedule]:
+    """Builds the optimiser of a configuration, with clipping and frozen parameters, and its schedule.
+
+    Args:
+      config: Configuration of the training.
+
+    Returns:
+      Optimiser and schedule of optax.
+    """
+    schedule = SCHEDULES[config.schedule.name](config.training.steps, **config.schedule.options)
+    optimizer = OPTIMIZERS[config.optimizer.name](schedule, **config.optimizer.options)
+    if config.training.clip_norm is not None:
+        optimizer = optax.chain(optax.clip_by_global_norm(config.training.clip_norm), optimizer)
+    if config.training.frozen:
+        labels = lambda parameters: frozen_labels(parameters, config.training.frozen)  # noqa: E731
+        optimizer = optax.multi_transform({"learned": optimizer, "frozen": optax.set_to_zero()}, labels)
+    return optimizer, schedule
 
 
 def split_model(model: nnx.Module) -> tuple[Graphs, nnx.State, nnx.State]:
-    """A network as its two graphs, its parameters and the rest."""
+    """Splits a network into its graphs, its parameters and its other arrays.
+
+    Args:
+      model: Network; it is left in the mode for training.
+    """
     model.eval()
-    use = nnx.graphdef(model)
+    inference = nnx.graphdef(model)
     model.train()
     graph, parameters, rest = nnx.split(model, nnx.Param, ...)  # type: ignore[misc]
-    return Graphs(graph, use), parameters, rest
+    return Graphs(graph, inference), parameters, rest
 
 
 def initial_state(
@@ -62,7 +131,15 @@ def initial_state(
     *,
     pretrained: bool = True,
 ) -> tuple[Graphs, State]:
-    """The state before the first step, a function of the configuration's seed alone."""
+    """Builds a network and the state before the first step, which depends on the configuration alone.
+
+    Args:
+      config: Configuration of the training.
+      optimizer: Optimiser of optax.
+      in_features: Number of features of the images.
+      n_classes: Number of classes of the data set.
+      pretrained: Whether to read the file of weights that the configuration names.
+    """
     rngs = nnx.Rngs(params=config.seed, dropout=config.seed + 1)
     model = build_model(config, in_features, n_classes, rngs=rngs, pretrained=pretrained)
     graphs, parameters, rest = split_model(model)
@@ -73,8 +150,15 @@ def initial_state(
 def abstract_state(
     config: Config, optimizer: optax.GradientTransformation, in_features: int, n_classes: int
 ) -> tuple[Graphs, State]:
-    """The same in shapes and dtypes: what a checkpoint is read into."""
-    graphs = []
+    """Returns the same as `initial_state` with shapes and dtypes in place of arrays, to read a checkpoint.
+
+    Args:
+      config: Configuration of the training.
+      optimizer: Optimiser of optax.
+      in_features: Number of features of the images.
+      n_classes: Number of classes of the data set.
+    """
+    graphs: list[Graphs] = []
 
     def state() -> State:
         graph, state = initial_state(config, optimizer, in_features, n_classes, pretrained=False)
@@ -85,16 +169,53 @@ def abstract_state(
     return graphs[0], shapes
 
 
-def cast(tree, precision: str):
-    """Casts floating numbers to the precision that the network computes in."""
+def preprocess(x: jax.Array, kind: Preprocessing) -> jax.Array:
+    """Scales pixels for a network.
+
+    Args:
+      x: Pixels, ``(..., features)``, from 0 to 1; colours are red, green, blue.
+      kind: ``"unit"``: unchanged. ``"centred"``: from -1 to 1. ``"torchvision"``: mean subtracted and
+        divided by the standard deviation of ImageNet, for torchvision's weights. ``"caffe"``: blue, green,
+        red from 0 to 255, mean subtracted, for the original weights of VGG and for ReSeg.
+
+    Returns:
+      Scaled pixels, of the shape and dtype of `x`.
+
+    Raises:
+      ConfigError: `kind` is for colours and `x` does not have three features.
+
+    >>> print(preprocess(jnp.array([[1.0, 0.5, 0.0]]), "caffe").round(1))
+    [[-103.9   10.7  131.3]]
+    """
+    if kind == "unit":
+        return x
+    if kind == "centred":
+        return 2 * x - 1
+    if x.shape[-1] != 3:
+        raise ConfigError(
+            f"`training.preprocessing` {kind!r} is for red, green and blue, but the images have "
+            f'{x.shape[-1]} features; set it to "unit" or "centred".'
+        )
+    if kind == "torchvision":
+        return (x - _row(_MEAN, x)) / _row(_STD, x)
+    return 255 * x[..., ::-1] - _row(_CAFFE_MEAN, x)
+
+
+def _row(values: tuple[float, ...], x: jax.Array) -> jax.Array:
+    """Repeats one value per feature to the shape and dtype of `x`."""
+    return jnp.broadcast_to(jnp.asarray(np.asarray(values), x.dtype), x.shape)
+
+
+def cast(tree: Tree, precision: str) -> Tree:
+    """Casts the floating arrays of a tree to the dtype in which the network computes."""
     if precision == "float32":
         return tree
     dtype = jnp.dtype(precision)
     return jax.tree.map(lambda leaf: leaf.astype(dtype) if _is_floating(leaf) else leaf, tree)
 
 
-def stop_gradients(parameters, frozen: tuple[str, ...]):
-    """Stops the gradients of the frozen parameters, so that none is computed."""
+def stop_gradients(parameters: Tree, frozen: Sequence[str]) -> Tree:
+    """Stops the gradients of the frozen parameters, so that they are not computed."""
     if not frozen:
         return parameters
     return jax.tree.map(
@@ -104,40 +225,45 @@ def stop_gradients(parameters, frozen: tuple[str, ...]):
     )
 
 
-def restore_frozen(new, old, frozen: tuple[str, ...]):
-    """Returns the new statistics, with the old ones of what is frozen."""
+def restore_frozen(new: Tree, old: Tree, frozen: Sequence[str]) -> Tree:
+    """Returns the new statistics, but the old ones for frozen parts of the network."""
     return jax.tree.map_with_path(lambda path, a, b: b if is_frozen(path, frozen) else a, new, old)
 
 
 @dataclass(frozen=True)
 class Step:
-    """One step of a training, compiled once; called as ``step(state, batch)``.
+    """One step of a training, a pure function that is called as ``step(state, batch)``.
 
-    Parameters stay in float32. The network sees a copy in the configuration's precision, and the
-    gradient comes back through the cast.
+    Parameters are float32. The network computes with a copy in the precision of the configuration, and
+    gradients pass through the cast.
 
     Attributes:
-      config: Precision, preprocessing and `ema`.
-      graphs: The network.
-      optimizer: optax's.
-      schedule: Of the learning rate, for the record.
-      loss: ``(logits, labels)`` to a number.
-      sharding: Of the state that is returned.
+      config: Configuration of the training.
+      graphs: The network without its arrays.
+      optimizer: Optimiser of optax.
+      schedule: Schedule of the learning rate, for the log.
+      loss: Loss, a function of logits and labels.
+      sharding: Sharding of the returned state.
     """
 
     config: Config
     graphs: Graphs
     optimizer: optax.GradientTransformation
     schedule: optax.Schedule
-    loss: Callable
+    loss: Loss
     sharding: jax.sharding.NamedSharding
 
     def compile(self) -> Callable[[State, Batch], tuple[State, dict[str, jax.Array]]]:
-        """The step as a jitted function that uses up the state it is given."""
+        """Returns the step as a jitted function, to which the memory of its state is donated."""
         return jax.jit(self, donate_argnums=0, out_shardings=self.sharding)
 
     def __call__(self, state: State, batch: Batch) -> tuple[State, dict[str, jax.Array]]:
-        """The next state, and the step's loss, gradient norm and learning rate."""
+        """Returns the next state, and the loss, norms and learning rate of the step.
+
+        Args:
+          state: State before the step.
+          batch: Images, ``(b, rows, columns, features)`` float32 from 0 to 1, and their labels.
+        """
         gradient = jax.value_and_grad(self.objective, has_aux=True)
         (loss, rest), gradients = gradient(state.parameters, state.rest, batch)
         # optax mixes dtypes and ranks, which a caller's strict settings would refuse.
@@ -153,11 +279,16 @@ class Step:
             }
         return State(state.step + 1, parameters, rest, optimizer, average), record
 
-    def objective(self, parameters, rest, batch: Batch):
-        """The loss of a batch, and what the network's statistics are after it.
+    def objective(self, parameters: nnx.State, rest: nnx.State, batch: Batch) -> tuple[jax.Array, nnx.State]:
+        """Returns the loss of a batch, and the arrays of the network other than parameters after it.
+
+        Args:
+          parameters: Parameters of the network, float32.
+          rest: Other arrays of the network before the step.
+          batch: Images, ``(b, rows, columns, features)`` float32 from 0 to 1, and their labels.
 
         Raises:
-          ConfigError: The network labels pixels and the data whole images, or the other way round.
+          ConfigError: The network labels pixels and the data set whole images, or the other way round.
         """
         parameters = stop_gradients(parameters, self.config.training.frozen)
         precision = self.config.training.precision
@@ -165,15 +296,19 @@ class Step:
         model = nnx.merge(self.graphs.training, cast(parameters, precision), rest, copy=True)
         logits = model(cast(x, precision))
         if logits.shape[:-1] != batch.labels.shape:
+            kinds = ["labels pixels", "has labels of whole images"]
+            if logits.ndim == 2:
+                kinds = ["classifies whole images", "has labels of pixels"]
             raise ConfigError(
-                f"{self.config.model.name} gives scores of shape {logits.shape} for labels of shape "
-                f"{batch.labels.shape}: one of model and data is for pixels and the other for whole images."
+                f"`model.name` {self.config.model.name!r} {kinds[0]}, with scores of shape {logits.shape}, "
+                f"but `data.name` {self.config.data.name!r} {kinds[1]}, of shape {batch.labels.shape}; "
+                "change one of the two."
             )
         statistics = restore_frozen(nnx.state(model, nnx.Not(nnx.Param)), rest, self.config.training.frozen)
-        return self.loss(logits.astype(jnp.float32), batch.labels), statistics
+        return self.loss(logits.astype(jnp.float32), jnp.asarray(batch.labels)), statistics
 
-    def _running_mean(self, step, numbers, average):
-        """The running mean; at first it forgets sooner, or the random start would stay in it for long."""
+    def _running_mean(self, step: jax.Array, numbers: Any, average: Any) -> Any:
+        """Updates the running mean; early steps decay faster, so that the random start is forgotten soon."""
         if self.config.training.ema is None:
             return average
         decay = jnp.minimum(self.config.training.ema, (1 + step) / (10 + step)).astype(jnp.float32)
@@ -182,23 +317,31 @@ class Step:
         )
 
 
-def _is_floating(leaf) -> bool:
+def _is_floating(leaf: jax.Array) -> bool:
     return jnp.issubdtype(leaf.dtype, jnp.floating)
 
 
 @partial(jax.jit, static_argnums=(0, 1, 2))
-def use(
-    graph: nnx.GraphDef, precision: str, preprocessing: Preprocessing, parameters, rest, images: jax.Array
+def apply_network(
+    graph: nnx.GraphDef,
+    precision: str,
+    preprocessing: Preprocessing,
+    parameters: nnx.State,
+    rest: nnx.State,
+    images: jax.Array,
 ) -> jax.Array:
-    """A network's logits in float32, as it is used: no dropout, running statistics.
+    """Computes the logits of a network.
 
     Args:
-      graph: `Graphs.use`.
-      precision: What it computes in.
-      preprocessing: Of the pixels.
-      parameters: Its parameters.
-      rest: Its other states.
-      images: ``(b, rows, columns, features)`` float32, 0 to 1.
+      graph: The network without its arrays, such as `Graphs.inference`.
+      precision: Dtype in which the network computes.
+      preprocessing: How pixels are scaled for the network.
+      parameters: Parameters of the network.
+      rest: Other arrays of the network, such as running statistics.
+      images: Images, ``(b, rows, columns, features)`` float32 from 0 to 1.
+
+    Returns:
+      Logits, ``(b, rows, columns, n_classes)`` float32; ``(b, n_classes)`` of a classifier.
     """
     x = preprocess(images, preprocessing)
     model = nnx.merge(graph, cast(parameters, precision), rest, copy=True)

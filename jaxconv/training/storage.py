@@ -1,4 +1,7 @@
-"""What a checkpoint is on the disk: its arrays, by orbax, and the digests of all its files."""
+"""Files of a checkpoint: its arrays, written by orbax, and the digests of all files.
+
+A module of its own beside `checkpoints`, which decides what is kept: this one only reads and writes.
+"""
 
 from __future__ import annotations
 
@@ -23,14 +26,14 @@ DIGESTS = "SHA256SUMS"
 
 
 def write_state(path: Path, state: State) -> None:
-    """Writes a state that every process holds whole; one process calls this, and no other waits.
+    """Writes a state of which every process has a full copy; called by one process, no other waits.
 
     Args:
-      path: The folder, which does not exist yet.
-      state: Of the training.
+      path: The folder to write, which must not exist yet.
+      state: State of the training.
 
     Raises:
-      OSError: It cannot be written; the message is one line.
+      OSError: The state cannot be written; the message is one line.
     """
     alone = ocp.options.MultiprocessingOptions(
         primary_host=jax.process_index(), active_processes={jax.process_index()}
@@ -41,22 +44,22 @@ def write_state(path: Path, state: State) -> None:
             with ocp.Checkpointer(handler, multiprocessing_options=alone) as writer:
                 writer.save(path, args=ocp.args.StandardSave(jax.tree.map(_host, state)))
             return
-        except Exception as error:  # tensorstore raises whatever it likes
-            reason = reason_of(error)
-        gc.collect()  # its unfinished writes complain when they are collected: now, unheard
+        except Exception as error:  # tensorstore raises exceptions of many types
+            reason = describe_error(error)
+        gc.collect()  # its unfinished writes print errors when collected: here that is silenced
     raise OSError(reason)
 
 
 def read_state(path: Path, shapes: State, sharding: jax.sharding.Sharding) -> State:
-    """Reads a state, in all processes together.
+    """Reads a state; all processes call this together.
 
     Args:
       path: The folder that `write_state` wrote.
       shapes: Shapes and dtypes of the state.
-      sharding: Where all of its arrays go.
+      sharding: Sharding of every array of the state.
 
     Raises:
-      OSError: It cannot be read; the message is one line.
+      OSError: The state cannot be read; the message is one line.
     """
     data = jax.eval_shape(lambda state: jax.tree.map(_data, state), shapes)
     like = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding), data)
@@ -67,31 +70,31 @@ def read_state(path: Path, shapes: State, sharding: jax.sharding.Sharding) -> St
             wrap = jax.random.wrap_key_data
             return jax.tree.map(lambda leaf, meant: wrap(leaf) if _is_key(meant) else leaf, found, shapes)
         except Exception as error:
-            reason = reason_of(error)
+            reason = describe_error(error)
         gc.collect()
     raise OSError(reason)
 
 
 def _host(leaf: jax.Array) -> np.ndarray:
-    """This process's copy, which orbax writes whole: of an array of several processes each writes a part."""
+    """Returns this process's copy; of an array of all processes, orbax would have each write a part."""
     return np.asarray(_data(leaf).addressable_data(0))
 
 
-def _data(leaf):
-    """The numbers of a random key, and whatever else as it is."""
+def _data(leaf: jax.Array) -> jax.Array:
+    """Returns the numbers of a random key, and any other array unchanged."""
     return jax.random.key_data(leaf) if _is_key(leaf) else leaf
 
 
-def _is_key(leaf) -> bool:
+def _is_key(leaf: jax.Array) -> bool:
     return jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key)
 
 
-def reason_of(error: Exception) -> str:
-    """The operating system's words where the error has any, or its first line.
+def describe_error(error: Exception) -> str:
+    """Returns the operating system's description of an error if there is one, or the error's first line.
 
-    >>> reason_of(ValueError("RESOURCE_EXHAUSTED: Error writing ... [os_error_code='28']"))
+    >>> describe_error(ValueError("RESOURCE_EXHAUSTED: Error writing ... [os_error_code='28']"))
     'No space left on device'
-    >>> reason_of(OSError(28, "No space left on device"))
+    >>> describe_error(OSError(28, "No space left on device"))
     'No space left on device'
     """
     if isinstance(error, OSError) and error.strerror:
@@ -104,10 +107,10 @@ def reason_of(error: Exception) -> str:
 
 @contextmanager
 def _silence() -> Iterator[None]:
-    """Within this context only what is raised is told.
+    """Silences the logs and hooks of other threads within this context.
 
-    When a write fails, orbax's threads log the error once more each, and every write that was still on
-    its way reports from a thread of its own that its event loop is closed.
+    When a write fails, each of orbax's threads logs the error again, and every unfinished write reports
+    from its own thread that its event loop is closed.
     """
     loggers = [logging.getLogger(name) for name in ("absl", "asyncio")]
     before = sys.excepthook, sys.unraisablehook, [logger.disabled for logger in loggers]
@@ -123,7 +126,7 @@ def _silence() -> Iterator[None]:
 
 
 def write_digests(folder: Path) -> None:
-    """Writes the digests of all files of a folder, and waits until these and the files are on the disk."""
+    """Writes the digests of all files of a folder, and waits until digests and files are on the disk."""
     lines = [f"{_digest(folder / name, sync=True)}  {name}\n" for name in sorted(_names(folder))]
     body = "".join(lines).encode()
     with (folder / DIGESTS).open("wb") as file:
@@ -133,23 +136,23 @@ def write_digests(folder: Path) -> None:
 
 
 def find_damage(folder: Path, only: str | None = None) -> str | None:
-    """What is wrong with the files of a folder; None when all of them are as they were written.
+    """Returns what is wrong with the files of a folder; None if all are as they were written.
 
     Args:
-      folder: That `write_digests` was called on.
-      only: The one file to look at.
+      folder: Folder on which `write_digests` was called.
+      only: Name of the one file to check; by default all files.
     """
     try:
         expected = _read(folder)
         if expected is None:
             return f"{DIGESTS} is damaged"
         if only is None and (extra := _names(folder) - expected.keys()):
-            return f"{min(extra)} is not one of its files"
+            return f"{min(extra)} is not a file of the checkpoint"
         for name in expected if only is None else [only]:
             if name not in expected or not (folder / name).is_file():
                 return f"{name} is missing"
             if _digest(folder / name) != expected[name]:
-                return f"{name} is not what was written"
+                return f"{name} has changed since it was written"
     except FileNotFoundError as error:
         return f"{Path(error.filename or DIGESTS).name} is missing"
     except OSError as error:
@@ -158,7 +161,7 @@ def find_damage(folder: Path, only: str | None = None) -> str | None:
 
 
 def _read(folder: Path) -> dict[str, str] | None:
-    """Name to digest; None where the file of digests does not agree with its own first line."""
+    """Returns name to digest; None if the file of digests does not match its own first line."""
     head, newline, body = (folder / DIGESTS).read_bytes().partition(b"\n")
     if head + newline != _head(body):
         return None
@@ -170,7 +173,7 @@ def _head(body: bytes) -> bytes:
 
 
 def _names(folder: Path) -> set[str]:
-    """All files but that of the digests, relative to the folder."""
+    """Returns the names of all files except that of the digests, relative to the folder."""
     files = (path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir())
     return set(files) - {DIGESTS}
 

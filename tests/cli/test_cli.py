@@ -1,4 +1,4 @@
-"""The command line, as a reader calls it."""
+"""The commands arithmetic, matrix and verify, and the errors of all commands."""
 
 import json
 import os
@@ -25,7 +25,7 @@ def run(capsys, *arguments):
     return capsys.readouterr().out
 
 
-def refused(capsys, *arguments):
+def refusal(capsys, *arguments):
     with pytest.raises(SystemExit) as stop:
         main(arguments)
     assert stop.value.code == 2
@@ -66,14 +66,14 @@ def test_padding_options(capsys, monkeypatch):
     assert "padding=((1, 1), (1, 1))" in run(capsys, *two, "--padding", "same")
     assert "padding=((1, 1), (2, 2))" in run(capsys, *two, "--padding", "1", "2")
     assert "padding=((1, 0), (2, 3))" in run(capsys, *two, "--padding", "1,0", "2,3")
-    assert "--padding takes one of VALID" in refused(capsys, *two, "--padding", "SMAE")
-    assert "for each of the 2 spatial axes" in refused(capsys, *two, "--padding", "1", "2", "3")
-    assert "for each of the 2 spatial axes, got 1,2." in refused(capsys, *two, "--padding", "1,2")
-    assert "for each of the 2 spatial axes" in refused(capsys, *two, "--padding", "1,2,3", "1")
+    assert "--padding must be one of VALID" in refusal(capsys, *two, "--padding", "SMAE")
+    assert "for each of the 2 spatial axes" in refusal(capsys, *two, "--padding", "1", "2", "3")
+    assert "for each of the 2 spatial axes, got 1,2." in refusal(capsys, *two, "--padding", "1,2")
+    assert "for each of the 2 spatial axes" in refusal(capsys, *two, "--padding", "1,2,3", "1")
     one = ["arithmetic", "--input", "6", "--kernel", "3"]
-    assert "got 1 2. Type --padding 1,2 for low and high." in refused(capsys, *one, "--padding", "1", "2")
+    assert "got 1 2. Write --padding 1,2 for low and high." in refusal(capsys, *one, "--padding", "1", "2")
     assert "padding=((1, 2),)" in run(capsys, *one, "--padding", "1,2")
-    assert "spans 9 cells" in refused(capsys, "arithmetic", "--input", "6", "--kernel", "9")
+    assert "spans 9 cells" in refusal(capsys, "arithmetic", "--input", "6", "--kernel", "9")
 
 
 def test_matrix_prints_symbols_or_numbers(capsys, tmp_path):
@@ -83,7 +83,7 @@ def test_matrix_prints_symbols_or_numbers(capsys, tmp_path):
         capsys, *"matrix --input 3 --kernel 2 --transposed --kernel-file".split(), str(tmp_path / "w.npy")
     )
     assert text == "0.5   0\n -2 0.5\n  0  -2\n"
-    assert "too large to print" in refused(capsys, *"matrix --input 99 99 --kernel 3".split())
+    assert "too large to print" in refusal(capsys, *"matrix --input 99 99 --kernel 3".split())
 
 
 def test_matrix_files_hold_the_matrix(capsys, tmp_path, rng):
@@ -108,13 +108,13 @@ def test_matrix_refuses_bad_files(capsys, tmp_path):
     options = "matrix --input 4 --kernel 3 --kernel-file".split()
     bad = tmp_path / "w.npy"
     bad.write_text("not numbers")
-    assert "no .npy file" in refused(capsys, *options, str(bad))
+    assert "is not a .npy file" in refusal(capsys, *options, str(bad))
     np.save(bad, np.ones(4))
-    assert "(3, 1, 1)" in refused(capsys, *options, str(bad))
+    assert "(3, 1, 1)" in refusal(capsys, *options, str(bad))
     np.save(bad, np.array([{}], dtype=object), allow_pickle=True)
-    assert "no .npy file" in refused(capsys, *options, str(bad))
-    assert "No such file" in refused(capsys, *options, str(tmp_path / "none.npy"))
-    assert ".npz, .mtx, .png" in refused(capsys, *"matrix --input 4 --kernel 3 --out C.csv".split())
+    assert "is not a .npy file" in refusal(capsys, *options, str(bad))
+    assert "No such file" in refusal(capsys, *options, str(tmp_path / "none.npy"))
+    assert ".npz, .mtx, .png" in refusal(capsys, *"matrix --input 4 --kernel 3 --out C.csv".split())
 
 
 def test_verify_writes_json_and_exits_1_on_failure(capsys, tmp_path, monkeypatch):
@@ -124,7 +124,7 @@ def test_verify_writes_json_and_exits_1_on_failure(capsys, tmp_path, monkeypatch
     assert "holds" in text
     assert [row["name"] for row in json.loads(file.read_text())["rows"]] == ["counts", "relationship-14"]
     assert "kernel-gradient" in run(capsys, "verify", "--list")
-    assert "did you mean" in refused(capsys, "verify", "--claim", "count")
+    assert "did you mean" in refusal(capsys, "verify", "--claim", "count")
     monkeypatch.setattr("jaxconv.claims.structure.symbols", lambda *_, **__: "x")
     with pytest.raises(SystemExit) as stop:
         main(["verify", "--claim", "toeplitz"])
@@ -142,7 +142,7 @@ def test_version_and_module_entry():
 
 
 def test_lines_on_a_pipe_are_not_wrapped():
-    """Neither those of tables, whatever the shell says of its own width."""
+    """Nor the lines of tables, whatever the width of the shell."""
     command = "arithmetic --input 6 7 --kernel 3 --padding 1 --in-features 1234 --out-features 5678"
     done = subprocess.run(
         [sys.executable, "-m", "jaxconv", *command.split()],
@@ -159,7 +159,7 @@ def test_lines_on_a_pipe_are_not_wrapped():
 
 
 def test_refusals_on_a_pipe_are_one_line(capsys):
-    text = refused(capsys, "verify", "--claim", "c" * 300)
+    text = refusal(capsys, "verify", "--claim", "c" * 300)
     assert text.count("\n") == 1
     assert "c" * 300 in text
 
@@ -188,8 +188,8 @@ def test_failures_have_another_exit_status_than_mistakes(capsys, monkeypatch):
 @pytest.mark.skipif(os.name != "posix", reason="signals as POSIX has them")
 @pytest.mark.parametrize("seconds", [0.2, 0.5])
 def test_an_interruption_while_the_command_loads_is_one_line(seconds):
-    """Where the console script begins."""
-    code = (  # tells when the signal is minded
+    """At the entry point of the console script."""
+    code = (  # prints a line when the signal is handled
         "import signal, _jaxconv_command as command; mind = signal.signal\n"
         "signal.signal = lambda *given: (mind(*given), print('now', flush=True))[0]\n"
         "command.main()"

@@ -1,4 +1,4 @@
-"""The commands that use a trained network, on a run made for them."""
+"""The commands that use a trained network, on a small run."""
 
 import json
 import re
@@ -37,17 +37,17 @@ shrink = 2
 def run(tmp_path_factory):
     folder = tmp_path_factory.mktemp("run")
     (folder / "config.toml").write_text(CONFIG)
-    with (folder / "said.txt").open("w") as said:
-        train(Config.read(folder / "config.toml"), folder / "run", console=Console(file=said, width=300))
+    with (folder / "output.txt").open("w") as output:
+        train(Config.read(folder / "config.toml"), folder / "run", console=Console(file=output, width=300))
     return folder / "run"
 
 
-def called(capsys, *arguments):
+def call(capsys, *arguments):
     main([str(argument) for argument in arguments])
     return capsys.readouterr().out
 
 
-def refused(capsys, status, *arguments):
+def refusal(capsys, status, *arguments):
     with pytest.raises(SystemExit) as stop:
         main([str(argument) for argument in arguments])
     assert stop.value.code == status
@@ -55,15 +55,15 @@ def refused(capsys, status, *arguments):
     return found.err + found.out
 
 
-def test_a_training_says_that_it_sees_little_but_void(run):
+def test_a_training_warns_of_void(run):
     """Its crops hold examples at half their size."""
-    (line,) = [one for one in (run.parent / "said.txt").read_text().splitlines() if "void" in one]
+    (line,) = [one for one in (run.parent / "output.txt").read_text().splitlines() if "void" in one]
     assert re.match(r"7\d% of the first batch's pixels are void", line)
 
 
 def test_evaluate(capsys, run, tmp_path):
     file = tmp_path / "deep" / "scores.json"
-    text = called(capsys, "evaluate", run, "--split", "test", "--json", file, "--batch-size", "2")
+    text = call(capsys, "evaluate", run, "--split", "test", "--json", file, "--batch-size", "2")
     found = json.loads(file.read_text())
     assert f"mean IoU                {found['mean_iou']:.4f}" in text
     for name, value in found["per_class_iou"].items():
@@ -71,9 +71,9 @@ def test_evaluate(capsys, run, tmp_path):
         assert "undefined" in line if value is None else f"{value:.4f}" in line
     assert "3 examples of test, step 1, labels of 20 x 26" in text
     assert (found["split"], found["step"], found["resolution"]) == ("test", 1, [20, 26])
-    assert "void counted" in called(capsys, "evaluate", run, "--void-as-false-positive")
+    assert "void counted" in call(capsys, "evaluate", run, "--void-as-false-positive")
     # The scores that the training itself logged, of the same checkpoint and split.
-    called(capsys, "evaluate", run, "--json", file)
+    call(capsys, "evaluate", run, "--json", file)
     logged = json.loads((run / "metrics.json").read_text())
     assert json.loads(file.read_text())["per_class_iou"] == logged["per_class_iou"]
 
@@ -83,37 +83,39 @@ def test_predict(capsys, run, tmp_path, rng):
     folder.mkdir()
     pixels = rng.integers(0, 256, (23, 30, 3), dtype=np.uint8)
     Image.fromarray(pixels).save(folder / "a.png")
-    assert "1 of 1 images labelled" in called(capsys, "predict", run, folder, "--out", out)
+    assert "1 of 1 images labelled" in call(capsys, "predict", run, folder, "--out", out)
     assert np.asarray(Image.open(out / "labels" / "a.png")).shape == (23, 30)
     (folder / "b.png").write_text("no image")
-    text = refused(capsys, 1, "predict", run, folder, "--out", out)
+    text = refusal(capsys, 1, "predict", run, folder, "--out", out)
     assert f"skipped: {folder / 'b.png'}" in text
     assert "1 of 2 images labelled" in text
     # Every option that the message names is there.
-    text = refused(capsys, 1, "predict", run, folder, "--out", out, "--max-pixels", 100)
-    assert "raise `max_pixels` (--max-pixels) to 82944 or lower `halo` (--halo)" in text
+    text = refusal(capsys, 2, "predict", run, folder, "--out", out, "--max-pixels", 100)
+    assert "`max_pixels` (--max-pixels) must be at least 82944" in text
+    assert "`halo` (--halo) of 128" in text
+    assert text.count("--max-pixels") == 1  # not once per image
     smaller = ("--max-pixels", 1024, "--halo", 0)
-    called(capsys, "predict", run, folder / "a.png", "--out", out, *smaller)
-    assert "no image in an empty list" in refused(capsys, 2, "predict", run, "--out", out)
-    assert "none.png" in refused(capsys, 2, "predict", run, tmp_path / "none.png", "--out", out)
+    call(capsys, "predict", run, folder / "a.png", "--out", out, *smaller)
+    assert "no images were given" in refusal(capsys, 2, "predict", run, "--out", out)
+    assert "none.png" in refusal(capsys, 2, "predict", run, tmp_path / "none.png", "--out", out)
 
 
 def test_class_weights(capsys, run):
-    text = called(capsys, "class-weights", run / "config.toml")
+    text = call(capsys, "class-weights", run / "config.toml")
     line = next(line for line in text.splitlines() if line.startswith("class_weights = ["))
     assert len(line.split(",")) == 4
     assert "triangle" in text
-    assert called(capsys, "class-weights", "--dataset", "shapes").count("│") == 16
-    assert "did you mean `shapes`" in refused(capsys, 2, "class-weights", "--dataset", "shaps")
+    assert call(capsys, "class-weights", "--dataset", "shapes").count("│") == 16
+    assert "did you mean `shapes`" in refusal(capsys, 2, "class-weights", "--dataset", "shaps")
 
 
 def test_export(capsys, run, tmp_path):
-    text = called(capsys, "export", run, "--out", tmp_path / "net.bin", "--platforms", "cpu")
+    text = call(capsys, "export", run, "--out", tmp_path / "net.bin", "--platforms", "cpu")
     assert str(tmp_path / "net.bin.json") in text
-    told = json.loads((tmp_path / "net.bin.json").read_text())
-    assert told["input"]["shape"] == ["b", 20, 26, 3]
-    assert told["platforms"] == ["cpu"]
-    called(capsys, "export", run, "--out", tmp_path / "net.bin", "--size", "8", "12", "--platforms", "cpu")
+    description = json.loads((tmp_path / "net.bin.json").read_text())
+    assert description["input"]["shape"] == ["b", 20, 26, 3]
+    assert description["platforms"] == ["cpu"]
+    call(capsys, "export", run, "--out", tmp_path / "net.bin", "--size", "8", "12", "--platforms", "cpu")
     assert json.loads((tmp_path / "net.bin.json").read_text())["output"]["shape"] == ["b", 8, 12]
 
 
@@ -124,5 +126,5 @@ def test_folders_that_hold_no_run(capsys, command, tmp_path):
         "export": ["--out", tmp_path / "x"],
         "predict": [tmp_path, "--out", tmp_path / "x"],
     }
-    text = refused(capsys, 2, command, tmp_path, *rest[command])
+    text = refusal(capsys, 2, command, tmp_path, *rest[command])
     assert "is not the folder of a run" in text

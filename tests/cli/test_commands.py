@@ -1,7 +1,7 @@
-"""Every documented command runs as printed: a training down to its first step, others on a stand-in network.
+"""Every documented command runs as printed: trainings are traced, other commands use a stand-in network.
 
-A training is traced at its written size, which compiles nothing: a network that contradicts its data, a crop
-that exceeds them or a schedule that cannot be shows there. `test_configs` takes the steps, at small sizes.
+A training is traced at its configured size and nothing is compiled, which finds a network that does not fit
+its data, a crop that is too large, and a wrong schedule. `test_configs` runs two steps, at small sizes.
 """
 
 import re
@@ -25,9 +25,8 @@ from jaxconv.data.camvid_files import CAMVID_VOID
 from jaxconv.training import Config, open_data
 from jaxconv.training.checks import check_data, check_model, warn_of_void
 from jaxconv.training.config import shipped_configs
-from jaxconv.training.losses import build_loss
-from jaxconv.training.optimizers import build_optimizer
 from jaxconv.training.run_folder import environment, write_json
+from jaxconv.training.state import build_loss, build_optimizer
 
 pytestmark = pytest.mark.slow
 
@@ -35,14 +34,14 @@ ROOT = Path(__file__).parents[2]
 
 
 def commands(text):
-    """The indented ones and those in backticks, in order, without their comments."""
+    """Returns the commands of a text, indented or in backticks, in order, without comments."""
     found = re.findall(r"^    (jaxconv [^\n#]+)|`(jaxconv [^`]+)`", text, re.M)
     # `jaxconv train` without anything is the command's name
     return [one.strip() for pair in found for one in pair if one and one != "jaxconv train"]
 
 
 def of_a_head(text):
-    """The command of a configuration's head, and that of a recorded result which changes something."""
+    """Returns the command in the head of a configuration, and that of a recorded result with changes."""
     head = text.split("\n[")[0]
     (command,) = re.findall(r"^#   run +(jaxconv .+)$", head, re.M)
     changes = re.findall(r"--set \S+", head.split("#   result")[1])
@@ -63,7 +62,7 @@ PLACEHOLDERS = {
 
 @pytest.fixture(scope="module")
 def camvid(tmp_path_factory):
-    """One random image per split at CamVid's size, with a label."""
+    """Makes one random image and label per split at the size of CamVid."""
     folder, rng = tmp_path_factory.mktemp("camvid"), np.random.default_rng(0)
     for split in ("train", "val", "test"):
         for kind, shape, top in (("", (360, 480, 3), 256), ("annot", (360, 480), CAMVID_VOID)):
@@ -74,7 +73,7 @@ def camvid(tmp_path_factory):
 
 
 def to_the_first_step(config, out, *, data, resume, console, **_):
-    """In the place of `jaxconv.training.train`: all of it but what compiles."""
+    """Replaces `jaxconv.training.train`: does everything except compiling."""
     train_set, val_set = (open_data(config, split, data) for split in ("train", "val"))
     check_data(config, train_set, val_set, files=False)
     seen = config.model, config.data, config.augmentation.crop, replace(config.training, steps=1)
@@ -87,10 +86,10 @@ def to_the_first_step(config, out, *, data, resume, console, **_):
     stream = Stream(
         train_set, 2, augmentation=config.augmentation, seed=config.seed, shrink=config.training.shrink
     )
-    told = Console(record=True, quiet=False, file=Path("/dev/null").open("w"))
-    with told.file:
-        warn_of_void(stream.batch(0), told)
-        assert told.export_text() == ""
+    output = Console(record=True, quiet=False, file=Path("/dev/null").open("w"))
+    with output.file:
+        warn_of_void(stream.batch(0), output)
+        assert output.export_text() == ""
     assert not resume or (Path(out) / "config.toml").exists()
     Path(out).mkdir(parents=True, exist_ok=True)
     (Path(out) / "config.toml").write_text(config.toml())
@@ -98,7 +97,7 @@ def to_the_first_step(config, out, *, data, resume, console, **_):
 
 
 TRACED = set()
-"""What the networks that were traced depend on: several commands have one."""
+"""Configurations that were traced already: several commands share one."""
 
 
 @dataclass(frozen=True)
@@ -122,7 +121,7 @@ def stand_in(run, checkpoint):
 
 @pytest.fixture
 def place(tmp_path, camvid, monkeypatch):
-    """A folder where the documents' files are, and nothing that trains."""
+    """Makes a folder with the files of the documents, and replaces what trains."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "camvid").symlink_to(camvid)
     (tmp_path / "folder").mkdir()
@@ -150,7 +149,7 @@ def test_the_documents_have_commands():
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)
-def test_every_command_of(document, place, capsys):
+def test_documented_commands_run(document, place, capsys):
     for command in DOCUMENTS[document]:
         words = [PLACEHOLDERS.get(word, word) for word in shlex.split(command)[1:]]
         try:

@@ -18,7 +18,7 @@ def same(a, b):
     return np.array_equal(a.image, b.image) and np.array_equal(a.label, b.label)
 
 
-def test_nothing_is_the_default(example):
+def test_the_default_changes_nothing(example):
     assert same(augment(example, Augmentation(), np.random.default_rng(0)), example)
 
 
@@ -33,7 +33,7 @@ def test_flip(example):
 
 
 def places(example, crop):
-    """Every window of the size, image and label, cut in loops."""
+    """Lists every window of the size, image and label, cut in loops."""
     rows, columns = example.label.shape
     return [
         Example(
@@ -46,7 +46,7 @@ def places(example, crop):
     ]
 
 
-def test_crop_takes_every_window_once_in_a_while(example):
+def test_crop_takes_every_window(example):
     windows, seen = places(example, (9, 12)), set()
     for seed in range(200):
         cut = augment(example, Augmentation(crop=(9, 12)), np.random.default_rng(seed))
@@ -57,19 +57,19 @@ def test_crop_takes_every_window_once_in_a_while(example):
 
 def test_larger_crop_pads_with_void(example):
     cut = augment(example, Augmentation(crop=(13, 20)), np.random.default_rng(3))
-    shown = cut.label != VOID
-    rows, columns = np.flatnonzero(shown.any(1)), np.flatnonzero(shown.any(0))
+    valid = cut.label != VOID
+    rows, columns = np.flatnonzero(valid.any(1)), np.flatnonzero(valid.any(0))
     assert (len(rows), len(columns)) == (11, 14)
     np.testing.assert_array_equal(cut.label[np.ix_(rows, columns)], example.label)
     np.testing.assert_array_equal(cut.image[np.ix_(rows, columns)], example.image)
-    assert (cut.image[~shown] == 0).all()
+    assert (cut.image[~valid] == 0).all()
     # One axis larger, one smaller.
     cut = augment(example, Augmentation(crop=(13, 5)), np.random.default_rng(3))
     assert (cut.label != VOID).sum() == 11 * 5
 
 
-def interpolated(plane, rows, columns):
-    """Triangle weights around each place, one product a pixel, rows and columns not taken apart.
+def interpolate(plane, rows, columns):
+    """Interpolates with triangle weights around each place, pixel by pixel, without separating the axes.
 
     Where the map shrinks, the triangle is as wide as the cell that it fills.
     """
@@ -95,7 +95,7 @@ def test_scale_interpolates_the_image_and_picks_the_labels(example, factor):
         (np.arange(n) + 0.5) * m / n - 0.5 for n, m in zip(size, example.label.shape, strict=True)
     )
     for f in range(3):
-        expected = interpolated(example.image[..., f].astype(np.float64), rows, columns)
+        expected = interpolate(example.image[..., f].astype(np.float64), rows, columns)
         # Pillow takes rows and columns apart: two rounded sums of at most 9 terms that are at most 1.
         np.testing.assert_allclose(
             scaled.image[..., f], expected, rtol=0, atol=2 * 9 * np.finfo(np.float32).eps
@@ -121,10 +121,10 @@ def test_any_size_and_scale(rng, size):
     for seed in range(30):
         cut = augment(tiny, Augmentation(scale=(0.1, 3.0), crop=(4, 5)), np.random.default_rng(seed))
         assert cut.image.shape == (4, 5, 1)
-        shown = cut.label != VOID
-        assert shown.any()
+        valid = cut.label != VOID
+        assert valid.any()
         # Ones stay ones: the weights of each pixel sum to 1, in a few rounded sums.
-        np.testing.assert_allclose(cut.image[shown], 1, rtol=0, atol=16 * np.finfo(np.float32).eps)
+        np.testing.assert_allclose(cut.image[valid], 1, rtol=0, atol=16 * np.finfo(np.float32).eps)
 
 
 @pytest.mark.parametrize("name", ["brightness", "contrast", "saturation"])

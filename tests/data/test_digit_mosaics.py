@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
-from jaxconv.data import BACKGROUND, DigitMosaics
+from jaxconv.data import BACKGROUND, DigitMosaics, digits
 from jaxconv.data.digit_mosaics import make_digit_mosaics
 from jaxconv.errors import OptionError
 
@@ -22,7 +22,7 @@ def test_no_held_out_sample_is_trained_on():
     assert not any(tuple(image) in trained for image in images[held_out.samples])
 
 
-def test_sides_hold_what_they_say():
+def test_samples_and_targets_match_scikit_learn():
     loaded = load_digits()
     for side in make_digit_mosaics():
         np.testing.assert_array_equal(side.digits * 16, loaded.images[side.samples])
@@ -95,6 +95,17 @@ def test_what_cannot_be_made_is_refused():
         make_digit_mosaics(held_out=1.5)
     with pytest.raises(OptionError, match="one side"):
         make_digit_mosaics(held_out=0.001)
-    digits = np.zeros((1, 8, 8), np.float32)
+    sample = np.zeros((1, 8, 8), np.float32)
     with pytest.raises(OptionError, match="scales"):
-        DigitMosaics(digits, np.zeros(1, int), np.zeros(1, int), scales=(2.0, 1.0))
+        DigitMosaics(sample, np.zeros(1, int), np.zeros(1, int), scales=(2.0, 1.0))
+    with pytest.raises(OptionError, match="`examples` must be at least 1"):
+        digits("train", examples=0)
+
+
+def test_the_first_mosaic_of_a_batch_is_the_example():
+    mosaics = digits("train", canvas=(24, 32), count=3, examples=9)
+    assert isinstance(mosaics, DigitMosaics)
+    assert len(mosaics) == 9
+    image, label = mosaics.batch(7, 1)
+    np.testing.assert_array_equal(mosaics[7].image, image[0])
+    np.testing.assert_array_equal(mosaics[7].label, label[0])

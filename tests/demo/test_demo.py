@@ -1,4 +1,4 @@
-"""A short demo: the parts run, the pictures are pictures, the page holds the numbers."""
+"""A short demo: its parts run, and it writes its pictures and its page."""
 
 import json
 import subprocess
@@ -23,7 +23,7 @@ def is_picture(path):
 
 
 @pytest.mark.slow
-def test_a_short_run_leaves_everything(tmp_path, monkeypatch):
+def test_the_files_of_a_short_demo(tmp_path, monkeypatch):
     few = lambda **options: jaxconv.claims.verify(["relationship-14"], seed=options["seed"])  # noqa: E731
     monkeypatch.setattr(pipeline, "verify", few)
     monkeypatch.setattr(pipeline, "show_photograph", lambda out: photograph.show_photograph(out, shrink=8))
@@ -55,7 +55,7 @@ def test_a_failed_claim_stops_the_demo(tmp_path, monkeypatch):
 
 
 def test_photograph_agrees_with_loops():
-    """Both products at some pixels, added up by hand."""
+    """Both products at some pixels, computed with loops."""
     x = photograph.load_photograph(shrink=16)
     assert x.shape == (26, 40, 3)
     assert 0.2 < x.mean() < 0.8
@@ -75,7 +75,7 @@ def test_photograph_agrees_with_loops():
 
 
 def test_a_gap_is_measured():
-    """A wrong result is more than one bound away."""
+    """A wrong result has a gap above 1."""
     x = jnp.asarray(photograph.load_photograph(shrink=16))
     g = jaxconv.ConvGeometry(
         x.shape[:2], (5, 5), in_features=3, out_features=3, strides=2, feature_group_count=3
@@ -111,7 +111,7 @@ def test_matrix_pictures(g, colour, tmp_path, rng):
 
 
 @pytest.mark.parametrize("order", ["channels_last", "channels_first"])
-def test_the_picture_is_the_matrix(order, rng):
+def test_the_picture_shows_the_matrix(order, rng):
     """While every entry has its own tile, the tiles are C and C-transposed, and masked where C is empty."""
     g = MATRICES[2]
     C = jaxconv.conv_matrix(jnp.asarray(rng.normal(size=g.kernel_array_shape)), g)

@@ -191,7 +191,7 @@ def test_what_lax_lacks_or_refuses(rng):
         (lambda: from_lax_conv_transpose(np.ones((3, 1, 1)), (2,), None), TypeError,
          "`padding` needs a tuple"),
         (lambda: from_lax_conv(np.ones((8, 4, 3)), (1,), "SAME")(np.ones((9, 3))), GeometryError,
-         r"`x` must be a channels-last feature map \(\*batch, 9, 4\)"),
+         "`x` has 3 features on its last axis but `kernel` takes 4"),
         (lambda: to_lax_conv(3), TypeError, "must be a Convolution"),
     ],
 )  # fmt: skip

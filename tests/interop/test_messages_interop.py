@@ -70,6 +70,12 @@ CONVOLUTION = [
         GeometryError,
     ),
     BadCall("features", lambda: Convolution(KERNEL)(np.ones((9, 3), np.float32)), ("`x`",), GeometryError),
+    BadCall(
+        "a channels-first map",
+        lambda: made()(np.ones((1, 2, 9, 9), np.float32)),
+        ("`x`", "jnp.moveaxis(x, 1, -1)"),
+        GeometryError,
+    ),
     BadCall("transposed", lambda: Convolution(KERNEL, transposed="no"), ("`transposed`", "'no'"), TypeError),
     BadCall("forward", lambda: Convolution(KERNEL, output_padding=1), ("`output_padding`",), GeometryError),
     BadCall(

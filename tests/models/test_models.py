@@ -27,7 +27,7 @@ SEGMENTERS = [name for name in SMALL if name != "vgg16"]
 
 
 def sketch(model, in_features=3, n_classes=5, **options):
-    """A network of shapes alone, made without computing."""
+    """Builds a network of shapes, without computing parameters."""
     return nnx.eval_shape(lambda: model(in_features, n_classes, **options, rngs=nnx.Rngs(0)))
 
 
@@ -37,8 +37,8 @@ def shape_of_logits(model, shape):
     return jax.eval_shape(run, state, jax.ShapeDtypeStruct(shape, jnp.float32)).shape
 
 
-def drawn(rng, model, **options):
-    """A network of random parameters, biases too, of the scale that keeps the maps'."""
+def draw_parameters(rng, model, **options):
+    """Builds a network of random parameters, biases too, of a scale that preserves that of the maps."""
     graph, params = nnx.split(sketch(model, **options))
 
     def draw(p):
@@ -49,7 +49,7 @@ def drawn(rng, model, **options):
 
 
 def close(actual, expected):
-    """Within the rounding of a few dozen layers' sums, of the largest number."""
+    """Compares up to the rounding errors of a few dozen layers, relative to the largest number."""
     bound = 200 * np.finfo(np.float32).eps * abs(expected).max()
     assert abs(np.asarray(actual) - expected).max() <= bound
 
@@ -121,7 +121,7 @@ def test_a_training_step_lowers_for_every_platform(name):
 
 
 def conv_parameters(in_features, widths, taps=9):
-    """Weights and biases of convolutions in a row."""
+    """Counts the parameters of consecutive convolutions."""
     return sum(taps * i * o + o for i, o in zip([in_features, *widths], widths, strict=False))
 
 
@@ -129,8 +129,8 @@ VGG16 = [width for width, count in VGG_BLOCKS[16] for _ in range(count)]
 
 
 def count(model, in_features, n_classes):
-    made = sketch(model, in_features, n_classes, **model.PUBLISHED)
-    return sum(leaf.size for leaf in jax.tree.leaves(nnx.state(made, nnx.Param)))
+    network = sketch(model, in_features, n_classes, **model.PUBLISHED)
+    return sum(leaf.size for leaf in jax.tree.leaves(nnx.state(network, nnx.Param)))
 
 
 @pytest.mark.parametrize(
@@ -162,14 +162,14 @@ def test_parameters_of_the_published_deconvnet():
 
 
 def torch_conv(torch, x, layer):
-    """`Conv` of stride 1 in PyTorch, from the layer's own parameters."""
+    """Computes a `Conv` of stride 1 in PyTorch, with the parameters of the layer."""
     kernel = torch.from_numpy(np.array(layer.kernel[...]).transpose(3, 2, 0, 1))
     padding = 0 if layer.padding == "VALID" else layer.padding[0][0]
     return torch.nn.functional.conv2d(x, kernel, torch.from_numpy(np.array(layer.bias[...])), padding=padding)
 
 
 def torch_transpose(torch, y, layer, shape, padding):
-    """`ConvTranspose` in PyTorch: whole, and cropped to where the forward convolution read."""
+    """Computes a `ConvTranspose` in PyTorch, cropped to the cells that the forward convolution reads."""
     kernel = torch.from_numpy(np.array(layer.kernel[...]).transpose(3, 2, 0, 1))
     bias = None if layer.bias is None else torch.from_numpy(np.array(layer.bias[...]))
     whole = torch.nn.functional.conv_transpose2d(y, kernel, bias, stride=layer.strides)
@@ -183,7 +183,7 @@ def torch_block(torch, x, block):
 
 
 def both(model, x, twin):
-    """The model's logits and its twin's, channels last."""
+    """Returns the logits of the model and of its twin, channels last."""
     torch = pytest.importorskip("torch")
     with torch.no_grad():
         expected = twin(torch, torch.from_numpy(x.transpose(0, 3, 1, 2))).numpy().transpose(0, 2, 3, 1)
@@ -193,8 +193,8 @@ def both(model, x, twin):
 
 @pytest.mark.peers
 @pytest.mark.parametrize("padding", ["same", "valid"])
-def test_unet_is_pytorchs(rng, padding):
-    model = drawn(rng, UNet, features=(4, 6, 8), padding=padding)
+def test_unet_matches_pytorch(rng, padding):
+    model = draw_parameters(rng, UNet, features=(4, 6, 8), padding=padding)
     x = rng.normal(size=(2, 13, 22, 3)).astype(np.float32)
 
     def twin(torch, x):
@@ -217,7 +217,7 @@ def test_unet_is_pytorchs(rng, padding):
     close(*both(model, x, twin))
 
 
-def test_unpadded_unet_has_the_papers_sizes():
+def test_unpadded_unet_has_the_sizes_of_the_paper():
     model = sketch(UNet, 1, 2, **UNet.PUBLISHED)
     graph, state = nnx.split(model)
     run = lambda state, x: nnx.merge(graph, state, copy=True).valid_logits(x)  # noqa: E731
@@ -227,9 +227,9 @@ def test_unpadded_unet_has_the_papers_sizes():
 
 
 @pytest.mark.peers
-def test_fcn8s_is_pytorchs(rng):
+def test_fcn8s_matches_pytorch(rng):
     options = {"blocks": ((4, 1), (5, 2), (6, 1), (7, 1)), "dense": 8}
-    model = drawn(rng, FCN8s, **options)
+    model = draw_parameters(rng, FCN8s, **options)
     x = rng.normal(size=(2, 37, 50, 3)).astype(np.float32)
 
     def twin(torch, x):
@@ -250,9 +250,9 @@ def test_fcn8s_is_pytorchs(rng):
 
 
 @pytest.mark.peers
-def test_deconvnet_is_pytorchs(rng):
+def test_deconvnet_matches_pytorch(rng):
     options = {"blocks": ((4, 1), (5, 2)), "dense": 6, "norm": "none"}
-    model = drawn(rng, DeconvNet, **options)
+    model = draw_parameters(rng, DeconvNet, **options)
     x = rng.normal(size=(2, 16, 12, 3)).astype(np.float32)  # max_unpool2d knows even sizes
 
     def twin(torch, x):
@@ -291,7 +291,7 @@ def test_upsampling_is_aligned(rng, factor, kind):
 
 
 def hat(n, cells, factor):
-    """How much of every coarse cell a fine one takes: one less the distance of their middles."""
+    """Returns the weight of every coarse cell in a fine one: 1 minus the distance of their middles."""
     middles = np.arange(cells) * factor + (factor - 1) / 2
     return np.maximum(1 - abs(middles - n) / factor, 0)
 
@@ -303,7 +303,7 @@ def test_bad_options_say_what_is_wrong():
         sketch(FCN8s, upsampling="cubic")
     with pytest.raises(OptionError, match="'reflect'"):
         sketch(UNet, padding="reflect")
-    with pytest.raises(GeometryError, match="none, batch, group"):
+    with pytest.raises(GeometryError, match="'none', 'batch', 'group'"):
         sketch(UNet, norm="layer")
     with pytest.raises(GeometryError, match=r"at least 9x9.*\(8, 30\)"):
         shape_of_logits(sketch(DeconvNet, **SMALL["deconvnet"]), (8, 30, 3))

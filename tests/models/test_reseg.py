@@ -17,7 +17,7 @@ def count(module):
 
 
 def shape(model, *sizes, x, **options):
-    """The scores' shape and dtype, for a model made inside of the trace: nothing is computed."""
+    """Returns shape and dtype of the logits; the model is built inside the trace, so nothing is computed."""
     run = lambda x: model(*sizes, rngs=nnx.Rngs(0), **options)(x)  # noqa: E731
     logits = jax.eval_shape(run, jax.ShapeDtypeStruct(x, jnp.float32))
     return logits.shape, logits.dtype
@@ -51,16 +51,16 @@ def test_reseg_scores_every_pixel_of_any_size(options):
         assert got == ((2, 1, *size, 5), jnp.float32)
 
 
-def reached(model, x, pixel):
-    """Which inputs the scores of a pixel depend on, by the gradient."""
+def find_dependence(model, x, pixel):
+    """Finds the inputs on which the scores of a pixel depend, by the gradient."""
     return np.asarray(jax.jit(jax.grad(lambda x: model(x)[pixel].sum()))(x))[..., 0] != 0
 
 
 def test_sweeps_see_the_whole_image_and_convolutions_do_not(rng):
     x = jnp.asarray(rng.normal(size=(18, 22, 1)), jnp.float32)
     options = {"blocks": ((8, 1),), "units": 3, "filters": 4}
-    assert reached(ReSeg(1, 2, layers=1, rngs=nnx.Rngs(1), **options), x, (2, 20)).mean() > 0.9
-    alone = reached(ReSeg(1, 2, layers=0, rngs=nnx.Rngs(1), **options), x, (2, 20))
+    assert find_dependence(ReSeg(1, 2, layers=1, rngs=nnx.Rngs(1), **options), x, (2, 20)).mean() > 0.9
+    alone = find_dependence(ReSeg(1, 2, layers=0, rngs=nnx.Rngs(1), **options), x, (2, 20))
     assert alone.any()
     assert not alone[:, :18].any()
     assert not alone[5:].any()
@@ -127,7 +127,7 @@ def test_bad_models_say_what_is_wrong():
     rngs = nnx.Rngs(0)
     with pytest.raises(GeometryError, match="did you mean 'vgg'"):
         ReSeg(3, 2, front_end="vggg", rngs=rngs)
-    with pytest.raises(OptionError, match="'none' has none"):
+    with pytest.raises(OptionError, match="`blocks` must be empty for the front end 'none'"):
         ReSeg(3, 2, front_end="none", blocks=((3, 1),), rngs=rngs)
     with pytest.raises(OptionError, match="weights"):
         ReSeg(3, 2, front_end="conv", weights="vgg.npz", rngs=rngs)

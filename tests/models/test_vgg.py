@@ -30,7 +30,7 @@ ONES = torch.ones(3)
 
 
 def peer(blocks=BLOCKS, dense=DENSE, window=WINDOW, classes=CLASSES):
-    """VGG as torchvision lays it out: `features`, then `classifier` on the flattened map."""
+    """Builds VGG with the names of torchvision: `features`, then `classifier` on the flattened map."""
     layers, width = [], 3
     for features, count in blocks:
         for _ in range(count):
@@ -46,7 +46,7 @@ def peer(blocks=BLOCKS, dense=DENSE, window=WINDOW, classes=CLASSES):
 
 
 def blank(model, *arguments, **options):
-    """A network of zeros, which is made much faster than a random one."""
+    """Builds a network of zeros, which is much faster than a random one."""
     sketch = nnx.eval_shape(lambda: model(*arguments, **options, rngs=nnx.Rngs(0)))
     graph, state = nnx.split(sketch)
     return nnx.merge(graph, jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), state))
@@ -86,7 +86,7 @@ def test_table_of_the_paper(depth):
 
 
 @pytest.mark.parametrize("name", ["a.safetensors", "a.npz", "a.pth", "old.pth"])
-def test_a_file_gives_the_peers_numbers(tmp_path, rng, name):
+def test_weights_from_a_file_give_the_numbers_of_the_peer(tmp_path, rng, name):
     net = peer()
     model = ours(weights=save(tmp_path / name, net.state_dict()))
     x = rng.normal(size=(2, 12, 13, 3)).astype(np.float32)  # 13 // 2 // 2 = 3: a column is dropped
@@ -221,14 +221,14 @@ def test_a_refused_file_changes_nothing(tmp_path):
 def test_truncated_files_are_named(tmp_path, name):
     path = tmp_path / name
     content = Path(save(path, peer().state_dict())).read_bytes()
-    for kept in (0, 10, len(content) // 2, len(content) - 5):
-        path.write_bytes(content[:kept])
+    for size in (0, 10, len(content) // 2, len(content) - 5):
+        path.write_bytes(content[:size])
         with pytest.raises(DataError, match=name):
             read_arrays(path)
 
 
 def test_files_of_another_kind(tmp_path):
-    with pytest.raises(DataError, match="there is no file"):
+    with pytest.raises(DataError, match="does not exist"):
         read_arrays(tmp_path / "none.npz")
     with pytest.raises(DataError, match=r"\.safetensors.*convert"):
         read_arrays(tmp_path / "a.h5")
@@ -237,7 +237,7 @@ def test_files_of_another_kind(tmp_path):
     with pytest.raises(DataError, match=r"zip\.pth.*not one that torch\.save wrote"):
         read_arrays(tmp_path / "zip.pth")
     torch.save({"epoch": 3, "state_dict": peer().state_dict()}, tmp_path / "checkpoint.pth")
-    with pytest.raises(DataError, match="'epoch' is no tensor"):
+    with pytest.raises(DataError, match="'epoch' is not a tensor"):
         read_arrays(tmp_path / "checkpoint.pth")
 
 
@@ -293,7 +293,7 @@ def test_no_code_in_a_file_runs(tmp_path):
     [(0, (9,), (1,)), (3, (2,), (1,)), (-1, (2,), (1,)), (0, (2,), (-1,)), (0, (10**9,), (0,))],
     ids=str,
 )
-def test_no_memory_outside_of_a_storage_is_read(tmp_path, view):
+def test_memory_outside_of_a_storage_is_never_read(tmp_path, view):
     storage = torch.ones(4).untyped_storage()
     typed = torch.storage.TypedStorage(wrap_storage=storage, dtype=torch.float32, _internal=True)
     torch.save({"a": Outside(typed, *view)}, tmp_path / "a.pth")

@@ -163,7 +163,7 @@ POOLING = [
     BadCall("a matrix of integers", lambda: pool_matrix((4,), (2,), dtype=int), ("`dtype`",), TypeError),
     BadCall("a matrix too large", lambda: pool_matrix((4,), (2,), max_bytes=8), ("`max_bytes`",), SizeError),
     BadCall("no features", lambda: pool_geometry((4,), (2,), features=0), ("`features`",), GeometryError),
-    BadCall("other axes", lambda: pool_geometry((4,), (2, 2)), ("`window`", "1 spatial axes"), GeometryError),
+    BadCall("other axes", lambda: pool_geometry((4,), (2, 2)), ("`window`", "spatial ax"), GeometryError),
 ]
 RESIZING = [
     BadCall("shape is an int", lambda: resize(X, 6), ("`shape`", "tuple"), TypeError),
@@ -201,9 +201,7 @@ RESIZING = [
         ("`x`", "x.astype(jnp.float32)", "method='nearest'"),
         TypeError,
     ),
-    BadCall(
-        "other axes", lambda: resize_geometry((4,), (3, 3)), ("`shape`", "1 spatial axes"), GeometryError
-    ),
+    BadCall("other axes", lambda: resize_geometry((4,), (3, 3)), ("`shape`", "spatial ax"), GeometryError),
     BadCall("input_shape is an int", lambda: resize_matrix(4, (3,)), ("`input_shape`", "tuple"), TypeError),
     BadCall("a matrix of integers", lambda: resize_matrix((4,), (3,), dtype=int), ("`dtype`",), TypeError),
     BadCall(
@@ -262,6 +260,12 @@ OTHERS = [
         lambda: convolve(X.astype("int32"), np.ones((2, 2))),
         ("`x`", "astype"),
         TypeError,
+    ),
+    BadCall(
+        "a channels-first map",
+        lambda: correlate(FIRST, np.ones((5, 5), np.float32)),
+        ("`x`", "jnp.moveaxis(x, 1, -1)"),
+        GeometryError,
     ),
     BadCall("no features", lambda: filter_kernel(np.ones(3), 0), ("`features`",), GeometryError),
     BadCall("shape is an int", lambda: box_filter(3), ("`shape`", "tuple"), TypeError),

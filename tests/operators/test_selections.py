@@ -169,6 +169,11 @@ def test_without_x64_a_large_integer_is_refused(name, dtype):
             selections()[name](np.full((4, 4, 1), limits.max + 1, wide))
 
 
+def test_without_x64_a_switch_does_not_wrap_around():
+    with jax.enable_x64(False), pytest.raises(TypeError, match="`switches` is int64 and holds integers"):
+        unpool(np.ones((1, 1), np.float32), np.array([[2**32]]), (3,))
+
+
 def test_booleans():
     x = np.array([[True, False, False], [False, False, True]])[..., None]
     assert_same(resize(x, (4, 3)), x.repeat(2, 0))

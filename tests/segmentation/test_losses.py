@@ -18,7 +18,7 @@ SHAPES = [(3, 4, 5), (6,), ()]
 
 @cache
 def graded(loss, **options):
-    """Value and gradient, compiled once for all tests."""
+    """Computes value and gradient, compiled once for all tests."""
     return jax.jit(jax.value_and_grad(partial(loss, **options)))
 
 
@@ -42,7 +42,7 @@ def softmax(logits):
 @pytest.mark.peers
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 @pytest.mark.parametrize("weighted", [False, True])
-def test_cross_entropy_is_pytorchs(pixels, shape, weighted):
+def test_cross_entropy_matches_pytorch(pixels, shape, weighted):
     torch = pytest.importorskip("torch")
     logits, labels, weights = pixels(shape)
     theirs = torch.tensor(logits, requires_grad=True)
@@ -127,7 +127,7 @@ def test_another_void(pixels, loss):
 
 @pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("strange", [6, -1])
-def test_labels_that_are_no_class_give_nan(pixels, loss, strange):
+def test_labels_that_are_not_classes_give_nan(pixels, loss, strange):
     logits, labels, _ = pixels()
     labels[1, 1, 1] = strange
     assert np.isnan(loss(jnp.asarray(logits), jnp.asarray(labels)))
@@ -152,8 +152,8 @@ def test_a_dtype_that_does_not_hold_every_class(loss, dtype, n, rng):
     [("int8", -1, 255), ("uint8", 255, -1), ("int16", -1, 2**16 - 1), ("uint32", 2**32 - 1, -1),
      ("int64", 2**32, 0), ("uint64", 2**64 - 1, -1)],
 )  # fmt: skip
-def test_void_is_no_other_number(loss, dtype, label, void):
-    """Numbers that are equal modulo a power of two are two numbers: the label is no class and not void."""
+def test_void_is_told_apart_from_other_numbers(loss, dtype, label, void):
+    """Numbers that are equal modulo a power of two stay different: the label is neither a class nor void."""
     labels = jnp.asarray(np.array([1, label], dtype))
     logits = jnp.asarray([[0.1, 2.0, -0.3], [1.0, -0.2, 0.5]])
     assert np.isfinite(jax.jit(partial(loss, ignore_label=label))(logits, labels))
@@ -227,15 +227,15 @@ def test_sum_is_over_pixels_and_mean_over_the_batch(pixels):
 def test_bad_input(pixels):
     logits, labels, _ = (jnp.asarray(x) for x in pixels())
     for loss in LOSSES:
-        with pytest.raises(GeometryError, match="every label"):
+        with pytest.raises(GeometryError, match="`logits` must be"):
             loss(logits, labels[:2])
         with pytest.raises(TypeError, match="integers"):
             loss(logits, labels.astype(jnp.float32))
         with pytest.raises(TypeError, match="floats"):
             loss(jnp.ones((2, 3), jnp.int32), jnp.ones(2, jnp.int32))
-        with pytest.raises(OptionError, match="one number"):
+        with pytest.raises(OptionError, match="`class_weights` must have one number"):
             loss(logits, labels, class_weights=[1.0, 2.0])
-    with pytest.raises(TypeError, match="`ignore_label` must contain only integers"):
+    with pytest.raises(TypeError, match="`ignore_label` must be an integer"):
         cross_entropy(logits, labels, ignore_label=None)
     with pytest.raises(OptionError, match="reduction"):
         cross_entropy(logits, labels, reduction="none")

@@ -18,7 +18,7 @@ from jaxconv.segmentation import (
 )
 
 
-def test_they_are_scikit_learns(rng):
+def test_metrics_match_scikit_learn(rng):
     labels, predictions = rng.integers(7, size=(2, 3, 40, 50))
     predictions = np.where(rng.uniform(size=labels.shape) < 0.6, labels, predictions)
     confusion = confusion_matrix(labels, predictions, 7)
@@ -66,7 +66,7 @@ def test_small_integers_do_not_overflow(dtype):
 
 
 @pytest.mark.parametrize("dtype", ["int8", "uint8", "int16", "uint32", "uint64"])
-def test_void_is_no_other_number(dtype):
+def test_void_is_told_apart_from_other_numbers(dtype):
     """Only void is void, in the metrics too: not what equals it modulo a power of two."""
     held = np.iinfo(dtype)
     labels = np.array([1, held.max if held.min == 0 else -1], dtype)
@@ -100,7 +100,9 @@ def test_summaries_of_lists(summary):
     np.testing.assert_equal(summary(np.full((2, 2), 6e4, np.float16)), summary(np.full((2, 2), 60000)))
     if summary in (iou, mean_iou, frequency_weighted_iou, scores):
         np.testing.assert_equal(summary(counts, [1, 0, 2]), summary(np.array(counts), np.array([1, 0, 2])))
-        with pytest.raises(GeometryError, match=r"one count for each of 3 classes, got shape \(2,\)"):
+        with pytest.raises(
+            GeometryError, match=r"`void` must have one count for each of the 3 classes, got shape \(2,\)"
+        ):
             summary(counts, [1, 0])
 
 
@@ -108,16 +110,16 @@ def test_summaries_of_lists(summary):
 @pytest.mark.parametrize(
     ("counts", "error", "message"),
     [
-        (np.ones((2, 2), bool), TypeError, "must hold counts, numbers, got bool"),
+        (np.ones((2, 2), bool), TypeError, "`confusion` must hold counts, which are numbers, got bool"),
         ([["a"]], TypeError, "must hold counts"),
         (np.ones((2, 3)), GeometryError, r"must be \(n_classes, n_classes\), got shape \(2, 3\)"),
         ([1, 2], GeometryError, r"must be \(n_classes, n_classes\)"),
-        ([[1, -2], [0, 1]], DataError, "at least 0, found -2"),
-        ([[1, float("nan")], [0, 1]], DataError, "must be finite"),
+        ([[1, -2], [0, 1]], DataError, "at least 0, got values from -2"),
+        ([[1, float("nan")], [0, 1]], DataError, "must hold finite counts"),
     ],
     ids=["bool", "words", "oblong", "flat", "negative", "nan"],
 )
-def test_what_is_no_confusion_matrix(summary, counts, error, message):
+def test_wrong_confusion_matrices_are_refused(summary, counts, error, message):
     with pytest.raises(error, match=message):
         summary(counts)
 
@@ -149,7 +151,7 @@ def test_bad_input():
         confusion_matrix(np.array([0, 1]), np.array([0, -1]), 2)
 
 
-def test_the_rest_by_scikit_learn(rng):
+def test_other_metrics_match_scikit_learn(rng):
     labels, predictions = rng.integers(7, size=(2, 900))
     predictions = np.where(rng.uniform(size=900) < 0.6, labels, predictions)
     found = scores(confusion_matrix(labels, predictions, 9))  # two classes never occur
@@ -190,13 +192,13 @@ def test_top_k(rng, k):
     expected = 1.0 if k >= 7 else metrics.top_k_accuracy_score(labels, logits, k=k, labels=range(7))
     assert top_k_accuracy(logits, labels, k) == pytest.approx(expected)
     marked = np.where(rng.uniform(size=200) < 0.5, 255, labels)
-    kept = marked != 255
+    valid = marked != 255
     assert top_k_accuracy(logits, marked, k, ignore_label=255) == top_k_accuracy(
-        logits[kept], labels[kept], k
+        logits[valid], labels[valid], k
     )
 
 
-def test_top_k_gives_nothing_away():
+def test_equal_scores_gain_nothing_in_top_k():
     assert top_k_accuracy(np.zeros((4, 3)), np.arange(4) % 3, 2) == 0.0
     assert top_k_accuracy(np.full((4, 3), np.nan), np.zeros(4, int), 1) == 0.0
     assert np.isnan(top_k_accuracy(np.zeros((0, 3)), np.zeros(0, int)))

@@ -1,4 +1,4 @@
-"""Checkpoints that are damaged, cut short or cannot be written: refused by name, never another network."""
+"""Checkpoints that are damaged, truncated or cannot be written: errors that name the file."""
 
 import gc
 import os
@@ -29,8 +29,8 @@ def state(step, size=6):
     return State(jnp.int32(step), {"kernel": jnp.asarray(numbers)}, {"key": jax.random.key(step)}, (), ())
 
 
-def saved(run, **scores):
-    """Checkpoints with a score each, such as ``at3=0.5``, after a save each."""
+def make_checkpoints(run, **scores):
+    """Saves checkpoints with scores, such as ``at3=0.5`` for 0.5 at step 3."""
     checkpoints = Checkpoints(run)
     checkpoints.recover()
     for name, score in scores.items():
@@ -40,8 +40,8 @@ def saved(run, **scores):
 
 
 def assert_whole(checkpoints, step):
-    assert checkpoints.metadata(step) == ABOUT | {"score": checkpoints.metadata(step)["score"]}
-    found = checkpoints.state(step, jax.eval_shape(lambda: state(step)), HERE)
+    assert checkpoints.read_metadata(step) == ABOUT | {"score": checkpoints.read_metadata(step)["score"]}
+    found = checkpoints.read_state(step, jax.eval_shape(lambda: state(step)), HERE)
     for a, b in zip(jax.tree.leaves(found), jax.tree.leaves(state(step)), strict=True):
         a, b = (jax.random.key_data(x) if jnp.issubdtype(x.dtype, jax.dtypes.prng_key) else x for x in (a, b))
         np.testing.assert_array_equal(a, b, strict=True)
@@ -54,16 +54,16 @@ def files(folder):
 @pytest.fixture(scope="module")
 def two(tmp_path_factory):
     """A run whose best checkpoint is that of step 3 and whose last is that of step 6."""
-    return saved(tmp_path_factory.mktemp("two"), at3=0.5, at6=0.25).folder.parent
+    return make_checkpoints(tmp_path_factory.mktemp("two"), at3=0.5, at6=0.25).folder.parent
 
 
 def test_the_last_and_the_best_stay(tmp_path):
-    checkpoints = saved(tmp_path, at3=None, at6=0.5, at9=0.5, at12=0.25)
+    checkpoints = make_checkpoints(tmp_path, at3=None, at6=0.5, at9=0.5, at12=0.25)
     assert checkpoints.steps == [6, 12]
-    assert (checkpoints.step("best"), checkpoints.step("last")) == (6, 12)
+    assert (checkpoints.find_step("best"), checkpoints.find_step("last")) == (6, 12)
     for step in checkpoints.steps:
         assert_whole(checkpoints, step)
-    assert saved(tmp_path, at15=0.75).steps == [15]
+    assert make_checkpoints(tmp_path, at15=0.75).steps == [15]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["checkpoints", "saved"]
 
 
@@ -79,12 +79,14 @@ def test_a_flipped_bit_in_any_file_is_refused(two, tmp_path, which, step, other,
             bits = bytearray(whole)
             bits[place] ^= 1 << int(rng.integers(8))
             path.write_bytes(bits)
-            assert checkpoints.step(which) == step
-            with pytest.raises(RunError, match=rf"{re.escape(path.name)} is .*--checkpoint {other}"):
-                checkpoints.state(step, None, HERE)
+            assert checkpoints.find_step(which) == step
+            with pytest.raises(RunError, match=rf"{re.escape(path.name)} (has|is) .*--checkpoint {other}"):
+                checkpoints.read_state(step, None, HERE)
             if name in ("about.json", DIGESTS):
-                with pytest.raises(RunError, match=rf"{re.escape(path.name)} is .*--checkpoint {other}"):
-                    checkpoints.metadata(step)
+                with pytest.raises(
+                    RunError, match=rf"{re.escape(path.name)} (has|is) .*--checkpoint {other}"
+                ):
+                    checkpoints.read_metadata(step)
         path.write_bytes(whole)
     assert_whole(checkpoints, step)
 
@@ -96,36 +98,36 @@ def test_files_are_neither_missing_nor_cut_nor_additional(two, tmp_path):
         whole = path.read_bytes()
         path.unlink()
         with pytest.raises(RunError, match=rf"checkpoints/6 is damaged: .*{re.escape(path.name)} is missing"):
-            checkpoints.state(6, None, HERE)
+            checkpoints.read_state(6, None, HERE)
         path.write_bytes(whole[:-1])
-        with pytest.raises(RunError, match=rf"{re.escape(path.name)} is (not what was written|damaged)"):
-            checkpoints.state(6, None, HERE)
+        with pytest.raises(RunError, match=rf"{re.escape(path.name)} (has changed|is damaged)"):
+            checkpoints.read_state(6, None, HERE)
         path.write_bytes(whole)
     (checkpoints.folder / "6" / "state" / "more").touch()
-    with pytest.raises(RunError, match=r"state/more is not one of its files"):
-        checkpoints.state(6, None, HERE)
+    with pytest.raises(RunError, match=r"state/more is not a file of the checkpoint"):
+        checkpoints.read_state(6, None, HERE)
 
 
-def test_one_without_digests_is_refused(two, tmp_path):
-    """As a version of the library that kept none would have left it."""
+def test_a_checkpoint_without_digests_is_refused(two, tmp_path):
+    """Such as those of an early version of the library."""
     shutil.copytree(two, tmp_path, dirs_exist_ok=True)
     for path in tmp_path.rglob(DIGESTS):
         path.unlink()
     with pytest.raises(RunError, match=rf"{DIGESTS} is missing; restore it from a copy"):
-        Checkpoints(tmp_path).metadata(6)
+        Checkpoints(tmp_path).read_metadata(6)
 
 
-def test_what_a_later_course_leaves_is_dropped(two, tmp_path):
+def test_later_checkpoints_are_deleted(two, tmp_path):
     shutil.copytree(two, tmp_path, dirs_exist_ok=True)
     checkpoints = Checkpoints(tmp_path)
     checkpoints.drop_after(3)
     assert checkpoints.steps == [3]
-    assert checkpoints.step("best") == checkpoints.step("last") == 3
+    assert checkpoints.find_step("best") == checkpoints.find_step("last") == 3
 
 
 @pytest.mark.parametrize("name", ["about.json", "state/_METADATA"])
-def test_a_damaged_best_is_refused_before_the_training_goes_on(two, tmp_path, name):
-    """And no save deletes it: what cannot be read may be the best."""
+def test_a_damaged_best_is_refused_before_the_training_continues(two, tmp_path, name):
+    """And no save deletes it: a checkpoint whose score cannot be read may be the best."""
     shutil.copytree(two, tmp_path, dirs_exist_ok=True)
     checkpoints = Checkpoints(tmp_path)
     checkpoints.check_earlier(6)
@@ -138,7 +140,7 @@ def test_a_damaged_best_is_refused_before_the_training_goes_on(two, tmp_path, na
         assert 3 in checkpoints.steps
 
 
-# What a process that is killed at this moment would leave, seen at each of its calls of the system.
+# What a process leaves that is killed at this moment, at each of its calls of the operating system.
 AT_EACH_CALL = []
 
 
@@ -149,12 +151,12 @@ def _hook(event, arguments):
 
 @pytest.fixture(scope="module")
 def audited():
-    sys.addaudithook(_hook)  # there is no way to take it back
+    sys.addaudithook(_hook)  # it cannot be removed again
 
 
 @contextmanager
 def snapshots(folder, copies):
-    """Copies of a folder at each call of the operating system within this context."""
+    """Copies a folder at each call of the operating system within this context."""
 
     def copy():
         at_each_call = AT_EACH_CALL.pop()
@@ -172,17 +174,17 @@ def snapshots(folder, copies):
         AT_EACH_CALL.clear()
 
 
-def test_a_kill_within_a_save_leaves_what_can_be_used(tmp_path, audited):
-    """At every call: what is there then is whole, no folder is left that would be refused."""
+def test_a_kill_during_a_save_leaves_usable_checkpoints(tmp_path, audited):
+    """At every system call, all checkpoints are complete, and no folder is left that would be refused."""
     run = tmp_path / "run"
-    checkpoints = saved(run)
+    checkpoints = make_checkpoints(run)
     found = set()
     for step, score in ((3, 0.25), (6, 0.5), (9, 0.125)):
         copies = tmp_path / f"copies{step}"
         with snapshots(run, copies):
             checkpoints.save(state(step), step, ABOUT, score)
         for copy in copies.iterdir():
-            left = saved(copy)
+            left = make_checkpoints(copy)
             found.add(tuple(left.steps))
             assert not left.lost
             assert {path.name for path in left.folder.iterdir()} == set(map(str, left.steps))
@@ -191,17 +193,17 @@ def test_a_kill_within_a_save_leaves_what_can_be_used(tmp_path, audited):
     assert found == {(), (3,), (3, 6), (6,), (6, 9)}
 
 
-def test_a_whole_checkpoint_without_its_name_gets_it(tmp_path):
-    checkpoints = saved(tmp_path, at3=0.5)
+def test_a_complete_checkpoint_is_renamed(tmp_path):
+    checkpoints = make_checkpoints(tmp_path, at3=0.5)
     (checkpoints.folder / "3").rename(checkpoints.folder / "3.new")
     assert checkpoints.lost
-    assert saved(tmp_path).steps == [3]
+    assert make_checkpoints(tmp_path).steps == [3]
     assert_whole(checkpoints, 3)
 
 
 @contextmanager
 def no_file_above(size):
-    """Larger files cannot be written, as on a disk that is full; for root too."""
+    """Makes writing larger files fail, as on a full disk; for root too."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
     try:
@@ -212,17 +214,17 @@ def no_file_above(size):
 
 @pytest.fixture
 def light_heap():
-    """Spares the collections of garbage within a test what other tests have left."""
+    """Excludes the objects of other tests from garbage collections, which would be slow."""
     gc.freeze()
     yield
     gc.unfreeze()
 
 
 def test_a_full_disk_is_one_error_and_loses_nothing(tmp_path, capfd, caplog, light_heap):
-    checkpoints = saved(tmp_path)
-    for n, way_out in enumerate(("--resume begins anew", "goes on from step 1, which is saved")):
+    checkpoints = make_checkpoints(tmp_path)
+    for n, way_out in enumerate(("--resume starts from step 0", "continues from step 1, which is saved")):
         for size in (0, 2000):  # bytes that still fit
-            message = rf"of step 7 in {checkpoints.folder} cannot be written \(File too large\).*{way_out}"
+            message = rf"of step 7 cannot be written to {checkpoints.folder} \(File too large\).*{way_out}"
             with no_file_above(size), pytest.raises(RunError, match=message):
                 checkpoints.save(state(7, size=10_000), 7, ABOUT, 0.5)
             assert checkpoints.steps == [1][:n]
@@ -234,11 +236,11 @@ def test_a_full_disk_is_one_error_and_loses_nothing(tmp_path, capfd, caplog, lig
     gc.collect()
     assert capfd.readouterr() == ("", "")
     assert not caplog.records
-    assert saved(tmp_path, at7=0.5).steps == [7]
+    assert make_checkpoints(tmp_path, at7=0.5).steps == [7]
 
 
 def test_a_folder_that_cannot_be_made_is_one_error(tmp_path):
-    """A file stands where the folder is to be: as good as read-only, for root too."""
+    """A file of that name exists: the same as a read-only folder, for root too."""
     (tmp_path / "checkpoints").write_text("")
     with pytest.raises(RunError, match=r"checkpoints cannot be written \(File exists\)"):
         Checkpoints(tmp_path).recover()
@@ -246,7 +248,7 @@ def test_a_folder_that_cannot_be_made_is_one_error(tmp_path):
 
 @contextmanager
 def without_rights():
-    """Root, who may write everywhere, is nobody within this context."""
+    """Makes root, who may write everywhere, the user nobody within this context."""
     before = os.geteuid()
     if before == 0:
         os.seteuid(65534)
@@ -259,11 +261,11 @@ def without_rights():
 def test_a_read_only_folder_is_one_error():
     with tempfile.TemporaryDirectory() as parent:  # tmp_path is within folders that nobody may enter
         os.chmod(parent, 0o755)
-        checkpoints = saved(Path(parent) / "run", at3=0.5)
+        checkpoints = make_checkpoints(Path(parent) / "run", at3=0.5)
         checkpoints.folder.chmod(0o555)
         with without_rights():
             with pytest.raises(
-                RunError, match=r"cannot be written \(Permission denied\).*goes on from step 3"
+                RunError, match=r"cannot be written to .* \(Permission denied\).*continues from step 3"
             ):
                 checkpoints.save(state(6), 6, ABOUT, 0.5)
             assert_whole(checkpoints, 3)  # reading needs no right to write

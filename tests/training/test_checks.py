@@ -1,4 +1,4 @@
-"""What is looked at before a training begins: cheap things before every file is read."""
+"""The checks before a training starts, the cheap ones before every file is read."""
 
 import numpy as np
 import pytest
@@ -20,10 +20,11 @@ from jaxconv.errors import DataError, GeometryError, OptionError
 from jaxconv.training import Config, ConfigError, open_data, train
 from jaxconv.training.checks import CROP_EXAMPLES, check_crop, check_data, check_model, warn_of_void
 from jaxconv.training.network import make_metadata
+from jaxconv.training.run_folder import folder_lock
 
 
 class Images:
-    """Images of given sizes, that count how often they are read; None is one that cannot be."""
+    """Images of given sizes, which count how often they are read; a size of None is an unreadable image."""
 
     classes, in_features, task = Classes(("a", "b"), ((0, 0, 0), (9, 9, 9))), 3, "segmentation"
 
@@ -52,7 +53,7 @@ def cropping(*crop, shrink=1, scale=(1.0, 1.0)):
 
 @pytest.mark.parametrize("shrink", [1, 2, 3, 5])
 def test_a_crop_counts_pixels_of_the_file(shrink):
-    """The window that a network is given is the crop over `shrink`, and holds nothing that is void."""
+    """The network sees the crop over `shrink`, without void pixels."""
     images = Images((45, 90))
     crop = (30, 60)
     stream = Stream(images, 3, augmentation=Augmentation(crop=crop), shrink=shrink)
@@ -71,8 +72,8 @@ def test_a_crop_counts_pixels_of_the_file(shrink):
         assert len(places) == 1
 
 
-def test_the_recorded_training_sees_what_it_saw():
-    """336x432 pixels averaged over 3x3 are the 112x144 of the training whose result is recorded."""
+def test_the_crop_of_the_recorded_training_is_unchanged():
+    """336x432 pixels averaged over 3x3 are the 112x144 pixels of the training whose result is recorded."""
     images = Images((360, 480))
     new = Augmentation(flip=0.5, scale=(0.75, 1.5), crop=(336, 432), brightness=0.2)
     old = Augmentation(flip=0.5, scale=(0.75, 1.5), crop=(112, 144), brightness=0.2)
@@ -139,7 +140,7 @@ def test_a_crop_that_fits_reads_one_image():
 @pytest.mark.parametrize(
     ("tables", "error", "words"),
     [
-        ({"model": {"name": "fcn8s", "window": 2}}, OptionError, "centres an odd `window`"),
+        ({"model": {"name": "fcn8s", "window": 2}}, OptionError, "`window` must be odd"),
         (
             {"model": {"name": "fcn8s", "blocks": [[4, 1]]}},
             OptionError,
@@ -148,28 +149,32 @@ def test_a_crop_that_fits_reads_one_image():
         (
             {"model": {"name": "reseg", "front_end": "none", "blocks": [[4, 1]]}},
             OptionError,
-            "'none' has none",
+            "`blocks` must be empty for the front end 'none'",
         ),
         (
             {"model": {"name": "reseg", "layers": 0, "patch": [2, 2]}},
             OptionError,
-            "without layers leave `patch`",
+            "`patch` belongs to the first ReNet layer",
         ),
         ({"model": {"name": "vgg16"}}, GeometryError, "at least 224x224"),
-        ({"model": {"name": "renet"}}, ConfigError, "one of model and data is for pixels"),
+        ({"model": {"name": "renet"}}, ConfigError, "'renet' classifies whole images"),
         ({"model": {"name": "deconvnet", "window": 9}}, GeometryError, "at least 65x65"),
-        ({"training": {"frozen": ["front"]}}, ConfigError, "names 'front', where no parameter begins"),
+        (
+            {"training": {"frozen": ["front"]}},
+            ConfigError,
+            "has 'front', but no parameter's path",
+        ),
         (
             {"loss": {"class_weights": [1.0, 2.0, 3.0]}},
             ConfigError,
-            "one number .* for each of the 2 classes",
+            "one number for each of the 2 classes",
         ),
         ({"loss": {"class_weights": [0.0, 0.0]}}, ConfigError, "not all 0"),
         ({"augmentation": {"crop": [60, 40]}}, ConfigError, "n0 has 36x48"),
     ],
     ids=str,
 )
-def test_cheap_things_come_before_the_files(tables, error, words):
+def test_cheap_checks_come_before_the_files(tables, error, words):
     """At most the first images are read."""
     images = Images(*[(36, 48)] * 40)
     with pytest.raises(error, match=words):
@@ -183,20 +188,20 @@ def test_a_network_that_fits_its_data():
 
 def test_colours_for_grey_images():
     digits = config(data={"name": "digits"}, training={"preprocessing": "torchvision"})
-    with pytest.raises(ConfigError, match="is for red, green and blue; the examples have 1"):
+    with pytest.raises(ConfigError, match="is for red, green and blue, but the images have 1 features"):
         check_model(digits, open_data(digits, "train"))
 
 
-@pytest.mark.parametrize(("void", "said"), [(0.0, False), (0.5, False), (0.65, True), (1.0, True)])
-def test_a_batch_of_void_is_said(void, said):
+@pytest.mark.parametrize(("void", "warned"), [(0.0, False), (0.5, False), (0.65, True), (1.0, True)])
+def test_a_batch_of_void_prints_a_warning(void, warned):
     labels = np.zeros((2, 10, 10), np.int32)
     labels.reshape(-1)[: round(200 * void)] = VOID
     console = Console(record=True, width=300, quiet=False, file=open("/dev/null", "w"))
     with console.file:
         warn_of_void(Batch(np.zeros((2, 10, 10, 3), np.float32), labels), console)
         lines = console.export_text().splitlines()
-    assert len(lines) == said
-    if said:
+    assert len(lines) == warned
+    if warned:
         assert f"{void:.0%} of the first batch's pixels are void" in lines[0]
         assert "augmentation.crop" in lines[0]
 
@@ -207,7 +212,7 @@ def test_labels_of_whole_images_are_never_void():
 
 @pytest.fixture
 def streets(tmp_path):
-    """Four pairs in train and one in val, of 36x48 pixels."""
+    """Makes a data set of four pairs in train and one in val, of 36x48 pixels."""
     rng = np.random.default_rng(0)
     for split, count in (("train", 4), ("val", 1)):
         for kind, shape, top in (("", (36, 48, 3), 256), ("annot", (36, 48), 11)):
@@ -235,7 +240,17 @@ def test_a_training_with_too_large_a_crop_is_refused_before_the_files_are_read(s
 
 
 def test_the_size_of_a_run_is_that_of_its_crop(streets):
-    """What `export` takes by default: pixels of the file, whatever `shrink` is."""
+    """The default size of `export` is in pixels of the file, whatever `shrink` is."""
     dataset = camvid("train", streets)
     assert make_metadata(cropping(16, 24, shrink=2), dataset)["size"] == [16, 24]
     assert make_metadata(config(), dataset)["size"] == [36, 48]
+
+
+def test_a_folder_in_use_is_refused_before_the_files_are_read(streets, tmp_path):
+    for path in (streets / "train").iterdir():
+        path.write_bytes(b"")  # would be the complaint if they were read
+    with (
+        folder_lock(tmp_path / "run", Console(quiet=True)),
+        pytest.raises(ConfigError, match=r"run is in use: process \d+ on .* trains there"),
+    ):
+        train(config(), tmp_path / "run", data=streets, console=Console(quiet=True))

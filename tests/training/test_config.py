@@ -38,7 +38,7 @@ def path(tmp_path):
     return path
 
 
-def test_what_a_file_says(path):
+def test_values_of_a_file(path):
     config = Config.read(path)
     assert config.seed == 7
     assert config.model.name == "unet"
@@ -51,7 +51,7 @@ def test_what_a_file_says(path):
     assert config.training.clip_norm is None
 
 
-def test_written_and_read_it_is_the_same(path):
+def test_a_written_configuration_reads_as_the_same(path):
     config = Config.read(path)
     assert Config.of(config.tables()) == config
     path.write_text(config.toml())
@@ -87,7 +87,7 @@ def test_changes(path):
 
 
 def test_a_new_name_keeps_the_options_that_it_has_too(path):
-    """Whether it was said before or not, and in whatever order."""
+    """Whether the name changes or not, and in any order of the changes."""
     config = Config.read(path, ["schedule.name=polynomial"])
     assert config.schedule.options["learning_rate"] == 1.0
     same = Config.read(path, ["loss.name=cross_entropy", "schedule.name=cosine"])
@@ -113,27 +113,27 @@ def test_another_name_drops_the_options_of_the_first(path):
         ("augmentation.flips=1", r"\[augmentation\] has no option `flips`; did you mean `flip`\?"),
         ("model.feature=[1]", r"\[model\] has no option `feature`; did you mean `features`\?"),
         ("optimizer.momentun=0.1", r"\[optimizer\] has no option `momentun`; did you mean `momentum`\?"),
-        ("trainin.steps=3", r"no table or key `trainin`; did you mean `training`\?"),
-        ("model.name=unit", r"`model.name` is 'unit'; did you mean `unet`\?"),
-        ("data.name=camvit", r"`data.name` is 'camvit'; did you mean `camvid`\?"),
-        ("loss.name=xyz", r"`loss.name` is 'xyz'; there are cross_entropy, dice, focal"),
+        ("trainin.steps=3", r"`trainin` is not a table or key of a configuration; did you mean `training`\?"),
+        ("model.name=unit", r"`model.name` is 'unit', which is unknown; did you mean `unet`\?"),
+        ("data.name=camvit", r"`data.name` is 'camvit', which is unknown; did you mean `camvid`\?"),
+        ("loss.name=xyz", r"`loss.name` is 'xyz', which is unknown; choose from cross_entropy, dice, focal"),
         ("training.steps=3.5", r"`training.steps` must be an integer from 1 to 2147483647, got 3.5"),
         ("training.steps=true", r"`training.steps` must be an integer from 1 to 2147483647, got True"),
         ("seed=first", r"`seed` must be an integer from 0 to 4294967294, got 'first'"),
-        ("training=3", r"`training` is a table, \[training\]; got 3"),
+        ("training=3", r"`training` must be a table, \[training\]; got 3"),
         (
             "model.features=8",
             r"`model.features` must be a list, each an integer from 1 to 65536, .* from 1 to 12, got 8",
         ),
         ("training.precision=float16", r'must be one of "float32", "bfloat16", got \'float16\''),
-        ("training.steps", r"a change reads table.key=value"),
-        ("a.b.c=1", r"a change reads table.key=value"),
-        ("seed.x=1", r"a change reads table.key=value"),
+        ("training.steps", r"a change must have the form table.key=value"),
+        ("a.b.c=1", r"a change must have the form table.key=value"),
+        ("seed.x=1", r"a change must have the form table.key=value"),
         ("steps=5", r"did you mean `training.steps`\?"),
     ],
     ids=str,
 )
-def test_what_does_not_fit_is_refused(path, change, words):
+def test_wrong_values_are_refused(path, change, words):
     with pytest.raises(ConfigError, match=words) as error:
         Config.read(path, [change])
     assert str(error.value).startswith(str(path))

@@ -1,4 +1,4 @@
-"""Every configuration that comes with the library runs, says what it costs, and has its published size."""
+"""Every configuration that comes with the library runs, has its published size, and states its cost."""
 
 import re
 
@@ -12,8 +12,9 @@ from PIL import Image
 from jaxconv.data import CAMVID, Stream
 from jaxconv.data.camvid_files import CAMVID_VOID
 from jaxconv.training import Config, Trained, evaluate, open_data
-from jaxconv.training.config import build_model, shipped_configs
+from jaxconv.training.config import shipped_configs
 from jaxconv.training.network import make_metadata
+from jaxconv.training.state import build_model
 
 pytestmark = pytest.mark.slow
 
@@ -23,7 +24,7 @@ NAMES = [
 ]  # fmt: skip
 
 # Two steps at the written sizes would take minutes: the same networks with fewer blocks of four features, so
-# that they share programs, on CamVid averaged over 6x6 pixels, two examples a step.
+# that they share programs, on CamVid averaged over 6x6 pixels, two examples per step.
 FCN = ["model.blocks=[[4, 1], [4, 1], [4, 1]]", "model.dense=4"]
 RESEG = ["model.blocks=[[4, 1], [4, 1]]", "model.layers=1", "model.units=4", "model.filters=4"]
 NARROW = {
@@ -46,7 +47,7 @@ SMALL_DATA = {
 
 @pytest.fixture(scope="module")
 def camvid_folder(tmp_path_factory):
-    """Two random images a split, in the layout of the SegNet tutorial."""
+    """Makes two random images per split, in the layout of the SegNet tutorial."""
     folder, rng = tmp_path_factory.mktemp("camvid"), np.random.default_rng(0)
     for split in ("train", "val"):
         for kind, shape, top in (("", (360, 480, 3), 256), ("annot", (360, 480), CAMVID_VOID + 1)):
@@ -58,7 +59,7 @@ def camvid_folder(tmp_path_factory):
     return folder
 
 
-def test_these_are_all():
+def test_all_configurations_are_listed():
     assert list(shipped_configs()) == NAMES
 
 
@@ -75,8 +76,8 @@ def test_the_head_says_command_cost_and_result(name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_at_its_written_size(name):
-    """The network exists and labels images of its data's size; nothing is computed."""
+def test_networks_at_their_configured_size(name):
+    """The network has scores for images of the size of its data; only shapes are computed."""
     config = Config.read(shipped_configs()[name])
     camvid = config.data.name == "camvid"
     rows, columns, features, n = (360, 480, 3, len(CAMVID)) if camvid else (48, 48, 1, 11)

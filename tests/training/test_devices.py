@@ -1,4 +1,4 @@
-"""What the train command settles before jax starts, in processes of its own."""
+"""The settings that the train command makes before jax starts, each in a new process."""
 
 import os
 import subprocess
@@ -28,7 +28,7 @@ print(len(jax.devices()))
     ids=["a device a core", "jax has started", "jax was told", "XLA was told"],
 )
 def test_devices_of_a_process(started, told, flags, devices):
-    """3 devices divide a batch of 6, 4 do not; what was said before stands."""
+    """3 devices divide a batch of 6, 4 do not; earlier settings are kept."""
     code = COUNTED.format(started=started, told=told)
     environment = os.environ | {"XLA_FLAGS": flags, "JAX_PLATFORMS": "cpu"}
     child = subprocess.run(

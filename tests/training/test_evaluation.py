@@ -1,4 +1,4 @@
-"""Scores over a whole split, against scikit-learn's and against counting by hand."""
+"""Scores over a whole split, compared with scikit-learn and with counts by hand."""
 
 import json
 from dataclasses import dataclass, replace
@@ -34,7 +34,7 @@ class Data:
 
 
 def labelled(rng, network, *shapes):
-    """Random images, and labels that the network gets right for about three pixels in five."""
+    """Makes random images, and labels that the network predicts for about three pixels in five."""
     examples = []
     for number, shape in enumerate(shapes):
         image = images(rng, *shape, network.in_features)
@@ -137,13 +137,19 @@ def test_the_device_shrinks_as_the_loader_does(rng):
 
 def test_data_of_another_kind_are_refused(rng):
     network = convolutional(rng)
-    with pytest.raises(DataError, match="no examples"):
+    with pytest.raises(DataError, match="has no examples"):
         evaluate(network, Data([], network.classes))
     example = labelled(rng, network, (4, 4)).examples
     for data, message in (
-        (Data(example, classes(3)), "the classes differ: the network has class 0, .* class 3, the data set"),
-        (Data(example, network.classes, 1), "the features differ: the network has 3, the data set 1"),
-        (Data(example, network.classes, 3, "classification"), "the tasks differ"),
+        (
+            Data(example, classes(3)),
+            "must have the classes .*: class 0, .* class 3; got class 0, class 1, class 2",
+        ),
+        (Data(example, network.classes, 1), "must have the number of features .*: 3; got 1"),
+        (
+            Data(example, network.classes, 3, "classification"),
+            "must have the task .*: segmentation; got classification",
+        ),
     ):
         with pytest.raises(DataError, match=message):
             evaluate(network, data)

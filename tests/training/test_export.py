@@ -1,4 +1,4 @@
-"""A network in a file, run again by a process that knows nothing of jaxconv."""
+"""An exported network runs in a process that does not import jaxconv."""
 
 import json
 import subprocess
@@ -30,7 +30,7 @@ def run_alone(folder, file, x):
     return np.load(folder / "y.npy")
 
 
-def test_it_runs_without_the_model(tmp_path, rng):
+def test_an_exported_network_runs_without_jaxconv(tmp_path, rng):
     network, x = convolutional(rng), images(rng, 3, 10, 12, 3)
     file, beside = write_export(network, tmp_path / "new" / "net.bin", (10, 12), output="probabilities")
     logits = np.asarray(network.logits(x)).astype(float)
@@ -44,12 +44,16 @@ def test_it_runs_without_the_model(tmp_path, rng):
     assert (
         abs(found - expected) <= 8 * np.finfo(np.float32).eps * (1 + abs(logits).max()) * expected + tiny
     ).all()
-    told = json.loads(beside.read_text())
-    assert told["classes"] == ["class 0", "class 1", "class 2", "class 3"]
-    assert told["colors"][1] == [20, 160, 60]
-    assert told["input"] == {"shape": ["b", 10, 12, 3], "dtype": "float32", "range": [0, 1]}
-    assert told["output"] == {"what": "probabilities", "dtype": "float32", "shape": ["b", 10, 12, 4]}
-    assert (told["shrink"], told["step"], told["platforms"]) == (1, 7, ["cpu", "cuda", "tpu"])
+    description = json.loads(beside.read_text())
+    assert description["classes"] == ["class 0", "class 1", "class 2", "class 3"]
+    assert description["colors"][1] == [20, 160, 60]
+    assert description["input"] == {"shape": ["b", 10, 12, 3], "dtype": "float32", "range": [0, 1]}
+    assert description["output"] == {"what": "probabilities", "dtype": "float32", "shape": ["b", 10, 12, 4]}
+    assert (description["shrink"], description["step"], description["platforms"]) == (
+        1,
+        7,
+        ["cpu", "cuda", "tpu"],
+    )
 
 
 def test_labels_at_the_size_of_the_images(rng):

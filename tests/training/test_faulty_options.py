@@ -1,4 +1,4 @@
-"""Options that no training can have: each is refused before anything is read or compiled, by its name."""
+"""Wrong options are refused by name, before anything is read or compiled."""
 
 import dataclasses
 import math
@@ -53,13 +53,13 @@ FAULTS = {
     "schedule.warmup=500": "`schedule.warmup` must be a number of at least 0 and below 1, got 500",
     "schedule.warmup=-0.1": "`schedule.warmup` must be",
     "schedule.warmup_steps=500": r"\[schedule\] has no option `warmup_steps`; did you mean `warmup`\?",
-    "schedule.name=step": "`schedule.name` is 'step'; there are constant, cosine, polynomial",
+    "schedule.name=step": "`schedule.name` is 'step', which is unknown; choose from constant, cosine, poly",
     "optimizer.b1=1": "`optimizer.b1` must be a number of at least 0 and below 1, got 1",
     "optimizer.b2=-0.1": "`optimizer.b2` must be",
     "optimizer.eps=0": "`optimizer.eps` must be a number from 1e-30 to 1, got 0",
     "optimizer.weight_decay=-1e-4": "`optimizer.weight_decay` must be a number from 0 to 100, got -0.0001",
     "optimizer.weight_decay=inf": "`optimizer.weight_decay` must be",
-    "loss.class_weights=[1, -1, 1, 1]": '`loss.class_weights` must be .*"median_frequency" or a list',
+    "loss.class_weights=[1, -1, 1, 1]": '`loss.class_weights` must be .*"median_frequency", or a list',
     "loss.class_weights=[1, nan, 1, 1]": "`loss.class_weights` must be",
     "loss.class_weights=median": "`loss.class_weights` must be",
     "loss.reduction=max": '`loss.reduction` must be one of "mean", "sum"',
@@ -147,7 +147,7 @@ def test_a_fault_of_another_choice_or_of_two_options(tmp_path, changes):
 
 
 def numbers(annotation):
-    """Values of the annotated shape around one number that is in every place of it."""
+    """Returns functions from a number to a value of the annotation that has the number in every place."""
     origin, arguments = get_origin(annotation), get_args(annotation)
     if annotation in (int, float):
         return [lambda number: number]
@@ -160,7 +160,7 @@ def numbers(annotation):
 
 
 def every_numeric_option():
-    """``(tables of a configuration, table, option, value around a number)`` of all that a file may say."""
+    """Yields ``(tables of a configuration, table, option, value of a number)`` for every number option."""
     tables = {"model": {"name": "unet"}, "data": {"name": "shapes"}}
     for table, registry in CHOICES.items():
         for name, choice in registry.items():
@@ -184,8 +184,8 @@ def test_the_sweep_finds_the_options():
 
 
 @pytest.mark.parametrize("number", [-1, math.nan, math.inf, -math.inf, 10**31, 10**400, -(10**400), 1e300])
-def test_no_number_option_takes_what_it_cannot_mean(number):
-    """Negative, not a number, infinite, huge: whatever option, model, data set or optimiser it is."""
+def test_every_number_option_refuses_impossible_numbers(number):
+    """Negative, not a number, infinite, huge: in every option of every model, data set and optimiser."""
     for tables, table, option, value in EVERY:
         given = {**tables, table: {**tables[table], option: value(number)}}
         with pytest.raises(ConfigError, match=rf"`{table}\.{option}`|\[{table}\] `{option}`"):
@@ -193,7 +193,7 @@ def test_no_number_option_takes_what_it_cannot_mean(number):
 
 
 def test_every_default_is_inside_its_range():
-    """What a configuration leaves out is what its own check takes."""
+    """A default that a configuration writes is accepted when it is read."""
     for tables, *_ in EVERY:
         config = Config.of(tables)
         assert Config.of(config.tables()) == config

@@ -1,4 +1,4 @@
-"""Labels at the resolution of the images, whole or by tiles."""
+"""Labels at the resolution of the images, with and without tiles."""
 
 import numpy as np
 import pytest
@@ -10,15 +10,15 @@ from jaxconv.training import predict
 from jaxconv.training.inference import (
     STEP,
     convert_features,
-    cuts,
     downsample_images,
+    tiles,
     upsample_labels,
     upsample_scores,
 )
 
 
-def interpolated(row, shrink):
-    """One row of scores at half-pixel centres, clamped at the ends; loops."""
+def interpolate(row, shrink):
+    """Interpolates one row of scores at half-pixel centres, clamped at the ends, with loops."""
     out = np.zeros(len(row) * shrink)
     for o in range(len(out)):
         place = min(max((o + 0.5) / shrink - 0.5, 0), len(row) - 1)
@@ -44,8 +44,8 @@ def test_shrinking_is_the_mean_of_blocks(shape, shrink, rng):
 @pytest.mark.parametrize(("shape", "shrink"), [((7, 5), 2), ((6, 8), 3)])
 def test_scores_are_interpolated_and_cropped(shape, shrink, rng):
     small = rng.normal(size=(2, -(-shape[0] // shrink), -(-shape[1] // shrink), 4)).astype(np.float32)
-    full = np.apply_along_axis(interpolated, 1, small.astype(float), shrink)
-    full = np.apply_along_axis(interpolated, 2, full, shrink)[:, : shape[0], : shape[1]]
+    full = np.apply_along_axis(interpolate, 1, small.astype(float), shrink)
+    full = np.apply_along_axis(interpolate, 2, full, shrink)[:, : shape[0], : shape[1]]
     found = np.asarray(upsample_scores(small, shape, shrink))
     assert found.shape == (2, *shape, 4)
     assert abs(found - full).max() <= 8 * np.finfo(np.float32).eps * abs(small).max()
@@ -57,16 +57,16 @@ def test_scores_are_interpolated_and_cropped(shape, shrink, rng):
 @pytest.mark.parametrize("size", [1, 31, 64, 95, 96, 97, 130, 160, 161, 1000])
 @pytest.mark.parametrize(("edge", "halo"), [(96, 32), (32, 0), (160, 64)])
 def test_tiles_cover_every_cell_once(size, edge, halo):
-    found = list(cuts(size, edge, halo))
-    kept = [cell for cut in found for cell in range(cut.kept.start, cut.kept.stop)]
+    found = list(tiles(size, edge, halo))
+    kept = [cell for tile in found for cell in range(tile.core.start, tile.core.stop)]
     assert kept == list(range(size))
-    for cut in found:
-        read = range(cut.read.start, cut.read.stop)
-        assert [*read][cut.within] == [*range(size)][cut.kept]
-        assert cut.read.start % STEP == 0
-        assert cut.read.start == max(cut.kept.start - halo, 0)
-        assert cut.read.stop == min(cut.kept.stop + halo, size)
-    assert len({cut.read.stop - cut.read.start for cut in found}) <= 2
+    for tile in found:
+        read = range(tile.window.start, tile.window.stop)
+        assert [*read][tile.core_in_window] == [*range(size)][tile.core]
+        assert tile.window.start % STEP == 0
+        assert tile.window.start == max(tile.core.start - halo, 0)
+        assert tile.window.stop == min(tile.core.stop + halo, size)
+    assert len({tile.window.stop - tile.window.start for tile in found}) <= 2
 
 
 @pytest.mark.parametrize(("shape", "shrink"), [((151, 205), 1), ((301, 250), 2)])
@@ -104,19 +104,19 @@ def test_grey_and_colour_become_each_other(rng):
     np.testing.assert_array_equal(convert_features(np.dstack([grey, grey]), 1), grey)
     network = convolutional(rng)
     np.testing.assert_array_equal(predict(network, grey), predict(network, np.repeat(grey, 3, -1)))
-    with pytest.raises(DataError, match="3 features, the image has 5"):
+    with pytest.raises(DataError, match="3 features, but this image has 5"):
         predict(network, np.zeros((4, 4, 5), np.float32))
 
 
 def test_bad_input(rng):
     network = convolutional(rng)
-    with pytest.raises(TypeError, match="divide bytes by 255"):
+    with pytest.raises(TypeError, match="Divide bytes by 255"):
         predict(network, np.zeros((4, 4, 3), np.uint8))
     for shape in ((4, 3), (0, 4, 3), (4, 4, 0)):
-        with pytest.raises(GeometryError, match="not empty"):
+        with pytest.raises(GeometryError, match="not be empty"):
             predict(network, np.zeros(shape, np.float32))
     large = np.zeros((300, 300, 3), np.float32)
-    with pytest.raises(OptionError, match=r"\(--max-pixels\) to 82944 or lower `halo` \(--halo\)"):
+    with pytest.raises(OptionError, match=r"\(--max-pixels\) must be at least 82944 .*or lower `halo`"):
         predict(network, large, max_pixels=256**2)
     assert predict(network, large, max_pixels=288**2).shape == (300, 300)  # as it says
     for options in ({"max_pixels": 0}, {"max_pixels": -4}, {"halo": -1}):

@@ -7,7 +7,7 @@ import pytest
 from networks import COLORS, classifier, convolutional
 from PIL import Image
 
-from jaxconv.errors import DataError
+from jaxconv.errors import DataError, OptionError
 from jaxconv.training import predict
 from jaxconv.training.inference import label_files, name_images
 
@@ -54,7 +54,7 @@ def test_one_bad_image_is_skipped(tmp_path, rng):
     assert problems[1] is None
     assert str(folder / "c.jpg") in problems[2]
     assert [path.name for path in (out / "labels").iterdir()] == ["b.png"]
-    assert name_images([folder], out) == names  # results are no input
+    assert name_images([folder], out) == names  # results are not inputs
 
 
 def test_grey_files_for_a_network_of_colours_and_the_reverse(tmp_path, rng):
@@ -79,12 +79,12 @@ def test_names(tmp_path, rng):
     assert name_images([tmp_path / "x"], out) == {"a.jpg": jpg, "a.png": png}
     assert name_images([jpg, other], out) == {"a.jpg": jpg, "a.png": other}
     assert name_images([png, png], out) == {"a": png}
-    with pytest.raises(DataError, match=r"x/a\.png and .*y/a\.png would be written to one file"):
+    with pytest.raises(DataError, match=r"x/a\.png and .*y/a\.png would have the same name"):
         name_images([png, other], out)
     with pytest.raises(FileNotFoundError, match="none\\.png"):
         name_images([tmp_path / "none.png"], out)
     (tmp_path / "empty").mkdir()
-    with pytest.raises(DataError, match=r"no image in .*empty: none ends in \.png"):
+    with pytest.raises(DataError, match=r"no image found in .*empty: no file name ends in \.png"):
         name_images([tmp_path / "empty"], out)
 
 
@@ -96,3 +96,18 @@ def test_a_classifier_writes_names(tmp_path, rng):
     assert "none.png" in problems[1]
     expected = f"class {int(predict(network, x / np.float32(255)))}"
     assert json.loads((tmp_path / "out" / "classes.json").read_text()) == {"a": expected}
+
+
+def test_tiles_that_are_too_small_are_refused_before_the_first_image(tmp_path, rng):
+    """Once, whatever the order of the images; and only where an image needs tiles."""
+    network, out = convolutional(rng), tmp_path / "out"
+    small, large = save(tmp_path / "a.png", photo(rng, 8, 9)), save(tmp_path / "b.png", photo(rng, 40, 50))
+    names, broken = {"a": small, "b": large}, {"a": small, "c": tmp_path / "none.png"}
+    with pytest.raises(OptionError, match=r"`max_pixels` .* at least 82944 .*\(--halo\) of 128 on each side"):
+        next(label_files(network, names, out, max_pixels=100))
+    with pytest.raises(OptionError, match=r"at least 1024 .*: the smallest tile has 32 x 32 pixels; got 100"):
+        next(label_files(network, names, out, max_pixels=100, halo=0))
+    assert not out.exists()
+    assert list(label_files(network, {"a": small}, out, max_pixels=100)) == [None]
+    assert len(list(label_files(network, broken, out, max_pixels=100))) == 2
+    assert list(label_files(network, names, out, max_pixels=1024, halo=0)) == [None, None]

@@ -1,4 +1,4 @@
-"""Optimisers and schedules against their formulas in NumPy, and what a configuration adds to them."""
+"""Optimisers and schedules compared with their formulas in NumPy; clipping and frozen parameters."""
 
 import jax
 import jax.numpy as jnp
@@ -7,12 +7,13 @@ import pytest
 
 from jaxconv.training import Config, ConfigError
 from jaxconv.training.config import shipped_config
-from jaxconv.training.optimizers import build_optimizer, decay_mask, frozen_labels
+from jaxconv.training.optimizers import decay_mask, frozen_labels
+from jaxconv.training.state import build_optimizer
 
 EPS = float(np.finfo(np.float32).eps)
 
 
-def built(**tables):
+def build(**tables):
     return build_optimizer(Config.of({"model": {"name": "unet"}, "data": {"name": "shapes"}, **tables}))
 
 
@@ -21,7 +22,7 @@ def constant(rate, **training):
 
 
 def walk(optimizer, parameters, gradients):
-    """The parameters after a step for each gradient, as NumPy's arrays."""
+    """Returns the parameters after one step per gradient, as NumPy arrays."""
     state = optimizer.init(parameters)
     with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
         for gradient in gradients:
@@ -31,13 +32,13 @@ def walk(optimizer, parameters, gradients):
 
 
 def rates(schedule, steps):
-    """The learning rate of each step."""
+    """Returns the learning rate of each step."""
     with jax.numpy_dtype_promotion("standard"):
         return np.array([float(schedule(step)) for step in steps])
 
 
 def random_tree(rng, scale=1.0):
-    """A kernel and a bias in each of two layers."""
+    """Returns two layers with a random kernel and bias each."""
     return {
         name: {
             "kernel": jnp.float32(scale * rng.normal(size=(2, 3))),
@@ -47,11 +48,11 @@ def random_tree(rng, scale=1.0):
     }
 
 
-def test_adadelta_is_the_papers(rng):
+def test_adadelta_matches_the_paper(rng):
     """Algorithm 1 of arXiv:1212.5701 with ReSeg's constants, in float64."""
     rho, eps, steps = 0.95, 1e-6, 30
     gradients = np.float32(rng.normal(size=(steps, 5)) * 10.0 ** rng.integers(-3, 2, size=(steps, 1)))
-    optimizer, _ = built(optimizer={"name": "adadelta"}, **constant(1.0))
+    optimizer, _ = build(optimizer={"name": "adadelta"}, **constant(1.0))
     found = walk(optimizer, jnp.zeros(5, jnp.float32), jnp.asarray(gradients))
     x, squares, updates, travelled = np.zeros(5), np.zeros(5), np.zeros(5), np.zeros(5)
     for g in gradients.astype(np.float64):
@@ -66,7 +67,7 @@ def test_adadelta_is_the_papers(rng):
 
 def test_sgd_with_momentum(rng):
     gradients = np.float32(rng.normal(size=(10, 4)))
-    optimizer, _ = built(optimizer={"name": "sgd", "momentum": 0.8}, **constant(0.5))
+    optimizer, _ = build(optimizer={"name": "sgd", "momentum": 0.8}, **constant(0.5))
     found = walk(optimizer, jnp.zeros(4, jnp.float32), jnp.asarray(gradients))
     x, velocity, size = np.zeros(4), np.zeros(4), np.zeros(4)
     for g in gradients.astype(np.float64):
@@ -81,7 +82,7 @@ def test_only_kernels_decay(name, rng):
     """Without a gradient a kernel moves towards zero, and a bias stays as it is."""
     start = random_tree(rng)
     assert decay_mask(start)["front"] == {"kernel": True, "bias": False}
-    optimizer, _ = built(optimizer={"name": name, "weight_decay": 0.1}, **constant(0.1))
+    optimizer, _ = build(optimizer={"name": name, "weight_decay": 0.1}, **constant(0.1))
     end = walk(optimizer, start, [jax.tree.map(jnp.zeros_like, start)])
     for layer in start:
         before = np.asarray(start[layer]["kernel"])
@@ -92,7 +93,7 @@ def test_only_kernels_decay(name, rng):
 def test_adamw_decays_by_the_rate(rng):
     """Decoupled: rate times decay of a kernel, whatever the gradients were."""
     start = random_tree(rng)
-    optimizer, _ = built(optimizer={"name": "adamw", "weight_decay": 0.1}, **constant(0.1))
+    optimizer, _ = build(optimizer={"name": "adamw", "weight_decay": 0.1}, **constant(0.1))
     end = walk(optimizer, start, [jax.tree.map(jnp.zeros_like, start)])
     kernel = np.asarray(start["front"]["kernel"])
     expected = kernel.astype(np.float64) * (1 - 0.1 * 0.1)
@@ -100,7 +101,7 @@ def test_adamw_decays_by_the_rate(rng):
 
 
 def test_warm_up_then_cosine():
-    _, schedule = built(
+    _, schedule = build(
         schedule={"learning_rate": 2.0, "warmup": 0.09, "final": 0.1}, training={"steps": 110}
     )
     n = np.arange(111)
@@ -113,8 +114,8 @@ def test_warm_up_then_cosine():
 
 def test_polynomial_and_constant():
     n, warm = np.arange(21), {"learning_rate": 0.5, "warmup": 0.2}
-    _, falls = built(schedule={"name": "polynomial", "power": 2.0, **warm}, training={"steps": 20})
-    _, stays = built(schedule={"name": "constant", **warm}, training={"steps": 20})
+    _, falls = build(schedule={"name": "polynomial", "power": 2.0, **warm}, training={"steps": 20})
+    _, stays = build(schedule={"name": "constant", **warm}, training={"steps": 20})
     rise = np.interp(n, [0, 4], [0.125, 0.5])
     for schedule, after in ((falls, 0.5 * (1 - (n - 4) / 16) ** 2), (stays, 0.5)):
         np.testing.assert_allclose(rates(schedule, n), np.where(n < 4, rise, after), rtol=0, atol=4 * EPS)
@@ -153,7 +154,7 @@ def test_recorded_trainings_rise_for_as_many_steps_as_they_did(name):
 @pytest.mark.parametrize("warmup", [0.0, 0.3, 0.99])
 def test_any_warm_up_leaves_a_step(name, steps, warmup):
     """And reaches the whole learning rate."""
-    _, schedule = built(
+    _, schedule = build(
         schedule={"name": name, "learning_rate": 0.5, "warmup": warmup}, training={"steps": steps}
     )
     found = rates(schedule, range(steps))
@@ -163,7 +164,7 @@ def test_any_warm_up_leaves_a_step(name, steps, warmup):
 
 def test_clipping(rng):
     """A gradient beyond the norm is scaled to it, over all parameters; a smaller one is left alone."""
-    optimizer, _ = built(optimizer={"name": "sgd", "momentum": 0.0}, **constant(1.0, clip_norm=0.5))
+    optimizer, _ = build(optimizer={"name": "sgd", "momentum": 0.0}, **constant(1.0, clip_norm=0.5))
     start = random_tree(rng)
     for gradient, scaled in ((random_tree(rng), True), (random_tree(rng, 1e-3), False)):
         end = walk(optimizer, start, [gradient])
@@ -180,7 +181,7 @@ def test_frozen_parameters_stay(rng):
     """Nothing moves them, decay included, and clipping does not count their gradients."""
     start, gradient = random_tree(rng), random_tree(rng, 1e-3)
     gradient["front"] = jax.tree.map(lambda g: 1e6 * g, gradient["front"])
-    optimizer, _ = built(
+    optimizer, _ = build(
         optimizer={"name": "sgd", "momentum": 0.0, "weight_decay": 0.0},
         **constant(1.0, clip_norm=1.0, frozen=["front"]),
     )
@@ -198,5 +199,8 @@ def test_frozen_paths():
         "front": {"0": {"kernel": "frozen"}, "01": {"kernel": "learned"}},
         "scores": {"bias": "frozen"},
     }
-    with pytest.raises(ConfigError, match=r"names 'fron', where no parameter begins; there are front, score"):
+    with pytest.raises(
+        ConfigError,
+        match=r"has 'fron', but no parameter's path starts with it; paths start with front, score",
+    ):
         frozen_labels(parameters, ("scores", "fron"))

@@ -27,7 +27,7 @@ from jaxconv.training.options import convert_options, convert_value, options_of
     ],
     ids=str,
 )
-def test_what_fits_is_taken(value, annotation, expected):
+def test_fitting_values_are_converted(value, annotation, expected):
     result = convert_value(value, annotation, "table.key")
     assert result == expected
     assert type(result) is type(expected)
@@ -49,7 +49,7 @@ def test_what_fits_is_taken(value, annotation, expected):
     ],
     ids=str,
 )
-def test_what_does_not_fit_is_refused(value, annotation, words):
+def test_wrong_values_are_refused(value, annotation, words):
     with pytest.raises(ConfigError, match=r"`table\.key` must be ") as error:
         convert_value(value, annotation, "table.key")
     assert words in str(error.value)
@@ -72,5 +72,5 @@ def test_unknown_options_name_the_nearest():
         ConfigError, match=r"\[optimizer\] has no option `momentun`; did you mean `momentum`\?"
     ):
         convert_options({"momentun": 1}, known, "optimizer")
-    with pytest.raises(ConfigError, match="there are momentum, nesterov"):
+    with pytest.raises(ConfigError, match="choose from momentum, nesterov"):
         convert_options({"zzz": 1}, known, "optimizer")

@@ -12,7 +12,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 from PIL import Image
@@ -23,10 +22,9 @@ from jaxconv import training
 from jaxconv.cli import main
 from jaxconv.training import Config, ConfigError, run_folder, train
 from jaxconv.training.checkpoints import Checkpoints
-from jaxconv.training.log import TrainingLog, read_log
-from jaxconv.training.optimizers import build_optimizer
-from jaxconv.training.run_folder import RunError, folder_lock
-from jaxconv.training.state import initial_state
+from jaxconv.training.log import read_log
+from jaxconv.training.run_folder import folder_lock
+from jaxconv.training.state import build_optimizer, initial_state
 
 pytestmark = pytest.mark.slow
 
@@ -45,9 +43,9 @@ CONFIG = Config.of(
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
-    """A run whose best checkpoint is that of step 2 and whose last is that of step 4.
+    """Trains a run whose best checkpoint is that of step 2 and whose last is that of step 4.
 
-    It was begun by --resume in a folder that is not there: as a job that may have been requeued.
+    It is started by --resume in a folder that does not exist, like a job that may have been restarted.
     """
     out = tmp_path_factory.mktemp("parent") / "run"
     train(CONFIG, out, resume=True, console=QUIET)
@@ -60,8 +58,8 @@ def run(whole, tmp_path):
     return shutil.copytree(whole, tmp_path / "run")
 
 
-def refused(capsys, status, *arguments):
-    """The one line that a command ends with."""
+def refusal(capsys, status, *arguments):
+    """Runs a command that must fail. Returns the one line that it prints."""
     capsys.readouterr()
     with pytest.raises(SystemExit) as stop:
         main([str(argument) for argument in arguments])
@@ -89,24 +87,24 @@ def test_every_command_refuses_a_damaged_checkpoint(capsys, run, tmp_path, comma
     (path,) = (run / "checkpoints" / str(step) / "state" / "d").iterdir()
     flip(path)
     before = contents(run)
-    text = refused(capsys, 1, command, run, *rest.get(command, []))
-    assert f"checkpoints/{step} is damaged: state/d/{path.name} is not what was written" in text
-    assert f"take it by --checkpoint {other}" in text
+    text = refusal(capsys, 1, command, run, *rest.get(command, []))
+    assert f"checkpoints/{step} is damaged: state/d/{path.name} has changed since it was written" in text
+    assert f"use it with --checkpoint {other}" in text
     assert contents(run) == before
 
 
 def test_a_damaged_best_is_refused_by_resume(capsys, run):
     flip(next((run / "checkpoints" / "2" / "state" / "d").iterdir()))
     before = contents(run)
-    assert "checkpoints/2, the best so far, is damaged" in refused(capsys, 1, "train", run, "--resume")
+    assert "checkpoints/2, the best so far, is damaged" in refusal(capsys, 1, "train", run, "--resume")
     assert contents(run) == before
 
 
-def test_from_the_best_all_is_done_again(run, whole):
+def test_resuming_from_the_best_repeats_later_steps(run, whole):
     flip(next((run / "checkpoints" / "4" / "state" / "d").iterdir()))
-    told = train(CONFIG, run, resume=True, checkpoint="best", console=QUIET)
+    metrics = train(CONFIG, run, resume=True, checkpoint="best", console=QUIET)
     assert Checkpoints(run).steps == [2, 4]
-    assert told["mean_iou"] == json.loads((whole / "metrics.json").read_text())["mean_iou"]
+    assert metrics["mean_iou"] == json.loads((whole / "metrics.json").read_text())["mean_iou"]
     again, before = (
         [line["loss"] for line in read_log(one / "log.jsonl") if line["kind"] == "step"]
         for one in (run, whole)
@@ -115,31 +113,62 @@ def test_from_the_best_all_is_done_again(run, whole):
     assert len(again) == 4
 
 
-def test_a_checkpoint_is_named_to_go_on_with(capsys, run):
-    assert "give --resume too" in refused(capsys, 2, "train", run, "--checkpoint", "best")
+def test_a_checkpoint_needs_resume(capsys, run):
+    assert "give --resume too" in refusal(capsys, 2, "train", run, "--checkpoint", "best")
 
 
 @pytest.mark.parametrize("resume", [True, False])
 def test_lost_checkpoints_are_not_trained_over(capsys, run, resume):
     shutil.rmtree(run / "checkpoints")
     before = contents(run)
-    text = refused(capsys, 1, "train", run, *["--resume"][: int(resume)])
-    assert re.search(r"run has saved checkpoints, but .*checkpoints holds none any more; restore", text)
+    text = refusal(capsys, 1, "train", run, *["--resume"][: int(resume)])
+    assert re.search(
+        r"the checkpoints of .*run are missing: some were saved, but none is left in .*; restore", text
+    )
     assert contents(run) == before
+
+
+@pytest.mark.parametrize("command", ["evaluate", "export", "predict"])
+@pytest.mark.parametrize("folder", [True, False], ids=["an empty folder", "no folder"])
+def test_lost_checkpoints_are_named_as_missing(capsys, run, tmp_path, command, folder):
+    shutil.rmtree(run / "checkpoints")
+    if folder:
+        (run / "checkpoints").mkdir()
+    rest = [run / "overlays.png", "--out", tmp_path / "out"] if command == "predict" else []
+    text = refusal(capsys, 1, command, run, *rest)
+    assert "run are missing: some were saved, but none is left in" in text
+    assert "yet" not in text
+
+
+def test_a_run_that_has_saved_nothing_yet(capsys, tmp_path):
+    (tmp_path / "checkpoints").mkdir()
+    assert "has no checkpoint yet" in refusal(capsys, 2, "evaluate", tmp_path)
 
 
 @pytest.mark.parametrize(
     ("name", "change", "message"),
     [
-        ("log.jsonl", Path.unlink, r"log.jsonl cannot be read \(No such file or directory\)"),
+        (
+            "log.jsonl",
+            Path.unlink,
+            r"cannot be read \(No such file or directory\); restore .* or start .* another --out; .*evaluate",
+        ),
         (
             "log.jsonl",
             lambda path: path.write_bytes(path.read_bytes()[:300]),
-            r"the steps from 1 to 4, .*holds",
+            r"every step from 1 to 4, .* each once \(3 missing, first 2\); restore",
         ),
-        ("log.jsonl", lambda path: path.write_bytes(b"\xff" + path.read_bytes()), r"damaged: line 1 is not"),
-        ("log.jsonl", lambda path: path.write_text("[]\n" + path.read_text()), r"damaged: line 1 is not"),
-        ("config.toml", Path.unlink, r"config.toml is missing; name the configuration: train CONFIG --out"),
+        (
+            "log.jsonl",
+            lambda path: path.write_bytes(b"\xff" + path.read_bytes()),
+            r"damaged: line 1 does not",
+        ),
+        ("log.jsonl", lambda path: path.write_text("[]\n" + path.read_text()), r"damaged: line 1 does not"),
+        (
+            "config.toml",
+            Path.unlink,
+            r"config.toml is missing; give the configuration: jaxconv train CONFIG --out",
+        ),
         (
             "environment.json",
             lambda path: path.write_bytes(b"\xff"),
@@ -154,24 +183,24 @@ def test_lost_checkpoints_are_not_trained_over(capsys, run, resume):
     ],
     ids=lambda value: value if isinstance(value, str) and "." in value else "",
 )
-def test_files_of_a_run_are_missed_by_name(capsys, run, name, change, message):
+def test_missing_or_damaged_files_are_named(capsys, run, name, change, message):
     change(run / name)
-    assert re.search(message, refused(capsys, 1, "train", run, "--resume"))
+    assert re.search(message, refusal(capsys, 1, "train", run, "--resume"))
 
 
 def test_a_folder_without_a_run(capsys, tmp_path):
-    assert "is not the folder of a run" in refused(capsys, 2, "train", tmp_path, "--resume")
+    assert "is not the folder of a run" in refusal(capsys, 2, "train", tmp_path, "--resume")
 
 
 def test_two_trainings_into_one_folder(capsys, run):
     before = contents(run)
     with folder_lock(run, QUIET):
-        text = refused(capsys, 2, "train", run, "--resume")
+        text = refusal(capsys, 2, "train", run, "--resume")
         assert f"is in use: process {os.getpid()} on " in text
     assert contents(run) == before
 
 
-def test_a_lock_is_gone_with_its_process(tmp_path):
+def test_a_lock_ends_with_its_process(tmp_path):
     code = (
         "import sys, time; from pathlib import Path; from rich.console import Console\n"
         "from jaxconv.training.run_folder import folder_lock\n"
@@ -190,7 +219,7 @@ def test_a_lock_is_gone_with_its_process(tmp_path):
         assert (tmp_path / "lock").read_text().startswith(f"process {os.getpid()} on ")
 
 
-def test_without_locks_a_training_goes_on_and_says_so(tmp_path, monkeypatch):
+def test_a_file_system_without_locks_prints_a_warning(tmp_path, monkeypatch):
     def unsupported(*_):
         raise OSError(errno.ENOLCK, "No locks available")
 
@@ -201,33 +230,23 @@ def test_without_locks_a_training_goes_on_and_says_so(tmp_path, monkeypatch):
             assert "on a file system without locks" in console.export_text()
 
 
-def test_a_log_that_cannot_be_written_is_one_error(tmp_path):
-    log = TrainingLog(tmp_path / "log.jsonl", [], 4, "mean_iou")
-    record = {"loss": jnp.float32(1)}
-    with no_file_above(200):
-        log.step(1, record, 0.0)
-        with pytest.raises(RunError, match=r"log.jsonl cannot be written \(File too large\)"):
-            log.step(2, record, 0.0)
-    log.close()
-
-
 def test_a_disk_that_is_full_before_the_first_step(capsys, tmp_path):
     settings = tmp_path / "config.toml"
     settings.write_text(CONFIG.toml())
     with no_file_above(0):
-        text = refused(capsys, 1, "train", settings, "--out", tmp_path / "run")
+        text = refusal(capsys, 1, "train", settings, "--out", tmp_path / "run")
     assert "config.toml cannot be written (File too large)" in text
     assert "--resume" in text
 
 
 @pytest.mark.parametrize("name", ["seed", "data.seed"])
 @pytest.mark.parametrize("seed", [-1, 2**32 - 1, 2**70])
-def test_seeds_that_jax_does_not_tell_apart(capsys, name, seed):
-    text = refused(capsys, 2, "train", "digits_unet", "--set", f"{name}={seed}")
+def test_seeds_out_of_range_are_refused(capsys, name, seed):
+    text = refusal(capsys, 2, "train", "digits_unet", "--set", f"{name}={seed}")
     assert f"`{name}` must be an integer from 0 to {2**32 - 2}, got {seed}" in text
 
 
-def test_the_largest_seed_is_taken():
+def test_the_largest_seed_is_accepted():
     _, state = initial_state(replace(CONFIG, seed=2**32 - 2), build_optimizer(CONFIG)[0], 3, 4)
     assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(state.parameters))
 
@@ -237,12 +256,12 @@ def test_an_interruption_is_one_line(capsys, run, monkeypatch):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(training, "train", interrupted)
-    assert refused(capsys, 130, "train", run, "--resume") == "jaxconv: interrupted\n"
+    assert refusal(capsys, 130, "train", run, "--resume") == "jaxconv: interrupted\n"
 
 
-def test_a_full_disk_is_no_mistake_of_the_caller(capsys, monkeypatch):
+def test_a_full_disk_is_a_failure_not_a_mistake(capsys, monkeypatch):
     def full(*_, **__):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "scores.json")
 
     monkeypatch.setattr(training, "load", full)
-    assert "No space left on device: 'scores.json'" in refused(capsys, 1, "evaluate", "run")
+    assert "No space left on device: 'scores.json'" in refusal(capsys, 1, "evaluate", "run")

@@ -1,4 +1,4 @@
-"""One step of a training and the loop around it: what moves, what stays, and when it stops."""
+"""One step of a training and the loop around it."""
 
 import json
 from dataclasses import replace
@@ -15,8 +15,7 @@ from jaxconv.data import Stream
 from jaxconv.segmentation import cross_entropy
 from jaxconv.training import Config, ConfigError, load, open_data, train
 from jaxconv.training.log import DivergenceError, read_log
-from jaxconv.training.optimizers import build_optimizer
-from jaxconv.training.state import initial_state, use
+from jaxconv.training.state import apply_network, build_optimizer, initial_state, restore_frozen
 
 EPS = float(np.finfo(np.float32).eps)
 QUIET = Console(quiet=True)
@@ -30,14 +29,14 @@ FCN = {"name": "fcn32s", "blocks": [[4, 1]], "dense": 4, "window": 1}
 
 
 def configured(model=None, schedule=None, seed=0, optimizer=None, **training):
-    """The small experiment with changes."""
+    """Returns the small experiment with changes."""
     tables = {**SMALL, "seed": seed, "training": {"batch_size": 8, **training}}
     given = {"model": model, "schedule": schedule, "optimizer": optimizer}
     return Config.of({**tables, **{name: table for name, table in given.items() if table is not None}})
 
 
 def first_step(config):
-    """Its step, compiled, its first state, its first batch and its graphs."""
+    """Returns the compiled step of a configuration, its first state, its first batch and its graphs."""
     train_set = open_data(config, "train")
     take, state, graphs = trainings.first_step(config, train_set)
     return take, state, Stream(train_set, 8).batch(0), graphs
@@ -67,12 +66,14 @@ def test_without_ema_there_is_no_second_copy():
     assert state.average == ()
 
 
-def test_bfloat16_computes_low_and_keeps_high():
+def test_bfloat16_computes_in_bfloat16_and_keeps_float32():
     """Parameters and the optimiser's state stay float32; what differs is bfloat16's rounding."""
     take, state, batch, graphs = first_step(configured(precision="bfloat16"))
     images, labels = jnp.asarray(batch.images), jnp.asarray(batch.labels)
     logits = lambda precision, change=jnp.copy: np.asarray(  # noqa: E731
-        use(graphs.use, precision, "unit", jax.tree.map(change, state.parameters), state.rest, images)
+        apply_network(
+            graphs.inference, precision, "unit", jax.tree.map(change, state.parameters), state.rest, images
+        )
     )
     expected, magnitudes = logits("float32"), logits("float32", abs)
     gap = abs(logits("bfloat16") - expected)
@@ -104,16 +105,17 @@ def test_dropout_differs_between_steps_and_repeats_by_seed():
     assert losses[0] == losses[1] != losses[2]
 
 
-def test_the_network_in_use_drops_nothing():
+def test_inference_has_no_dropout():
     _, state, batch, graphs = first_step(configured({**FCN, "dropout": 0.5}))
     images = jnp.asarray(batch.images)
     first, again = (
-        use(graphs.use, "float32", "unit", state.parameters, state.rest, images) for _ in range(2)
+        apply_network(graphs.inference, "float32", "unit", state.parameters, state.rest, images)
+        for _ in range(2)
     )
     np.testing.assert_array_equal(first, again)
 
 
-def test_training_and_use_share_their_states():
+def test_training_and_inference_share_their_states():
     """A batch-normalised network: running means move in training and are kept for use."""
     take, state, batch, graphs = first_step(configured({**FCN, "norm": "batch"}))
     before = leaves(nnx.filter_state(state.rest, nnx.BatchStat))
@@ -121,7 +123,9 @@ def test_training_and_use_share_their_states():
     after = leaves(nnx.filter_state(state.rest, nnx.BatchStat))
     assert len(before) > 0
     assert all((a != b).any() for a, b in zip(before, after, strict=True))
-    logits = use(graphs.use, "float32", "unit", state.parameters, state.rest, jnp.asarray(batch.images))
+    logits = apply_network(
+        graphs.inference, "float32", "unit", state.parameters, state.rest, jnp.asarray(batch.images)
+    )
     assert np.isfinite(logits).all()
 
 
@@ -147,7 +151,7 @@ def test_patience_stops_early(tmp_path):
 
 @pytest.fixture(scope="module")
 def by_heart(tmp_path_factory):
-    """A run on nothing but its first batch."""
+    """Trains on the first batch only."""
     out = tmp_path_factory.mktemp("by_heart")
     config = configured({"name": "unet", "features": [16]}, steps=150, evaluate_every=150)
     return config, out, train(config, out, one_batch=True, console=QUIET)
@@ -173,9 +177,16 @@ def test_a_finished_run_is_resumed_to_the_same_end(by_heart):
 
 def test_a_folder_holds_one_run(by_heart):
     config, out, _ = by_heart
-    with pytest.raises(ConfigError, match=r"holds a run already; go on with it by --resume"):
+    with pytest.raises(ConfigError, match=r"already contains a run; continue it with --resume"):
         train(config, out, console=QUIET)
     other = configured(seed=5)
-    with pytest.raises(ConfigError, match=r"begun with other settings: seed is 5, was 0; model.name is"):
+    with pytest.raises(ConfigError, match=r"started with other settings: seed is 5, was 0; model.name is"):
         train(other, out, resume=True, console=QUIET)
     assert config == Config.read(out / "config.toml")
+
+
+def test_frozen_statistics_stay():
+    old = {"front_end": {"mean": 0}, "front": {"mean": 1}, "head": {"mean": 2}}
+    new = {"front_end": {"mean": 10}, "front": {"mean": 11}, "head": {"mean": 12}}
+    expected = {"front_end": {"mean": 0}, "front": {"mean": 11}, "head": {"mean": 12}}
+    assert restore_frozen(new, old, ("front_end",)) == expected

@@ -1,4 +1,4 @@
-"""A training interrupted, resumed, and spread over devices and processes is one and the same training."""
+"""A training that is interrupted and resumed, or runs on several devices or processes, is the same."""
 
 import json
 import os
@@ -49,13 +49,13 @@ clip_norm = 1.0
 # Dies by SIGKILL after the line of step 5 is written; then within the save of step 9.
 KILLED_AT_A_STEP = """
 from jaxconv.training import log
-step = log.TrainingLog.step
+step = log.TrainingLog.write_step
 def until(self, number, *rest):
     line = step(self, number, *rest)
     if number == 5:
         os.kill(os.getpid(), signal.SIGKILL)
     return line
-log.TrainingLog.step = until
+log.TrainingLog.write_step = until
 """
 KILLED_IN_A_SAVE = """
 import threading
@@ -73,7 +73,7 @@ ASKED_AT_A_STEP = KILLED_AT_A_STEP.replace("SIGKILL", "SIGTERM")
 
 
 def start(config, out, *arguments, first="", devices=1):
-    """``jaxconv train`` in a process of its own, after a few lines of Python."""
+    """Starts ``jaxconv train`` in a new process, after a few lines of Python."""
     code = f"import os, signal\n{first}\nfrom jaxconv.cli import main\nmain()"
     flags = f"--xla_force_host_platform_device_count={devices}"
     # The processes compile the same programs: each is compiled once.
@@ -104,7 +104,7 @@ def config(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def whole(config, tmp_path_factory):
-    """The run that nothing happens to, on one device."""
+    """Trains without an interruption, on one device."""
     out = tmp_path_factory.mktemp("whole")
     finish(start(config, out))
     return out
@@ -115,9 +115,11 @@ def losses(out):
 
 
 def numbers(out):
-    """Every array of the last checkpoint."""
+    """Returns every array of the last checkpoint."""
     with ocp.StandardCheckpointer() as reader:
-        state = reader.restore(out.absolute() / "checkpoints" / str(Checkpoints(out).step("last")) / "state")
+        state = reader.restore(
+            out.absolute() / "checkpoints" / str(Checkpoints(out).find_step("last")) / "state"
+        )
     return [np.asarray(leaf) for leaf in jax.tree.leaves(state)]
 
 
@@ -132,7 +134,7 @@ def assert_the_same_run(out, whole):
     assert {key: a[key] for key in a.keys() - timing} == {key: b[key] for key in b.keys() - timing}
 
 
-def test_a_run_leaves_everything_about_it(whole):
+def test_the_files_of_a_run(whole):
     assert {path.name for path in whole.iterdir()} == {
         "checkpoints", "config.toml", "curves.png", "environment.json", "lock", "log.jsonl", "metrics.json",
         "overlays.png", "saved",
@@ -143,13 +145,13 @@ def test_a_run_leaves_everything_about_it(whole):
 
 
 def test_resuming_after_two_kills_is_bit_exact(config, whole, tmp_path):
-    # By --resume from the beginning, as a job that is put into its queue again says it.
+    # With --resume from the first start, like a job that may be restarted.
     finish(start(config, tmp_path, "--resume", first=KILLED_AT_A_STEP), -signal.SIGKILL)
     assert len(losses(tmp_path)) == 5
     finish(start(config, tmp_path, "--resume", first=KILLED_IN_A_SAVE), -signal.SIGKILL)
     assert len(losses(tmp_path)) == 9
     output = finish(start(config, tmp_path, "--resume"))
-    assert "going on after step" in output
+    assert "continuing after step" in output
     assert_the_same_run(tmp_path, whole)
 
 
@@ -167,7 +169,7 @@ def test_eight_devices_give_the_same_losses(config, whole, tmp_path):
 
 
 def start_two(config, out, *arguments):
-    """Two processes that train together."""
+    """Starts two processes that train together."""
     with socket.socket() as free:
         free.bind(("localhost", 0))
         address = f"localhost:{free.getsockname()[1]}"
@@ -181,7 +183,7 @@ def test_two_processes_give_the_same_losses(config, whole, tmp_path):
     np.testing.assert_allclose(losses(tmp_path)[:10], losses(whole)[:10], rtol=1e-5)
 
 
-def test_where_the_first_process_refuses_the_other_stops_too(config, tmp_path):
+def test_if_the_first_process_fails_the_other_stops_too(config, tmp_path):
     with folder_lock(tmp_path, Console(quiet=True)):
         for process in start_two(config, tmp_path):
             assert f"jaxconv: {tmp_path} is in use: process {os.getpid()} on " in finish(process, 2)

@@ -25,6 +25,7 @@ from jaxconv.core.dtypes import accumulator
 from jaxconv.core.linear_primitives import linear_with_transpose
 from jaxconv.errors import SizeError
 from jaxconv.geometry import AxisGeometry, ConvGeometry
+from jaxconv.operators.selections import exact_array
 
 MAX_SLICED_TAPS = 64  # taps of a window that are read by one slice each
 
@@ -65,10 +66,10 @@ def cell_numbers(switches: ArrayLike, cells: int) -> jax.Array:
             f"`input_shape` has {cells:,} cells, more than switches, which are int32, can count; take a "
             "smaller map."
         )
-    switches = jnp.asarray(switches)
+    switches = exact_array("switches", switches)
     if not jnp.issubdtype(switches.dtype, jnp.integer):
         raise TypeError(
-            f"`switches` must be integers, as max_pool(..., return_switches=True) returns them, got "
+            "`switches` must be integers, as max_pool(..., return_switches=True) returns them, got "
             f"{switches.dtype}."
         )
     if switches.dtype.itemsize < 4:

@@ -8,7 +8,6 @@ from functools import partial
 
 import jax
 import jax.core
-import jax.numpy as jnp
 from jax.typing import ArrayLike
 
 from jaxconv.core.checks import split_map
@@ -41,11 +40,12 @@ def unpool(y: ArrayLike, switches: ArrayLike, input_shape: Sequence[int]) -> jax
     References:
       Noh et al., *Learning deconvolution network for semantic segmentation*, arXiv:1505.04366.
 
+    >>> import jax.numpy as jnp
     >>> y, switches = jnp.array([7.0, 9.0])[:, None], jnp.array([3, 1])[:, None]
     >>> unpool(y, switches, (4,)).ravel().tolist()
     [0.0, 9.0, 0.0, 7.0]
     """
-    y, switches = exact_array("y", y), jnp.asarray(switches)
+    y, switches = exact_array("y", y), exact_array("switches", switches)
     check_selectable("y", y)
     if y.dtype == bool:
         raise TypeError(

@@ -84,7 +84,7 @@ def run_equinox(code, operand, kernel, g, transposed):
 @pytest.mark.parametrize("library", LIBRARIES)
 @pytest.mark.parametrize("g", GEOMETRIES, ids=str)
 @pytest.mark.parametrize("transposed", [False, True], ids=["conv", "transpose"])
-def test_printed_calls_are_the_convolution(g, library, transposed, rng):
+def test_printed_calls_compute_the_convolution(g, library, transposed, rng):
     code = (transposed_calls if transposed else calls)(g)[library]
     if code.startswith("#"):
         uneven = any(low != high for low, high in g.padding)
@@ -100,7 +100,7 @@ def test_printed_calls_are_the_convolution(g, library, transposed, rng):
     np.testing.assert_allclose(got, expected, atol=1e-13 * kernel.size)
 
 
-def test_what_is_missing_is_said():
+def test_comments_name_what_is_missing():
     grouped = ConvGeometry((4,), (3,), in_features=2, out_features=2, feature_group_count=2)
     assert transposed_calls(grouped)["flax"] == "# nnx.ConvTranspose has no groups"
     assert "dilation_rate" in calls(ConvGeometry((9,), (3,), strides=2, kernel_dilation=2))["keras"]

@@ -1,10 +1,10 @@
-"""What networks are given for pixels, against the constants as they are published."""
+"""The scaling of pixels for networks, compared with the published constants."""
 
 import numpy as np
 import pytest
 
 from jaxconv.errors import ConfigError
-from jaxconv.training.preprocessing import preprocess
+from jaxconv.training.state import preprocess
 
 EPS = float(np.finfo(np.float32).eps)
 
@@ -20,7 +20,7 @@ def test_unit_and_centred(x):
     assert preprocess(x[..., :1], "centred").shape == (2, 3, 4, 1)
 
 
-def test_torchvision_is_torchvisions(x):
+def test_torchvision_matches_torchvision(x):
     """Its Normalize(mean, std), feature by feature."""
     found = np.asarray(preprocess(x, "torchvision"))
     for f, (mean, std) in enumerate([(0.485, 0.229), (0.456, 0.224), (0.406, 0.225)]):
@@ -44,5 +44,5 @@ def test_shape_and_dtype_stay(kind, x):
 
 @pytest.mark.parametrize("kind", ["torchvision", "caffe"])
 def test_colours_need_three_features(kind, x):
-    with pytest.raises(ConfigError, match=rf"'{kind}' is for red, green and blue; .* have 1 features"):
+    with pytest.raises(ConfigError, match=rf"'{kind}' is for red, green and blue, .* have 1 features"):
         preprocess(x[..., :1], kind)
