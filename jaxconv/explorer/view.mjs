@@ -139,7 +139,7 @@ function sizeChips() {
     const buttons = shown.map((size) =>
       `<button type="button" data-size="${size}" data-axis="${axis}" aria-pressed="${size === state.i[axis]}">` +
       `i = ${size}</button>`);
-    return `<p class="quiet" style="font-size: 13px; margin-top: 10px">${where}inputs with ${geometry.output[axis]} outputs</p>` +
+    return `<p class="quiet" style="font-size: 13px; margin-top: 10px">${where}input sizes with this output size</p>` +
       `<div class="chips">${buttons.join("")}</div>`;
   }).join("");
 }

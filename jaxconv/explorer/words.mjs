@@ -105,7 +105,8 @@ export function borderNote(panel) {
     parts.push(`${unique(axes.map((axis) => String(axis.inputDilation - 1)))} zeros inserted`);
   }
   if (axes.some((axis) => axis.padding.some(Boolean))) {
-    parts.push(`padding ${pads}${mode === "zeros" ? "" : `, ${mode}`}`);
+    const cropped = axes.every((axis) => Math.max(...axis.padding) <= 0);
+    parts.push(`padding ${pads}${mode === "zeros" ? "" : `, ${mode}`} (${cropped ? "crossed out" : "dashed"})`);
   }
   return parts.join("; ").replace(/^1 zeros/, "1 zero").replaceAll("-", "−");
 }
