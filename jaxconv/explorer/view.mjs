@@ -14,6 +14,7 @@ import { borderNote, codeHtml, describe, factsHtml, foldingNote, outline, power 
 
 const element = (id) => document.getElementById(id);
 const darkness = matchMedia("(prefers-color-scheme: dark)");
+const narrowness = matchMedia("(max-width: 960px)");
 const stillness = matchMedia("(prefers-reduced-motion: reduce)");
 
 let state = parse(location.hash || JSON.parse(element("initial-state").textContent));
@@ -601,7 +602,9 @@ function start() {
     <button type="button" id="svg">save SVG</button> <button type="button" id="png">save PNG</button>
     <button type="button" id="animation">save animated SVG</button>
     <span class="quiet">Keys: <kbd>←</kbd> <kbd>→</kbd> step, <kbd>space</kbd> plays, <kbd>Tab</kbd> and arrows walk a map.</span>`;
-  element("panel").open = !matchMedia("(max-width: 960px)").matches;
+  const fold = () => (element("panel").open = !narrowness.matches);
+  fold();
+  narrowness.addEventListener("change", fold); // a frame in a notebook gets its width later
   listen();
   draw(true);
 }
