@@ -602,6 +602,7 @@ function start() {
     <button type="button" id="svg">save SVG</button> <button type="button" id="png">save PNG</button>
     <button type="button" id="animation">save animated SVG</button>
     <span class="quiet">Keys: <kbd>←</kbd> <kbd>→</kbd> step, <kbd>space</kbd> plays, <kbd>Tab</kbd> and arrows walk a map.</span>`;
+  element("link").hidden = location.protocol === "about:"; // inside of a notebook there is no address to copy
   const fold = () => (element("panel").open = !narrowness.matches);
   fold();
   narrowness.addEventListener("change", fold); // a frame in a notebook gets its width later
