@@ -38,6 +38,7 @@ autodoc_typehints = "signature"
 autodoc_typehints_format = "short"
 python_use_unqualified_type_names = True
 napoleon_numpy_docstring = False
+napoleon_use_ivar = True
 # These names stay as they are in signatures; spelled out, they would take most of the page.
 KEPT_ALIASES = """
 ArrayLike DTypeLike jax.lax.PrecisionLike IntPerAxis Order Padding PaddingMode PaddingWord
@@ -47,7 +48,8 @@ autodoc_type_aliases = dict(zip(KEPT_ALIASES, KEPT_ALIASES, strict=True))
 
 
 def mark_mathematics(app, what, name, obj, options, lines):
-    """Turns the `$...$` of a docstring into the role `math`."""
+    """Turns the `$...$` of a docstring into the role `math`, and a line of `$$...$$` into the directive."""
+    lines[:] = [re.sub(r"^(\s*)\$\$(.+)\$\$$", r"\1.. math:: \2", line) for line in lines]
     lines[:] = [re.sub(r"\$([^$\n]+)\$", r":math:`\1`", line) for line in lines]
 
 

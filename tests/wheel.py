@@ -17,6 +17,7 @@ WORKING = (
     "arithmetic --input 6 --kernel 3 --strides 2",
     "matrix --input 4 --kernel 2",
     "matrix --input 4 --kernel 2 --out C.npz",
+    "explore --input 4 --kernel 2 --out explorer.html",
 )
 MISSING = {  # the extra that the command names
     "matrix --input 4 --kernel 2 --out C.png": "figures",

@@ -13,6 +13,7 @@ from jaxconv import __version__
 from jaxconv.cli.arithmetic import arithmetic
 from jaxconv.cli.convolution import matrix, verify
 from jaxconv.cli.demo import demo
+from jaxconv.cli.explore import explore
 from jaxconv.cli.figures import animate, figures
 from jaxconv.cli.screen import console, new_console
 from jaxconv.cli.segmentation import class_weights, evaluate, export, predict
@@ -23,6 +24,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "verify": verify,
     "arithmetic": arithmetic,
     "matrix": matrix,
+    "explore": explore,
     "animate": animate,
     "figures": figures,
     "demo": demo,

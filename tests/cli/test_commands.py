@@ -132,6 +132,7 @@ def place(tmp_path, camvid, monkeypatch):
     monkeypatch.setattr(jaxconv.training, "load", stand_in)
     monkeypatch.setattr("jaxconv.training.devices.prepare_cpu", lambda batch_size: None)
     monkeypatch.setattr(jax.distributed, "initialize", lambda *where: None)
+    monkeypatch.setattr("webbrowser.open", lambda address: None)
     verify = jaxconv.claims.verify
     monkeypatch.setattr(
         jaxconv.claims, "verify", lambda names, **rest: verify("counts", **{**rest, "trials": 1})
