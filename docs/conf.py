@@ -20,8 +20,9 @@ extensions = [
     "sphinx.ext.viewcode",
     "mathml",
     "guide_gallery",
+    "explorer_page",
 ]
-exclude_patterns = ["conf.py", "extensions"]
+exclude_patterns = ["conf.py", "extensions", "_extra"]
 myst_enable_extensions = ["dollarmath", "colon_fence"]
 myst_heading_anchors = 3
 nitpicky = False
@@ -29,6 +30,7 @@ nitpicky = False
 html_theme = "furo"
 html_title = "jaxconv"
 html_static_path = ["_static"]
+html_extra_path = ["_extra"]  # written by explorer_page
 html_css_files = ["jaxconv.css"]
 
 default_role = "code"  # `x` in a docstring is code

@@ -41,6 +41,7 @@ from jaxconv.operators import unfolding as unfolding
 if TYPE_CHECKING:  # loaded when first used, because they import other libraries or many modules
     from jaxconv import claims as claims
     from jaxconv import data as data
+    from jaxconv import explorer as explorer
     from jaxconv import figures as figures
     from jaxconv import models as models
     from jaxconv import nn as nn
@@ -97,7 +98,7 @@ _LAZY_NAMES = {
     "fully_convolutional": "jaxconv.nn",
     "verify": "jaxconv.claims",
 }
-_LAZY_SUBPACKAGES = ("claims", "data", "figures", "models", "nn", "segmentation", "training")
+_LAZY_SUBPACKAGES = ("claims", "data", "explorer", "figures", "models", "nn", "segmentation", "training")
 _SUBPACKAGES = ("convolution", "errors", "geometry", "interop", "matrix", "operators", *_LAZY_SUBPACKAGES)
 
 
