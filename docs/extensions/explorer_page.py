@@ -6,7 +6,7 @@ from jaxconv.explorer import page
 
 
 def setup(app):
-    """Writes the page into a folder that Sphinx copies as it is; it must exist before the settings are read."""
+    """Writes the page into a folder that Sphinx copies; it must exist before the settings are read."""
     folder = Path(app.srcdir) / "_extra"
     folder.mkdir(exist_ok=True)
     (folder / "explore.html").write_text(page(), encoding="utf-8")

@@ -13,9 +13,11 @@ Every figure of Dumoulin & Visin, *A guide to convolution arithmetic for deep le
 
 """
 SECTION = """\
-## {number}
+## {title}
 
-{caption} {parameters}
+{caption}
+
+*{parameters}*
 
 ![{caption}]({file})
 
@@ -37,7 +39,11 @@ def write_gallery_page(app):
         file = f"figure_{figure.number.replace('.', '_').replace(' ', '_')}.svg"
         guide(figure.number, folder / file)
         page += SECTION.format(
-            number=figure.number, caption=figure.caption, parameters=figure.parameters, file=file
+            title=f"Figure {figure.number}" if figure.number[0].isdigit() else figure.number.capitalize(),
+            number=figure.number,
+            caption=figure.caption,
+            parameters=figure.parameters,
+            file=file,
         )
     (folder / "index.md").write_text(page)
 
