@@ -25,7 +25,7 @@ def operator_product(make):
     return lambda kernel, x: make(kernel).mv(x.ravel())
 
 
-# Every function of arrays in `jaxconv.__all__`: what to call, and the shapes of what it is given.
+# Every public function of arrays: what to call, and the shapes of what it is given.
 FUNCTIONS = {
     "ConvMatrix": (lambda k, y: (matrix(k).T @ y.ravel(), matrix(k).todense()), (3, 2, 2), (3, 2)),
     "ConvMatrixOperator": (

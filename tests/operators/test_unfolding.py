@@ -300,7 +300,7 @@ def test_a_batch_over_devices_stays_there(optimized):
 
 
 def test_names_are_public():
-    assert {"fold", "unfold", "unfold_geometry", "unfold_matrix"} <= set(jaxconv.__all__)
+    assert {"fold", "unfold", "unfold_geometry", "unfold_matrix"} <= {*jaxconv.operators.__all__}
 
 
 @pytest.mark.parametrize(
@@ -310,7 +310,7 @@ def test_names_are_public():
         (["fold", "gemm"], (unfolding, "fold"), lambda *args, **kw: 1.001 * fold(*args, **kw)),
         (["unfold-matrix"], (unfolding, "_units"), lambda g: right_units(g)[:, ::-1]),
         (["backward-input", "backward-input-strides"], (backward, "_flipped"), lambda k: k.swapaxes(-1, -2)),
-        (["backward-kernel", "backward-kernel-strides"], (backward, "_features_as_maps"), lambda x: -maps(x)),
+        (["backward-kernel", "backward-kernel-strides"], (backward, "_swap_batch_and_features"), lambda x: -maps(x)),
     ],
 )  # fmt: skip
 def test_broken_claims_fail(monkeypatch, names, target, wrong):
@@ -318,4 +318,4 @@ def test_broken_claims_fail(monkeypatch, names, target, wrong):
     assert not any(row.ok for row in verify(names, trials=3).rows)
 
 
-right_units, maps = unfolding._units, backward._features_as_maps
+right_units, maps = unfolding._units, backward._swap_batch_and_features
