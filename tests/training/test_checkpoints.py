@@ -220,7 +220,7 @@ def light_heap():
     gc.unfreeze()
 
 
-# A thread of orbax that finishes after the failed save finds its event loop closed; Python can only print that.
+# A thread of orbax that ends after the failed save finds its event loop closed; Python can only print that.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_a_full_disk_is_one_error_and_loses_nothing(tmp_path, capfd, caplog, light_heap):
     checkpoints = make_checkpoints(tmp_path)
