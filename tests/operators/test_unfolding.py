@@ -309,8 +309,12 @@ def test_names_are_public():
         (["unfold", "gemm"], (unfolding, "unfold"), lambda *args, **kw: -unfold(*args, **kw)),
         (["fold", "gemm"], (unfolding, "fold"), lambda *args, **kw: 1.001 * fold(*args, **kw)),
         (["unfold-matrix"], (unfolding, "_units"), lambda g: right_units(g)[:, ::-1]),
-        (["backward-input", "backward-input-strides"], (backward, "_flipped"), lambda k: k.swapaxes(-1, -2)),
-        (["backward-kernel", "backward-kernel-strides"], (backward, "_swap_batch_and_features"), lambda x: -maps(x)),
+        (["backward-input", "backward-input-strides"], (backward, "_flip"), lambda k: k.swapaxes(-1, -2)),
+        (
+            ["backward-kernel", "backward-kernel-strides"],
+            (backward, "_swap_batch_and_features"),
+            lambda x: -maps(x),
+        ),
     ],
 )  # fmt: skip
 def test_broken_claims_fail(monkeypatch, names, target, wrong):
