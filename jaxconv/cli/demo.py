@@ -11,7 +11,7 @@ def demo(out: Path = Path("runs/demo"), steps: int | None = None, seed: int = 0)
     """Verifies the claims, filters a photograph and trains a small network on real digits.
 
     Args:
-      out: Folder for pictures, metrics.json and summary.md.
+      out: Folder for report.html, its pictures, metrics.json and the run.
       steps: Steps of the training; by default those of its configuration.
       seed: Seed of all random numbers.
     """

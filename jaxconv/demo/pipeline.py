@@ -18,6 +18,7 @@ from rich.rule import Rule
 import jaxconv
 from jaxconv.claims import verify
 from jaxconv.demo.photograph import show_photograph
+from jaxconv.demo.report import html_report
 from jaxconv.demo.segmentation import demo_config, train_and_test
 from jaxconv.demo.summary import format_summary
 from jaxconv.errors import FailureError
@@ -31,11 +32,12 @@ def run(
     seed: int = 0,
     console: Console | None = None,
 ) -> dict[str, Any]:
-    """Verifies the claims, filters a photograph, trains a small FCN, and writes a summary.
+    """Verifies the claims, filters a photograph, trains a small FCN, and writes a report.
 
     Args:
-      out: Folder for ``matrix.png``, ``photograph.png``, ``predictions.png``, ``curves.png``,
-        ``metrics.json``, ``summary.md`` and ``training/``, the run; created if it does not exist.
+      out: Folder for ``report.html``, which contains its pictures, ``summary.md``, the same text with its
+        pictures beside it, ``explorer.html``, ``metrics.json`` and ``training/``, the run; created if it does
+        not exist.
       steps: Steps of the training; by default those of its configuration.
       seed: Seed of all random numbers.
       console: Console for the output; the standard output by default.
@@ -56,7 +58,7 @@ def run(
     print_heading("1. the claims", console)
     claims = check_claims(console, seed)
     print_heading("2. a photograph", console)
-    draw_example(out, seed)
+    draw_examples(out, seed)
     photograph = show_photograph(out)
     for one in photograph:
         console.print(
@@ -79,12 +81,14 @@ def run(
         },
     }
     (out / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n")
-    (out / "summary.md").write_text(format_summary(metrics), encoding="utf-8")
+    page = format_summary(metrics)
+    (out / "summary.md").write_text(page, encoding="utf-8")
+    (out / "report.html").write_text(html_report(page, out), encoding="utf-8")
     console.print(
         f"mean IoU over the eleven classes on the test split: [bold]{fcn['mean_iou']:.3f}[/bold] "
         f"({fcn['mosaics']} mosaics of {fcn['samples']['test']} digits that were not used in training)"
     )
-    console.print(f"written to {out}, in {metrics['seconds']:.0f} s; start with {out / 'summary.md'}")
+    console.print(f"written to {out}, in {metrics['seconds']:.0f} s; open {out / 'report.html'}")
     return metrics
 
 
@@ -117,10 +121,14 @@ def check_claims(console: Console, seed: int) -> dict[str, Any]:
     }
 
 
-def draw_example(out: Path, seed: int) -> Path:
-    """Draws ``matrix.png``, a matrix C small enough that every entry is visible."""
-    from jaxconv.figures import draw_matrix
+def draw_examples(out: Path, seed: int) -> None:
+    """Draws the matrix C of a small convolution, an animation of another one, and the explorer."""
+    from jaxconv.explorer import page
+    from jaxconv.figures import animate, draw_matrix
 
     geometry = jaxconv.ConvGeometry((8, 8), (3, 3), strides=2, padding=1)
     kernel = np.random.default_rng(seed).normal(size=geometry.kernel_array_shape).astype(np.float32)
-    return draw_matrix(jaxconv.conv_matrix(jnp.asarray(kernel), geometry), out / "matrix.png")
+    draw_matrix(jaxconv.conv_matrix(jnp.asarray(kernel), geometry), out / "matrix.png")
+    small = jaxconv.ConvGeometry((4, 4), (3, 3))
+    animate(small, out / "animation.svg", both=True, matrix=True, values="symbols")
+    (out / "explorer.html").write_text(page(geometry, view="both"), encoding="utf-8")

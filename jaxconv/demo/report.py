@@ -9,6 +9,7 @@ from pathlib import Path
 PAGE = """\
 <!doctype html>
 <html lang="en">
+<head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{title}</title>
@@ -29,7 +30,9 @@ th, td {{ padding: .4rem .8rem; border: 1px solid var(--line); text-align: left;
 code {{ font: .9em ui-monospace, monospace; }}
 a {{ color: inherit; text-decoration-color: var(--quiet); text-underline-offset: .2em; }}
 </style>
-{body}
+</head>
+<body>
+{body}</body>
 </html>
 """
 MEDIA_TYPES = {".png": "image/png", ".svg": "image/svg+xml"}

@@ -18,6 +18,12 @@ Written in {seconds:.0f} seconds on {device} (jaxconv {jaxconv}, jax {jax}, seed
 
 ## A convolution is a matrix
 
+![A convolution and its transpose: the window over the map, and the row of C lit beside it](animation.svg)
+
+Every output of a convolution is a sum over the cells in its window, so it is the product of one row of a
+matrix C with the input. The transposed convolution is the product with C-transposed. The
+[explorer](explorer.html) shows the same for any convolution, with every number to change.
+
 ![C and its transpose](matrix.png)
 
 C of a 3x3 convolution with stride 2 and padding 1 on an 8x8 map, and its transpose. A row of C is an
@@ -61,6 +67,7 @@ The folder [training](training) contains the configuration, the log and the chec
 - `jaxconv verify` checks every claim and prints its source; `--dtype float32` uses another dtype.
 - `jaxconv arithmetic --input 6 --kernel 3 --strides 2 --padding 1` prints sizes, and the calls of the same
   layer in lax, flax and torch.
+- `jaxconv explore` opens the explorer, `jaxconv figures --all` draws the figures of arXiv:1603.07285.
 - `jaxconv matrix --input 8 8 --kernel 3 3 --strides 2 --padding 1 --out C.png` draws a matrix.
 - `jaxconv train digits_unet` trains another network; `--set training.steps=100` changes its configuration.
 - In Python: `jaxconv.conv_matrix`, `jaxconv.conv`, `jaxconv.conv_transpose`; layers in `jaxconv.nn`, networks

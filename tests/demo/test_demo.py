@@ -1,6 +1,8 @@
 """A short demo: its parts run, and it writes its pictures and its page."""
 
+import base64
 import json
+import re
 import subprocess
 import sys
 from functools import partial
@@ -37,8 +39,18 @@ def test_the_files_of_a_short_demo(tmp_path, monkeypatch):
     assert json.loads((out / "metrics.json").read_text()) == metrics
     page = (out / "summary.md").read_text(encoding="utf-8")
     assert f"**{metrics['fcn']['mean_iou']:.3f}**" in page
-    for name in ("matrix.png", "photograph.png", "predictions.png", "curves.png"):
+    pictures = "animation.svg", "matrix.png", "photograph.png", "predictions.png", "curves.png"
+    for name in pictures:
         assert f"]({name})" in page
+    report = (out / "report.html").read_text(encoding="utf-8")
+    sources = re.findall(r'src="([^"]+)"', report)
+    assert len(sources) == len(pictures)  # each picture is in the page, and the page asks for nothing else
+    for source, name in zip(sources, pictures, strict=True):
+        assert base64.b64decode(source.partition(",")[2]) == (out / name).read_bytes()
+    assert not re.search(r"<(script|link|iframe|object)|url\(", report)
+    links = re.findall(r'href="([^"]+)"', report)
+    assert "explorer.html" in links
+    assert all((out / link).exists() for link in links if not link.startswith("https:"))
     assert metrics["claims"]["held"] == 1
     assert metrics["fcn"]["samples"] == {"train": 1347, "val": 225, "test": 225}
     assert 0 <= metrics["fcn"]["mean_iou"] < 1
