@@ -209,20 +209,23 @@ def _below_each_other(drawn: list[DisplayList]) -> DisplayList:
     frames = max(picture.frames for picture in drawn)
     groups, y = [], 0.0
     for picture in drawn:
-        items = tuple(_slowed(item, picture.frames, frames) for item in picture.items)
+        items = tuple(_repeat_frames(item, picture.frames, frames) for item in picture.items)
         groups.append(Group(items, ((0.0, y),) * frames, (0.0, y)))
         y += picture.height
     return DisplayList(max(picture.width for picture in drawn), y, tuple(groups), frames)
 
 
-def _slowed(item: Item, frames: int, wanted: int) -> Item:
+def _repeat_frames(item: Item, frames: int, wanted: int) -> Item:
     """Returns the same motion in more frames."""
     if not isinstance(item, Group) or frames == wanted:
         return item
     offsets = tuple(item.offsets[at * frames // wanted] for at in range(wanted)) if item.offsets else ()
     still = item.at(0) if item.still == "first" else item.still
     return replace(
-        item, items=tuple(_slowed(one, frames, wanted) for one in item.items), offsets=offsets, still=still
+        item,
+        items=tuple(_repeat_frames(one, frames, wanted) for one in item.items),
+        offsets=offsets,
+        still=still,
     )
 
 

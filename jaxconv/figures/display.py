@@ -94,19 +94,19 @@ class DisplayList:
 
     def frame(self, frame: int) -> DisplayList:
         """Returns one frame, in which nothing moves."""
-        return replace(self, items=tuple(_still(self.items, frame)), frames=1)
+        return replace(self, items=tuple(_items_of_frame(self.items, frame)), frames=1)
 
-    def moved(self, x: float, y: float) -> Group:
+    def translate(self, x: float, y: float) -> Group:
         """Returns all items as a group that stands elsewhere."""
         return Group(self.items, ((x, y),) * self.frames, (x, y))
 
 
-def _still(items: Sequence[Item], frame: int) -> Iterator[Item]:
+def _items_of_frame(items: Sequence[Item], frame: int) -> Iterator[Item]:
     for item in items:
         if not isinstance(item, Group):
             yield item
         elif (offset := item.at(frame)) is not None:
-            inside = Group(tuple(_still(item.items, frame)), clip=item.clip)
+            inside = Group(tuple(_items_of_frame(item.items, frame)), clip=item.clip)
             moved = offset != (0, 0)
             yield replace(inside, offsets=(offset,), still=offset) if moved else inside
 
@@ -123,7 +123,7 @@ def sheet(pictures: Sequence[DisplayList], columns: int | None = None, gap: floa
     columns = columns or max(round(math.sqrt(len(pictures) * height / width)), 1)
     columns = min(columns, len(pictures))
     items = tuple(
-        picture.moved(index % columns * width, index // columns * height)
+        picture.translate(index % columns * width, index // columns * height)
         for index, picture in enumerate(pictures)
     )
     rows = -(-len(pictures) // columns)

@@ -10,7 +10,7 @@ import numpy as np
 
 from jaxconv.errors import OptionError
 from jaxconv.figures.animations import animation, of_panels
-from jaxconv.figures.counting_positions import counted_positions, kernel_alone
+from jaxconv.figures.counting_positions import draw_kernel, draw_positions
 from jaxconv.figures.guide_captions import CAPTIONS
 from jaxconv.figures.numbers import PRINTED_INPUT, PRINTED_KERNEL, Texts, number_texts
 from jaxconv.figures.pictures import Animation
@@ -147,14 +147,16 @@ def _square(i: int, k: int, s: int = 1, p: int = 0, d: int = 1) -> ConvGeometry:
     return ConvGeometry((i, i), (k, k), strides=s, padding=p, kernel_dilation=d)
 
 
-def _moving(geometry: ConvGeometry, transposed: bool = False) -> Callable[[int, ThemeOption], Animation]:
+def _plain_animation(
+    geometry: ConvGeometry, transposed: bool = False
+) -> Callable[[int, ThemeOption], Animation]:
     """Returns what draws a plain animation."""
     return lambda milliseconds, theme: animation(
         geometry, transposed=transposed, milliseconds=milliseconds, theme=theme
     )
 
 
-def _printed(
+def _printed_example(
     number: str, geometry: ConvGeometry, pooling: str = ""
 ) -> Callable[[int, ThemeOption], Animation]:
     """Returns what draws an animation with the printed numbers."""
@@ -166,25 +168,25 @@ def _printed(
         heading = "Convolution"
         if pooling:
             heading = "Average pooling" if pooling == "average" else "Max pooling"
-            texts = Texts(texts.input, None, _as_printed(number))
+            texts = Texts(texts.input, None, _printed_texts(number))
         return of_panels([Panel(steps, texts, False, heading, pooling)], "", milliseconds, theme)
 
     return draw
 
 
-def _as_printed(number: str) -> np.ndarray:
+def _printed_texts(number: str) -> np.ndarray:
     rows = PRINTED_OUTPUTS[number]
     words = [[f"{value:.1f}" if isinstance(value, float) else str(value) for value in row] for row in rows]
     return np.array(words, dtype=object)[..., None]
 
 
 def _subsampling(milliseconds: int, theme: ThemeOption) -> Animation:
-    """Draws stride 2, and below it stride 1 of whose outputs one in two is retained."""
+    """Draws stride 2, and below it stride 1, with every second output along each axis crossed out."""
     strided, unit = _square(5, 3, 2), _square(5, 3)
-    retained = frozenset((row, column) for row in (0, 2) for column in (0, 2))
+    subsample = frozenset((row, column) for row in (0, 2) for column in (0, 2))
     panels = [
         Panel(scenes(strided), heading="Stride 2"),
-        Panel(scenes(unit), heading="Stride 1, one in two outputs retained", retained=retained),
+        Panel(scenes(unit), heading="Stride 1, one in two outputs retained", subsample=subsample),
     ]
     return of_panels(panels, "", milliseconds, theme)
 
@@ -193,13 +195,13 @@ def _matrix(milliseconds: int, theme: ThemeOption) -> Animation:
     return animation(_square(4, 3), values="symbols", matrix=True, milliseconds=milliseconds, theme=theme)
 
 
-def _still(number: str, geometry: ConvGeometry) -> Callable[[int, ThemeOption], Animation]:
+def _still_picture(number: str, geometry: ConvGeometry) -> Callable[[int, ThemeOption], Animation]:
     """Returns what draws a picture that does not move."""
 
     def draw(milliseconds: int, theme: ThemeOption) -> Animation:
         light, dark = resolve_theme(theme)
         kernel = np.array(PRINTED_KERNEL).reshape(3, 3)
-        display = kernel_alone(kernel) if number == "kernel" else counted_positions(geometry)
+        display = draw_kernel(kernel) if number == "kernel" else draw_positions(geometry)
         return Animation(display, "", milliseconds, light, dark)
 
     return draw
@@ -210,18 +212,18 @@ def _figures() -> dict[str, GuideFigure]:
     features = _square(5, 3).with_features(2, 3)
     numerical, strided = _square(5, 3), _square(5, 3, 2, 1)
     figures = [
-        ("kernel", "", numerical, _still("kernel", numerical)),
-        ("1.1", "2.3", numerical, _printed("1.1", numerical)),
-        ("1.2", "2.4", strided, _printed("1.2", strided)),
-        ("1.3", "2.5", features, _moving(features)),
+        ("kernel", "", numerical, _still_picture("kernel", numerical)),
+        ("1.1", "2.3", numerical, _printed_example("1.1", numerical)),
+        ("1.2", "2.4", strided, _printed_example("1.2", strided)),
+        ("1.3", "2.5", features, _plain_animation(features)),
         ("1.4", "2.6", _square(5, 3, 2), _subsampling),
-        ("1.5", "2.7", numerical, _printed("1.5", numerical, "average")),
-        ("1.6", "2.8", numerical, _printed("1.6", numerical, "maximum")),
-        *((f"2.{n}", f"3.{n}", g, _moving(g)) for n, g in enumerate(_ARITHMETIC, start=1)),
-        ("2.8a", "3.8a", numerical, _still("2.8a", numerical)),
-        ("2.8b", "3.8b", _square(5, 3, 2), _still("2.8b", _square(5, 3, 2))),
-        *((f"4.{n}", f"5.{n}", g, _moving(g, True)) for n, g in enumerate(_ARITHMETIC, start=1)),
-        ("5.1", "", _square(7, 3, d=2), _moving(_square(7, 3, d=2))),
+        ("1.5", "2.7", numerical, _printed_example("1.5", numerical, "average")),
+        ("1.6", "2.8", numerical, _printed_example("1.6", numerical, "maximum")),
+        *((f"2.{n}", f"3.{n}", g, _plain_animation(g)) for n, g in enumerate(_ARITHMETIC, start=1)),
+        ("2.8a", "3.8a", numerical, _still_picture("2.8a", numerical)),
+        ("2.8b", "3.8b", _square(5, 3, 2), _still_picture("2.8b", _square(5, 3, 2))),
+        *((f"4.{n}", f"5.{n}", g, _plain_animation(g, True)) for n, g in enumerate(_ARITHMETIC, start=1)),
+        ("5.1", "", _square(7, 3, d=2), _plain_animation(_square(7, 3, d=2))),
         ("matrix", "", _square(4, 3), _matrix),
     ]
     return {

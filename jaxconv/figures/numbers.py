@@ -45,14 +45,14 @@ class Texts:
             return ""
         flat = self.input.reshape(-1)
         terms = [
-            f"{_bracketed(self.kernel[entry.kernel_index])}{self.times}{_bracketed(flat[entry.column])}"
+            f"{_bracket(self.kernel[entry.kernel_index])}{self.times}{_bracket(flat[entry.column])}"
             for entry in scene.entries
         ]
         result = self.output[(*scene.output, scene.output_feature)]
         return f"{result} = {' + '.join(terms) or '0'}"
 
 
-def _bracketed(text: str) -> str:
+def _bracket(text: str) -> str:
     return f"({text})" if text.startswith("-") else text
 
 
@@ -85,7 +85,7 @@ def _names(letter: str, shape: tuple[int, ...], features: tuple[int, ...]) -> np
 
 def number_texts(scenes: Sequence[Scene], x: np.ndarray, kernel: np.ndarray) -> Texts:
     """Returns the numbers, those of the output computed from the scenes."""
-    return Texts(_formatted(x), _formatted(kernel), _formatted(results(scenes, x, kernel)))
+    return Texts(_format_array(x), _format_array(kernel), _format_array(results(scenes, x, kernel)))
 
 
 def results(scenes: Sequence[Scene], x: np.ndarray, kernel: np.ndarray) -> np.ndarray:
@@ -103,7 +103,7 @@ def results(scenes: Sequence[Scene], x: np.ndarray, kernel: np.ndarray) -> np.nd
     return np.array(sums).reshape(*shown.output_shape, shown.out_features)
 
 
-def _formatted(array: np.ndarray) -> np.ndarray:
+def _format_array(array: np.ndarray) -> np.ndarray:
     texts = np.empty(array.shape, dtype=object)
     for index, value in np.ndenumerate(array):
         texts[index] = format_number(value)

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from typing import Literal
 
 from jaxconv.figures.display import DisplayList, Group, Item, Line, Offset, Pen, Rectangle, Text, text_width
-from jaxconv.figures.maps import PLANE_GAP, MapLayout, draw_plain, fitting
+from jaxconv.figures.maps import PLANE_GAP, MapLayout, draw_plain, text_size
 from jaxconv.figures.matrix_panel import draw_matrix_panel
 from jaxconv.figures.plan import GAP, MARGIN, NOTE, Panel, Plan, plan
 from jaxconv.figures.window import draw_window
-from jaxconv.figures.words import describe
+from jaxconv.figures.words import describe_convolution
 from jaxconv.geometry.scene import flat_index
 
 
@@ -40,7 +40,7 @@ def _draw_titles(pen: Pen, panel: Panel, planned: Plan) -> float:
     """Writes the heading and the names of the maps, and returns the pixels that the heading takes."""
     right = 0.0
     if panel.heading:
-        numbers = describe(panel.scenes[0], "windows" if panel.pooling else "kernel")
+        numbers = describe_convolution(panel.scenes[0], "windows" if panel.pooling else "kernel")
         pen.text(MARGIN, MARGIN + 4, panel.heading, size=14, bold=True)
         at = MARGIN + text_width(panel.heading, 14, True) + 12
         pen.text(at, MARGIN + 4.5, numbers, size=12, colour="muted")
@@ -80,7 +80,7 @@ def _draw_kernel(pen: Pen, panel: Panel, layout: MapLayout, output: int) -> None
             pen.rectangle(x, y, c, c, fill=fill, line="ink", thickness=0.6)
             if texts is not None and texts.kernel is not None:
                 word = texts.kernel[scene.kernel_index(read.tap, feature)]
-                pen.text(x + c / 2, y + c / 2, word, size=fitting(word, c), anchor="middle")
+                pen.text(x + c / 2, y + c / 2, word, size=text_size(word, c), anchor="middle")
     if panel.sheets == (1, 1):
         layout.draw_heads(pen)
 
@@ -94,11 +94,11 @@ def _draw_output(pen: Pen, panel: Panel, layout: MapLayout, colour: str) -> None
         word = panel.texts.output[(*scene.output, scene.output_feature)]
         if frame:  # blank before its frame
             blank = Rectangle(x, y, c, c, fill="paper", line="line")
-            pen.items.append(_seen([blank], range(frame), frames, still=None))
-        text = Text(x + c / 2, y + c / 2, word, size=fitting(word, c), anchor="middle")
-        pen.items.append(_seen([text], range(frame, frames), frames, still=(0.0, 0.0)))
-    for place in layout.cells() if panel.retained is not None else ():
-        if panel.retained is not None and place not in panel.retained:
+            pen.items.append(_group_in_frames([blank], range(frame), frames, still=None))
+        text = Text(x + c / 2, y + c / 2, word, size=text_size(word, c), anchor="middle")
+        pen.items.append(_group_in_frames([text], range(frame, frames), frames, still=(0.0, 0.0)))
+    for place in layout.cells() if panel.subsample is not None else ():
+        if panel.subsample is not None and place not in panel.subsample:
             x, y = layout.corner(place)
             cross = "\N{MULTIPLICATION SIGN}"
             pen.text(x + c / 2, y + c / 2, cross, size=0.7 * c, colour="muted", anchor="middle")
@@ -128,11 +128,11 @@ def _write_sums(pen: Pen, panel: Panel, planned: Plan) -> float:
     for frame, text in enumerate(sums):
         if text:
             line = Text(MARGIN, planned.bottom + MARGIN + 4, text, size=12)
-            pen.items.append(_seen([line], [frame], len(sums)))
+            pen.items.append(_group_in_frames([line], [frame], len(sums)))
     return max(text_width(text, 12) + 2 * MARGIN for text in sums)
 
 
-def _seen(
+def _group_in_frames(
     items: Sequence[Item],
     frames: Sequence[int],
     count: int,

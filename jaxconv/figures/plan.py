@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from jaxconv.errors import SizeError
 from jaxconv.figures.display import Offset, text_width
-from jaxconv.figures.maps import PLANE_GAP, MapLayout, full, padded
+from jaxconv.figures.maps import PLANE_GAP, MapLayout, input_positions, map_positions
 from jaxconv.figures.matrix_panel import place_size
 from jaxconv.figures.numbers import Texts
 from jaxconv.figures.words import kernel_note, padding_note, sizes
@@ -33,8 +33,9 @@ class Panel:
       texts: What is written into the cells, or None.
       matrix: Whether C is drawn.
       heading: First line.
-      pooling: Name of the function that takes the place of the kernel, such as ``"maximum"``.
-      retained: Output cells that are retained; the others are crossed out. None marks nothing.
+      pooling: Name of a pooling's function, such as ``"maximum"``, drawn instead of a kernel; empty for a
+        convolution.
+      subsample: Output cells of a subsample; the others are crossed out. None crosses out nothing.
     """
 
     scenes: tuple[Scene, ...]
@@ -42,7 +43,7 @@ class Panel:
     matrix: bool = False
     heading: str = ""
     pooling: str = ""
-    retained: frozenset[tuple[int, ...]] | None = None
+    subsample: frozenset[tuple[int, ...]] | None = None
 
     @property
     def shown(self) -> ConvGeometry:
@@ -68,16 +69,16 @@ class Panel:
 
     def input_map(self, x: float, y: float, cell: float) -> MapLayout:
         """Returns where the cells of the input stand."""
-        return MapLayout(x, y, cell, padded(self.shown), self.shown.in_features)
+        return MapLayout(x, y, cell, input_positions(self.shown), self.shown.in_features)
 
     def kernel_map(self, x: float, y: float, cell: float) -> MapLayout:
         """Returns where the taps of the kernels of one output feature stand."""
-        headed = self.sheets != (1, 1)
-        return MapLayout(x, y, cell, full(self.shown.kernel_shape), self.sheets[0], headed)
+        with_head = self.sheets != (1, 1)
+        return MapLayout(x, y, cell, map_positions(self.shown.kernel_shape), self.sheets[0], with_head)
 
     def output_map(self, x: float, y: float, cell: float) -> MapLayout:
         """Returns where the cells of the output stand."""
-        return MapLayout(x, y, cell, full(self.shown.output_shape), self.shown.out_features)
+        return MapLayout(x, y, cell, map_positions(self.shown.output_shape), self.shown.out_features)
 
 
 @dataclass(frozen=True)

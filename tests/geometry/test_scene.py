@@ -65,10 +65,10 @@ def test_cells_hold_what_numpy_pads(g):
     ]
     for position in np.ndindex(*map(len, by_axis)):
         cells = tuple(axis[at] for axis, at in zip(by_axis, position, strict=True))
-        held = cell_at(g, position)
-        assert held.cell == (None if -1 in cells else cells)
-        assert held.kind != "cropped"
-        assert (held.kind in ("input", "padding")) or held.cell is None
+        cell = cell_at(g, position)
+        assert cell.cell == (None if -1 in cells else cells)
+        assert cell.kind != "cropped"
+        assert (cell.kind in ("input", "padding")) or cell.cell is None
 
 
 def test_kinds_of_cells():
@@ -91,7 +91,7 @@ def test_features_are_those_of_the_group():
     assert back.kernel_index((1, 0), 4) == (1, 0, 0, 4)
 
 
-def test_what_has_no_scenes_is_refused():
+def test_unsupported_geometries_are_refused():
     with pytest.raises(GeometryError, match="only zero padding has an equivalent direct convolution"):
         scenes(ConvGeometry((4,), (3,), padding=1, padding_mode="circular"), transposed=True)
     with pytest.raises(SizeError, match="at most 1,000,000"):
