@@ -9,7 +9,8 @@ from pathlib import Path
 
 from numpy.typing import ArrayLike
 
-from jaxconv.errors import OptionError, SizeError
+from jaxconv.core.checks import check_geometry
+from jaxconv.errors import GeometryError, OptionError, SizeError
 from jaxconv.figures.display import DisplayList, Group, Item
 from jaxconv.figures.numbers import (
     Texts,
@@ -54,28 +55,30 @@ def animate(
     Args:
       geometry: The forward convolution, of any number of axes: maps of three axes or more are drawn as slices
         side by side, features as sheets below each other.
-      path: Where to write; ``.svg``, ``.gif`` or ``.webp``.
+      path: File to write; it ends in ``.svg``, ``.gif`` or ``.webp``.
       transposed: Whether the transposed convolution is drawn, as its equivalent direct convolution.
-      both: Whether the convolution is drawn and below it its transpose, in the same time.
+      both: Whether the convolution is drawn, and below it its transpose, with the same duration.
       kernel: Kernel of the forward convolution, ``(*kernel_shape, in // groups, out)``, or ``kernel_shape``
-        for one feature; by default the numbers of figure 1.1 of arXiv:1603.07285.
-      x: Input of what is drawn, ``(*shape, features)``, or the spatial shape alone for one feature. For
-        `transposed` it is the map that is transposed back, of the output's shape; for `both`, the forward
-        input, and the transpose is applied to the output. By default the numbers of figure 1.1.
-      values: ``"numbers"`` or ``"symbols"`` writes them into the cells, and the sum below; None writes
-        nothing, unless `kernel` or `x` is given.
+        for one feature; by default the numbers of arXiv:1603.07285, figure 1.1.
+      x: Input of what is drawn, ``(*shape, features)``, or the spatial shape alone for one feature. With
+        `transposed` it has the shape of the convolution's output. With `both` it is the input of the
+        convolution, and the transpose is applied to the output. By default the numbers of
+        arXiv:1603.07285, figure 1.1.
+      values: ``"numbers"`` or ``"symbols"``, which are written into the cells, with the sum of the frame
+        below the maps. None, the default, writes nothing unless `kernel` or `x` is given.
       matrix: Whether C is drawn too, or C-transposed, with the row of the frame lit.
-      milliseconds: How long a frame lasts, from 20 to 60,000.
+      milliseconds: Duration of a frame in milliseconds, from 20 to 60,000.
       theme: ``"auto"`` (light, and dark where the page is), ``"light"``, ``"dark"``, or a `Theme`.
 
     Returns:
       `path`.
 
     Raises:
+      TypeError: `geometry` is not a ConvGeometry, or `kernel` or `x` does not hold numbers.
       OptionError: An unknown suffix, word or theme, milliseconds out of range, `transposed` together with
         `both`, or symbols together with numbers.
-      GeometryError: `kernel` or `x` has another shape, or the transpose of padding that is not zeros has no
-        equivalent direct convolution.
+      GeometryError: `kernel` or `x` has another shape, or the transpose is drawn and `padding_mode` is not
+        ``"zeros"``.
       SizeError: More than 500 frames, or too many cells to be seen.
       OSError: The file cannot be written.
 
@@ -115,31 +118,44 @@ def animation(
     milliseconds: int = 600,
     theme: ThemeOption = "auto",
 ) -> Animation:
-    """Returns what `animate` writes; notebooks show it.
+    """Returns the animation that `animate` writes; notebooks show it.
 
     Args:
       geometry: The forward convolution.
       transposed: Whether the transposed convolution is drawn, as its equivalent direct convolution.
-      both: Whether the convolution is drawn and below it its transpose, in the same time.
-      kernel: Kernel of the forward convolution; see `animate`.
-      x: Input of what is drawn; see `animate`.
-      values: ``"numbers"``, ``"symbols"`` or None.
-      matrix: Whether C is drawn too, with the row of the frame lit.
-      milliseconds: How long a frame lasts, from 20 to 60,000.
-      theme: ``"auto"``, ``"light"``, ``"dark"``, or a `Theme`.
+      both: Whether the convolution is drawn, and below it its transpose, with the same duration.
+      kernel: Kernel of the forward convolution, ``(*kernel_shape, in // groups, out)``, or ``kernel_shape``
+        for one feature; by default the numbers of arXiv:1603.07285, figure 1.1.
+      x: Input of what is drawn, ``(*shape, features)``, or the spatial shape alone for one feature. With
+        `transposed` it has the shape of the convolution's output. With `both` it is the input of the
+        convolution, and the transpose is applied to the output. By default the numbers of
+        arXiv:1603.07285, figure 1.1.
+      values: ``"numbers"`` or ``"symbols"``, which are written into the cells. None, the default, writes
+        nothing unless `kernel` or `x` is given.
+      matrix: Whether C is drawn too, or C-transposed, with the row of the frame lit.
+      milliseconds: Duration of a frame in milliseconds, from 20 to 60,000.
+      theme: ``"auto"`` (light, and dark where the page is), ``"light"``, ``"dark"``, or a `Theme`.
+
+    Returns:
+      An `Animation` with one frame per output cell; its method ``save`` writes it to a file.
 
     Raises:
+      TypeError: `geometry` is not a ConvGeometry, or `kernel` or `x` does not hold numbers.
       OptionError: An unknown word or theme, milliseconds out of range, or options that exclude each other.
-      GeometryError: `kernel` or `x` has another shape, or the transpose cannot be drawn.
+      GeometryError: `kernel` or `x` has another shape, or the transpose is drawn and `padding_mode` is not
+        ``"zeros"``.
       SizeError: More than 500 frames, or too many cells to be seen.
 
     >>> animation(ConvGeometry((5, 5), (3, 3)), values="symbols").frames
     9
     """
-    if not isinstance(geometry, ConvGeometry):
-        raise TypeError(f"`geometry` must be a ConvGeometry, got {type(geometry).__name__}.")
+    check_geometry(geometry)
     if transposed and both:
-        raise OptionError("`transposed` and `both` exclude each other: `both` draws the transpose too.")
+        raise OptionError(
+            "`transposed` and `both` exclude each other: `both` draws the transpose too; leave out one."
+        )
+    if transposed or both:
+        _check_transpose(geometry, "both" if both else "transposed")
     check_values(values)
     if values == "symbols" and not (kernel is None and x is None):
         raise OptionError("`values='symbols'` writes no numbers; leave out `kernel` and `x`, or `values`.")
@@ -170,14 +186,22 @@ def frame(
     """Returns the picture of one scene.
 
     Args:
-      scene: One of `scenes`.
-      kernel: Kernel of the forward convolution; see `animate`.
-      x: Input of what is drawn; see `animate`.
-      values: ``"numbers"``, ``"symbols"`` or None.
-      matrix: Whether C is drawn too, with the row of the scene lit.
-      theme: ``"auto"``, ``"light"``, ``"dark"``, or a `Theme`.
+      scene: Scene to draw, one of those that `scenes` returns.
+      kernel: Kernel of the forward convolution, ``(*kernel_shape, in // groups, out)``, or ``kernel_shape``
+        for one feature; by default the numbers of arXiv:1603.07285, figure 1.1.
+      x: Input of what is drawn, ``(*shape, features)``, or the spatial shape alone for one feature; for a
+        scene of the transpose, of the shape of the convolution's output. By default the numbers of
+        arXiv:1603.07285, figure 1.1.
+      values: ``"numbers"`` or ``"symbols"``, which are written into the cells. None, the default, writes
+        nothing unless `kernel` or `x` is given.
+      matrix: Whether C is drawn too, or C-transposed, with the row of the scene lit.
+      theme: ``"auto"`` (light, and dark where the page is), ``"light"``, ``"dark"``, or a `Theme`.
+
+    Returns:
+      An `Animation` with one frame.
 
     Raises:
+      TypeError: `scene` is not a Scene, or `kernel` or `x` does not hold numbers.
       OptionError: An unknown word or theme.
       GeometryError: `kernel` or `x` has another shape.
       SizeError: Too many cells to be seen.
@@ -186,6 +210,11 @@ def frame(
     >>> picture.frames, picture.svg().count("<svg")
     (1, 2)
     """
+    if not isinstance(scene, Scene):
+        raise TypeError(
+            f"`scene` must be a Scene, such as scenes(geometry)[0], got {type(scene).__name__}; `animation` "
+            "draws all scenes of a geometry."
+        )
     drawn = animation(
         scene.geometry,
         transposed=scene.transposed,
@@ -199,7 +228,7 @@ def frame(
 
 
 def of_panels(panels: Sequence[Panel], title: str, milliseconds: int, theme: ThemeOption) -> Animation:
-    """Returns panels one below the other, each going through its scenes in the same time."""
+    """Returns panels one below the other, all with the same duration."""
     light, dark = resolve_theme(theme)
     duration = _milliseconds(milliseconds)
     return Animation(_below_each_other(list(map(draw_panel, panels))), title, duration, light, dark)
@@ -251,13 +280,22 @@ def _texts(
     return texts
 
 
+def _check_transpose(geometry: ConvGeometry, option: str) -> None:
+    if geometry.padding_mode != "zeros":
+        raise GeometryError(
+            f"`{option}=True` draws the transpose as an equivalent direct convolution, which "
+            f"{geometry.padding_mode!r} padding does not have; leave out `{option}`. With `matrix=True` the "
+            "picture shows C, whose columns are the rows of the transpose."
+        )
+
+
 def _check_frames(geometry: ConvGeometry, transposed: bool) -> None:
     count = geometry.matrix_shape[int(transposed)]
     if count > MOST_FRAMES:
         which = "transposed convolution" if transposed else "convolution"
         raise SizeError(
             f"this {which} would have {count:,} frames, one per output cell, and an animation has at most "
-            f"{MOST_FRAMES}; take a smaller `input_shape`. Got {geometry}."
+            f"{MOST_FRAMES}; use a smaller `input_shape`. Got {geometry}."
         )
 
 

@@ -128,7 +128,7 @@ def check_values(values: str | None) -> None:
       OptionError: Another word.
     """
     if values is not None and values not in get_args(Values):
-        hint = did_you_mean(values, get_args(Values))
+        hint = did_you_mean(values, get_args(Values), otherwise=".")
         raise OptionError(f"`values` must be None or one of {get_args(Values)}, got {values!r}{hint}")
 
 

@@ -54,7 +54,7 @@ def at(keys, share):
 
 
 @pytest.mark.parametrize("transposed", [False, True])
-def test_the_window_of_the_file_moves_as_loops_say(transposed):
+def test_window_offsets_match_loops(transposed):
     g = ConvGeometry((4, 5), (3, 2), strides=(2, 1), padding=1)
     drawn = animation(g, transposed=transposed, milliseconds=250)
     shown = g.equivalent_direct() if transposed else g
@@ -103,7 +103,7 @@ def test_every_geometry_is_drawn(name, values):
 
 
 @pytest.mark.parametrize("name", ["1-D", "2-D", "features", "groups", "circular"])
-def test_outputs_are_those_of_loops(name, rng):
+def test_outputs_match_loops(name, rng):
     g = GEOMETRIES[name]
     x = rng.integers(-3, 4, size=(*g.input_shape, g.in_features))
     kernel = rng.integers(-3, 4, size=g.kernel_array_shape)
@@ -185,7 +185,7 @@ def test_raster_and_vector_show_the_same_window(tmp_path):
             assert "#{:02x}{:02x}{:02x}".format(*pixel) == LIGHT.tap(0, 4)
 
 
-def test_files_follow_the_page_and_the_wish_for_less_motion():
+def test_svg_has_dark_mode_and_reduced_motion():
     text = animation(STRIDED, values="numbers").svg()
     assert re.search(r"@media \(prefers-color-scheme:dark\){[^@]*" + DARK.paper, text)
     assert re.search(r"@media \(prefers-reduced-motion:reduce\){#\w+ \*{animation:none!important}}", text)
@@ -197,7 +197,7 @@ def test_files_follow_the_page_and_the_wish_for_less_motion():
     assert "@keyframes" not in animation(STRIDED).frame(3).svg()
 
 
-def test_a_picture_that_stands_still_shows_all_outputs():
+def test_picture_without_motion_shows_all_outputs():
     """What a reader sees who prefers reduced motion."""
     root = ElementTree.fromstring(animation(ConvGeometry((3,), (2,)), x=[1, 2, 4], kernel=[8, 16]).svg())
     hidden = {
