@@ -116,12 +116,13 @@ def predict(
     """
     from rich.progress import Progress
 
-    from jaxconv.geometry.arguments import at_least_one, per_axis
+    from jaxconv.geometry.arguments import at_least_one, integer
     from jaxconv.training import load
     from jaxconv.training.inference import label_files, name_images
 
-    at_least_one("max_pixels", max_pixels)
-    per_axis("halo", halo, 1, least=0)
+    at_least_one("max_pixels", max_pixels, error=OptionError)
+    if integer("halo", halo) < 0:
+        raise OptionError(f"`halo` must be at least 0, got {halo}.")
     network, names = load(run, checkpoint), name_images(inputs, out)
     with Progress(console=console, transient=True) as bar:
         problems = []
