@@ -57,7 +57,7 @@ def _compare(case: Case, results: tuple[np.ndarray, np.ndarray], answer: Answer)
     return Trial(max(case.gap(got, answer) for got in results), case.example)
 
 
-@claim("backward-kernel", "dL/dw is the correlation of x with dL/dy: dL/dy is the kernel", BACKPROP)
+@claim("backward-kernel", "dL/dw is the correlation of x with dL/dy, which is used as the kernel", BACKPROP)
 def kernel(cases: Cases) -> Iterator[Trial]:
     """Tries stride 1 without padding. The batch of x becomes its features, over which conv sums."""
     for case in _simple(cases):
@@ -87,7 +87,8 @@ def inputs(cases: Cases) -> Iterator[Trial]:
 
 @claim(
     "backward-kernel-strides",
-    "with strides, dL/dy is dilated by them as a kernel, and the kernel's dilation becomes the stride",
+    "dL/dw with strides: dL/dy, dilated by the strides, is used as the kernel, and the kernel dilation "
+    "becomes the stride",
     BACKPROP,
 )
 def kernel_strides(cases: Cases) -> Iterator[Trial]:
@@ -113,7 +114,8 @@ def kernel_strides(cases: Cases) -> Iterator[Trial]:
 
 @claim(
     "backward-input-strides",
-    "with strides, dL/dy is dilated by them; padding p becomes span - 1 - p, output padding is added high",
+    "dL/dx with strides: dL/dy is dilated by the strides, padding p becomes span - 1 - p, and the output "
+    "padding is added at the high side",
     f"{BACKPROP}; arXiv:1603.07285, relationship 14",
 )
 def input_strides(cases: Cases) -> Iterator[Trial]:

@@ -1,4 +1,4 @@
-"""C is the convolution, by every formulation."""
+"""The matrix C and its products, and convolution by every method, against the definition."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def pattern(cases: Cases) -> Iterator[Trial]:
             yield exact((taps == oracle.matrix(np.ones((*g.kernel_shape, 1, 1)), g)).all(), f"g = {g!r}")
 
 
-@claim("product", "C @ x, C(x) and C.T @ y are products with C", GUIDE)
+@claim("product", "C @ x and C(x) are the product of C and x; C.T @ y is that of C-transposed and y", GUIDE)
 def product(cases: Cases) -> Iterator[Trial]:
     """Compares the products of the stored layout with dense ones."""
     for case in cases:
@@ -68,7 +68,7 @@ def product(cases: Cases) -> Iterator[Trial]:
         yield Trial(worst, case.example)
 
 
-@claim("conv", "conv by every formulation is C x", "arXiv:1603.07285, chapter 2 and section 4.1")
+@claim("conv", "conv computes C x by every method", "arXiv:1603.07285, chapter 2 and section 4.1")
 def formulations(cases: Cases) -> Iterator[Trial]:
     """Tries every method of `CONV_METHODS`, and auto."""
     for case in cases:
@@ -99,7 +99,7 @@ def lax_conv(case: Case) -> Callable[[jax.Array, jax.Array], jax.Array]:
     return function
 
 
-@claim("lax", "C x is lax.conv_general_dilated", "jax.lax")
+@claim("lax", "lax.conv_general_dilated computes C x", "jax.lax")
 def lax_agrees(cases: Cases) -> Iterator[Trial]:
     """Compares the convolution of XLA with the dense product."""
     for case in cases.zero_padded():

@@ -127,7 +127,8 @@ def equivalent_pattern(cases: Cases) -> Iterator[Trial]:
 
 @claim(
     "library-sizes",
-    "AxisGeometry has the right sizes, a, transpose and input sizes per output size, with both dilations",
+    "AxisGeometry has the counted output size, output padding a, size of the transpose and input sizes that "
+    "share the output size, with both dilations",
     f"{GUIDE}, relationships 6, 14 and 15",
     "integers",
 )

@@ -1,4 +1,4 @@
-"""The transpose of C is the gradient, by every formulation, and the other way round."""
+"""The transposed convolution by every method, the gradients of a convolution, and dot tests."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ GUIDE = "arXiv:1603.07285"
 
 @claim(
     "conv_transpose",
-    "conv_transpose by every formulation is C-transposed y",
+    "conv_transpose computes C-transposed y by every method",
     f"{GUIDE}, section 4.2, relationship 14",
 )
 def formulations(cases: Cases) -> Iterator[Trial]:
@@ -43,7 +43,7 @@ def formulations(cases: Cases) -> Iterator[Trial]:
 
 @claim(
     "vjp",
-    "the vjp of the convolution is C-transposed: the gradient is the transpose",
+    "the vjp of a convolution is multiplication by C-transposed: its gradient is the transposed convolution",
     f"{GUIDE}, section 4.1",
 )
 def vjp(cases: Cases) -> Iterator[Trial]:
@@ -62,7 +62,9 @@ def vjp(cases: Cases) -> Iterator[Trial]:
         yield Trial(max(case.gap(got, case.backward) for got in results), case.example)
 
 
-@claim("lax-vjp", "the vjp of lax.conv_general_dilated is C-transposed", f"jax.lax; {GUIDE}, section 4.1")
+@claim(
+    "lax-vjp", "the vjp of lax.conv_general_dilated computes C-transposed y", f"jax.lax; {GUIDE}, section 4.1"
+)
 def lax_vjp(cases: Cases) -> Iterator[Trial]:
     """Tries reverse mode through the convolution of XLA, by the rule of jax."""
     for case in cases.zero_padded():
@@ -76,7 +78,7 @@ def lax_vjp(cases: Cases) -> Iterator[Trial]:
 
 @claim(
     "linear-transpose",
-    "jax.linear_transpose of lax.conv_general_dilated is C-transposed",
+    "jax.linear_transpose of lax.conv_general_dilated computes C-transposed y",
     f"jax; {GUIDE}, section 4.1",
 )
 def linear_transpose(cases: Cases) -> Iterator[Trial]:
@@ -141,7 +143,9 @@ def adjoint(cases: Cases) -> Iterator[Trial]:
 
 
 @claim(
-    "backward-of-transpose", "the backward pass of the transposed convolution is C", f"{GUIDE}, section 4.2"
+    "backward-of-transpose",
+    "the backward pass of the transposed convolution computes C x",
+    f"{GUIDE}, section 4.2",
 )
 def backward_of_transpose(cases: Cases) -> Iterator[Trial]:
     """Compares the vjp of `conv_transpose` with the convolution."""

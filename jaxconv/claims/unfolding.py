@@ -45,7 +45,11 @@ def _units(g: ConvGeometry) -> np.ndarray:
     return oracle.windows(units, g).reshape(cells, -1)
 
 
-@claim("unfold", "unfolding lists the cell that every tap reads at every position, features fastest", IM2COL)
+@claim(
+    "unfold",
+    "unfolding lists the input cell of every tap at every position, features varying fastest",
+    IM2COL,
+)
 def unfolding(cases: Cases) -> Iterator[Trial]:
     """Compares exactly: nothing rounds."""
     for case in _undilated(cases):
