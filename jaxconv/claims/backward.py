@@ -30,7 +30,7 @@ def _simple(cases: Cases) -> Iterator[Case]:
         yield Case(draw(rng, ndim, **options, **features), cases.dtype, rng)
 
 
-def _ungrouped(cases: Cases) -> Iterator[Case]:
+def _one_group(cases: Cases) -> Iterator[Case]:
     """Yields the zero-padded cases with one group and without input dilation."""
     for case in cases.zero_padded():
         if case.geometry.feature_group_count == 1 and set(case.geometry.input_dilation) == {1}:
@@ -93,7 +93,7 @@ def inputs(cases: Cases) -> Iterator[Trial]:
 )
 def kernel_strides(cases: Cases) -> Iterator[Trial]:
     """Tries strides with the same padding; positions beyond the taps, from output padding, are cut off."""
-    for case in _ungrouped(cases):
+    for case in _one_group(cases):
 
         def gradients(
             x: jax.Array, kernel: jax.Array, y: jax.Array, g: ConvGeometry = case.geometry
@@ -120,7 +120,7 @@ def kernel_strides(cases: Cases) -> Iterator[Trial]:
 )
 def input_strides(cases: Cases) -> Iterator[Trial]:
     """Tries strides with the same kernel dilation."""
-    for case in _ungrouped(cases):
+    for case in _one_group(cases):
 
         def gradients(
             x: jax.Array, kernel: jax.Array, y: jax.Array, g: ConvGeometry = case.geometry

@@ -76,7 +76,7 @@ def pointwise(cases: Cases) -> Iterator[Trial]:
     FCN,
     "real",
 )
-def unrolled(cases: Cases) -> Iterator[Trial]:
+def unrolled_classifier(cases: Cases) -> Iterator[Trial]:
     """Tries a convolution, a rectifier and a dense layer on every crop of a larger map.
 
     The window is the map of the case, or larger if the kernel does not fit without padding.

@@ -43,9 +43,9 @@ def every_axis() -> dict[str, np.ndarray]:
     cells, span = cells[fits], span[fits]
     windows, end = np.zeros_like(cells), np.zeros_like(cells)
     for start in range(int(cells.max())):
-        placed = (start % letters["s"] == 0) & (start + span <= cells)
-        windows += placed
-        end = np.where(placed, start + span, end)
+        window = (start % letters["s"] == 0) & (start + span <= cells)
+        windows += window
+        end = np.where(window, start + span, end)
     o, a = windows, cells - end
     return letters | {
         "o": o,

@@ -126,8 +126,8 @@ def predict(
     network, names = load(run, checkpoint), name_images(inputs, out)
     with Progress(console=console, transient=True) as bar:
         problems = []
-        labelled = label_files(network, names, out, max_pixels=max_pixels, halo=halo)
-        for problem in bar.track(labelled, len(names), description="labelling"):
+        outcomes = label_files(network, names, out, max_pixels=max_pixels, halo=halo)
+        for problem in bar.track(outcomes, len(names), description="labelling"):
             problems += [] if problem is None else [problem]
     for problem in problems:
         _print_line(f"skipped: {problem}")

@@ -92,7 +92,7 @@ def animate(
     '<svg'
     """
     path_with_suffix(path, SUFFIXES)  # refused before the work, not after it
-    drawn = animation(
+    picture = animation(
         geometry,
         transposed=transposed,
         both=both,
@@ -103,7 +103,7 @@ def animate(
         milliseconds=milliseconds,
         theme=theme,
     )
-    return drawn.save(path)
+    return picture.save(path)
 
 
 def animation(
@@ -164,14 +164,14 @@ def animation(
     ways = (False, True) if both else (transposed,)
     for way in ways:
         _check_frames(geometry, way)
-    shown = [scenes(geometry, transposed=way) for way in ways]
-    texts = _texts(geometry, shown, kernel, x, values)
+    all_scenes = [scenes(geometry, transposed=way) for way in ways]
+    texts = _texts(geometry, all_scenes, kernel, x, values)
     panels = [
         Panel(one, text, matrix, "Transposed convolution" if way else "Convolution")
-        for one, text, way in zip(shown, texts, ways, strict=True)
+        for one, text, way in zip(all_scenes, texts, ways, strict=True)
     ]
     title = "Convolution and its transpose" if both else panels[0].heading
-    return of_panels(panels, f"{title}: {describe_maps(shown[0][0])}", milliseconds, theme)
+    return of_panels(panels, f"{title}: {describe_maps(all_scenes[0][0])}", milliseconds, theme)
 
 
 def frame(
@@ -215,7 +215,7 @@ def frame(
             f"`scene` must be a Scene, such as scenes(geometry)[0], got {type(scene).__name__}; `animation` "
             "draws all scenes of a geometry."
         )
-    drawn = animation(
+    picture = animation(
         scene.geometry,
         transposed=scene.transposed,
         kernel=kernel,
@@ -224,24 +224,24 @@ def frame(
         matrix=matrix,
         theme=theme,
     )
-    return drawn.frame(scene.row)
+    return picture.frame(scene.row)
 
 
 def of_panels(panels: Sequence[Panel], title: str, milliseconds: int, theme: ThemeOption) -> Animation:
     """Returns panels one below the other, all with the same duration."""
     light, dark = resolve_theme(theme)
     duration = _milliseconds(milliseconds)
-    return Animation(_below_each_other(list(map(draw_panel, panels))), title, duration, light, dark)
+    return Animation(_stack_pictures(list(map(draw_panel, panels))), title, duration, light, dark)
 
 
-def _below_each_other(drawn: list[DisplayList]) -> DisplayList:
-    frames = max(picture.frames for picture in drawn)
+def _stack_pictures(pictures: list[DisplayList]) -> DisplayList:
+    frames = max(picture.frames for picture in pictures)
     groups, y = [], 0.0
-    for picture in drawn:
+    for picture in pictures:
         items = tuple(_repeat_frames(item, picture.frames, frames) for item in picture.items)
         groups.append(Group(items, ((0.0, y),) * frames, (0.0, y)))
         y += picture.height
-    return DisplayList(max(picture.width for picture in drawn), y, tuple(groups), frames)
+    return DisplayList(max(picture.width for picture in pictures), y, tuple(groups), frames)
 
 
 def _repeat_frames(item: Item, frames: int, wanted: int) -> Item:
@@ -260,21 +260,21 @@ def _repeat_frames(item: Item, frames: int, wanted: int) -> Item:
 
 def _texts(
     geometry: ConvGeometry,
-    shown: Sequence[tuple[Scene, ...]],
+    all_scenes: Sequence[tuple[Scene, ...]],
     kernel: ArrayLike | None,
     x: ArrayLike | None,
     values: Values | None,
 ) -> list[Texts | None]:
     if values is None:
-        return [None] * len(shown)
+        return [None] * len(all_scenes)
     if values == "symbols":
-        return [symbol_texts(one) for one in shown]
+        return [symbol_texts(one) for one in all_scenes]
     weights = kernel_of(kernel, geometry)
-    first = shown[0][0].shown
-    way = "With `transposed`, `x` has the output's shape." if shown[0][0].transposed else ""
+    first = all_scenes[0][0].shown
+    way = "With `transposed`, `x` has the output's shape." if all_scenes[0][0].transposed else ""
     numbers = map_of("x", x, first.input_shape, first.in_features, way)
     texts: list[Texts | None] = []
-    for one in shown:
+    for one in all_scenes:
         texts.append(number_texts(one, numbers, weights))
         numbers = results(one, numbers, weights)
     return texts

@@ -49,8 +49,9 @@ def draw_positions(geometry: ConvGeometry) -> DisplayList:
             middle = MARGIN + 22 + layout.height / 2
             pen.items.append(Line(x - GAP + 8, middle, x - 8, middle, arrow=True))
     count = len(steps)
-    walked = f"{count - 1} {'step' if count == 2 else 'steps'} of size {geometry.strides[1]}"
-    pen.text(MARGIN, MARGIN + 44 + layout.height, f"{walked}, plus the first position: o = {count}", size=12)
+    text = f"{count - 1} {'step' if count == 2 else 'steps'} of size {geometry.strides[1]}"
+    text += f", plus the first position: o = {count}"
+    pen.text(MARGIN, MARGIN + 44 + layout.height, text, size=12)
     return DisplayList(x - GAP + MARGIN, layout.height + 44 + 2 * MARGIN, tuple(pen.items))
 
 

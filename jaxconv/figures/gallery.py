@@ -67,10 +67,10 @@ def write_gallery(
     folder.mkdir(parents=True, exist_ok=True)
     files, cards = [], []
     for figure in figures:
-        drawn = guide_animation(figure.number)
-        paths = [drawn.save(folder / f"{figure.number}.{format}") for format in formats]
+        picture = guide_animation(figure.number)
+        paths = [picture.save(folder / f"{figure.number}.{format}") for format in formats]
         files += paths
-        cards.append(_card(figure, [path.name for path in paths], drawn.frames))
+        cards.append(_card(figure, [path.name for path in paths], picture.frames))
     page = folder / "index.html"
     page.write_text(_page(cards), encoding="utf-8", newline="\n")
     return (page, *files)

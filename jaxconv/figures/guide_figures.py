@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -110,9 +110,9 @@ def guide_animation(number: str, *, theme: ThemeOption = "auto", milliseconds: i
       OptionError: An unknown number or theme, or milliseconds out of range.
     """
     figure = figure_of(number)
-    drawn = figure.draw(milliseconds, theme)
+    picture = figure.draw(milliseconds, theme)
     name = f"Figure {figure.number}" if figure.number[0].isdigit() else figure.number.capitalize()
-    return Animation(drawn.display, f"{name}: {figure.caption}", drawn.milliseconds, drawn.light, drawn.dark)
+    return replace(picture, title=f"{name}: {figure.caption}")
 
 
 def figure_of(number: str) -> GuideFigure:

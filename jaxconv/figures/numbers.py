@@ -16,7 +16,7 @@ from jaxconv.geometry.arguments import did_you_mean
 from jaxconv.geometry.scene import Scene
 
 Values = Literal["numbers", "symbols"]
-MOST_TERMS = 12  # of a sum that is written out
+MOST_TERMS = 12  # terms of a sum that is written out
 
 # The input and the kernel that are printed in arXiv:1603.07285, figure 1.1.
 PRINTED_INPUT = (3, 3, 2, 1, 0, 0, 0, 1, 3, 1, 3, 1, 2, 2, 3, 2, 0, 0, 2, 2, 2, 0, 0, 0, 1)
@@ -133,7 +133,7 @@ def check_values(values: str | None) -> None:
 
 
 def map_of(
-    name: str, given: ArrayLike | None, shape: tuple[int, ...], features: int, hint: str = ""
+    name: str, value: ArrayLike | None, shape: tuple[int, ...], features: int, hint: str = ""
 ) -> np.ndarray:
     """Returns a map ``(*shape, features)``: what was given, or small integers.
 
@@ -141,10 +141,10 @@ def map_of(
       GeometryError: It has another shape.
       TypeError: It does not hold numbers.
     """
-    return _array(name, given, shape, (features,), PRINTED_INPUT, hint)
+    return _array(name, value, shape, (features,), PRINTED_INPUT, hint)
 
 
-def kernel_of(given: ArrayLike | None, geometry: ConvGeometry) -> np.ndarray:
+def kernel_of(value: ArrayLike | None, geometry: ConvGeometry) -> np.ndarray:
     """Returns a kernel ``(*kernel_shape, in // groups, out)``: what was given, or small integers.
 
     Raises:
@@ -152,25 +152,25 @@ def kernel_of(given: ArrayLike | None, geometry: ConvGeometry) -> np.ndarray:
       TypeError: It does not hold numbers.
     """
     *_, inputs, outputs = geometry.kernel_array_shape
-    return _array("kernel", given, geometry.kernel_shape, (inputs, outputs), PRINTED_KERNEL)
+    return _array("kernel", value, geometry.kernel_shape, (inputs, outputs), PRINTED_KERNEL)
 
 
 def _array(
     name: str,
-    given: ArrayLike | None,
+    value: ArrayLike | None,
     shape: tuple[int, ...],
     features: tuple[int, ...],
     default: tuple[int, ...],
     hint: str = "",
 ) -> np.ndarray:
     whole = (*shape, *features)
-    if given is None:
+    if value is None:
         index = np.arange(math.prod(whole))
         return np.array(default)[(index + index // len(default)) % len(default)].reshape(whole)
-    array = np.asarray(given)
+    array = np.asarray(value)
     if array.dtype.kind not in "iufcb":
         raise TypeError(
-            f"`{name}` must be an array of numbers, got {type(given).__name__} with dtype {array.dtype}."
+            f"`{name}` must be an array of numbers, got {type(value).__name__} with dtype {array.dtype}."
         )
     if array.shape == shape and set(features) == {1}:
         return array.reshape(whole)

@@ -9,7 +9,7 @@ from typing import Literal
 from jaxconv.figures.display import DisplayList, Group, Item, Line, Offset, Pen, Rectangle, Text, text_width
 from jaxconv.figures.maps import PLANE_GAP, MapLayout, draw_plain, text_size
 from jaxconv.figures.matrix_panel import draw_matrix_panel
-from jaxconv.figures.plan import GAP, MARGIN, NOTE, Panel, Plan, plan
+from jaxconv.figures.plan import GAP, MARGIN, NOTE, Panel, Plan, make_plan
 from jaxconv.figures.window import draw_window
 from jaxconv.figures.words import describe_convolution
 from jaxconv.geometry.scene import flat_index
@@ -21,22 +21,22 @@ def draw_panel(panel: Panel) -> DisplayList:
     Raises:
       SizeError: Its cells or the places of its matrix would be too small to be seen.
     """
-    planned, pen = plan(panel), Pen()
+    plan, pen = make_plan(panel), Pen()
     x, y = ("y", "x") if panel.scenes[0].transposed else ("x", "y")  # roles of the input and of the output
-    right = _draw_titles(pen, panel, planned)
-    draw_window(pen, panel, panel.input_map(*planned.corners[0], planned.cell), x)
+    right = _draw_titles(pen, panel, plan)
+    draw_window(pen, panel, panel.input_map(*plan.corners[0], plan.cell), x)
     if not panel.pooling:
-        _draw_kernels(pen, panel, planned)
-    _draw_output(pen, panel, panel.output_map(*planned.corners[2], planned.cell), y)
+        _draw_kernels(pen, panel, plan)
+    _draw_output(pen, panel, panel.output_map(*plan.corners[2], plan.cell), y)
     if not panel.stacked:
-        _draw_arrow(pen, panel, planned)
+        _draw_arrow(pen, panel, plan)
     if panel.matrix:
-        draw_matrix_panel(pen, panel.scenes, panel.texts, *planned.corners[3])
-    right = max(right, planned.width, _write_sums(pen, panel, planned))
-    return DisplayList(math.ceil(right), math.ceil(planned.height), tuple(pen.items), len(panel.scenes))
+        draw_matrix_panel(pen, panel.scenes, panel.texts, *plan.corners[3])
+    right = max(right, plan.width, _write_sums(pen, panel, plan))
+    return DisplayList(math.ceil(right), math.ceil(plan.height), tuple(pen.items), len(panel.scenes))
 
 
-def _draw_titles(pen: Pen, panel: Panel, planned: Plan) -> float:
+def _draw_titles(pen: Pen, panel: Panel, plan: Plan) -> float:
     """Writes the heading and the names of the maps, and returns the pixels that the heading takes."""
     right = 0.0
     if panel.heading:
@@ -45,21 +45,21 @@ def _draw_titles(pen: Pen, panel: Panel, planned: Plan) -> float:
         at = MARGIN + text_width(panel.heading, 14, True) + 12
         pen.text(at, MARGIN + 4.5, numbers, size=12, colour="muted")
         right = at + text_width(numbers, 12) + MARGIN
-    noted = any(block.note for block in planned.blocks)
-    for block, (x, y) in zip(planned.blocks, planned.corners, strict=True):
-        up = NOTE if (block.note if panel.stacked else noted) else 0.0
+    with_notes = any(block.note for block in plan.blocks)
+    for block, (x, y) in zip(plan.blocks, plan.corners, strict=True):
+        up = NOTE if (block.note if panel.stacked else with_notes) else 0.0
         pen.text(x, y - up - 12, block.name, size=13, bold=True)
         pen.text(x, y - 10, block.note, size=11, colour="muted")
     return right
 
 
-def _draw_kernels(pen: Pen, panel: Panel, planned: Plan) -> None:
+def _draw_kernels(pen: Pen, panel: Panel, plan: Plan) -> None:
     """Draws the kernels: output features side by side, input features below each other."""
-    x, y = planned.corners[1]
-    layout = panel.kernel_map(x, y, planned.cell)
+    x, y = plan.corners[1]
+    layout = panel.kernel_map(x, y, plan.cell)
     step = layout.width + PLANE_GAP * layout.cell
     for output in range(panel.sheets[1]):
-        _draw_kernel(pen, panel, panel.kernel_map(x + output * step, y, planned.cell), output)
+        _draw_kernel(pen, panel, panel.kernel_map(x + output * step, y, plan.cell), output)
     if panel.sheets[1] > 1:
         around = Rectangle(x - 4, y - 2, layout.width + 8, layout.height + 6, line="ink", thickness=1.6)
         offsets = tuple((scene.output_feature * step, 0.0) for scene in panel.scenes)
@@ -112,22 +112,22 @@ def _draw_output(pen: Pen, panel: Panel, layout: MapLayout, colour: str) -> None
     pen.items.append(Group((mark,), offsets))
 
 
-def _draw_arrow(pen: Pen, panel: Panel, planned: Plan) -> None:
+def _draw_arrow(pen: Pen, panel: Panel, plan: Plan) -> None:
     """Draws an arrow to the output, and the name of a pooling's function before it."""
-    height = max(min(block.height for block in planned.blocks[:3] if block.height) / 2, 14)
-    x, y = planned.corners[2]
+    height = max(min(block.height for block in plan.blocks[:3] if block.height) / 2, 14)
+    x, y = plan.corners[2]
     pen.items.append(Line(x - GAP + 6, y + height, x - 10, y + height, arrow=True))
     if panel.pooling:
-        x, y = planned.corners[1]
+        x, y = plan.corners[1]
         pen.text(x, y + height, panel.pooling, size=13, colour="muted")
 
 
-def _write_sums(pen: Pen, panel: Panel, planned: Plan) -> float:
+def _write_sums(pen: Pen, panel: Panel, plan: Plan) -> float:
     """Writes the sum of every frame below the maps, and returns the pixels that the longest takes."""
     sums = [panel.texts.sum_of(scene) if panel.texts is not None else "" for scene in panel.scenes]
     for frame, text in enumerate(sums):
         if text:
-            line = Text(MARGIN, planned.bottom + MARGIN + 4, text, size=12)
+            line = Text(MARGIN, plan.bottom + MARGIN + 4, text, size=12)
             pen.items.append(_group_in_frames([line], [frame], len(sums)))
     return max(text_width(text, 12) + 2 * MARGIN for text in sums)
 
@@ -139,5 +139,5 @@ def _group_in_frames(
     still: Offset | Literal["first"] | None = "first",
 ) -> Group:
     """Returns items that are seen in some of `count` frames."""
-    seen = set(frames)
-    return Group(tuple(items), tuple((0.0, 0.0) if n in seen else None for n in range(count)), still)
+    visible = set(frames)
+    return Group(tuple(items), tuple((0.0, 0.0) if n in visible else None for n in range(count)), still)

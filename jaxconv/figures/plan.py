@@ -121,7 +121,7 @@ class Plan:
         return max(y + block.height for block, (_, y) in maps)
 
 
-def plan(panel: Panel) -> Plan:
+def make_plan(panel: Panel) -> Plan:
     """Returns where the maps of a panel stand.
 
     Raises:

@@ -61,9 +61,9 @@ def receptive_field_figure(
         reach = max(len(interval) for field in fields for interval in field) / 2 + MARGIN
         axes = figure.subplots(1, len(measured), squeeze=False)[0]
         for ax, array, field, name in zip(axes, measured, fields, names, strict=True):
-            shown = np.asarray(array, float)
-            shown = np.ma.masked_less_equal(shown / shown.max(), 0)
-            image = ax.imshow(shown, cmap="magma_r", vmin=0, vmax=1)
+            picture = np.asarray(array, float)
+            picture = np.ma.masked_less_equal(picture / picture.max(), 0)
+            image = ax.imshow(picture, cmap="magma_r", vmin=0, vmax=1)
             canvas.picture_axes(ax)
             ax.spines[:].set(visible=True, color=canvas.BORDER)
             theoretical = _frame(ax, field, THEORETICAL, "theoretical")
