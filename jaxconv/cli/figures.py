@@ -58,7 +58,7 @@ def animate(
       out: File to write, .svg, .gif or .webp.
       transposed: Draw the transposed convolution instead of the convolution.
       both: Draw the convolution, and below it its transpose.
-      matrix: Draw the matrix C too, with the row of the frame lit.
+      matrix: Draw the matrix C too, with the row of the frame highlighted.
       values: Write numbers or symbols into the cells.
       milliseconds: Duration of a frame in milliseconds.
       theme: Colours; auto is light, and dark on dark pages if the file is an SVG file.

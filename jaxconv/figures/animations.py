@@ -53,8 +53,8 @@ def animate(
     motion, and runs inside of ``<img>``. The same call writes the same bytes.
 
     Args:
-      geometry: The forward convolution, of any number of axes: maps of three axes or more are drawn as slices
-        side by side, features as sheets below each other.
+      geometry: Geometry of the forward convolution, with any number of axes. Maps of three axes or more
+        are drawn as slices side by side, features as sheets below each other.
       path: File to write; it ends in ``.svg``, ``.gif`` or ``.webp``.
       transposed: Whether the transposed convolution is drawn, as its equivalent direct convolution.
       both: Whether the convolution is drawn, and below it its transpose, with the same duration.
@@ -66,7 +66,7 @@ def animate(
         arXiv:1603.07285, figure 1.1.
       values: ``"numbers"`` or ``"symbols"``, which are written into the cells, with the sum of the frame
         below the maps. None, the default, writes nothing unless `kernel` or `x` is given.
-      matrix: Whether C is drawn too, or C-transposed, with the row of the frame lit.
+      matrix: Whether C is drawn too, or C-transposed, with the row of the frame highlighted.
       milliseconds: Duration of a frame in milliseconds, from 20 to 60,000.
       theme: ``"auto"`` (light, and dark where the page is), ``"light"``, ``"dark"``, or a `Theme`.
 
@@ -121,7 +121,7 @@ def animation(
     """Returns the animation that `animate` writes; notebooks show it.
 
     Args:
-      geometry: The forward convolution.
+      geometry: Geometry of the forward convolution.
       transposed: Whether the transposed convolution is drawn, as its equivalent direct convolution.
       both: Whether the convolution is drawn, and below it its transpose, with the same duration.
       kernel: Kernel of the forward convolution, ``(*kernel_shape, in // groups, out)``, or ``kernel_shape``
@@ -132,7 +132,7 @@ def animation(
         arXiv:1603.07285, figure 1.1.
       values: ``"numbers"`` or ``"symbols"``, which are written into the cells. None, the default, writes
         nothing unless `kernel` or `x` is given.
-      matrix: Whether C is drawn too, or C-transposed, with the row of the frame lit.
+      matrix: Whether C is drawn too, or C-transposed, with the row of the frame highlighted.
       milliseconds: Duration of a frame in milliseconds, from 20 to 60,000.
       theme: ``"auto"`` (light, and dark where the page is), ``"light"``, ``"dark"``, or a `Theme`.
 
@@ -158,7 +158,9 @@ def animation(
         _check_transpose(geometry, "both" if both else "transposed")
     check_values(values)
     if values == "symbols" and not (kernel is None and x is None):
-        raise OptionError("`values='symbols'` writes no numbers; leave out `kernel` and `x`, or `values`.")
+        raise OptionError(
+            "`values='symbols'` writes no numbers; leave out `kernel` and `x`, or leave out `values`."
+        )
     if values is None and not (kernel is None and x is None):
         values = "numbers"
     ways = (False, True) if both else (transposed,)
@@ -194,7 +196,7 @@ def frame(
         arXiv:1603.07285, figure 1.1.
       values: ``"numbers"`` or ``"symbols"``, which are written into the cells. None, the default, writes
         nothing unless `kernel` or `x` is given.
-      matrix: Whether C is drawn too, or C-transposed, with the row of the scene lit.
+      matrix: Whether C is drawn too, or C-transposed, with the row of the scene highlighted.
       theme: ``"auto"`` (light, and dark where the page is), ``"light"``, ``"dark"``, or a `Theme`.
 
     Returns:
@@ -271,7 +273,11 @@ def _texts(
         return [symbol_texts(one) for one in all_scenes]
     weights = kernel_of(kernel, geometry)
     first = all_scenes[0][0].shown
-    way = "With `transposed`, `x` has the output's shape." if all_scenes[0][0].transposed else ""
+    way = (
+        "With `transposed`, `x` has the shape of the convolution's output."
+        if all_scenes[0][0].transposed
+        else ""
+    )
     numbers = map_of("x", x, first.input_shape, first.in_features, way)
     texts: list[Texts | None] = []
     for one in all_scenes:

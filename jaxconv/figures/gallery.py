@@ -48,12 +48,12 @@ def write_gallery(
     """Draws figures into a folder, and writes a page ``index.html`` that shows them.
 
     Args:
-      figures: Values of `GUIDE`.
-      folder: Where to write; it is made if it does not exist.
+      figures: Figures to draw, values of `GUIDE`.
+      folder: Folder for the files; it is created if it does not exist.
       formats: One or more of ``"svg"``, ``"gif"`` and ``"webp"``; the page shows the first.
 
     Returns:
-      The page, then the files of the figures.
+      Path of the page, then the paths of the figures.
 
     Raises:
       OptionError: An unknown format, or none.

@@ -30,16 +30,16 @@ PRINTED_OUTPUTS: dict[str, tuple[tuple[float, ...], ...]] = {
 
 @dataclass(frozen=True)
 class GuideFigure:
-    """One figure.
+    """A figure of arXiv:1603.07285.
 
     Attributes:
       number: Number of the figure in arXiv:1603.07285v2; for the kernel of section 1.1 and the matrix of
         section 4.1, which have none, ``"kernel"`` and ``"matrix"``.
       draft: Number in the draft of the thesis from which the article grew, or empty.
-      caption: What it shows. Where the printed caption is wrong, it is corrected here.
-      geometry: The forward convolution, or the pooling's windows.
-      transposed: Whether the transpose is shown.
-      draw: Draws it, for milliseconds per frame and a theme.
+      caption: Caption in other words than the printed one; where that is wrong, it is corrected.
+      geometry: Geometry of the forward convolution, or of the pooling's windows.
+      transposed: Whether the figure shows the transposed convolution.
+      draw: Function that draws the figure, given the milliseconds per frame and the theme.
     """
 
     number: str
@@ -51,7 +51,7 @@ class GuideFigure:
 
     @property
     def parameters(self) -> str:
-        """Sizes along one axis, in the letters of arXiv:1603.07285.
+        """Sizes and options of one axis, in the letters of arXiv:1603.07285.
 
         >>> GUIDE["4.7"].parameters
         "i = 6, k = 3, s = 2, p = 1; i' = 3, stretched to 5, a = 1, k' = 3, s' = 1, p' = 1; o' = 6"
@@ -71,14 +71,15 @@ class GuideFigure:
 
 
 def guide(number: str, path: str | Path, *, theme: ThemeOption = "auto", milliseconds: int = 600) -> Path:
-    """Draws a figure of arXiv:1603.07285 into a file.
+    """Writes a figure of arXiv:1603.07285 to a file.
 
     Args:
       number: Number of the figure, from ``"1.1"`` to ``"5.1"``, ``"kernel"`` or ``"matrix"``; or its number
         in the draft, such as ``"draft 2.3"``. `GUIDE` has them all.
-      path: Where to write; ``.svg``, ``.gif`` or ``.webp``, or ``.png`` for those that do not move.
+      path: File to write; it ends in ``.svg``, ``.gif`` or ``.webp``, or in ``.png`` for a figure that does
+        not move.
       theme: ``"auto"`` (light, and dark where the page is), ``"light"``, ``"dark"``, or a `Theme`.
-      milliseconds: How long a frame lasts, from 20 to 60,000.
+      milliseconds: Duration of a frame in milliseconds, from 20 to 60,000.
 
     Returns:
       `path`.
@@ -99,12 +100,16 @@ def guide(number: str, path: str | Path, *, theme: ThemeOption = "auto", millise
 
 
 def guide_animation(number: str, *, theme: ThemeOption = "auto", milliseconds: int = 600) -> Animation:
-    """Returns what `guide` writes.
+    """Returns a figure of arXiv:1603.07285, as `guide` writes it.
 
     Args:
-      number: Number of the figure; see `guide`.
-      theme: ``"auto"``, ``"light"``, ``"dark"``, or a `Theme`.
-      milliseconds: How long a frame lasts, from 20 to 60,000.
+      number: Number of the figure, from ``"1.1"`` to ``"5.1"``, ``"kernel"`` or ``"matrix"``; or its number
+        in the draft, such as ``"draft 2.3"``.
+      theme: ``"auto"`` (light, and dark where the page is), ``"light"``, ``"dark"``, or a `Theme`.
+      milliseconds: Duration of a frame in milliseconds, from 20 to 60,000.
+
+    Returns:
+      An `Animation`, of one frame if the figure does not move.
 
     Raises:
       OptionError: An unknown number or theme, or milliseconds out of range.
@@ -150,7 +155,7 @@ def _square(i: int, k: int, s: int = 1, p: int = 0, d: int = 1) -> ConvGeometry:
 def _plain_animation(
     geometry: ConvGeometry, transposed: bool = False
 ) -> Callable[[int, ThemeOption], Animation]:
-    """Returns what draws a plain animation."""
+    """Returns a function that draws a convolution without numbers."""
     return lambda milliseconds, theme: animation(
         geometry, transposed=transposed, milliseconds=milliseconds, theme=theme
     )
@@ -159,7 +164,7 @@ def _plain_animation(
 def _printed_example(
     number: str, geometry: ConvGeometry, pooling: str = ""
 ) -> Callable[[int, ThemeOption], Animation]:
-    """Returns what draws an animation with the printed numbers."""
+    """Returns a function that draws the example with the printed numbers, convolved or pooled."""
 
     def draw(milliseconds: int, theme: ThemeOption) -> Animation:
         steps = scenes(geometry)
@@ -196,7 +201,7 @@ def _matrix(milliseconds: int, theme: ThemeOption) -> Animation:
 
 
 def _still_picture(number: str, geometry: ConvGeometry) -> Callable[[int, ThemeOption], Animation]:
-    """Returns what draws a picture that does not move."""
+    """Returns a function that draws a picture that does not move."""
 
     def draw(milliseconds: int, theme: ThemeOption) -> Animation:
         light, dark = resolve_theme(theme)

@@ -1,4 +1,4 @@
-"""Where the cells of a feature map stand on a sheet, and what they look like."""
+"""Layout of the cells of a feature map on a sheet, and their drawing."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ DASHED = (3.0, 2.5)
 
 @dataclass(frozen=True)
 class MapLayout:
-    """A map of N axes on a sheet: the last two axes are rows and columns, the others slices side by side.
+    """Layout of a map of N axes: the last two are rows and columns, the others slices side by side.
 
     Features are sheets, one below the other.
 
     Attributes:
-      x: Left edge.
-      y: Upper edge, that of the names of slices and features if there are any.
-      cell: Pixels of a cell.
-      positions: Positions of every axis; they may begin below 0.
-      features: Sheets.
+      x: Left edge, in pixels.
+      y: Upper edge, in pixels; names of slices and features, if there are any, begin here.
+      cell: Side of a cell, in pixels.
+      positions: Positions that are drawn, one range per axis; they may begin below 0.
+      features: Number of features, one sheet each.
       with_head: Whether a single sheet has room above it for a name too.
     """
 
@@ -41,17 +41,17 @@ class MapLayout:
 
     @property
     def planes(self) -> int:
-        """Slices."""
+        """Number of slices."""
         return math.prod(map(len, self.positions[:-2]))
 
     @property
     def rows(self) -> int:
-        """Rows of a slice; 1 for maps of one axis."""
+        """Number of rows of a slice; 1 for maps of one axis."""
         return len(self.positions[-2]) if len(self.positions) > 1 else 1
 
     @property
     def columns(self) -> int:
-        """Columns of a slice."""
+        """Number of columns of a slice."""
         return len(self.positions[-1])
 
     @property
@@ -61,12 +61,12 @@ class MapLayout:
 
     @property
     def width(self) -> float:
-        """Pixels of all slices."""
+        """Width of all slices, in pixels."""
         return self.planes * self.columns * self.cell + (self.planes - 1) * PLANE_GAP * self.cell
 
     @property
     def height(self) -> float:
-        """Pixels of all sheets."""
+        """Height of all sheets, in pixels."""
         return self.features * self._feature_step - (4.0 if self.features > 1 else 0.0)
 
     @property
@@ -90,7 +90,7 @@ class MapLayout:
     def shift(
         self, position: tuple[int, ...], feature: int, other: tuple[int, ...], other_feature: int
     ) -> Offset:
-        """Returns how far one cell stands from another."""
+        """Returns the offset of a cell from the `other` one, in pixels."""
         (x, y), (x0, y0) = self.corner(position, feature), self.corner(other, other_feature)
         return x - x0, y - y0
 

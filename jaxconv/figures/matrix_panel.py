@@ -1,4 +1,4 @@
-"""C beside its maps, with one row lit."""
+"""Draws C beside its maps, with the row of the frame highlighted."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ CURTAIN = 0.72  # opacity of what hides the other rows
 
 
 def place_size(rows: int, columns: int) -> float:
-    """Returns the pixels of one place of the matrix.
+    """Returns the side of one entry of the matrix, in pixels.
 
     Raises:
-      SizeError: They would be too small to be seen.
+      SizeError: The entries would be too small to be seen.
     """
     size = min(LARGEST_PLACE, MOST_WIDTH / columns, MOST_HEIGHT / rows)
     if size < SMALLEST_PLACE:
         raise SizeError(
-            f"`matrix=True` would draw {rows:,} x {columns:,} places, too many to be seen; leave `matrix` "
-            "out, or take a smaller `input_shape`."
+            f"`matrix=True` would draw {rows:,} x {columns:,} entries, too many to be seen; leave out "
+            "`matrix`, or use a smaller `input_shape`."
         )
     return math.floor(2 * size) / 2
 
@@ -71,7 +71,7 @@ def draw_matrix_panel(pen: Pen, scenes: Sequence[Scene], texts: Texts | None, x:
     blocks = ((shown.out_features, shown.output_shape), (shown.in_features, shown.input_shape))
     for vertical, (features, shape) in enumerate(blocks):
         step = features * (shape[-1] if len(shape) > 1 else 1)
-        for wider in reversed(shape[1:-1]):  # lines that are too close say nothing
+        for wider in reversed(shape[1:-1]):  # lines that are too close hide the entries
             step *= wider if step * size < SMALLEST_BLOCK else 1
         total = columns if vertical else rows
         for at in range(step, total, step) if len(shape) > 1 or features > 1 else ():

@@ -1,4 +1,4 @@
-"""What is written into the cells: numbers, or the symbols that stand for them."""
+"""Texts of the cells: numbers, or symbols that stand for them."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Texts:
       input: ``(*input_shape, in_features)`` of the shown convolution.
       kernel: ``(*kernel_shape, in // groups, out)`` of the forward convolution; None for pooling.
       output: ``(*output_shape, out_features)`` of the shown convolution.
-      times: What stands between the two factors of a product.
+      times: Sign between the two factors of a product.
     """
 
     input: np.ndarray
@@ -40,7 +40,7 @@ class Texts:
     times: str = "\N{DOT OPERATOR}"
 
     def sum_of(self, scene: Scene) -> str:
-        """Returns the sum that makes one output cell, or an empty text if it is too long to be read."""
+        """Returns the sum of one output cell; empty if it has more than 12 terms, or for a pooling."""
         if self.kernel is None or len(scene.entries) > MOST_TERMS:
             return ""
         flat = self.input.reshape(-1)
@@ -70,7 +70,7 @@ def symbol_texts(scenes: Sequence[Scene]) -> Texts:
 
 
 def _names(letter: str, shape: tuple[int, ...], features: tuple[int, ...]) -> np.ndarray:
-    """Returns the letter with indices; features are named where there are several."""
+    """Returns the letter with the indices of every cell, and of its features if there are several."""
 
     def digits(index: Sequence[int], sizes: Sequence[int]) -> str:
         return ("" if max(sizes) <= 10 else "_").join(map(str, index))
@@ -84,7 +84,7 @@ def _names(letter: str, shape: tuple[int, ...], features: tuple[int, ...]) -> np
 
 
 def number_texts(scenes: Sequence[Scene], x: np.ndarray, kernel: np.ndarray) -> Texts:
-    """Returns the numbers, those of the output computed from the scenes."""
+    """Returns numbers as texts; the output is computed from the scenes."""
     return Texts(_format_array(x), _format_array(kernel), _format_array(results(scenes, x, kernel)))
 
 
@@ -92,7 +92,7 @@ def results(scenes: Sequence[Scene], x: np.ndarray, kernel: np.ndarray) -> np.nd
     """Returns the output of the shown convolution, ``(*output_shape, out_features)``.
 
     Args:
-      scenes: All of them, in order.
+      scenes: All scenes of the convolution, in order.
       x: Input of the shown convolution, ``(*input_shape, in_features)``.
       kernel: Kernel of the forward convolution, ``(*kernel_shape, in // groups, out)``.
     """
@@ -135,7 +135,7 @@ def check_values(values: str | None) -> None:
 def map_of(
     name: str, value: ArrayLike | None, shape: tuple[int, ...], features: int, hint: str = ""
 ) -> np.ndarray:
-    """Returns a map ``(*shape, features)``: what was given, or small integers.
+    """Returns a map ``(*shape, features)``: `value`, or small integers if it is None.
 
     Raises:
       GeometryError: It has another shape.
@@ -145,7 +145,7 @@ def map_of(
 
 
 def kernel_of(value: ArrayLike | None, geometry: ConvGeometry) -> np.ndarray:
-    """Returns a kernel ``(*kernel_shape, in // groups, out)``: what was given, or small integers.
+    """Returns a kernel ``(*kernel_shape, in // groups, out)``: `value`, or small integers if it is None.
 
     Raises:
       GeometryError: It has another shape.

@@ -1,4 +1,4 @@
-"""One convolution on a sheet: input, kernel, output, and C, one frame per output cell."""
+"""Draws one convolution on a sheet: input, kernel, output and C, with one frame per output cell."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def draw_panel(panel: Panel) -> DisplayList:
     """Draws a convolution: one frame per scene.
 
     Raises:
-      SizeError: Its cells or the places of its matrix would be too small to be seen.
+      SizeError: The cells of its maps or of its matrix would be too small to be seen.
     """
     plan, pen = make_plan(panel), Pen()
     x, y = ("y", "x") if panel.scenes[0].transposed else ("x", "y")  # roles of the input and of the output
@@ -37,7 +37,7 @@ def draw_panel(panel: Panel) -> DisplayList:
 
 
 def _draw_titles(pen: Pen, panel: Panel, plan: Plan) -> float:
-    """Writes the heading and the names of the maps, and returns the pixels that the heading takes."""
+    """Writes the heading and the names of the maps. Returns the width of the heading in pixels."""
     right = 0.0
     if panel.heading:
         numbers = describe_convolution(panel.scenes[0], "windows" if panel.pooling else "kernel")
@@ -67,7 +67,7 @@ def _draw_kernels(pen: Pen, panel: Panel, plan: Plan) -> None:
 
 
 def _draw_kernel(pen: Pen, panel: Panel, layout: MapLayout, output: int) -> None:
-    """Draws the kernels of one output feature, as they lie on the input."""
+    """Draws the kernels of one output feature, rotated if the transpose is shown."""
     scene = next(scene for scene in panel.scenes if scene.output_feature == output)
     kernel_shape, texts, c = scene.geometry.kernel_shape, panel.texts, layout.cell
     for sheet, feature in enumerate(list(scene.input_features)[: panel.sheets[0]]):
@@ -123,7 +123,7 @@ def _draw_arrow(pen: Pen, panel: Panel, plan: Plan) -> None:
 
 
 def _write_sums(pen: Pen, panel: Panel, plan: Plan) -> float:
-    """Writes the sum of every frame below the maps, and returns the pixels that the longest takes."""
+    """Writes the sum of every frame below the maps. Returns the width of the longest in pixels."""
     sums = [panel.texts.sum_of(scene) if panel.texts is not None else "" for scene in panel.scenes]
     for frame, text in enumerate(sums):
         if text:
@@ -138,6 +138,6 @@ def _group_in_frames(
     count: int,
     still: Offset | Literal["first"] | None = "first",
 ) -> Group:
-    """Returns items that are seen in some of `count` frames."""
+    """Returns items as a group that is visible in some of `count` frames."""
     visible = set(frames)
     return Group(tuple(items), tuple((0.0, 0.0) if n in visible else None for n in range(count)), still)

@@ -1,4 +1,4 @@
-"""Where the maps of a panel stand: the size of a cell, the names above the maps, their corners."""
+"""Layout of a panel: the size of a cell, the names above the maps, and the corners of the maps."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ WIDEST_WITH_MATRIX = 900.0  # pixels; in a wider picture C stands below the maps
 
 @dataclass(frozen=True)
 class Panel:
-    """What a panel shows.
+    """Contents of a panel: the scenes of one convolution, and what is drawn with them.
 
     Attributes:
       scenes: All scenes of one convolution, in order.
-      texts: What is written into the cells, or None.
+      texts: Texts of the cells; None writes nothing.
       matrix: Whether C is drawn.
-      heading: First line.
+      heading: Heading above the maps; empty for none.
       pooling: Name of a pooling's function, such as ``"maximum"``, drawn instead of a kernel; empty for a
         convolution.
       subsample: Output cells of a subsample; the others are crossed out. None crosses out nothing.
@@ -52,7 +52,7 @@ class Panel:
 
     @property
     def stacked(self) -> bool:
-        """Whether the maps stand below each other: those of one axis, and those with slices, are long."""
+        """Whether the maps are drawn below each other, because maps of one axis and of slices are wide."""
         return self.shown.ndim != 2
 
     @property
@@ -64,20 +64,20 @@ class Panel:
 
     @property
     def with_sums(self) -> bool:
-        """Whether a line below the maps is for the sum."""
+        """Whether the sum of the frame is written below the maps."""
         return self.texts is not None and self.texts.kernel is not None
 
     def input_map(self, x: float, y: float, cell: float) -> MapLayout:
-        """Returns where the cells of the input stand."""
+        """Returns the layout of the input."""
         return MapLayout(x, y, cell, input_positions(self.shown), self.shown.in_features)
 
     def kernel_map(self, x: float, y: float, cell: float) -> MapLayout:
-        """Returns where the taps of the kernels of one output feature stand."""
+        """Returns the layout of the kernels of one output feature."""
         with_head = self.sheets != (1, 1)
         return MapLayout(x, y, cell, map_positions(self.shown.kernel_shape), self.sheets[0], with_head)
 
     def output_map(self, x: float, y: float, cell: float) -> MapLayout:
-        """Returns where the cells of the output stand."""
+        """Returns the layout of the output."""
         return MapLayout(x, y, cell, map_positions(self.shown.output_shape), self.shown.out_features)
 
 
@@ -92,13 +92,13 @@ class Block:
 
     @property
     def whole_width(self) -> float:
-        """Pixels of the map and of what is written above it."""
+        """Width of the map, or of the text above it if that is wider, in pixels."""
         return max(self.width, text_width(self.name, 13, True), text_width(self.note, 11))
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Where everything stands.
+    """Layout of a panel.
 
     Attributes:
       cell: Pixels of a cell.
@@ -122,10 +122,10 @@ class Plan:
 
 
 def make_plan(panel: Panel) -> Plan:
-    """Returns where the maps of a panel stand.
+    """Computes the layout of a panel.
 
     Raises:
-      SizeError: The cells or the places of the matrix would be too small to be seen.
+      SizeError: The cells of the maps or of the matrix would be too small to be seen.
     """
     cell = _cell_size(panel)
     blocks = _blocks(panel, cell)
@@ -143,7 +143,7 @@ def _cell_size(panel: Panel) -> float:
     cell = min(largest, (WIDEST_STACKED if panel.stacked else WIDEST) / across, HIGHEST / down)
     if cell < SMALLEST:
         raise SizeError(
-            f"the maps are too large to be drawn: {across:.0f} cells across and {down} down. Take a smaller "
+            f"the maps are too large to be drawn: {across:.0f} cells across and {down} down. Use a smaller "
             f"`input_shape`, or fewer features. Got {panel.scenes[0].geometry}."
         )
     return math.floor(2 * cell) / 2

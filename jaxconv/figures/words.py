@@ -1,4 +1,4 @@
-"""A convolution in words, for the labels of its picture."""
+"""Descriptions of a convolution for the labels of its picture."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def _paddings(g: ConvGeometry) -> str:
 
 
 def padding_note(g: ConvGeometry) -> str:
-    """Returns what surrounds and separates the input cells of a shown convolution; empty if nothing does."""
+    """Returns the padding and the inserted zeros of a shown convolution; empty if there are none."""
     notes = []
     zeros = {f - 1 for f in g.input_dilation}
     if zeros != {0}:
@@ -76,7 +76,7 @@ def padding_note(g: ConvGeometry) -> str:
 
 
 def kernel_note(scene: Scene) -> str:
-    """Returns how the kernel of a shown convolution lies."""
+    """Returns whether the kernel of a shown convolution is rotated, and its span if it is dilated."""
     notes = (
         ["rotated by 180\N{DEGREE SIGN}"] if scene.transposed and max(scene.geometry.kernel_shape) > 1 else []
     )

@@ -71,11 +71,12 @@ class Entry(NamedTuple):
 
 @dataclass(frozen=True)
 class Scene:
-    """The window at one output cell.
+    """The window of a convolution at one output cell.
 
     Attributes:
-      geometry: The forward convolution.
-      shown: The convolution that is shown: `geometry`, or the equivalent direct convolution of its transpose.
+      geometry: Geometry of the forward convolution.
+      shown: Geometry of the convolution that is shown: `geometry`, or the equivalent direct
+        convolution of its transpose.
       transposed: Whether the transpose is shown.
       row: Row of C, or of C-transposed, whose entries the scene reads.
       output: Output cell of `shown`, one index per axis.
@@ -119,11 +120,11 @@ class Scene:
 
 
 def scenes(geometry: ConvGeometry, *, transposed: bool = False) -> tuple[Scene, ...]:
-    """Returns what the window covers at every output cell, in the order of the rows of C.
+    """Returns one scene per output cell: what the window reads there, in the order of the rows of C.
 
     Args:
-      geometry: The forward convolution.
-      transposed: Whether the rows are those of C-transposed, shown as the equivalent direct convolution:
+      geometry: Geometry of the forward convolution.
+      transposed: Whether the scenes are the rows of C-transposed, shown as the equivalent direct convolution:
         zeros are inserted between the inputs, and the kernel is rotated by 180 degrees.
 
     Returns:
@@ -147,7 +148,7 @@ def scenes(geometry: ConvGeometry, *, transposed: bool = False) -> tuple[Scene, 
     reads = math.prod(shown.output_shape) * shown.out_features * math.prod(shown.kernel_shape)
     if reads > MOST_READS:
         raise SizeError(
-            f"the scenes of this geometry read {reads:,} cells, and at most {MOST_READS:,} are listed; take "
+            f"the scenes of this geometry read {reads:,} cells, and at most {MOST_READS:,} are listed; use "
             f"a smaller `input_shape` or `kernel_shape`. Got {geometry}."
         )
     return tuple(_scenes(geometry, shown, transposed))
