@@ -73,7 +73,7 @@ def test_window_offsets_match_loops(transposed):
     ]
 
 
-def test_the_lit_row_is_the_row_of_the_frame():
+def test_highlighted_row_is_the_row_of_the_frame():
     drawn = animation(STRIDED, matrix=True)
     rows, _ = STRIDED.matrix_shape
     ((keys, _, _),) = [found for found in places(drawn.svg(), "2")]
@@ -162,7 +162,7 @@ def test_rasters_have_a_frame_per_output(tmp_path, suffix):
 
 
 @pytest.mark.parametrize("suffix", ["svg", "gif", "webp"])
-def test_the_same_call_writes_the_same_bytes(tmp_path, suffix):
+def test_same_call_writes_same_bytes(tmp_path, suffix):
     g = ConvGeometry((3, 3), (2, 2))
     options = {"both": True, "matrix": True, "values": "numbers"}
     first, second = (animate(g, tmp_path / f"{n}.{suffix}", **options).read_bytes() for n in "ab")
@@ -241,7 +241,7 @@ def test_theme_colours_are_drawn():
 
 
 @pytest.mark.parametrize("theme", [LIGHT, DARK])
-def test_text_can_be_read(theme):
+def test_text_has_enough_contrast(theme):
     """The contrast of WCAG 2, 4.5 for text."""
     for background in (theme.paper, theme.x, theme.y, theme.empty, *(theme.tap(n, 9) for n in range(9))):
         assert contrast(theme.ink, background) >= 4.5

@@ -21,7 +21,7 @@ GEOMETRIES = [
 
 
 @pytest.mark.parametrize("g", GEOMETRIES, ids=repr)
-def test_every_scene_is_the_row_of_its_output(g, rng):
+def test_scenes_match_rows_of_the_matrix(g, rng):
     kernel = rng.integers(1, 9, size=g.kernel_array_shape)
     C = oracles.dense(g, kernel)
     steps = scenes(g)
@@ -34,7 +34,7 @@ def test_every_scene_is_the_row_of_its_output(g, rng):
 
 
 @pytest.mark.parametrize("g", [g for g in GEOMETRIES if g.padding_mode == "zeros"], ids=repr)
-def test_every_scene_of_the_transpose_is_a_row_of_the_transposed_matrix(g, rng):
+def test_transposed_scenes_match_rows_of_the_transposed_matrix(g, rng):
     kernel = rng.integers(1, 9, size=g.kernel_array_shape)
     C = oracles.dense(g, kernel)
     rows = np.zeros_like(C.T)
@@ -45,7 +45,7 @@ def test_every_scene_of_the_transpose_is_a_row_of_the_transposed_matrix(g, rng):
 
 
 @pytest.mark.parametrize("g", GEOMETRIES, ids=repr)
-def test_windows_are_where_loops_put_them(g):
+def test_window_positions_match_loops(g):
     outputs = list(np.ndindex(*g.output_shape))
     steps = scenes(g)
     for scene, output in zip(steps[:: g.out_features], outputs, strict=True):
@@ -58,7 +58,7 @@ def test_windows_are_where_loops_put_them(g):
 
 
 @pytest.mark.parametrize("g", GEOMETRIES, ids=repr)
-def test_cells_hold_what_numpy_pads(g):
+def test_cells_match_numpy_pad(g):
     by_axis = [
         oracles.padded_cells(axis.size, axis.input_dilation, axis.padding, axis.padding_mode)
         for axis in g.axes
