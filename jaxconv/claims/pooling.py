@@ -21,7 +21,7 @@ POOLING = "Goodfellow, Bengio & Courville, Deep Learning, section 9.3"
 UNPOOLING = "Zeiler & Fergus, arXiv:1311.2901, section 2.1"
 
 Cells = tuple[int, ...]
-Pairs = tuple[tuple[int, int], ...]
+PaddingPairs = tuple[tuple[int, int], ...]
 
 # input shape, window, strides, padding, dilation, ceil mode
 SETTINGS = [
@@ -34,7 +34,7 @@ SETTINGS = [
 
 
 def windows(
-    shape: Cells, window: Cells, strides: Cells, padding: Pairs, dilation: Cells, ceil_mode: bool
+    shape: Cells, window: Cells, strides: Cells, padding: PaddingPairs, dilation: Cells, ceil_mode: bool
 ) -> list[list[Cells]]:
     """Lists, for every output in row-major order, the input cells of its window, by counting."""
     axes = []
@@ -77,8 +77,7 @@ def _example(x: np.ndarray, window: Cells, options: dict[str, Any]) -> str:
 
 @claim(
     "pool-size",
-    "pooling: o = floor((i - k) / s) + 1, with padding and dilation as in relationship 15; "
-    "ceil mode rounds up",
+    "pooling: o = floor((i - k) / s) + 1; relationship 15 with padding and dilation; ceil mode rounds up",
     SIZES,
     "integers",
 )

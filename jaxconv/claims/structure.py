@@ -14,13 +14,13 @@ from jaxconv.geometry import AxisGeometry, ConvGeometry
 from jaxconv.geometry.pattern import reads
 from jaxconv.matrix.symbols import symbols
 
-GUIDE = "arXiv:1603.07285"
+PAPER = "arXiv:1603.07285"
 
 
 @claim(
     "toeplitz",
     "C of the kernel x y z on 6 cells is a banded matrix, 4x6 with stride 1 and 2x6 with stride 2",
-    f"{GUIDE}, section 4.1",
+    f"{PAPER}, section 4.1",
     "integers",
 )
 def toeplitz(cases: Cases) -> Iterator[Trial]:
@@ -91,7 +91,7 @@ def _transpose(axis: AxisGeometry) -> np.ndarray:
 @claim(
     "stride-1-transpose",
     "a transposed convolution of stride 1 is a convolution",
-    f"{GUIDE}, sections 4.3 and 4.4",
+    f"{PAPER}, sections 4.3 and 4.4",
     "integers",
 )
 def stride_1(cases: Cases) -> Iterator[Trial]:
@@ -105,7 +105,7 @@ def stride_1(cases: Cases) -> Iterator[Trial]:
     "stride-2-transpose",
     "a transposed convolution of stride 2 is not a convolution: neither one of unit stride nor one with a "
     "kernel of its size",
-    f"{GUIDE}, sections 4.5 and 4.6",
+    f"{PAPER}, sections 4.5 and 4.6",
     "integers",
 )
 def stride_2(cases: Cases) -> Iterator[Trial]:

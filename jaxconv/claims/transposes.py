@@ -21,13 +21,13 @@ from jaxconv.convolution import (
 from jaxconv.geometry import ConvGeometry
 from jaxconv.matrix import conv_matrix
 
-GUIDE = "arXiv:1603.07285"
+PAPER = "arXiv:1603.07285"
 
 
 @claim(
     "conv_transpose",
     "conv_transpose computes C-transposed y by every method",
-    f"{GUIDE}, section 4.2, relationship 14",
+    f"{PAPER}, section 4.2, relationship 14",
 )
 def formulations(cases: Cases) -> Iterator[Trial]:
     """Tries every method of `CONV_TRANSPOSE_METHODS`, and auto, with the input size of the convolution."""
@@ -44,7 +44,7 @@ def formulations(cases: Cases) -> Iterator[Trial]:
 @claim(
     "vjp",
     "the vjp of a convolution is multiplication by C-transposed: its gradient is the transposed convolution",
-    f"{GUIDE}, section 4.1",
+    f"{PAPER}, section 4.1",
 )
 def vjp(cases: Cases) -> Iterator[Trial]:
     """Tries reverse mode through `conv`, and through `C @ x`."""
@@ -63,7 +63,7 @@ def vjp(cases: Cases) -> Iterator[Trial]:
 
 
 @claim(
-    "lax-vjp", "the vjp of lax.conv_general_dilated computes C-transposed y", f"jax.lax; {GUIDE}, section 4.1"
+    "lax-vjp", "the vjp of lax.conv_general_dilated computes C-transposed y", f"jax.lax; {PAPER}, section 4.1"
 )
 def lax_vjp(cases: Cases) -> Iterator[Trial]:
     """Tries reverse mode through the convolution of XLA, by the rule of jax."""
@@ -79,7 +79,7 @@ def lax_vjp(cases: Cases) -> Iterator[Trial]:
 @claim(
     "linear-transpose",
     "jax.linear_transpose of lax.conv_general_dilated computes C-transposed y",
-    f"jax; {GUIDE}, section 4.1",
+    f"jax; {PAPER}, section 4.1",
 )
 def linear_transpose(cases: Cases) -> Iterator[Trial]:
     """Tries jax.linear_transpose, which does not evaluate the convolution."""
@@ -97,7 +97,7 @@ def linear_transpose(cases: Cases) -> Iterator[Trial]:
 @claim(
     "equivalent-direct",
     "C-transposed y is a direct convolution of the dilated y with the flipped kernel",
-    f"{GUIDE}, relationships 8-14, corrected",
+    f"{PAPER}, relationships 8-14, corrected",
 )
 def equivalent_direct(cases: Cases) -> Iterator[Trial]:
     """Tries the geometry of `ConvGeometry.transposed` with the kernel of `transposed_kernel`."""
@@ -145,7 +145,7 @@ def adjoint(cases: Cases) -> Iterator[Trial]:
 @claim(
     "backward-of-transpose",
     "the backward pass of the transposed convolution computes C x",
-    f"{GUIDE}, section 4.2",
+    f"{PAPER}, section 4.2",
 )
 def backward_of_transpose(cases: Cases) -> Iterator[Trial]:
     """Compares the vjp of `conv_transpose` with the convolution."""
