@@ -41,7 +41,7 @@ from rich.console import Console
 from rich.table import Table
 
 from jaxconv import ConvGeometry, effective_receptive_field, max_pool, pool_geometry, receptive_field
-from jaxconv.figures.receptive_field import draw_receptive_fields, holding_square
+from jaxconv.figures.receptive_field import draw_receptive_fields, smallest_square
 from jaxconv.nn import Conv
 
 SIZE = 63  # rows and columns of the input
@@ -107,7 +107,7 @@ def measure(name: str, size: int, samples: int) -> tuple[Fields, np.ndarray, tup
     )
     effective = np.asarray(effective)
     place = field.interval(position)
-    width = len(holding_square(effective, place, PART)[0])
+    width = len(smallest_square(effective, place, PART)[0])
     theoretical = field.size[0]
     fields = Fields(name, len(stack), theoretical, field.jump[0], width, (width / theoretical) ** 2)
     return fields, effective, place

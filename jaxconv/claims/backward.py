@@ -30,7 +30,7 @@ def _simple(cases: Cases) -> Iterator[Case]:
         yield Case(draw(rng, ndim, **options, **features), cases.dtype, rng)
 
 
-def _ungrouped(cases: Cases) -> Iterator[Case]:
+def _one_group(cases: Cases) -> Iterator[Case]:
     """Yields the zero-padded cases with one group and without input dilation."""
     for case in cases.zero_padded():
         if case.geometry.feature_group_count == 1 and set(case.geometry.input_dilation) == {1}:
@@ -57,7 +57,7 @@ def _compare(case: Case, results: tuple[np.ndarray, np.ndarray], answer: Answer)
     return Trial(max(case.gap(got, answer) for got in results), case.example)
 
 
-@claim("backward-kernel", "dL/dw is the correlation of x with dL/dy: dL/dy is the kernel", BACKPROP)
+@claim("backward-kernel", "dL/dw is the correlation of x with dL/dy, which is used as the kernel", BACKPROP)
 def kernel(cases: Cases) -> Iterator[Trial]:
     """Tries stride 1 without padding. The batch of x becomes its features, over which conv sums."""
     for case in _simple(cases):
@@ -87,12 +87,13 @@ def inputs(cases: Cases) -> Iterator[Trial]:
 
 @claim(
     "backward-kernel-strides",
-    "with strides, dL/dy is dilated by them as a kernel, and the kernel's dilation becomes the stride",
+    "dL/dw with strides: dL/dy, dilated by the strides, is used as the kernel, and the kernel dilation "
+    "becomes the stride",
     BACKPROP,
 )
 def kernel_strides(cases: Cases) -> Iterator[Trial]:
     """Tries strides with the same padding; positions beyond the taps, from output padding, are cut off."""
-    for case in _ungrouped(cases):
+    for case in _one_group(cases):
 
         def gradients(
             x: jax.Array, kernel: jax.Array, y: jax.Array, g: ConvGeometry = case.geometry
@@ -113,12 +114,13 @@ def kernel_strides(cases: Cases) -> Iterator[Trial]:
 
 @claim(
     "backward-input-strides",
-    "with strides, dL/dy is dilated by them; padding p becomes span - 1 - p, output padding is added high",
+    "dL/dx with strides: dL/dy is dilated by the strides, padding p becomes span - 1 - p, and the output "
+    "padding is added at the high side",
     f"{BACKPROP}; arXiv:1603.07285, relationship 14",
 )
 def input_strides(cases: Cases) -> Iterator[Trial]:
     """Tries strides with the same kernel dilation."""
-    for case in _ungrouped(cases):
+    for case in _one_group(cases):
 
         def gradients(
             x: jax.Array, kernel: jax.Array, y: jax.Array, g: ConvGeometry = case.geometry

@@ -15,7 +15,7 @@ from jaxconv.claims.report import Row
 
 
 class Trial(NamedTuple):
-    """The result of one check.
+    """Result of one check.
 
     Attributes:
       gap: Largest error in units of the rounding bound; the claim holds up to 1.

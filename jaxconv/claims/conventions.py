@@ -42,7 +42,8 @@ def _numbers(cases: Cases, index: int, *shape: int) -> np.ndarray:
 
 @claim(
     "lax-conv-transpose",
-    "lax.conv_transpose, with every option, transposes the convolution that `from_lax_conv_transpose` reads",
+    "lax.conv_transpose, with every option, is the transpose of the convolution that "
+    "`from_lax_conv_transpose` reads",
     "jax.lax; arXiv:1603.07285, relationships 8-14",
 )
 def conv_transpose(cases: Cases) -> Iterator[Trial]:

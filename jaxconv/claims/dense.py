@@ -1,4 +1,4 @@
-"""Dense layers are convolutions, and a classifier made convolutional slides over its input."""
+"""Dense layers as convolutions: a classifier written so slides over a larger map."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def _weights(case: Case, inputs: int) -> np.ndarray:
 
 
 @claim(
-    "dense", "a dense layer is a convolution with a kernel as large as the map: C is its weight matrix", FCN
+    "dense", "a dense layer is a convolution with a kernel as large as the map; C is its weight matrix", FCN
 )
 def dense(cases: Cases) -> Iterator[Trial]:
     """Compares C entry by entry, with maps flattened in both orders, and the weights read from the kernel."""
@@ -71,11 +71,12 @@ def pointwise(cases: Cases) -> Iterator[Trial]:
 
 @claim(
     "unrolled",
-    "a classifier made convolutional returns at every position the result of its window",
+    "a classifier whose dense layers are written as convolutions returns, at every position of a larger map, "
+    "its result for the window at that position",
     FCN,
     "real",
 )
-def unrolled(cases: Cases) -> Iterator[Trial]:
+def unrolled_classifier(cases: Cases) -> Iterator[Trial]:
     """Tries a convolution, a rectifier and a dense layer on every crop of a larger map.
 
     The window is the map of the case, or larger if the kernel does not fit without padding.

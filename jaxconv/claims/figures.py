@@ -15,7 +15,7 @@ from jaxconv.convolution import conv, conv_transpose
 from jaxconv.geometry import ConvGeometry
 from jaxconv.matrix import conv_matrix
 
-GUIDE = "arXiv:1603.07285"
+PAPER = "arXiv:1603.07285"
 
 
 class Figure(NamedTuple):
@@ -44,7 +44,7 @@ class Figure(NamedTuple):
 
 
 FIGURES = (
-    Figure("1.2", "3x3 over 5x5, 2x2 strides, padding 1", 5, 3, 2, 1, 1, 3),
+    Figure("1.2", "3x3 kernel, 5x5 input, stride 2, padding 1", 5, 3, 2, 1, 1, 3),
     Figure("2.1", "no padding, unit strides", 4, 3, 1, 0, 1, 2),
     Figure("2.2", "arbitrary padding, unit strides", 5, 4, 1, 2, 1, 6),
     Figure("2.3", "half padding, unit strides", 5, 3, 1, 1, 1, 5),
@@ -52,14 +52,14 @@ FIGURES = (
     Figure("2.5", "no padding, arbitrary strides", 5, 3, 2, 0, 1, 2),
     Figure("2.6", "arbitrary padding and strides", 5, 3, 2, 1, 1, 3),
     Figure("2.7", "arbitrary padding and strides, one row and column unused", 6, 3, 2, 1, 1, 3),
-    Figure("4.1", "transpose: 3x3 over 2x2, border 2", 4, 3, 1, 0, 1, 2, 2, (2, 2)),
-    Figure("4.2", "transpose: 4x4 over 6x6, border 1", 5, 4, 1, 2, 1, 6, 6, (1, 1)),
-    Figure("4.3", "transpose of half padding: half padding", 5, 3, 1, 1, 1, 5, 5, (1, 1)),
-    Figure("4.4", "transpose of full padding: none", 5, 3, 1, 2, 1, 7, 7, (0, 0)),
-    Figure("4.5", "transpose: 2x2 stretched to 3x3, border 2", 5, 3, 2, 0, 1, 2, 3, (2, 2)),
-    Figure("4.6", "transpose: 3x3 (not 2x2) stretched to 5x5, border 1", 5, 3, 2, 1, 1, 3, 5, (1, 1)),
-    Figure("4.7", "transpose: 3x3 stretched to 5x5, border 1, a = 1 high", 6, 3, 2, 1, 1, 3, 5, (1, 2)),
-    Figure("5.1", "3x3 dilated by 2 over 7x7", 7, 3, 1, 0, 2, 3),
+    Figure("4.1", "transpose: 3x3 kernel, 2x2 input, padding 2", 4, 3, 1, 0, 1, 2, 2, (2, 2)),
+    Figure("4.2", "transpose: 4x4 kernel, 6x6 input, padding 1", 5, 4, 1, 2, 1, 6, 6, (1, 1)),
+    Figure("4.3", "the transpose of half padding has half padding", 5, 3, 1, 1, 1, 5, 5, (1, 1)),
+    Figure("4.4", "the transpose of full padding has no padding", 5, 3, 1, 2, 1, 7, 7, (0, 0)),
+    Figure("4.5", "transpose: 2x2 input stretched to 3x3, padding 2", 5, 3, 2, 0, 1, 2, 3, (2, 2)),
+    Figure("4.6", "transpose: 3x3 (not 2x2) input stretched to 5x5, padding 1", 5, 3, 2, 1, 1, 3, 5, (1, 1)),
+    Figure("4.7", "transpose: 3x3 stretched to 5x5, padding 1, and a = 1", 6, 3, 2, 1, 1, 3, 5, (1, 2)),
+    Figure("5.1", "3x3 kernel, dilation 2, 7x7 input", 7, 3, 1, 0, 2, 3),
 )  # fmt: skip
 
 
@@ -89,10 +89,10 @@ def _check(figure: Figure) -> Check:
 
 
 for _figure in FIGURES:
-    claim(f"figure-{_figure.number}", _figure.about, f"{GUIDE}, figure {_figure.number}")(_check(_figure))
+    claim(f"figure-{_figure.number}", _figure.about, f"{PAPER}, figure {_figure.number}")(_check(_figure))
 
 
-@claim("figure-1.1", "the example of a discrete convolution on a 5x5 map", f"{GUIDE}, figure 1.1")
+@claim("figure-1.1", "the example of a discrete convolution on a 5x5 map", f"{PAPER}, figure 1.1")
 def printed_example(cases: Cases) -> Iterator[Trial]:
     """Compares the integers of the figure."""
     x = np.array([[3, 3, 2, 1, 0], [0, 0, 1, 3, 1], [3, 1, 2, 2, 3], [2, 0, 0, 2, 2], [2, 0, 0, 0, 1]])
@@ -105,7 +105,7 @@ def printed_example(cases: Cases) -> Iterator[Trial]:
 @claim(
     "figure-1.3",
     "with several features C consists of one block per pair of features, and the products are summed",
-    f"{GUIDE}, figure 1.3",
+    f"{PAPER}, figure 1.3",
 )
 def features_as_blocks(cases: Cases) -> Iterator[Trial]:
     """Tries two input and three output features, channels first: block (n, m) is C of kernel w[n, m]."""
@@ -135,7 +135,7 @@ def features_as_blocks(cases: Cases) -> Iterator[Trial]:
 @claim(
     "figure-1.4",
     "strides are subsampling: C with stride s has every s-th row of C with stride 1",
-    f"{GUIDE}, figure 1.4",
+    f"{PAPER}, figure 1.4",
 )
 def strides_subsample(cases: Cases) -> Iterator[Trial]:
     """Compares C with stride s with every s-th row of C with stride 1."""

@@ -53,9 +53,7 @@ def _example(*filters: np.ndarray) -> Callable[[], str]:
     return lambda: f"shapes = {[filter.shape for filter in filters]}"
 
 
-@claim(
-    "convolution-commutes", "convolution with the flip of its definition commutes: f * g = g * f", COMMUTATION
-)
+@claim("convolution-commutes", "convolution, which flips the filter, commutes: f * g = g * f", COMMUTATION)
 def commutes(cases: Cases) -> Iterator[Trial]:
     """Compares both orders, with FULL padding, with the sum of all products."""
     for a, b in _random_filters(cases, 2):
@@ -105,10 +103,10 @@ def gaussians(cases: Cases) -> Iterator[Trial]:
 
 @claim(
     "lecture-filters",
-    "the 3x3 filters for edge detection, box blur, sharpening and Gaussian blur",
+    "the 3x3 filters for edge detection, box blur, sharpening and Gaussian blur have the published entries",
     IMAGE_FILTERS,
 )
-def lecture_filters(cases: Cases) -> Iterator[Trial]:
+def image_filters(cases: Cases) -> Iterator[Trial]:
     """Compares the filters, and their response to an impulse, with the published matrices."""
     filters = {
         "edge": (edge_filter(2, cases.dtype), [[-1, -1, -1], [-1, 8, -1], [-1, -1, -1]], 1),
@@ -127,7 +125,8 @@ def lecture_filters(cases: Cases) -> Iterator[Trial]:
 
 @claim(
     "boundary",
-    "a box filter on 4 3 2 -5 3 5 2 5 5 6: 8 numbers with VALID, 10 with SAME padding",
+    "a box filter of 3 taps on the 10 numbers 4 3 2 -5 3 5 2 5 5 6 gives 8 numbers with VALID and 10 with "
+    "SAME padding",
     "definition",
 )
 def boundary(cases: Cases) -> Iterator[Trial]:

@@ -1,4 +1,4 @@
-"""Pooling: its sizes, its linearity, its gradient."""
+"""Pooling: output sizes, matrices, gradients and norms."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ POOLING = "Goodfellow, Bengio & Courville, Deep Learning, section 9.3"
 UNPOOLING = "Zeiler & Fergus, arXiv:1311.2901, section 2.1"
 
 Cells = tuple[int, ...]
-Pairs = tuple[tuple[int, int], ...]
+PaddingPairs = tuple[tuple[int, int], ...]
 
 # input shape, window, strides, padding, dilation, ceil mode
 SETTINGS = [
@@ -34,7 +34,7 @@ SETTINGS = [
 
 
 def windows(
-    shape: Cells, window: Cells, strides: Cells, padding: Pairs, dilation: Cells, ceil_mode: bool
+    shape: Cells, window: Cells, strides: Cells, padding: PaddingPairs, dilation: Cells, ceil_mode: bool
 ) -> list[list[Cells]]:
     """Lists, for every output in row-major order, the input cells of its window, by counting."""
     axes = []
@@ -77,7 +77,7 @@ def _example(x: np.ndarray, window: Cells, options: dict[str, Any]) -> str:
 
 @claim(
     "pool-size",
-    "pooling: o = floor((i - k) / s) + 1; with padding and dilation as in relationship 15; or rounded up",
+    "pooling: o = floor((i - k) / s) + 1; relationship 15 with padding and dilation; ceil mode rounds up",
     SIZES,
     "integers",
 )
@@ -102,7 +102,7 @@ def size(cases: Cases) -> Iterator[Trial]:
 
 @claim(
     "max-pool",
-    "max pooling is S x, where S selects the first largest number of each window",
+    "max pooling is S x, where row o of S selects the first of the largest numbers of window o",
     POOLING,
     "real",
 )
@@ -124,7 +124,9 @@ def max_is_selection(cases: Cases) -> Iterator[Trial]:
         yield exact(same, _example(x, window, options))
 
 
-@claim("unpool", "unpooling is S-transposed, and so is the gradient of max pooling", UNPOOLING, "real")
+@claim(
+    "unpool", "unpooling computes S-transposed y, and so does the gradient of max pooling", UNPOOLING, "real"
+)
 def unpool_is_transpose(cases: Cases) -> Iterator[Trial]:
     """Compares integers, whose sums are exact in every dtype, with loops."""
     for index, (numbers, cells_of_windows, window, options) in enumerate(_trials(cases)):
@@ -146,7 +148,9 @@ def unpool_is_transpose(cases: Cases) -> Iterator[Trial]:
 
 
 @claim(
-    "avg-pool", "average pooling is linear: a depthwise C with equal entries", "arXiv:1603.07285, section 1.2"
+    "avg-pool",
+    "average pooling is C x, where C is depthwise and the entries of a window are equal",
+    "arXiv:1603.07285, section 1.2",
 )
 def mean_is_convolution(cases: Cases) -> Iterator[Trial]:
     """Compares the function and its matrix with means of counted windows."""
@@ -166,7 +170,7 @@ def mean_is_convolution(cases: Cases) -> Iterator[Trial]:
 
 @claim(
     "lp-pool",
-    "L2 pooling is the square root of the sum of squares, Lp pooling its generalisation",
+    "L2 pooling is the square root of the sum of squares, Lp pooling the p-th root of the sum of p-th powers",
     POOLING,
     "real",
 )

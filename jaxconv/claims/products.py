@@ -1,4 +1,4 @@
-"""C is the convolution, by every formulation."""
+"""The matrix C and its products, and convolution by every method, against the definition."""
 
 from __future__ import annotations
 
@@ -18,10 +18,11 @@ from jaxconv.geometry import ConvGeometry
 from jaxconv.geometry.pattern import reads
 from jaxconv.matrix import conv_matrix
 
-GUIDE = "arXiv:1603.07285, section 4.1"
+PAPER = "arXiv:1603.07285"
+MATRIX = f"{PAPER}, section 4.1"
 
 
-@claim("matrix", "C is the convolution's definition written as a matrix", GUIDE)
+@claim("matrix", "C is the convolution's definition written as a matrix", MATRIX)
 def matrix(cases: Cases) -> Iterator[Trial]:
     """Compares every entry of C with loops over windows."""
     for case in cases:
@@ -30,7 +31,9 @@ def matrix(cases: Cases) -> Iterator[Trial]:
         yield Trial(gap(got, case.C, case.abs_C, taps, case.dtype), case.example)
 
 
-@claim("pattern", "C has an entry exactly where a tap reads an input cell", f"{GUIDE}; numpy.pad", "integers")
+@claim(
+    "pattern", "C has an entry exactly where a tap reads an input cell", f"{MATRIX}; numpy.pad", "integers"
+)
 def pattern(cases: Cases) -> Iterator[Trial]:
     """Compares the index arrays along one axis with the definition, in every padding mode."""
     rng = np.random.default_rng((cases.seed, 1))
@@ -47,7 +50,7 @@ def pattern(cases: Cases) -> Iterator[Trial]:
             yield exact((taps == oracle.matrix(np.ones((*g.kernel_shape, 1, 1)), g)).all(), f"g = {g!r}")
 
 
-@claim("product", "C @ x, C(x) and C.T @ y are products with C", GUIDE)
+@claim("product", "C @ x and C(x) are the product of C and x; C.T @ y is that of C-transposed and y", MATRIX)
 def product(cases: Cases) -> Iterator[Trial]:
     """Compares the products of the stored layout with dense ones."""
     for case in cases:
@@ -68,7 +71,7 @@ def product(cases: Cases) -> Iterator[Trial]:
         yield Trial(worst, case.example)
 
 
-@claim("conv", "conv by every formulation is C x", "arXiv:1603.07285, chapter 2 and section 4.1")
+@claim("conv", "conv computes C x by every method", f"{PAPER}, chapter 2 and section 4.1")
 def formulations(cases: Cases) -> Iterator[Trial]:
     """Tries every method of `CONV_METHODS`, and auto."""
     for case in cases:
@@ -99,7 +102,7 @@ def lax_conv(case: Case) -> Callable[[jax.Array, jax.Array], jax.Array]:
     return function
 
 
-@claim("lax", "C x is lax.conv_general_dilated", "jax.lax")
+@claim("lax", "lax.conv_general_dilated computes C x", "jax.lax")
 def lax_agrees(cases: Cases) -> Iterator[Trial]:
     """Compares the convolution of XLA with the dense product."""
     for case in cases.zero_padded():

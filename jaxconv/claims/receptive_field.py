@@ -79,7 +79,8 @@ def size(cases: Cases) -> Iterator[Trial]:
 
 @claim(
     "pooling-field",
-    "a PxP pooling of a KxK convolution of stride 1 reads (P + K - 1)x(P + K - 1) cells",
+    "an output of a PxP pooling after a KxK convolution of stride 1 depends on "
+    "(P + K - 1)x(P + K - 1) inputs",
     "Araujo, Norris & Sim, Distill 2019",
     "integers",
 )

@@ -1,4 +1,4 @@
-"""Resizing is a convolution; bilinear upsampling and sub-pixel convolution are transposed ones."""
+"""Resizing as a matrix; bilinear upsampling and sub-pixel convolution as transposed convolutions."""
 
 from __future__ import annotations
 
@@ -86,19 +86,34 @@ INTERPOLATION = "torch.nn.functional.interpolate"
 CUBIC = f"Keys, IEEE TASSP 29 (1981); {INTERPOLATION}"
 
 
-@claim("nearest", "nearest-cell resizing is a C: one cell per output, by half-pixel centres", INTERPOLATION)
+@claim(
+    "nearest",
+    "nearest-neighbour resizing is multiplication by a sparse matrix C: every output cell is the input cell "
+    "nearest to it, by half-pixel centres",
+    INTERPOLATION,
+)
 def nearest(cases: Cases) -> Iterator[Trial]:
     """Tries larger and smaller sizes, and sizes that are not multiples."""
     return _resizings(cases, "nearest")
 
 
-@claim("bilinear", "bilinear resizing is a C: two cells per axis, edges clamped", INTERPOLATION)
+@claim(
+    "bilinear",
+    "bilinear resizing is multiplication by a sparse matrix C: every output cell is a weighted sum of two "
+    "input cells per axis, clamped at the edges",
+    INTERPOLATION,
+)
 def bilinear(cases: Cases) -> Iterator[Trial]:
     """Tries larger and smaller sizes, and sizes that are not multiples."""
     return _resizings(cases, "bilinear")
 
 
-@claim("bicubic", "bicubic resizing (a = -0.75) is a C: four cells per axis, edges clamped", CUBIC)
+@claim(
+    "bicubic",
+    "bicubic resizing (a = -0.75) is multiplication by a sparse matrix C: every output cell is a weighted "
+    "sum of four input cells per axis, clamped at the edges",
+    CUBIC,
+)
 def bicubic(cases: Cases) -> Iterator[Trial]:
     """Tries larger and smaller sizes, and sizes that are not multiples."""
     return _resizings(cases, "bicubic")
@@ -106,7 +121,8 @@ def bicubic(cases: Cases) -> Iterator[Trial]:
 
 @claim(
     "align-corners",
-    "resizing with align_corners, where corner cells map to corner cells, is a C",
+    "resizing with align_corners, where corner cells map to corner cells, is multiplication by a sparse "
+    "matrix C",
     INTERPOLATION,
 )
 def corners(cases: Cases) -> Iterator[Trial]:
@@ -117,7 +133,7 @@ def corners(cases: Cases) -> Iterator[Trial]:
 
 @claim(
     "bilinear-upsampling",
-    "bilinear upsampling by f is conv_transpose with a fixed kernel, except for f // 2 cells at each end",
+    "bilinear upsampling by f equals conv_transpose with a fixed kernel, except for f // 2 cells at each end",
     "Long, Shelhamer & Darrell, arXiv:1411.4038, section 3.3",
 )
 def upsampling(cases: Cases) -> Iterator[Trial]:

@@ -1,4 +1,4 @@
-"""The pictures' integers: what a window covers is a row of C."""
+"""Animations: the window of every frame covers the entries of one row of C."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from jaxconv.geometry.scene import scenes
 
 @claim(
     "scenes",
-    "the window of frame o reads the entries of row o of C; in the equivalent direct convolution of the "
-    "transpose, of row o of C-transposed",
-    "Dumoulin & Visin, arXiv:1603.07285, sections 2 and 4",
+    "the window of frame o reads the entries of row o of C; for the transpose, drawn as its equivalent "
+    "direct convolution, those of row o of C-transposed",
+    "arXiv:1603.07285, chapters 2 and 4",
     numbers="integers",
 )
 def windows_are_rows(cases: Cases) -> Iterator[Trial]:

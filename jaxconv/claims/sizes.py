@@ -16,7 +16,7 @@ from jaxconv.errors import GeometryError
 from jaxconv.geometry import RELATIONSHIPS, AxisGeometry
 from jaxconv.geometry.relationships import Relationship
 
-GUIDE = "arXiv:1603.07285"
+PAPER = "arXiv:1603.07285"
 
 # 24 x 6 x 5 x 7 x 7 x 4 = 141,120 geometries, less those whose kernel does not fit.
 LARGEST = {
@@ -43,9 +43,9 @@ def every_axis() -> dict[str, np.ndarray]:
     cells, span = cells[fits], span[fits]
     windows, end = np.zeros_like(cells), np.zeros_like(cells)
     for start in range(int(cells.max())):
-        placed = (start % letters["s"] == 0) & (start + span <= cells)
-        windows += placed
-        end = np.where(placed, start + span, end)
+        window = (start % letters["s"] == 0) & (start + span <= cells)
+        windows += window
+        end = np.where(window, start + span, end)
     o, a = windows, cells - end
     return letters | {
         "o": o,
@@ -80,10 +80,11 @@ def _check(relationship: Relationship) -> Check:
 
 
 for _relationship in RELATIONSHIPS:
+    _unit = "section" if "." in _relationship.section else "chapter"
     claim(
         f"relationship-{_relationship.number}",
         f"{_relationship.formula}   ({_relationship.condition}; {_relationship.name})",
-        f"{GUIDE}, section {_relationship.section}, relationship {_relationship.number}",
+        f"{PAPER}, {_unit} {_relationship.section}, relationship {_relationship.number}",
         "integers",
     )(_check(_relationship))
 
@@ -92,7 +93,7 @@ for _relationship in RELATIONSHIPS:
     "equivalent-pattern",
     "the equivalent direct convolution reads the cells that C-transposed reads: kernel flipped, "
     "p' = span - 1 - p (a crop where negative), a at the high edge",
-    f"{GUIDE}, relationships 8-14, corrected",
+    f"{PAPER}, relationships 8-14, corrected",
     "integers",
 )
 def equivalent_pattern(cases: Cases) -> Iterator[Trial]:
@@ -127,8 +128,9 @@ def equivalent_pattern(cases: Cases) -> Iterator[Trial]:
 
 @claim(
     "library-sizes",
-    "AxisGeometry has the right sizes, a, transpose and input sizes per output size, with both dilations",
-    f"{GUIDE}, relationships 6, 14 and 15",
+    "AxisGeometry has the counted output size, output padding a, size of the transpose and input sizes that "
+    "share the output size, with both dilations",
+    f"{PAPER}, relationships 6, 14 and 15",
     "integers",
 )
 def library_sizes(cases: Cases) -> Iterator[Trial]:

@@ -1,4 +1,4 @@
-"""The transpose of C is the gradient, by every formulation, and the other way round."""
+"""The transposed convolution by every method, the gradients of a convolution, and dot tests."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from jaxconv.convolution import (
 from jaxconv.geometry import ConvGeometry
 from jaxconv.matrix import conv_matrix
 
-GUIDE = "arXiv:1603.07285"
+PAPER = "arXiv:1603.07285"
 
 
 @claim(
     "conv_transpose",
-    "conv_transpose by every formulation is C-transposed y",
-    f"{GUIDE}, section 4.2, relationship 14",
+    "conv_transpose computes C-transposed y by every method",
+    f"{PAPER}, section 4.2, relationship 14",
 )
 def formulations(cases: Cases) -> Iterator[Trial]:
     """Tries every method of `CONV_TRANSPOSE_METHODS`, and auto, with the input size of the convolution."""
@@ -43,8 +43,8 @@ def formulations(cases: Cases) -> Iterator[Trial]:
 
 @claim(
     "vjp",
-    "the vjp of the convolution is C-transposed: the gradient is the transpose",
-    f"{GUIDE}, section 4.1",
+    "the vjp of a convolution is multiplication by C-transposed: its gradient is the transposed convolution",
+    f"{PAPER}, section 4.1",
 )
 def vjp(cases: Cases) -> Iterator[Trial]:
     """Tries reverse mode through `conv`, and through `C @ x`."""
@@ -62,7 +62,9 @@ def vjp(cases: Cases) -> Iterator[Trial]:
         yield Trial(max(case.gap(got, case.backward) for got in results), case.example)
 
 
-@claim("lax-vjp", "the vjp of lax.conv_general_dilated is C-transposed", f"jax.lax; {GUIDE}, section 4.1")
+@claim(
+    "lax-vjp", "the vjp of lax.conv_general_dilated computes C-transposed y", f"jax.lax; {PAPER}, section 4.1"
+)
 def lax_vjp(cases: Cases) -> Iterator[Trial]:
     """Tries reverse mode through the convolution of XLA, by the rule of jax."""
     for case in cases.zero_padded():
@@ -76,8 +78,8 @@ def lax_vjp(cases: Cases) -> Iterator[Trial]:
 
 @claim(
     "linear-transpose",
-    "jax.linear_transpose of lax.conv_general_dilated is C-transposed",
-    f"jax; {GUIDE}, section 4.1",
+    "jax.linear_transpose of lax.conv_general_dilated computes C-transposed y",
+    f"jax; {PAPER}, section 4.1",
 )
 def linear_transpose(cases: Cases) -> Iterator[Trial]:
     """Tries jax.linear_transpose, which does not evaluate the convolution."""
@@ -95,7 +97,7 @@ def linear_transpose(cases: Cases) -> Iterator[Trial]:
 @claim(
     "equivalent-direct",
     "C-transposed y is a direct convolution of the dilated y with the flipped kernel",
-    f"{GUIDE}, relationships 8-14, corrected",
+    f"{PAPER}, relationships 8-14, corrected",
 )
 def equivalent_direct(cases: Cases) -> Iterator[Trial]:
     """Tries the geometry of `ConvGeometry.transposed` with the kernel of `transposed_kernel`."""
@@ -141,7 +143,9 @@ def adjoint(cases: Cases) -> Iterator[Trial]:
 
 
 @claim(
-    "backward-of-transpose", "the backward pass of the transposed convolution is C", f"{GUIDE}, section 4.2"
+    "backward-of-transpose",
+    "the backward pass of the transposed convolution computes C x",
+    f"{PAPER}, section 4.2",
 )
 def backward_of_transpose(cases: Cases) -> Iterator[Trial]:
     """Compares the vjp of `conv_transpose` with the convolution."""

@@ -18,7 +18,7 @@ from jaxconv.operators import fold, unfold, unfold_matrix
 IM2COL = "Chetlur et al., arXiv:1410.0759"
 
 
-def _undilated(cases: Cases) -> Iterator[Case]:
+def _without_input_dilation(cases: Cases) -> Iterator[Case]:
     """Yields the cases without input dilation, which unfolding does not have."""
     return (case for case in cases if set(case.geometry.input_dilation) == {1})
 
@@ -45,10 +45,14 @@ def _units(g: ConvGeometry) -> np.ndarray:
     return oracle.windows(units, g).reshape(cells, -1)
 
 
-@claim("unfold", "unfolding lists the cell that every tap reads at every position, features fastest", IM2COL)
+@claim(
+    "unfold",
+    "unfolding lists the input cell of every tap at every position, features varying fastest",
+    IM2COL,
+)
 def unfolding(cases: Cases) -> Iterator[Trial]:
     """Compares exactly: nothing rounds."""
-    for case in _undilated(cases):
+    for case in _without_input_dilation(cases):
         g = case.geometry
         got = case.run(lambda x, g=g: unfold(x, g.kernel_shape, **_options(g)), case.x)
         x = case.x.astype(got.dtype)
@@ -58,7 +62,7 @@ def unfolding(cases: Cases) -> Iterator[Trial]:
 @claim("fold", "folding is unfolding transposed: overlapping windows are summed", IM2COL)
 def folding(cases: Cases) -> Iterator[Trial]:
     """Compares random windows with the transposed definition."""
-    for case in _undilated(cases):
+    for case in _without_input_dilation(cases):
         g, units = case.geometry, _units(case.geometry)
         shape = _windows(case.x, g).shape
         rng = np.random.default_rng((cases.seed, 2))
@@ -72,7 +76,7 @@ def folding(cases: Cases) -> Iterator[Trial]:
 @claim("unfold-matrix", "unfolding is the convolution with a one-hot kernel", IM2COL)
 def matrix(cases: Cases) -> Iterator[Trial]:
     """Compares C entry by entry, for one and for two features."""
-    for case in _undilated(cases):
+    for case in _without_input_dilation(cases):
         for features in (1, 2):
             g = case.geometry.with_features(features, 1)
             options = {"features": features, "dtype": case.dtype, **_options(g)}
@@ -87,7 +91,7 @@ def matrix(cases: Cases) -> Iterator[Trial]:
 )
 def gemm(cases: Cases) -> Iterator[Trial]:
     """Tries the convolution, its transpose and the gradient of the kernel by one matrix product each."""
-    for case in _undilated(cases):
+    for case in _without_input_dilation(cases):
         g = case.geometry
         if g.feature_group_count > 1:
             continue

@@ -105,8 +105,8 @@ def verify(
       has the same and one report per dtype; claims about integers are tried once for all dtypes.
 
     Raises:
-      OptionError: A claim or `dtype` is unknown, a claim does not apply to `dtype`, or `seed` is negative.
-      GeometryError: `trials` is less than 1.
+      OptionError: A claim or `dtype` is unknown, a claim does not apply to `dtype`, `trials` is less than 1,
+        or `seed` is negative.
       TypeError: `claims` is not a name or several names, or `trials` or `seed` is not an integer.
 
     >>> report = verify(["relationship-14", "counts"])
@@ -117,7 +117,7 @@ def verify(
     if name not in (*_DTYPES, "all"):
         raise OptionError(f"`dtype` must be one of {_DTYPES} or 'all', got {dtype!r}.")
     selection = _select(claims, name)
-    trials = at_least_one("trials", trials)
+    trials = at_least_one("trials", trials, error=OptionError)
     if (seed := integer("seed", seed)) < 0:
         raise OptionError(f"`seed` must be at least 0, got {seed}.")
     reports = []

@@ -10,9 +10,9 @@ def arithmetic(geometry: Geometry, batch: int = 1, explain: bool = False) -> Non
     """Prints the sizes of a convolution and its transpose, and the calls of both in other libraries.
 
     Args:
-      geometry: Which convolution.
+      geometry: Options of the convolution.
       batch: Number of maps per batch, for --explain.
-      explain: Also print which methods method="auto" takes, and why.
+      explain: Also print which methods method="auto" chooses, and why.
     """
     from jaxconv.interop import explanation
 

@@ -30,15 +30,15 @@ class GeometryOptions:
     kernel: tuple[int, ...]
     """Spatial shape of the kernel."""
     strides: tuple[int, ...] = (1,)
-    """Stride of the window, per axis."""
+    """Stride of the window, in cells, per axis."""
     padding: tuple[str, ...] = ("VALID",)
     """A word (VALID SAME SAME_LOWER HALF FULL CAUSAL), or per axis a number or low,high."""
     padding_mode: Literal["zeros", "circular", "reflect", "replicate"] = "zeros"
-    """Values of the padding."""
+    """What the padding holds."""
     kernel_dilation: tuple[int, ...] = (1,)
-    """Distance between taps (atrous convolution), per axis."""
+    """Distance between neighbouring taps (atrous convolution), in cells, per axis; 1 means adjacent."""
     input_dilation: tuple[int, ...] = (1,)
-    """Distance between inputs, with zeros in between, per axis."""
+    """Distance between neighbouring inputs once zeros are inserted, in cells, per axis; 1 inserts none."""
     in_features: int = 1
     """Number of input features."""
     out_features: int = 1

@@ -17,7 +17,7 @@ from jaxconv.explorer.document import Values, View, page
 
 @dataclass(frozen=True)
 class FirstGeometryOptions(GeometryOptions):
-    """The convolution that is shown first; a single number serves every axis."""
+    """Options of the convolution that the page shows first; a single number is used for every axis."""
 
     input: tuple[int, ...] = (5, 5)
     """Spatial shape of the input."""
@@ -34,10 +34,10 @@ def explore(
     """Opens a page in the web browser that draws a convolution, its transpose and the matrix C.
 
     Args:
-      geometry: The convolution that is shown first.
-      view: Which of the two operators is shown first.
-      values: What is written into the cells first.
-      out: Write the page into this file, and open nothing.
+      geometry: Options of the convolution that the page shows first.
+      view: Operator that the page shows first, the convolution, its transpose, or both.
+      values: Texts that the page writes into the cells first.
+      out: File for the page; with it no browser is opened.
     """
     text = page(geometry.geometry(), view=view, values=values)
     if out is None:

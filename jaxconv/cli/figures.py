@@ -22,21 +22,21 @@ def figures(
 
     Args:
       number: Numbers of figures, such as 2.7 4.7, or "draft 3.7".
-      all: All of them.
-      format: One or more of svg, gif and webp, such as svg,gif.
-      out: Folder for the figures and for index.html, which shows them.
+      all: Draw every figure.
+      format: Formats of the files, one or more of svg, gif and webp, such as svg,gif.
+      out: Folder for the figures and for index.html, the page that shows them.
     """
     from jaxconv.figures.gallery import write_gallery
     from jaxconv.figures.guide_figures import GUIDE, figure_of
 
     if all and number:
-        raise OptionError("--all draws every figure; leave out the numbers, or --all.")
+        raise OptionError("--all draws every figure; leave out the numbers, or leave out --all.")
     if not all and not number:
         for figure in GUIDE.values():
             console.print(f"{figure.number:8}{figure.caption}", highlight=False, markup=False)
         return
-    chosen = list(GUIDE.values()) if all else [figure_of(one) for one in number]
-    page, *files = write_gallery(chosen, out, [one.strip() for one in format.split(",")])
+    selection = list(GUIDE.values()) if all else [figure_of(one) for one in number]
+    page, *files = write_gallery(selection, out, [one.strip() for one in format.split(",")])
     for path in (*files, page):
         console.print(str(path), highlight=False, markup=False, soft_wrap=True)
 
@@ -51,17 +51,17 @@ def animate(
     milliseconds: int = 600,
     theme: Literal["auto", "light", "dark"] = "auto",
 ) -> None:
-    """Draws a convolution frame by frame: the window over the input, and the output that it makes.
+    """Draws a convolution frame by frame: the window over the input, and the output cell that it computes.
 
     Args:
-      geometry: Which convolution.
+      geometry: Options of the convolution.
       out: File to write, .svg, .gif or .webp.
-      transposed: Draws the transposed convolution instead.
-      both: Draws the convolution and its transpose.
-      matrix: Draws C too, with the row of the frame lit.
-      values: Writes numbers or symbols into the cells.
-      milliseconds: Duration of a frame.
-      theme: Colours; auto follows the page in SVG files.
+      transposed: Draw the transposed convolution instead of the convolution.
+      both: Draw the convolution, and below it its transpose.
+      matrix: Draw the matrix C too, with the row of the frame highlighted.
+      values: Write numbers or symbols into the cells.
+      milliseconds: Duration of a frame in milliseconds.
+      theme: Colours; auto is light, and dark on dark pages if the file is an SVG file.
     """
     from jaxconv.figures import animate as draw
 

@@ -116,17 +116,18 @@ def predict(
     """
     from rich.progress import Progress
 
-    from jaxconv.geometry.arguments import at_least_one, per_axis
+    from jaxconv.geometry.arguments import at_least_one, integer
     from jaxconv.training import load
     from jaxconv.training.inference import label_files, name_images
 
-    at_least_one("max_pixels", max_pixels)
-    per_axis("halo", halo, 1, least=0)
+    at_least_one("max_pixels", max_pixels, error=OptionError)
+    if integer("halo", halo) < 0:
+        raise OptionError(f"`halo` must be at least 0, got {halo}.")
     network, names = load(run, checkpoint), name_images(inputs, out)
     with Progress(console=console, transient=True) as bar:
         problems = []
-        labelled = label_files(network, names, out, max_pixels=max_pixels, halo=halo)
-        for problem in bar.track(labelled, len(names), description="labelling"):
+        outcomes = label_files(network, names, out, max_pixels=max_pixels, halo=halo)
+        for problem in bar.track(outcomes, len(names), description="labelling"):
             problems += [] if problem is None else [problem]
     for problem in problems:
         _print_line(f"skipped: {problem}")

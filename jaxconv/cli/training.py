@@ -34,14 +34,14 @@ class Processes:
         """
         import jax
 
-        given = (self.coordinator, self.processes, self.process)
+        options = (self.coordinator, self.processes, self.process)
         if self.distributed:
-            if None in given and given != (None, None, None):
+            if None in options and options != (None, None, None):
                 raise OptionError(
                     "--coordinator, --processes and --process must be given together or not at all."
                 )
             jax.distributed.initialize(self.coordinator, self.processes, self.process)
-        elif given != (None, None, None):
+        elif options != (None, None, None):
             raise OptionError("--coordinator, --processes and --process need --distributed.")
 
 
@@ -106,11 +106,11 @@ def train(
         )
 
 
-def config_file(named: Path) -> Path:
+def config_file(name: Path) -> Path:
     """Returns the configuration file that a command means.
 
     Args:
-      named: A file, the folder of a run, or the name of a configuration that comes with the library.
+      name: A file, the folder of a run, or the name of a configuration that comes with the library.
 
     Raises:
       ConfigError: A folder is not that of a run, or the library has no configuration of that name.
@@ -118,13 +118,13 @@ def config_file(named: Path) -> Path:
     """
     from jaxconv.training.config import shipped_config
 
-    if named.is_dir():
-        return run_config(named)
-    if named.exists():
-        return named
-    if named.parent in (Path("."), Path("configs")) and named.suffix in ("", ".toml"):
-        return shipped_config(named.stem)
-    raise FileNotFoundError(f"the configuration {named} does not exist.")
+    if name.is_dir():
+        return run_config(name)
+    if name.exists():
+        return name
+    if name.parent in (Path("."), Path("configs")) and name.suffix in ("", ".toml"):
+        return shipped_config(name.stem)
+    raise FileNotFoundError(f"the configuration {name} does not exist.")
 
 
 def run_config(run: Path) -> Path:

@@ -1,4 +1,8 @@
-"""Pictures of C, receptive fields, segmentations and training logs; needs matplotlib."""
+"""Pictures of C, animations of convolutions, and the figures of arXiv:1603.07285.
+
+Receptive fields, segmentations and training logs are drawn too. Needs the extra ``figures`` (matplotlib and
+Pillow).
+"""
 
 from jaxconv.errors import needs_extra
 

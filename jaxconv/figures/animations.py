@@ -9,7 +9,8 @@ from pathlib import Path
 
 from numpy.typing import ArrayLike
 
-from jaxconv.errors import OptionError, SizeError
+from jaxconv.core.checks import check_geometry
+from jaxconv.errors import GeometryError, OptionError, SizeError
 from jaxconv.figures.display import DisplayList, Group, Item
 from jaxconv.figures.numbers import (
     Texts,
@@ -52,30 +53,32 @@ def animate(
     motion, and runs inside of ``<img>``. The same call writes the same bytes.
 
     Args:
-      geometry: The forward convolution, of any number of axes: maps of three axes or more are drawn as slices
-        side by side, features as sheets below each other.
-      path: Where to write; ``.svg``, ``.gif`` or ``.webp``.
+      geometry: Geometry of the forward convolution, with any number of axes. Maps of three axes or more
+        are drawn as slices side by side, features as sheets below each other.
+      path: File to write; it ends in ``.svg``, ``.gif`` or ``.webp``.
       transposed: Whether the transposed convolution is drawn, as its equivalent direct convolution.
-      both: Whether the convolution is drawn and below it its transpose, in the same time.
+      both: Whether the convolution is drawn, and below it its transpose, with the same duration.
       kernel: Kernel of the forward convolution, ``(*kernel_shape, in // groups, out)``, or ``kernel_shape``
-        for one feature; by default the numbers of figure 1.1 of arXiv:1603.07285.
-      x: Input of what is drawn, ``(*shape, features)``, or the spatial shape alone for one feature. For
-        `transposed` it is the map that is transposed back, of the output's shape; for `both`, the forward
-        input, and the transpose is applied to the output. By default the numbers of figure 1.1.
-      values: ``"numbers"`` or ``"symbols"`` writes them into the cells, and the sum below; None writes
-        nothing, unless `kernel` or `x` is given.
-      matrix: Whether C is drawn too, or C-transposed, with the row of the frame lit.
-      milliseconds: How long a frame lasts, from 20 to 60,000.
+        for one feature; by default the numbers of arXiv:1603.07285, figure 1.1.
+      x: Input of what is drawn, ``(*shape, features)``, or the spatial shape alone for one feature. With
+        `transposed` it has the shape of the convolution's output. With `both` it is the input of the
+        convolution, and the transpose is applied to the output. By default the numbers of
+        arXiv:1603.07285, figure 1.1.
+      values: ``"numbers"`` or ``"symbols"``, which are written into the cells, with the sum of the frame
+        below the maps. None, the default, writes nothing unless `kernel` or `x` is given.
+      matrix: Whether C is drawn too, or C-transposed, with the row of the frame highlighted.
+      milliseconds: Duration of a frame in milliseconds, from 20 to 60,000.
       theme: ``"auto"`` (light, and dark where the page is), ``"light"``, ``"dark"``, or a `Theme`.
 
     Returns:
       `path`.
 
     Raises:
+      TypeError: `geometry` is not a ConvGeometry, or `kernel` or `x` does not hold numbers.
       OptionError: An unknown suffix, word or theme, milliseconds out of range, `transposed` together with
         `both`, or symbols together with numbers.
-      GeometryError: `kernel` or `x` has another shape, or the transpose of padding that is not zeros has no
-        equivalent direct convolution.
+      GeometryError: `kernel` or `x` has another shape, or the transpose is drawn and `padding_mode` is not
+        ``"zeros"``.
       SizeError: More than 500 frames, or too many cells to be seen.
       OSError: The file cannot be written.
 
@@ -89,7 +92,7 @@ def animate(
     '<svg'
     """
     path_with_suffix(path, SUFFIXES)  # refused before the work, not after it
-    drawn = animation(
+    picture = animation(
         geometry,
         transposed=transposed,
         both=both,
@@ -100,7 +103,7 @@ def animate(
         milliseconds=milliseconds,
         theme=theme,
     )
-    return drawn.save(path)
+    return picture.save(path)
 
 
 def animation(
@@ -115,47 +118,62 @@ def animation(
     milliseconds: int = 600,
     theme: ThemeOption = "auto",
 ) -> Animation:
-    """Returns what `animate` writes; notebooks show it.
+    """Returns the animation that `animate` writes; notebooks show it.
 
     Args:
-      geometry: The forward convolution.
+      geometry: Geometry of the forward convolution.
       transposed: Whether the transposed convolution is drawn, as its equivalent direct convolution.
-      both: Whether the convolution is drawn and below it its transpose, in the same time.
-      kernel: Kernel of the forward convolution; see `animate`.
-      x: Input of what is drawn; see `animate`.
-      values: ``"numbers"``, ``"symbols"`` or None.
-      matrix: Whether C is drawn too, with the row of the frame lit.
-      milliseconds: How long a frame lasts, from 20 to 60,000.
-      theme: ``"auto"``, ``"light"``, ``"dark"``, or a `Theme`.
+      both: Whether the convolution is drawn, and below it its transpose, with the same duration.
+      kernel: Kernel of the forward convolution, ``(*kernel_shape, in // groups, out)``, or ``kernel_shape``
+        for one feature; by default the numbers of arXiv:1603.07285, figure 1.1.
+      x: Input of what is drawn, ``(*shape, features)``, or the spatial shape alone for one feature. With
+        `transposed` it has the shape of the convolution's output. With `both` it is the input of the
+        convolution, and the transpose is applied to the output. By default the numbers of
+        arXiv:1603.07285, figure 1.1.
+      values: ``"numbers"`` or ``"symbols"``, which are written into the cells. None, the default, writes
+        nothing unless `kernel` or `x` is given.
+      matrix: Whether C is drawn too, or C-transposed, with the row of the frame highlighted.
+      milliseconds: Duration of a frame in milliseconds, from 20 to 60,000.
+      theme: ``"auto"`` (light, and dark where the page is), ``"light"``, ``"dark"``, or a `Theme`.
+
+    Returns:
+      An `Animation` with one frame per output cell; its method ``save`` writes it to a file.
 
     Raises:
+      TypeError: `geometry` is not a ConvGeometry, or `kernel` or `x` does not hold numbers.
       OptionError: An unknown word or theme, milliseconds out of range, or options that exclude each other.
-      GeometryError: `kernel` or `x` has another shape, or the transpose cannot be drawn.
+      GeometryError: `kernel` or `x` has another shape, or the transpose is drawn and `padding_mode` is not
+        ``"zeros"``.
       SizeError: More than 500 frames, or too many cells to be seen.
 
     >>> animation(ConvGeometry((5, 5), (3, 3)), values="symbols").frames
     9
     """
-    if not isinstance(geometry, ConvGeometry):
-        raise TypeError(f"`geometry` must be a ConvGeometry, got {type(geometry).__name__}.")
+    check_geometry(geometry)
     if transposed and both:
-        raise OptionError("`transposed` and `both` exclude each other: `both` draws the transpose too.")
+        raise OptionError(
+            "`transposed` and `both` exclude each other: `both` draws the transpose too; leave out one."
+        )
+    if transposed or both:
+        _check_transpose(geometry, "both" if both else "transposed")
     check_values(values)
     if values == "symbols" and not (kernel is None and x is None):
-        raise OptionError("`values='symbols'` writes no numbers; leave out `kernel` and `x`, or `values`.")
+        raise OptionError(
+            "`values='symbols'` writes no numbers; leave out `kernel` and `x`, or leave out `values`."
+        )
     if values is None and not (kernel is None and x is None):
         values = "numbers"
     ways = (False, True) if both else (transposed,)
     for way in ways:
         _check_frames(geometry, way)
-    shown = [scenes(geometry, transposed=way) for way in ways]
-    texts = _texts(geometry, shown, kernel, x, values)
+    all_scenes = [scenes(geometry, transposed=way) for way in ways]
+    texts = _texts(geometry, all_scenes, kernel, x, values)
     panels = [
         Panel(one, text, matrix, "Transposed convolution" if way else "Convolution")
-        for one, text, way in zip(shown, texts, ways, strict=True)
+        for one, text, way in zip(all_scenes, texts, ways, strict=True)
     ]
     title = "Convolution and its transpose" if both else panels[0].heading
-    return of_panels(panels, f"{title}: {describe_maps(shown[0][0])}", milliseconds, theme)
+    return of_panels(panels, f"{title}: {describe_maps(all_scenes[0][0])}", milliseconds, theme)
 
 
 def frame(
@@ -170,14 +188,22 @@ def frame(
     """Returns the picture of one scene.
 
     Args:
-      scene: One of `scenes`.
-      kernel: Kernel of the forward convolution; see `animate`.
-      x: Input of what is drawn; see `animate`.
-      values: ``"numbers"``, ``"symbols"`` or None.
-      matrix: Whether C is drawn too, with the row of the scene lit.
-      theme: ``"auto"``, ``"light"``, ``"dark"``, or a `Theme`.
+      scene: Scene to draw, one of those that `scenes` returns.
+      kernel: Kernel of the forward convolution, ``(*kernel_shape, in // groups, out)``, or ``kernel_shape``
+        for one feature; by default the numbers of arXiv:1603.07285, figure 1.1.
+      x: Input of what is drawn, ``(*shape, features)``, or the spatial shape alone for one feature; for a
+        scene of the transpose, of the shape of the convolution's output. By default the numbers of
+        arXiv:1603.07285, figure 1.1.
+      values: ``"numbers"`` or ``"symbols"``, which are written into the cells. None, the default, writes
+        nothing unless `kernel` or `x` is given.
+      matrix: Whether C is drawn too, or C-transposed, with the row of the scene highlighted.
+      theme: ``"auto"`` (light, and dark where the page is), ``"light"``, ``"dark"``, or a `Theme`.
+
+    Returns:
+      An `Animation` with one frame.
 
     Raises:
+      TypeError: `scene` is not a Scene, or `kernel` or `x` does not hold numbers.
       OptionError: An unknown word or theme.
       GeometryError: `kernel` or `x` has another shape.
       SizeError: Too many cells to be seen.
@@ -186,7 +212,12 @@ def frame(
     >>> picture.frames, picture.svg().count("<svg")
     (1, 2)
     """
-    drawn = animation(
+    if not isinstance(scene, Scene):
+        raise TypeError(
+            f"`scene` must be a Scene, such as scenes(geometry)[0], got {type(scene).__name__}; `animation` "
+            "draws all scenes of a geometry."
+        )
+    picture = animation(
         scene.geometry,
         transposed=scene.transposed,
         kernel=kernel,
@@ -195,57 +226,73 @@ def frame(
         matrix=matrix,
         theme=theme,
     )
-    return drawn.frame(scene.row)
+    return picture.frame(scene.row)
 
 
 def of_panels(panels: Sequence[Panel], title: str, milliseconds: int, theme: ThemeOption) -> Animation:
-    """Returns panels one below the other, each going through its scenes in the same time."""
+    """Returns panels one below the other, all with the same duration."""
     light, dark = resolve_theme(theme)
     duration = _milliseconds(milliseconds)
-    return Animation(_below_each_other(list(map(draw_panel, panels))), title, duration, light, dark)
+    return Animation(_stack_pictures(list(map(draw_panel, panels))), title, duration, light, dark)
 
 
-def _below_each_other(drawn: list[DisplayList]) -> DisplayList:
-    frames = max(picture.frames for picture in drawn)
+def _stack_pictures(pictures: list[DisplayList]) -> DisplayList:
+    frames = max(picture.frames for picture in pictures)
     groups, y = [], 0.0
-    for picture in drawn:
-        items = tuple(_slowed(item, picture.frames, frames) for item in picture.items)
+    for picture in pictures:
+        items = tuple(_repeat_frames(item, picture.frames, frames) for item in picture.items)
         groups.append(Group(items, ((0.0, y),) * frames, (0.0, y)))
         y += picture.height
-    return DisplayList(max(picture.width for picture in drawn), y, tuple(groups), frames)
+    return DisplayList(max(picture.width for picture in pictures), y, tuple(groups), frames)
 
 
-def _slowed(item: Item, frames: int, wanted: int) -> Item:
+def _repeat_frames(item: Item, frames: int, wanted: int) -> Item:
     """Returns the same motion in more frames."""
     if not isinstance(item, Group) or frames == wanted:
         return item
     offsets = tuple(item.offsets[at * frames // wanted] for at in range(wanted)) if item.offsets else ()
     still = item.at(0) if item.still == "first" else item.still
     return replace(
-        item, items=tuple(_slowed(one, frames, wanted) for one in item.items), offsets=offsets, still=still
+        item,
+        items=tuple(_repeat_frames(one, frames, wanted) for one in item.items),
+        offsets=offsets,
+        still=still,
     )
 
 
 def _texts(
     geometry: ConvGeometry,
-    shown: Sequence[tuple[Scene, ...]],
+    all_scenes: Sequence[tuple[Scene, ...]],
     kernel: ArrayLike | None,
     x: ArrayLike | None,
     values: Values | None,
 ) -> list[Texts | None]:
     if values is None:
-        return [None] * len(shown)
+        return [None] * len(all_scenes)
     if values == "symbols":
-        return [symbol_texts(one) for one in shown]
+        return [symbol_texts(one) for one in all_scenes]
     weights = kernel_of(kernel, geometry)
-    first = shown[0][0].shown
-    way = "With `transposed`, `x` has the output's shape." if shown[0][0].transposed else ""
+    first = all_scenes[0][0].shown
+    way = (
+        "With `transposed`, `x` has the shape of the convolution's output."
+        if all_scenes[0][0].transposed
+        else ""
+    )
     numbers = map_of("x", x, first.input_shape, first.in_features, way)
     texts: list[Texts | None] = []
-    for one in shown:
+    for one in all_scenes:
         texts.append(number_texts(one, numbers, weights))
         numbers = results(one, numbers, weights)
     return texts
+
+
+def _check_transpose(geometry: ConvGeometry, option: str) -> None:
+    if geometry.padding_mode != "zeros":
+        raise GeometryError(
+            f"`{option}=True` draws the transpose as an equivalent direct convolution, which "
+            f"{geometry.padding_mode!r} padding does not have; leave out `{option}`. With `matrix=True` the "
+            "picture shows C, whose columns are the rows of the transpose."
+        )
 
 
 def _check_frames(geometry: ConvGeometry, transposed: bool) -> None:
@@ -254,7 +301,7 @@ def _check_frames(geometry: ConvGeometry, transposed: bool) -> None:
         which = "transposed convolution" if transposed else "convolution"
         raise SizeError(
             f"this {which} would have {count:,} frames, one per output cell, and an animation has at most "
-            f"{MOST_FRAMES}; take a smaller `input_shape`. Got {geometry}."
+            f"{MOST_FRAMES}; use a smaller `input_shape`. Got {geometry}."
         )
 
 

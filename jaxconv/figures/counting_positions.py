@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 from jaxconv.figures.display import DisplayList, Line, Pen
-from jaxconv.figures.maps import MapLayout, draw_input, full, padded
+from jaxconv.figures.maps import MapLayout, draw_input, input_positions, map_positions
 from jaxconv.geometry import ConvGeometry
 from jaxconv.geometry.scene import Scene, scenes
 
 CELL, MARGIN, GAP = 30.0, 16.0, 34.0
 
 
-def kernel_alone(kernel: np.ndarray) -> DisplayList:
+def draw_kernel(kernel: np.ndarray) -> DisplayList:
     """Draws a kernel of two axes with its numbers.
 
     Args:
@@ -20,7 +20,7 @@ def kernel_alone(kernel: np.ndarray) -> DisplayList:
     """
     pen = Pen()
     pen.text(MARGIN, MARGIN + 4, "Kernel", size=13, bold=True)
-    layout = MapLayout(MARGIN, MARGIN + 22, CELL, full(kernel.shape))
+    layout = MapLayout(MARGIN, MARGIN + 22, CELL, map_positions(kernel.shape))
     for tap, place in enumerate(layout.cells()):
         x, y = layout.corner(place)
         fill = f"tap:{tap}:{kernel.size}"
@@ -29,7 +29,7 @@ def kernel_alone(kernel: np.ndarray) -> DisplayList:
     return DisplayList(layout.width + 2 * MARGIN, layout.height + 22 + 2 * MARGIN, tuple(pen.items))
 
 
-def counted_positions(geometry: ConvGeometry) -> DisplayList:
+def draw_positions(geometry: ConvGeometry) -> DisplayList:
     """Draws the windows of the first row of outputs side by side, with the steps between them.
 
     Args:
@@ -41,7 +41,7 @@ def counted_positions(geometry: ConvGeometry) -> DisplayList:
     for number, scene in enumerate(steps):
         name = "first position" if number == 0 else f"step {number}"
         pen.text(x, MARGIN + 4, name, size=13, bold=True)
-        layout = MapLayout(x, MARGIN + 22, CELL, padded(geometry))
+        layout = MapLayout(x, MARGIN + 22, CELL, input_positions(geometry))
         draw_input(pen, layout, geometry, "x", zeros=False)
         _draw_window(pen, layout, scene)
         x += layout.width + GAP
@@ -49,8 +49,9 @@ def counted_positions(geometry: ConvGeometry) -> DisplayList:
             middle = MARGIN + 22 + layout.height / 2
             pen.items.append(Line(x - GAP + 8, middle, x - 8, middle, arrow=True))
     count = len(steps)
-    walked = f"{count - 1} {'step' if count == 2 else 'steps'} of size {geometry.strides[1]}"
-    pen.text(MARGIN, MARGIN + 44 + layout.height, f"{walked}, plus the first position: o = {count}", size=12)
+    text = f"{count - 1} {'step' if count == 2 else 'steps'} of size {geometry.strides[1]}"
+    text += f", plus the first position: o = {count}"
+    pen.text(MARGIN, MARGIN + 44 + layout.height, text, size=12)
     return DisplayList(x - GAP + MARGIN, layout.height + 44 + 2 * MARGIN, tuple(pen.items))
 
 

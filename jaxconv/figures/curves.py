@@ -57,9 +57,9 @@ def draw_curves(
 
 def _series(records: Sequence[Mapping[str, Any]], key: str) -> tuple[np.ndarray, np.ndarray]:
     """Returns steps and numbers of the lines that have the key; if a step was repeated, its last number."""
-    found = {record["step"]: record[key] for record in records if record.get(key) is not None}
-    steps = sorted(found)
-    return np.array(steps, float), np.array([found[step] for step in steps], float)
+    numbers = {record["step"]: record[key] for record in records if record.get(key) is not None}
+    steps = sorted(numbers)
+    return np.array(steps, float), np.array([numbers[step] for step in steps], float)
 
 
 def _loss(ax: Axes, steps: np.ndarray, values: np.ndarray) -> None:

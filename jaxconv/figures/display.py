@@ -1,4 +1,4 @@
-"""A display list: what a picture consists of, whichever back end draws it.
+"""Display lists: the items of a picture, which SVG and pixel files are drawn from.
 
 Lengths are pixels, y points down, and colours are roles of a `Theme`. Motion is a `Group` with an offset
 per frame: a window that moves, a text that is shown in one frame.
@@ -62,12 +62,12 @@ class Group:
     """Items that move together.
 
     Attributes:
-      items: What is drawn.
-      offsets: Where the group stands in every frame, from where its items say; None hides it. Empty: it
-        never moves.
-      still: The offset for readers who prefer reduced motion; None hides the group, and ``"first"`` takes the
-        offset of the first frame.
-      clip: x, y, width and height of the only area in which the group is seen.
+      items: Items of the group.
+      offsets: One offset per frame, which is added to the coordinates of the items; None hides the group in
+        that frame. Empty for a group that does not move.
+      still: Offset for readers who prefer reduced motion; None hides the group, and ``"first"`` is the offset
+        of the first frame.
+      clip: x, y, width and height of the area outside of which the group is hidden; None for no limit.
     """
 
     items: tuple[Item, ...]
@@ -76,7 +76,7 @@ class Group:
     clip: tuple[float, float, float, float] | None = None
 
     def at(self, frame: int) -> Offset | None:
-        """Returns where the group stands in a frame; None if it is hidden."""
+        """Returns the offset of the group in a frame; None if it is hidden."""
         return self.offsets[frame] if self.offsets else (0.0, 0.0)
 
 
@@ -93,20 +93,20 @@ class DisplayList:
     frames: int = 1
 
     def frame(self, frame: int) -> DisplayList:
-        """Returns one frame, in which nothing moves."""
-        return replace(self, items=tuple(_still(self.items, frame)), frames=1)
+        """Returns one frame as a picture that does not move."""
+        return replace(self, items=tuple(_items_of_frame(self.items, frame)), frames=1)
 
-    def moved(self, x: float, y: float) -> Group:
-        """Returns all items as a group that stands elsewhere."""
+    def translate(self, x: float, y: float) -> Group:
+        """Returns all items as a group, moved by x and y."""
         return Group(self.items, ((x, y),) * self.frames, (x, y))
 
 
-def _still(items: Sequence[Item], frame: int) -> Iterator[Item]:
+def _items_of_frame(items: Sequence[Item], frame: int) -> Iterator[Item]:
     for item in items:
         if not isinstance(item, Group):
             yield item
         elif (offset := item.at(frame)) is not None:
-            inside = Group(tuple(_still(item.items, frame)), clip=item.clip)
+            inside = Group(tuple(_items_of_frame(item.items, frame)), clip=item.clip)
             moved = offset != (0, 0)
             yield replace(inside, offsets=(offset,), still=offset) if moved else inside
 
@@ -115,15 +115,15 @@ def sheet(pictures: Sequence[DisplayList], columns: int | None = None, gap: floa
     """Returns pictures side by side, row by row.
 
     Args:
-      pictures: One or more, of equal size.
+      pictures: One or more pictures of equal size.
       columns: Pictures per row; by default about as many as make the sheet square.
-      gap: Pixels between them.
+      gap: Pixels between neighbouring pictures.
     """
     width, height = pictures[0].width + gap, pictures[0].height + gap
     columns = columns or max(round(math.sqrt(len(pictures) * height / width)), 1)
     columns = min(columns, len(pictures))
     items = tuple(
-        picture.moved(index % columns * width, index // columns * height)
+        picture.translate(index % columns * width, index // columns * height)
         for index, picture in enumerate(pictures)
     )
     rows = -(-len(pictures) // columns)
@@ -169,5 +169,5 @@ class Pen:
 
 
 def text_width(text: str, size: float, bold: bool = False) -> float:
-    """Returns about how wide a text is in a common sans-serif font, rather too much than too little."""
+    """Returns an estimate, rather too large than too small, of the width of a text in a sans-serif font."""
     return len(text) * size * (0.62 if bold else 0.57)

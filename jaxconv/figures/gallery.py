@@ -48,12 +48,12 @@ def write_gallery(
     """Draws figures into a folder, and writes a page ``index.html`` that shows them.
 
     Args:
-      figures: Values of `GUIDE`.
-      folder: Where to write; it is made if it does not exist.
+      figures: Figures to draw, values of `GUIDE`.
+      folder: Folder for the files; it is created if it does not exist.
       formats: One or more of ``"svg"``, ``"gif"`` and ``"webp"``; the page shows the first.
 
     Returns:
-      The page, then the files of the figures.
+      Path of the page, then the paths of the figures.
 
     Raises:
       OptionError: An unknown format, or none.
@@ -67,10 +67,10 @@ def write_gallery(
     folder.mkdir(parents=True, exist_ok=True)
     files, cards = [], []
     for figure in figures:
-        drawn = guide_animation(figure.number)
-        paths = [drawn.save(folder / f"{figure.number}.{format}") for format in formats]
+        picture = guide_animation(figure.number)
+        paths = [picture.save(folder / f"{figure.number}.{format}") for format in formats]
         files += paths
-        cards.append(_card(figure, [path.name for path in paths], drawn.frames))
+        cards.append(_card(figure, [path.name for path in paths], picture.frames))
     page = folder / "index.html"
     page.write_text(_page(cards), encoding="utf-8", newline="\n")
     return (page, *files)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from jaxconv.errors import OptionError
 from jaxconv.figures.animations import animation, of_panels
-from jaxconv.figures.counting_positions import counted_positions, kernel_alone
+from jaxconv.figures.counting_positions import draw_kernel, draw_positions
 from jaxconv.figures.guide_captions import CAPTIONS
 from jaxconv.figures.numbers import PRINTED_INPUT, PRINTED_KERNEL, Texts, number_texts
 from jaxconv.figures.pictures import Animation
@@ -30,16 +30,16 @@ PRINTED_OUTPUTS: dict[str, tuple[tuple[float, ...], ...]] = {
 
 @dataclass(frozen=True)
 class GuideFigure:
-    """One figure.
+    """A figure of arXiv:1603.07285.
 
     Attributes:
       number: Number of the figure in arXiv:1603.07285v2; for the kernel of section 1.1 and the matrix of
         section 4.1, which have none, ``"kernel"`` and ``"matrix"``.
       draft: Number in the draft of the thesis from which the article grew, or empty.
-      caption: What it shows. Where the printed caption is wrong, it is corrected here.
-      geometry: The forward convolution, or the pooling's windows.
-      transposed: Whether the transpose is shown.
-      draw: Draws it, for milliseconds per frame and a theme.
+      caption: Caption in other words than the printed one; where that is wrong, it is corrected.
+      geometry: Geometry of the forward convolution, or of the pooling's windows.
+      transposed: Whether the figure shows the transposed convolution.
+      draw: Function that draws the figure, given the milliseconds per frame and the theme.
     """
 
     number: str
@@ -51,7 +51,7 @@ class GuideFigure:
 
     @property
     def parameters(self) -> str:
-        """Sizes along one axis, in the letters of arXiv:1603.07285.
+        """Sizes and options of one axis, in the letters of arXiv:1603.07285.
 
         >>> GUIDE["4.7"].parameters
         "i = 6, k = 3, s = 2, p = 1; i' = 3, stretched to 5, a = 1, k' = 3, s' = 1, p' = 1; o' = 6"
@@ -71,14 +71,15 @@ class GuideFigure:
 
 
 def guide(number: str, path: str | Path, *, theme: ThemeOption = "auto", milliseconds: int = 600) -> Path:
-    """Draws a figure of arXiv:1603.07285 into a file.
+    """Writes a figure of arXiv:1603.07285 to a file.
 
     Args:
       number: Number of the figure, from ``"1.1"`` to ``"5.1"``, ``"kernel"`` or ``"matrix"``; or its number
         in the draft, such as ``"draft 2.3"``. `GUIDE` has them all.
-      path: Where to write; ``.svg``, ``.gif`` or ``.webp``, or ``.png`` for those that do not move.
+      path: File to write; it ends in ``.svg``, ``.gif`` or ``.webp``, or in ``.png`` for a figure that does
+        not move.
       theme: ``"auto"`` (light, and dark where the page is), ``"light"``, ``"dark"``, or a `Theme`.
-      milliseconds: How long a frame lasts, from 20 to 60,000.
+      milliseconds: Duration of a frame in milliseconds, from 20 to 60,000.
 
     Returns:
       `path`.
@@ -99,20 +100,24 @@ def guide(number: str, path: str | Path, *, theme: ThemeOption = "auto", millise
 
 
 def guide_animation(number: str, *, theme: ThemeOption = "auto", milliseconds: int = 600) -> Animation:
-    """Returns what `guide` writes.
+    """Returns a figure of arXiv:1603.07285, as `guide` writes it.
 
     Args:
-      number: Number of the figure; see `guide`.
-      theme: ``"auto"``, ``"light"``, ``"dark"``, or a `Theme`.
-      milliseconds: How long a frame lasts, from 20 to 60,000.
+      number: Number of the figure, from ``"1.1"`` to ``"5.1"``, ``"kernel"`` or ``"matrix"``; or its number
+        in the draft, such as ``"draft 2.3"``.
+      theme: ``"auto"`` (light, and dark where the page is), ``"light"``, ``"dark"``, or a `Theme`.
+      milliseconds: Duration of a frame in milliseconds, from 20 to 60,000.
+
+    Returns:
+      An `Animation`, of one frame if the figure does not move.
 
     Raises:
       OptionError: An unknown number or theme, or milliseconds out of range.
     """
     figure = figure_of(number)
-    drawn = figure.draw(milliseconds, theme)
+    picture = figure.draw(milliseconds, theme)
     name = f"Figure {figure.number}" if figure.number[0].isdigit() else figure.number.capitalize()
-    return Animation(drawn.display, f"{name}: {figure.caption}", drawn.milliseconds, drawn.light, drawn.dark)
+    return replace(picture, title=f"{name}: {figure.caption}")
 
 
 def figure_of(number: str) -> GuideFigure:
@@ -147,17 +152,19 @@ def _square(i: int, k: int, s: int = 1, p: int = 0, d: int = 1) -> ConvGeometry:
     return ConvGeometry((i, i), (k, k), strides=s, padding=p, kernel_dilation=d)
 
 
-def _moving(geometry: ConvGeometry, transposed: bool = False) -> Callable[[int, ThemeOption], Animation]:
-    """Returns what draws a plain animation."""
+def _plain_animation(
+    geometry: ConvGeometry, transposed: bool = False
+) -> Callable[[int, ThemeOption], Animation]:
+    """Returns a function that draws a convolution without numbers."""
     return lambda milliseconds, theme: animation(
         geometry, transposed=transposed, milliseconds=milliseconds, theme=theme
     )
 
 
-def _printed(
+def _printed_example(
     number: str, geometry: ConvGeometry, pooling: str = ""
 ) -> Callable[[int, ThemeOption], Animation]:
-    """Returns what draws an animation with the printed numbers."""
+    """Returns a function that draws the example with the printed numbers, convolved or pooled."""
 
     def draw(milliseconds: int, theme: ThemeOption) -> Animation:
         steps = scenes(geometry)
@@ -166,25 +173,25 @@ def _printed(
         heading = "Convolution"
         if pooling:
             heading = "Average pooling" if pooling == "average" else "Max pooling"
-            texts = Texts(texts.input, None, _as_printed(number))
+            texts = Texts(texts.input, None, _printed_texts(number))
         return of_panels([Panel(steps, texts, False, heading, pooling)], "", milliseconds, theme)
 
     return draw
 
 
-def _as_printed(number: str) -> np.ndarray:
+def _printed_texts(number: str) -> np.ndarray:
     rows = PRINTED_OUTPUTS[number]
     words = [[f"{value:.1f}" if isinstance(value, float) else str(value) for value in row] for row in rows]
     return np.array(words, dtype=object)[..., None]
 
 
 def _subsampling(milliseconds: int, theme: ThemeOption) -> Animation:
-    """Draws stride 2, and below it stride 1 of whose outputs one in two is retained."""
+    """Draws stride 2, and below it stride 1, with every second output along each axis crossed out."""
     strided, unit = _square(5, 3, 2), _square(5, 3)
-    retained = frozenset((row, column) for row in (0, 2) for column in (0, 2))
+    subsample = frozenset((row, column) for row in (0, 2) for column in (0, 2))
     panels = [
         Panel(scenes(strided), heading="Stride 2"),
-        Panel(scenes(unit), heading="Stride 1, one in two outputs retained", retained=retained),
+        Panel(scenes(unit), heading="Stride 1, one in two outputs retained", subsample=subsample),
     ]
     return of_panels(panels, "", milliseconds, theme)
 
@@ -193,13 +200,13 @@ def _matrix(milliseconds: int, theme: ThemeOption) -> Animation:
     return animation(_square(4, 3), values="symbols", matrix=True, milliseconds=milliseconds, theme=theme)
 
 
-def _still(number: str, geometry: ConvGeometry) -> Callable[[int, ThemeOption], Animation]:
-    """Returns what draws a picture that does not move."""
+def _still_picture(number: str, geometry: ConvGeometry) -> Callable[[int, ThemeOption], Animation]:
+    """Returns a function that draws a picture that does not move."""
 
     def draw(milliseconds: int, theme: ThemeOption) -> Animation:
         light, dark = resolve_theme(theme)
         kernel = np.array(PRINTED_KERNEL).reshape(3, 3)
-        display = kernel_alone(kernel) if number == "kernel" else counted_positions(geometry)
+        display = draw_kernel(kernel) if number == "kernel" else draw_positions(geometry)
         return Animation(display, "", milliseconds, light, dark)
 
     return draw
@@ -210,18 +217,18 @@ def _figures() -> dict[str, GuideFigure]:
     features = _square(5, 3).with_features(2, 3)
     numerical, strided = _square(5, 3), _square(5, 3, 2, 1)
     figures = [
-        ("kernel", "", numerical, _still("kernel", numerical)),
-        ("1.1", "2.3", numerical, _printed("1.1", numerical)),
-        ("1.2", "2.4", strided, _printed("1.2", strided)),
-        ("1.3", "2.5", features, _moving(features)),
+        ("kernel", "", numerical, _still_picture("kernel", numerical)),
+        ("1.1", "2.3", numerical, _printed_example("1.1", numerical)),
+        ("1.2", "2.4", strided, _printed_example("1.2", strided)),
+        ("1.3", "2.5", features, _plain_animation(features)),
         ("1.4", "2.6", _square(5, 3, 2), _subsampling),
-        ("1.5", "2.7", numerical, _printed("1.5", numerical, "average")),
-        ("1.6", "2.8", numerical, _printed("1.6", numerical, "maximum")),
-        *((f"2.{n}", f"3.{n}", g, _moving(g)) for n, g in enumerate(_ARITHMETIC, start=1)),
-        ("2.8a", "3.8a", numerical, _still("2.8a", numerical)),
-        ("2.8b", "3.8b", _square(5, 3, 2), _still("2.8b", _square(5, 3, 2))),
-        *((f"4.{n}", f"5.{n}", g, _moving(g, True)) for n, g in enumerate(_ARITHMETIC, start=1)),
-        ("5.1", "", _square(7, 3, d=2), _moving(_square(7, 3, d=2))),
+        ("1.5", "2.7", numerical, _printed_example("1.5", numerical, "average")),
+        ("1.6", "2.8", numerical, _printed_example("1.6", numerical, "maximum")),
+        *((f"2.{n}", f"3.{n}", g, _plain_animation(g)) for n, g in enumerate(_ARITHMETIC, start=1)),
+        ("2.8a", "3.8a", numerical, _still_picture("2.8a", numerical)),
+        ("2.8b", "3.8b", _square(5, 3, 2), _still_picture("2.8b", _square(5, 3, 2))),
+        *((f"4.{n}", f"5.{n}", g, _plain_animation(g, True)) for n, g in enumerate(_ARITHMETIC, start=1)),
+        ("5.1", "", _square(7, 3, d=2), _plain_animation(_square(7, 3, d=2))),
         ("matrix", "", _square(4, 3), _matrix),
     ]
     return {

@@ -1,4 +1,4 @@
-"""Where the cells of a feature map stand on a sheet, and what they look like."""
+"""Layout of the cells of a feature map on a sheet, and their drawing."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ DASHED = (3.0, 2.5)
 
 @dataclass(frozen=True)
 class MapLayout:
-    """A map of N axes on a sheet: the last two axes are rows and columns, the others slices side by side.
+    """Layout of a map of N axes: the last two are rows and columns, the others slices side by side.
 
     Features are sheets, one below the other.
 
     Attributes:
-      x: Left edge.
-      y: Upper edge, that of the names of slices and features if there are any.
-      cell: Pixels of a cell.
-      positions: Positions of every axis; they may begin below 0.
-      features: Sheets.
-      headed: Whether a single sheet has room above it for a name too.
+      x: Left edge, in pixels.
+      y: Upper edge, in pixels; names of slices and features, if there are any, begin here.
+      cell: Side of a cell, in pixels.
+      positions: Positions that are drawn, one range per axis; they may begin below 0.
+      features: Number of features, one sheet each.
+      with_head: Whether a single sheet has room above it for a name too.
     """
 
     x: float
@@ -37,36 +37,36 @@ class MapLayout:
     cell: float
     positions: tuple[range, ...]
     features: int = 1
-    headed: bool = False
+    with_head: bool = False
 
     @property
     def planes(self) -> int:
-        """Slices."""
+        """Number of slices."""
         return math.prod(map(len, self.positions[:-2]))
 
     @property
     def rows(self) -> int:
-        """Rows of a slice; 1 for maps of one axis."""
+        """Number of rows of a slice; 1 for maps of one axis."""
         return len(self.positions[-2]) if len(self.positions) > 1 else 1
 
     @property
     def columns(self) -> int:
-        """Columns of a slice."""
+        """Number of columns of a slice."""
         return len(self.positions[-1])
 
     @property
     def head(self) -> float:
         """Pixels above each slice for its name."""
-        return HEAD if self.planes > 1 or self.features > 1 or self.headed else 0.0
+        return HEAD if self.planes > 1 or self.features > 1 or self.with_head else 0.0
 
     @property
     def width(self) -> float:
-        """Pixels of all slices."""
+        """Width of all slices, in pixels."""
         return self.planes * self.columns * self.cell + (self.planes - 1) * PLANE_GAP * self.cell
 
     @property
     def height(self) -> float:
-        """Pixels of all sheets."""
+        """Height of all sheets, in pixels."""
         return self.features * self._feature_step - (4.0 if self.features > 1 else 0.0)
 
     @property
@@ -90,7 +90,7 @@ class MapLayout:
     def shift(
         self, position: tuple[int, ...], feature: int, other: tuple[int, ...], other_feature: int
     ) -> Offset:
-        """Returns how far one cell stands from another."""
+        """Returns the offset of a cell from the `other` one, in pixels."""
         (x, y), (x0, y0) = self.corner(position, feature), self.corner(other, other_feature)
         return x - x0, y - y0
 
@@ -111,12 +111,12 @@ class MapLayout:
                 pen.text(x, y - 7, name, size=10, colour="muted")
 
 
-def full(shape: tuple[int, ...]) -> tuple[range, ...]:
+def map_positions(shape: tuple[int, ...]) -> tuple[range, ...]:
     """Returns the positions of a map without padding."""
     return tuple(map(range, shape))
 
 
-def padded(geometry: ConvGeometry) -> tuple[range, ...]:
+def input_positions(geometry: ConvGeometry) -> tuple[range, ...]:
     """Returns the positions of the stretched and padded input, cropped cells included."""
     return tuple(map(drawn_positions, geometry.axes))
 
@@ -125,14 +125,15 @@ def draw_input(pen: Pen, layout: MapLayout, geometry: ConvGeometry, colour: str,
     """Draws the cells of a stretched and padded input, each kind with an outline of its own.
 
     Args:
-      pen: Takes the items.
-      layout: Where they stand.
-      geometry: Whose input it is.
-      colour: Role of the cells, ``"x"`` or ``"y"``.
-      zeros: Whether zeros are written as ``0``; otherwise inserted zeros have a dot.
+      pen: Pen that draws the cells.
+      layout: Layout of the input on the sheet.
+      geometry: Convolution that reads the input.
+      colour: Role of the input cells' colour in the theme, ``"x"`` or ``"y"``.
+      zeros: Whether the caller writes ``0`` into the cells that hold zeros; otherwise a dot marks inserted
+        zeros.
     """
     c = layout.cell
-    held = {position: cell_at(geometry, position) for position in layout.cells()}
+    cells = {position: cell_at(geometry, position) for position in layout.cells()}
     styles: dict[str, dict[str, Any]] = {
         "padding": {"line": "line", "dashes": DASHED},
         "cropped": {"line": "line", "dashes": (1.0, 3.0)},
@@ -141,14 +142,14 @@ def draw_input(pen: Pen, layout: MapLayout, geometry: ConvGeometry, colour: str,
     }
     for feature in range(layout.features):
         for kind, style in styles.items():
-            for position, cell in held.items():
+            for position, cell in cells.items():
                 if cell.kind != kind:
                     continue
                 corner = layout.corner(position, feature)
                 if kind == "padding" and cell.cell is not None:  # repeats an input cell
                     pen.rectangle(*corner, c, c, fill=colour, opacity=0.45)
                 pen.rectangle(*corner, c, c, **style)
-        for position, cell in held.items():
+        for position, cell in cells.items():
             x, y = layout.corner(position, feature)
             if cell.kind == "cropped":
                 pen.text(
@@ -178,6 +179,13 @@ def draw_plain(pen: Pen, layout: MapLayout, colour: str) -> None:
     layout.draw_heads(pen)
 
 
-def fitting(text: str, cell: float, share: float = 0.86, largest: float = 12.0) -> float:
-    """Returns the size at which a text fits into a cell."""
+def text_size(text: str, cell: float, share: float = 0.86, largest: float = 12.0) -> float:
+    """Returns the font size at which a text fits into a cell.
+
+    Args:
+      text: One line of text.
+      cell: Pixels of a side of the cell.
+      share: Largest part of the side that the text may take, 0 to 1.
+      largest: Largest font size, in pixels.
+    """
     return min(largest, cell * share / max(text_width(text, 1.0), 1e-9))

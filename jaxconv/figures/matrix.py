@@ -206,11 +206,11 @@ def _shading(C: ConvMatrix, colour: Colour) -> Shading:
         return Shading(colours, Normalize(-largest, largest), None, None)
     shape = C.geometry.kernel_shape
     taps = math.prod(shape)
-    listed = colormaps["turbo"](np.linspace(0.06, 0.94, taps))
+    tap_colours = colormaps["turbo"](np.linspace(0.06, 0.94, taps))
     names = ["w" + (",".join if max(shape) > 10 else "".join)(map(str, index)) for index in np.ndindex(shape)]
     every = -(-taps // 27)  # a longer scale names only some
     ticks = [float(tap) for tap in range(0, taps, every)]
-    colours = ListedColormap(listed).with_extremes(bad=canvas.NO_ENTRY)
+    colours = ListedColormap(tap_colours).with_extremes(bad=canvas.NO_ENTRY)
     return Shading(colours, BoundaryNorm(np.arange(taps + 1) - 0.5, taps), ticks, names)
 
 

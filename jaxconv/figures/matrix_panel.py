@@ -1,4 +1,4 @@
-"""C beside its maps, with one row lit."""
+"""Draws C beside its maps, with the row of the frame highlighted."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from jaxconv.errors import SizeError
 from jaxconv.figures.display import Group, Pen, Rectangle
-from jaxconv.figures.maps import fitting
+from jaxconv.figures.maps import text_size
 from jaxconv.figures.numbers import Texts
 from jaxconv.geometry.scene import Scene, flat_index
 
@@ -19,16 +19,16 @@ CURTAIN = 0.72  # opacity of what hides the other rows
 
 
 def place_size(rows: int, columns: int) -> float:
-    """Returns the pixels of one place of the matrix.
+    """Returns the side of one entry of the matrix, in pixels.
 
     Raises:
-      SizeError: They would be too small to be seen.
+      SizeError: The entries would be too small to be seen.
     """
     size = min(LARGEST_PLACE, MOST_WIDTH / columns, MOST_HEIGHT / rows)
     if size < SMALLEST_PLACE:
         raise SizeError(
-            f"`matrix=True` would draw {rows:,} x {columns:,} places, too many to be seen; leave `matrix` "
-            "out, or take a smaller `input_shape`."
+            f"`matrix=True` would draw {rows:,} x {columns:,} entries, too many to be seen; leave out "
+            "`matrix`, or use a smaller `input_shape`."
         )
     return math.floor(2 * size) / 2
 
@@ -39,11 +39,11 @@ def draw_matrix_panel(pen: Pen, scenes: Sequence[Scene], texts: Texts | None, x:
     A frame marks the row of the scene, and a curtain dims all others.
 
     Args:
-      pen: Takes the items.
-      scenes: All rows, in order.
-      texts: What to write into the entries, if it fits.
-      x: Left edge.
-      y: Upper edge.
+      pen: Pen that draws the matrix.
+      scenes: All scenes of the convolution, one per row of the matrix, in order.
+      texts: Texts of the kernel's entries, written where they fit; None writes nothing.
+      x: Left edge of the matrix, in pixels.
+      y: Upper edge of the matrix, in pixels.
     """
     shown, kernel_shape = scenes[0].shown, scenes[0].geometry.kernel_shape
     rows, columns = shown.matrix_shape
@@ -67,11 +67,11 @@ def draw_matrix_panel(pen: Pen, scenes: Sequence[Scene], texts: Texts | None, x:
     if size >= SMALLEST_WITH_TEXT:
         for (row, column), word in words.items():
             middle = x + (column + 0.5) * size, y + (row + 0.5) * size
-            pen.text(*middle, word, size=fitting(word, size, 0.78, 10), anchor="middle")
+            pen.text(*middle, word, size=text_size(word, size, 0.78, 10), anchor="middle")
     blocks = ((shown.out_features, shown.output_shape), (shown.in_features, shown.input_shape))
     for vertical, (features, shape) in enumerate(blocks):
         step = features * (shape[-1] if len(shape) > 1 else 1)
-        for wider in reversed(shape[1:-1]):  # lines that are too close say nothing
+        for wider in reversed(shape[1:-1]):  # lines that are too close hide the entries
             step *= wider if step * size < SMALLEST_BLOCK else 1
         total = columns if vertical else rows
         for at in range(step, total, step) if len(shape) > 1 or features > 1 else ():

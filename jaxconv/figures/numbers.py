@@ -1,4 +1,4 @@
-"""What is written into the cells: numbers, or the symbols that stand for them."""
+"""Texts of the cells: numbers, or symbols that stand for them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from jaxconv.geometry.arguments import did_you_mean
 from jaxconv.geometry.scene import Scene
 
 Values = Literal["numbers", "symbols"]
-MOST_TERMS = 12  # of a sum that is written out
+MOST_TERMS = 12  # terms of a sum that is written out
 
 # The input and the kernel that are printed in arXiv:1603.07285, figure 1.1.
 PRINTED_INPUT = (3, 3, 2, 1, 0, 0, 0, 1, 3, 1, 3, 1, 2, 2, 3, 2, 0, 0, 2, 2, 2, 0, 0, 0, 1)
@@ -31,7 +31,7 @@ class Texts:
       input: ``(*input_shape, in_features)`` of the shown convolution.
       kernel: ``(*kernel_shape, in // groups, out)`` of the forward convolution; None for pooling.
       output: ``(*output_shape, out_features)`` of the shown convolution.
-      times: What stands between the two factors of a product.
+      times: Sign between the two factors of a product.
     """
 
     input: np.ndarray
@@ -40,19 +40,19 @@ class Texts:
     times: str = "\N{DOT OPERATOR}"
 
     def sum_of(self, scene: Scene) -> str:
-        """Returns the sum that makes one output cell, or an empty text if it is too long to be read."""
+        """Returns the sum of one output cell; empty if it has more than 12 terms, or for a pooling."""
         if self.kernel is None or len(scene.entries) > MOST_TERMS:
             return ""
         flat = self.input.reshape(-1)
         terms = [
-            f"{_bracketed(self.kernel[entry.kernel_index])}{self.times}{_bracketed(flat[entry.column])}"
+            f"{_bracket(self.kernel[entry.kernel_index])}{self.times}{_bracket(flat[entry.column])}"
             for entry in scene.entries
         ]
         result = self.output[(*scene.output, scene.output_feature)]
         return f"{result} = {' + '.join(terms) or '0'}"
 
 
-def _bracketed(text: str) -> str:
+def _bracket(text: str) -> str:
     return f"({text})" if text.startswith("-") else text
 
 
@@ -70,7 +70,7 @@ def symbol_texts(scenes: Sequence[Scene]) -> Texts:
 
 
 def _names(letter: str, shape: tuple[int, ...], features: tuple[int, ...]) -> np.ndarray:
-    """Returns the letter with indices; features are named where there are several."""
+    """Returns the letter with the indices of every cell, and of its features if there are several."""
 
     def digits(index: Sequence[int], sizes: Sequence[int]) -> str:
         return ("" if max(sizes) <= 10 else "_").join(map(str, index))
@@ -84,15 +84,15 @@ def _names(letter: str, shape: tuple[int, ...], features: tuple[int, ...]) -> np
 
 
 def number_texts(scenes: Sequence[Scene], x: np.ndarray, kernel: np.ndarray) -> Texts:
-    """Returns the numbers, those of the output computed from the scenes."""
-    return Texts(_formatted(x), _formatted(kernel), _formatted(results(scenes, x, kernel)))
+    """Returns numbers as texts; the output is computed from the scenes."""
+    return Texts(_format_array(x), _format_array(kernel), _format_array(results(scenes, x, kernel)))
 
 
 def results(scenes: Sequence[Scene], x: np.ndarray, kernel: np.ndarray) -> np.ndarray:
     """Returns the output of the shown convolution, ``(*output_shape, out_features)``.
 
     Args:
-      scenes: All of them, in order.
+      scenes: All scenes of the convolution, in order.
       x: Input of the shown convolution, ``(*input_shape, in_features)``.
       kernel: Kernel of the forward convolution, ``(*kernel_shape, in // groups, out)``.
     """
@@ -103,7 +103,7 @@ def results(scenes: Sequence[Scene], x: np.ndarray, kernel: np.ndarray) -> np.nd
     return np.array(sums).reshape(*shown.output_shape, shown.out_features)
 
 
-def _formatted(array: np.ndarray) -> np.ndarray:
+def _format_array(array: np.ndarray) -> np.ndarray:
     texts = np.empty(array.shape, dtype=object)
     for index, value in np.ndenumerate(array):
         texts[index] = format_number(value)
@@ -128,49 +128,49 @@ def check_values(values: str | None) -> None:
       OptionError: Another word.
     """
     if values is not None and values not in get_args(Values):
-        hint = did_you_mean(values, get_args(Values))
+        hint = did_you_mean(values, get_args(Values), otherwise=".")
         raise OptionError(f"`values` must be None or one of {get_args(Values)}, got {values!r}{hint}")
 
 
 def map_of(
-    name: str, given: ArrayLike | None, shape: tuple[int, ...], features: int, hint: str = ""
+    name: str, value: ArrayLike | None, shape: tuple[int, ...], features: int, hint: str = ""
 ) -> np.ndarray:
-    """Returns a map ``(*shape, features)``: what was given, or small integers.
+    """Returns a map ``(*shape, features)``: `value`, or small integers if it is None.
 
     Raises:
       GeometryError: It has another shape.
       TypeError: It does not hold numbers.
     """
-    return _array(name, given, shape, (features,), PRINTED_INPUT, hint)
+    return _array(name, value, shape, (features,), PRINTED_INPUT, hint)
 
 
-def kernel_of(given: ArrayLike | None, geometry: ConvGeometry) -> np.ndarray:
-    """Returns a kernel ``(*kernel_shape, in // groups, out)``: what was given, or small integers.
+def kernel_of(value: ArrayLike | None, geometry: ConvGeometry) -> np.ndarray:
+    """Returns a kernel ``(*kernel_shape, in // groups, out)``: `value`, or small integers if it is None.
 
     Raises:
       GeometryError: It has another shape.
       TypeError: It does not hold numbers.
     """
     *_, inputs, outputs = geometry.kernel_array_shape
-    return _array("kernel", given, geometry.kernel_shape, (inputs, outputs), PRINTED_KERNEL)
+    return _array("kernel", value, geometry.kernel_shape, (inputs, outputs), PRINTED_KERNEL)
 
 
 def _array(
     name: str,
-    given: ArrayLike | None,
+    value: ArrayLike | None,
     shape: tuple[int, ...],
     features: tuple[int, ...],
     default: tuple[int, ...],
     hint: str = "",
 ) -> np.ndarray:
     whole = (*shape, *features)
-    if given is None:
+    if value is None:
         index = np.arange(math.prod(whole))
         return np.array(default)[(index + index // len(default)) % len(default)].reshape(whole)
-    array = np.asarray(given)
+    array = np.asarray(value)
     if array.dtype.kind not in "iufcb":
         raise TypeError(
-            f"`{name}` must be an array of numbers, got {type(given).__name__} with dtype {array.dtype}."
+            f"`{name}` must be an array of numbers, got {type(value).__name__} with dtype {array.dtype}."
         )
     if array.shape == shape and set(features) == {1}:
         return array.reshape(whole)

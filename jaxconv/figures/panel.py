@@ -1,4 +1,4 @@
-"""One convolution on a sheet: input, kernel, output, and C, one frame per output cell."""
+"""Draws one convolution on a sheet: input, kernel, output and C, with one frame per output cell."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from typing import Literal
 
 from jaxconv.figures.display import DisplayList, Group, Item, Line, Offset, Pen, Rectangle, Text, text_width
-from jaxconv.figures.maps import PLANE_GAP, MapLayout, draw_plain, fitting
+from jaxconv.figures.maps import PLANE_GAP, MapLayout, draw_plain, text_size
 from jaxconv.figures.matrix_panel import draw_matrix_panel
-from jaxconv.figures.plan import GAP, MARGIN, NOTE, Panel, Plan, plan
+from jaxconv.figures.plan import GAP, MARGIN, NOTE, Panel, Plan, make_plan
 from jaxconv.figures.window import draw_window
-from jaxconv.figures.words import describe
+from jaxconv.figures.words import describe_convolution
 from jaxconv.geometry.scene import flat_index
 
 
@@ -19,47 +19,47 @@ def draw_panel(panel: Panel) -> DisplayList:
     """Draws a convolution: one frame per scene.
 
     Raises:
-      SizeError: Its cells or the places of its matrix would be too small to be seen.
+      SizeError: The cells of its maps or of its matrix would be too small to be seen.
     """
-    planned, pen = plan(panel), Pen()
+    plan, pen = make_plan(panel), Pen()
     x, y = ("y", "x") if panel.scenes[0].transposed else ("x", "y")  # roles of the input and of the output
-    right = _draw_titles(pen, panel, planned)
-    draw_window(pen, panel, panel.input_map(*planned.corners[0], planned.cell), x)
+    right = _draw_titles(pen, panel, plan)
+    draw_window(pen, panel, panel.input_map(*plan.corners[0], plan.cell), x)
     if not panel.pooling:
-        _draw_kernels(pen, panel, planned)
-    _draw_output(pen, panel, panel.output_map(*planned.corners[2], planned.cell), y)
+        _draw_kernels(pen, panel, plan)
+    _draw_output(pen, panel, panel.output_map(*plan.corners[2], plan.cell), y)
     if not panel.stacked:
-        _draw_arrow(pen, panel, planned)
+        _draw_arrow(pen, panel, plan)
     if panel.matrix:
-        draw_matrix_panel(pen, panel.scenes, panel.texts, *planned.corners[3])
-    right = max(right, planned.width, _write_sums(pen, panel, planned))
-    return DisplayList(math.ceil(right), math.ceil(planned.height), tuple(pen.items), len(panel.scenes))
+        draw_matrix_panel(pen, panel.scenes, panel.texts, *plan.corners[3])
+    right = max(right, plan.width, _write_sums(pen, panel, plan))
+    return DisplayList(math.ceil(right), math.ceil(plan.height), tuple(pen.items), len(panel.scenes))
 
 
-def _draw_titles(pen: Pen, panel: Panel, planned: Plan) -> float:
-    """Writes the heading and the names of the maps, and returns the pixels that the heading takes."""
+def _draw_titles(pen: Pen, panel: Panel, plan: Plan) -> float:
+    """Writes the heading and the names of the maps. Returns the width of the heading in pixels."""
     right = 0.0
     if panel.heading:
-        numbers = describe(panel.scenes[0], "windows" if panel.pooling else "kernel")
+        numbers = describe_convolution(panel.scenes[0], "windows" if panel.pooling else "kernel")
         pen.text(MARGIN, MARGIN + 4, panel.heading, size=14, bold=True)
         at = MARGIN + text_width(panel.heading, 14, True) + 12
         pen.text(at, MARGIN + 4.5, numbers, size=12, colour="muted")
         right = at + text_width(numbers, 12) + MARGIN
-    noted = any(block.note for block in planned.blocks)
-    for block, (x, y) in zip(planned.blocks, planned.corners, strict=True):
-        up = NOTE if (block.note if panel.stacked else noted) else 0.0
+    with_notes = any(block.note for block in plan.blocks)
+    for block, (x, y) in zip(plan.blocks, plan.corners, strict=True):
+        up = NOTE if (block.note if panel.stacked else with_notes) else 0.0
         pen.text(x, y - up - 12, block.name, size=13, bold=True)
         pen.text(x, y - 10, block.note, size=11, colour="muted")
     return right
 
 
-def _draw_kernels(pen: Pen, panel: Panel, planned: Plan) -> None:
+def _draw_kernels(pen: Pen, panel: Panel, plan: Plan) -> None:
     """Draws the kernels: output features side by side, input features below each other."""
-    x, y = planned.corners[1]
-    layout = panel.kernel_map(x, y, planned.cell)
+    x, y = plan.corners[1]
+    layout = panel.kernel_map(x, y, plan.cell)
     step = layout.width + PLANE_GAP * layout.cell
     for output in range(panel.sheets[1]):
-        _draw_kernel(pen, panel, panel.kernel_map(x + output * step, y, planned.cell), output)
+        _draw_kernel(pen, panel, panel.kernel_map(x + output * step, y, plan.cell), output)
     if panel.sheets[1] > 1:
         around = Rectangle(x - 4, y - 2, layout.width + 8, layout.height + 6, line="ink", thickness=1.6)
         offsets = tuple((scene.output_feature * step, 0.0) for scene in panel.scenes)
@@ -67,7 +67,7 @@ def _draw_kernels(pen: Pen, panel: Panel, planned: Plan) -> None:
 
 
 def _draw_kernel(pen: Pen, panel: Panel, layout: MapLayout, output: int) -> None:
-    """Draws the kernels of one output feature, as they lie on the input."""
+    """Draws the kernels of one output feature, rotated if the transpose is shown."""
     scene = next(scene for scene in panel.scenes if scene.output_feature == output)
     kernel_shape, texts, c = scene.geometry.kernel_shape, panel.texts, layout.cell
     for sheet, feature in enumerate(list(scene.input_features)[: panel.sheets[0]]):
@@ -80,7 +80,7 @@ def _draw_kernel(pen: Pen, panel: Panel, layout: MapLayout, output: int) -> None
             pen.rectangle(x, y, c, c, fill=fill, line="ink", thickness=0.6)
             if texts is not None and texts.kernel is not None:
                 word = texts.kernel[scene.kernel_index(read.tap, feature)]
-                pen.text(x + c / 2, y + c / 2, word, size=fitting(word, c), anchor="middle")
+                pen.text(x + c / 2, y + c / 2, word, size=text_size(word, c), anchor="middle")
     if panel.sheets == (1, 1):
         layout.draw_heads(pen)
 
@@ -94,11 +94,11 @@ def _draw_output(pen: Pen, panel: Panel, layout: MapLayout, colour: str) -> None
         word = panel.texts.output[(*scene.output, scene.output_feature)]
         if frame:  # blank before its frame
             blank = Rectangle(x, y, c, c, fill="paper", line="line")
-            pen.items.append(_seen([blank], range(frame), frames, still=None))
-        text = Text(x + c / 2, y + c / 2, word, size=fitting(word, c), anchor="middle")
-        pen.items.append(_seen([text], range(frame, frames), frames, still=(0.0, 0.0)))
-    for place in layout.cells() if panel.retained is not None else ():
-        if panel.retained is not None and place not in panel.retained:
+            pen.items.append(_group_in_frames([blank], range(frame), frames, still=None))
+        text = Text(x + c / 2, y + c / 2, word, size=text_size(word, c), anchor="middle")
+        pen.items.append(_group_in_frames([text], range(frame, frames), frames, still=(0.0, 0.0)))
+    for place in layout.cells() if panel.subsample is not None else ():
+        if panel.subsample is not None and place not in panel.subsample:
             x, y = layout.corner(place)
             cross = "\N{MULTIPLICATION SIGN}"
             pen.text(x + c / 2, y + c / 2, cross, size=0.7 * c, colour="muted", anchor="middle")
@@ -112,32 +112,32 @@ def _draw_output(pen: Pen, panel: Panel, layout: MapLayout, colour: str) -> None
     pen.items.append(Group((mark,), offsets))
 
 
-def _draw_arrow(pen: Pen, panel: Panel, planned: Plan) -> None:
+def _draw_arrow(pen: Pen, panel: Panel, plan: Plan) -> None:
     """Draws an arrow to the output, and the name of a pooling's function before it."""
-    height = max(min(block.height for block in planned.blocks[:3] if block.height) / 2, 14)
-    x, y = planned.corners[2]
+    height = max(min(block.height for block in plan.blocks[:3] if block.height) / 2, 14)
+    x, y = plan.corners[2]
     pen.items.append(Line(x - GAP + 6, y + height, x - 10, y + height, arrow=True))
     if panel.pooling:
-        x, y = planned.corners[1]
+        x, y = plan.corners[1]
         pen.text(x, y + height, panel.pooling, size=13, colour="muted")
 
 
-def _write_sums(pen: Pen, panel: Panel, planned: Plan) -> float:
-    """Writes the sum of every frame below the maps, and returns the pixels that the longest takes."""
+def _write_sums(pen: Pen, panel: Panel, plan: Plan) -> float:
+    """Writes the sum of every frame below the maps. Returns the width of the longest in pixels."""
     sums = [panel.texts.sum_of(scene) if panel.texts is not None else "" for scene in panel.scenes]
     for frame, text in enumerate(sums):
         if text:
-            line = Text(MARGIN, planned.bottom + MARGIN + 4, text, size=12)
-            pen.items.append(_seen([line], [frame], len(sums)))
+            line = Text(MARGIN, plan.bottom + MARGIN + 4, text, size=12)
+            pen.items.append(_group_in_frames([line], [frame], len(sums)))
     return max(text_width(text, 12) + 2 * MARGIN for text in sums)
 
 
-def _seen(
+def _group_in_frames(
     items: Sequence[Item],
     frames: Sequence[int],
     count: int,
     still: Offset | Literal["first"] | None = "first",
 ) -> Group:
-    """Returns items that are seen in some of `count` frames."""
-    seen = set(frames)
-    return Group(tuple(items), tuple((0.0, 0.0) if n in seen else None for n in range(count)), still)
+    """Returns items as a group that is visible in some of `count` frames."""
+    visible = set(frames)
+    return Group(tuple(items), tuple((0.0, 0.0) if n in visible else None for n in range(count)), still)

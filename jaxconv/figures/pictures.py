@@ -1,4 +1,4 @@
-"""A picture of a convolution that moves or stands still, and how it is written."""
+"""Pictures of convolutions, of one frame or more, and the files that hold them."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ STILL_SUFFIXES = (".svg", ".png", ".gif", ".webp")
 
 @dataclass(frozen=True)
 class Animation:
-    """A picture of a convolution, of one frame or more; notebooks show it as it is.
+    """A picture of a convolution, of one frame or more; notebooks show it.
 
     Attributes:
-      display: What is drawn.
-      title: What the picture shows, for screen readers.
-      milliseconds: How long a frame lasts.
-      light: Colours.
-      dark: Colours of SVG files on dark pages; None for those of `light`.
+      display: Items of the picture and their positions in every frame.
+      title: Description of the picture for screen readers.
+      milliseconds: Duration of a frame in milliseconds.
+      light: Colours on light pages.
+      dark: Colours of SVG files on dark pages; None for the colours of `light`.
     """
 
     display: DisplayList
@@ -80,7 +80,8 @@ class Animation:
         The same picture gives the same bytes.
 
         Args:
-          path: Ends in ``.svg``, ``.gif`` or ``.webp``; ``.png`` is for a single frame or a sheet.
+          path: File to write; it ends in ``.svg``, ``.gif`` or ``.webp``, or in ``.png`` for a single frame
+            or a sheet.
 
         Returns:
           `path`.
@@ -103,7 +104,7 @@ class Animation:
         """Writes one file per frame.
 
         Args:
-          path: A path with ``{frame}`` where the number of the frame belongs, such as
+          path: Path that contains ``{frame}`` in place of the number of the frame, such as
             ``"frames/{frame}.svg"``; it ends in ``.svg``, ``.png``, ``.gif`` or ``.webp``.
 
         Returns:
@@ -126,10 +127,10 @@ class Animation:
 
 
 def path_with_suffix(path: str | Path, suffixes: Sequence[str]) -> Path:
-    """Returns the path.
+    """Returns `path` as a `Path` after checking its suffix.
 
     Raises:
-      OptionError: It ends in none of the suffixes.
+      OptionError: The path does not end in one of `suffixes`.
     """
     path = Path(path)
     if path.suffix.lower() not in suffixes:

@@ -1,4 +1,4 @@
-"""Where the maps of a panel stand: the size of a cell, the names above the maps, their corners."""
+"""Layout of a panel: the size of a cell, the names above the maps, and the corners of the maps."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from jaxconv.errors import SizeError
 from jaxconv.figures.display import Offset, text_width
-from jaxconv.figures.maps import PLANE_GAP, MapLayout, full, padded
+from jaxconv.figures.maps import PLANE_GAP, MapLayout, input_positions, map_positions
 from jaxconv.figures.matrix_panel import place_size
 from jaxconv.figures.numbers import Texts
 from jaxconv.figures.words import kernel_note, padding_note, sizes
@@ -26,15 +26,16 @@ WIDEST_WITH_MATRIX = 900.0  # pixels; in a wider picture C stands below the maps
 
 @dataclass(frozen=True)
 class Panel:
-    """What a panel shows.
+    """Contents of a panel: the scenes of one convolution, and what is drawn with them.
 
     Attributes:
       scenes: All scenes of one convolution, in order.
-      texts: What is written into the cells, or None.
+      texts: Texts of the cells; None writes nothing.
       matrix: Whether C is drawn.
-      heading: First line.
-      pooling: Name of the function that takes the place of the kernel, such as ``"maximum"``.
-      retained: Output cells that are retained; the others are crossed out. None marks nothing.
+      heading: Heading above the maps; empty for none.
+      pooling: Name of a pooling's function, such as ``"maximum"``, drawn instead of a kernel; empty for a
+        convolution.
+      subsample: Output cells of a subsample; the others are crossed out. None crosses out nothing.
     """
 
     scenes: tuple[Scene, ...]
@@ -42,7 +43,7 @@ class Panel:
     matrix: bool = False
     heading: str = ""
     pooling: str = ""
-    retained: frozenset[tuple[int, ...]] | None = None
+    subsample: frozenset[tuple[int, ...]] | None = None
 
     @property
     def shown(self) -> ConvGeometry:
@@ -51,7 +52,7 @@ class Panel:
 
     @property
     def stacked(self) -> bool:
-        """Whether the maps stand below each other: those of one axis, and those with slices, are long."""
+        """Whether the maps are drawn below each other, because maps of one axis and of slices are wide."""
         return self.shown.ndim != 2
 
     @property
@@ -63,21 +64,21 @@ class Panel:
 
     @property
     def with_sums(self) -> bool:
-        """Whether a line below the maps is for the sum."""
+        """Whether the sum of the frame is written below the maps."""
         return self.texts is not None and self.texts.kernel is not None
 
     def input_map(self, x: float, y: float, cell: float) -> MapLayout:
-        """Returns where the cells of the input stand."""
-        return MapLayout(x, y, cell, padded(self.shown), self.shown.in_features)
+        """Returns the layout of the input."""
+        return MapLayout(x, y, cell, input_positions(self.shown), self.shown.in_features)
 
     def kernel_map(self, x: float, y: float, cell: float) -> MapLayout:
-        """Returns where the taps of the kernels of one output feature stand."""
-        headed = self.sheets != (1, 1)
-        return MapLayout(x, y, cell, full(self.shown.kernel_shape), self.sheets[0], headed)
+        """Returns the layout of the kernels of one output feature."""
+        with_head = self.sheets != (1, 1)
+        return MapLayout(x, y, cell, map_positions(self.shown.kernel_shape), self.sheets[0], with_head)
 
     def output_map(self, x: float, y: float, cell: float) -> MapLayout:
-        """Returns where the cells of the output stand."""
-        return MapLayout(x, y, cell, full(self.shown.output_shape), self.shown.out_features)
+        """Returns the layout of the output."""
+        return MapLayout(x, y, cell, map_positions(self.shown.output_shape), self.shown.out_features)
 
 
 @dataclass(frozen=True)
@@ -91,13 +92,13 @@ class Block:
 
     @property
     def whole_width(self) -> float:
-        """Pixels of the map and of what is written above it."""
+        """Width of the map, or of the text above it if that is wider, in pixels."""
         return max(self.width, text_width(self.name, 13, True), text_width(self.note, 11))
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Where everything stands.
+    """Layout of a panel.
 
     Attributes:
       cell: Pixels of a cell.
@@ -120,11 +121,11 @@ class Plan:
         return max(y + block.height for block, (_, y) in maps)
 
 
-def plan(panel: Panel) -> Plan:
-    """Returns where the maps of a panel stand.
+def make_plan(panel: Panel) -> Plan:
+    """Computes the layout of a panel.
 
     Raises:
-      SizeError: The cells or the places of the matrix would be too small to be seen.
+      SizeError: The cells of the maps or of the matrix would be too small to be seen.
     """
     cell = _cell_size(panel)
     blocks = _blocks(panel, cell)
@@ -142,7 +143,7 @@ def _cell_size(panel: Panel) -> float:
     cell = min(largest, (WIDEST_STACKED if panel.stacked else WIDEST) / across, HIGHEST / down)
     if cell < SMALLEST:
         raise SizeError(
-            f"the maps are too large to be drawn: {across:.0f} cells across and {down} down. Take a smaller "
+            f"the maps are too large to be drawn: {across:.0f} cells across and {down} down. Use a smaller "
             f"`input_shape`, or fewer features. Got {panel.scenes[0].geometry}."
         )
     return math.floor(2 * cell) / 2

@@ -52,8 +52,8 @@ def _with_one_palette(images: Sequence[Image.Image]) -> list[Image.Image]:
 
     One palette for all frames keeps still what does not change, and flat areas keep their exact colours.
     """
-    chosen = [_codes(image).ravel() for image in (images[0], images[len(images) // 2], images[-1])]
-    colours, counts = np.unique(np.concatenate(chosen), return_counts=True)
+    samples = [_codes(image).ravel() for image in (images[0], images[len(images) // 2], images[-1])]
+    colours, counts = np.unique(np.concatenate(samples), return_counts=True)
     palette = _channels(colours[np.argsort(-counts, kind="stable")[:COLOURS]])
     return [_in_palette(image, palette) for image in images]
 
@@ -67,9 +67,9 @@ def _in_palette(image: Image.Image, palette: np.ndarray) -> Image.Image:
     colours, place = np.unique(codes, return_inverse=True)
     distance = ((_channels(colours)[:, None] - palette) ** 2).sum(-1)
     indices = distance.argmin(-1).astype(np.uint8)[place.reshape(codes.shape)]
-    drawn = Image.frombytes("P", image.size, indices.tobytes())
-    drawn.putpalette(palette.astype(np.uint8).tobytes())
-    return drawn
+    result = Image.frombytes("P", image.size, indices.tobytes())
+    result.putpalette(palette.astype(np.uint8).tobytes())
+    return result
 
 
 def _codes(image: Image.Image) -> np.ndarray:
@@ -147,8 +147,8 @@ class _Painter:
     def _outline(self, item: Rectangle, left: float, top: float, right: float, bottom: float) -> None:
         colour, width = self.theme.colour(item.line or "line"), round(SUPERSAMPLING * item.thickness)
         if not item.dashes:
-            grown = width / 2  # lines lie on both sides of the edge, as those of SVG
-            box = (left - grown, top - grown, right + grown, bottom + grown)
+            half = width / 2  # lines lie on both sides of the edge, as those of SVG
+            box = (left - half, top - half, right + half, bottom + half)
             self.draw.rounded_rectangle(box, SUPERSAMPLING * item.radius, outline=colour, width=width)
             return
         dash, gap = (SUPERSAMPLING * length for length in item.dashes)

@@ -61,13 +61,13 @@ def receptive_field_figure(
         reach = max(len(interval) for field in fields for interval in field) / 2 + MARGIN
         axes = figure.subplots(1, len(measured), squeeze=False)[0]
         for ax, array, field, name in zip(axes, measured, fields, names, strict=True):
-            shown = np.asarray(array, float)
-            shown = np.ma.masked_less_equal(shown / shown.max(), 0)
-            image = ax.imshow(shown, cmap="magma_r", vmin=0, vmax=1)
+            picture = np.asarray(array, float)
+            picture = np.ma.masked_less_equal(picture / picture.max(), 0)
+            image = ax.imshow(picture, cmap="magma_r", vmin=0, vmax=1)
             canvas.picture_axes(ax)
             ax.spines[:].set(visible=True, color=canvas.BORDER)
             theoretical = _frame(ax, field, THEORETICAL, "theoretical")
-            square = holding_square(np.asarray(array, float), field, part)
+            square = smallest_square(np.asarray(array, float), field, part)
             frame = _frame(ax, square, MEASURED, f"{part:.0%} of the gradient", dashed=True)
             (top, bottom), (left, right) = (_around(interval, reach) for interval in field)
             ax.set(xlim=(left, right), ylim=(bottom, top), title=name)
@@ -99,7 +99,7 @@ def _frame(ax: Axes, field: tuple[range, range], colour: str, label: str, dashed
     return frame
 
 
-def holding_square(
+def smallest_square(
     measured: np.ndarray, field: tuple[range, range], part: float = 0.95
 ) -> tuple[range, range]:
     """Finds the smallest square around the middle of the theoretical field with this part of the gradient.
@@ -116,7 +116,7 @@ def holding_square(
 
     >>> measured = np.zeros((9, 9))
     >>> measured[4, 3:6] = 1, 8, 1
-    >>> [holding_square(measured, (range(2, 7), range(2, 7)), part) for part in (0.8, 0.9)]
+    >>> [smallest_square(measured, (range(2, 7), range(2, 7)), part) for part in (0.8, 0.9)]
     [(range(4, 5), range(4, 5)), (range(3, 6), range(3, 6))]
     """
     middles = [interval.start + interval.stop - 1 for interval in field]  # doubled: it may lie between cells

@@ -36,8 +36,8 @@ def paint(labels: np.ndarray, colors: Colors) -> np.ndarray:
     stripe = max(max(labels.shape) // 60, 1)
     dark = ((rows + columns) // stripe % 2 == 0)[..., None]
     known = (labels >= 0) & (labels < len(colors))
-    painted = (np.asarray(colors) / 255)[np.where(known, labels, 0)]
-    return np.where(known[..., None], painted, np.where(dark, VOID_DARK, VOID_LIGHT))
+    colours = (np.asarray(colors) / 255)[np.where(known, labels, 0)]
+    return np.where(known[..., None], colours, np.where(dark, VOID_DARK, VOID_LIGHT))
 
 
 def overlay(image: np.ndarray, labels: np.ndarray, colors: Colors, opacity: float = 0.55) -> np.ndarray:
@@ -114,17 +114,17 @@ def _draw_example(
     axes[0].imshow(image[..., 0] if grey else image[..., :3], cmap="gray", vmin=0, vmax=1)
     axes[1].imshow(paint(label, colors))
     axes[2].imshow(paint(prediction, colors))
-    counted = (label >= 0) & (label < len(colors))
-    wrong = counted & (label != prediction)
+    valid = (label >= 0) & (label < len(colors))
+    wrong = valid & (label != prediction)
     axes[3].imshow(_errors(image, wrong))
-    axes[3].set_xlabel(f"{100 * wrong.sum() / max(counted.sum(), 1):.1f}%")
+    axes[3].set_xlabel(f"{100 * wrong.sum() / max(valid.sum(), 1):.1f}%")
 
 
 def _errors(image: np.ndarray, wrong: np.ndarray) -> np.ndarray:
     """Returns the image in faint grey with the wrong pixels in red, ``(rows, columns, 3)``."""
-    shown = np.repeat(0.55 + 0.4 * image[..., :3].mean(-1, keepdims=True), 3, axis=-1)
-    shown[wrong] = WRONG
-    return shown
+    picture = np.repeat(0.55 + 0.4 * image[..., :3].mean(-1, keepdims=True), 3, axis=-1)
+    picture[wrong] = WRONG
+    return picture
 
 
 def _legend(

@@ -1,4 +1,4 @@
-"""A display list as SVG text: one file, moved by CSS, with the colours of dark pages inside."""
+"""Writes a display list as SVG text: one file, animated by CSS, with colours for light and dark pages."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ def svg(
     reduced motion see the picture without it. The same picture gives the same text.
 
     Args:
-      picture: What is drawn.
-      light: Colours.
-      dark: Colours on pages that are dark; None for those of `light`.
-      title: What the picture shows, for screen readers.
-      milliseconds: How long a frame lasts.
+      picture: Picture to write.
+      light: Colours on light pages.
+      dark: Colours on dark pages; None for the colours of `light`.
+      title: Description of the picture for screen readers.
+      milliseconds: Duration of a frame in milliseconds.
     """
     writer = _Writer(picture.frames, picture.frames * milliseconds / 1000)
     body = writer.draw(picture.items)

@@ -108,5 +108,5 @@ def resolve_theme(theme: ThemeOption) -> tuple[Theme, Theme | None]:
         return theme, None
     if isinstance(theme, str) and theme in _WORDS:
         return _WORDS[theme]
-    hint = did_you_mean(theme, _WORDS) if isinstance(theme, str) else "."
+    hint = did_you_mean(theme, _WORDS, otherwise=".") if isinstance(theme, str) else "."
     raise OptionError(f"`theme` must be a Theme or one of {tuple(_WORDS)}, got {theme!r}{hint}")

@@ -5,22 +5,22 @@ from __future__ import annotations
 import math
 
 from jaxconv.figures.display import Group, Item, Offset, Pen, Rectangle, Text
-from jaxconv.figures.maps import MapLayout, draw_input, fitting
+from jaxconv.figures.maps import MapLayout, draw_input, text_size
 from jaxconv.figures.numbers import Texts
 from jaxconv.figures.plan import Panel
 from jaxconv.geometry.scene import Scene, cell_at, flat_index
 
-INSET = 0.13  # cells around the colour of a tap, in which the cell beneath stays in sight
+INSET = 0.13  # cells around the colour of a tap, in which the cell beneath stays visible
 
 
 def draw_window(pen: Pen, panel: Panel, layout: MapLayout, colour: str) -> None:
     """Draws the input, the colours of the taps on the cells that they read, and a frame around them.
 
     Args:
-      pen: Takes the items.
-      panel: What is shown.
-      layout: Where the cells of the input stand.
-      colour: Role of the input's cells, ``"x"`` or ``"y"``.
+      pen: Pen that draws the window.
+      panel: Panel with the scenes of the convolution.
+      layout: Layout of the input on the sheet.
+      colour: Role of the input cells' colour in the theme, ``"x"`` or ``"y"``.
     """
     texts, first = panel.texts, panel.scenes[0]
     draw_input(pen, layout, panel.shown, colour, zeros=texts is not None)
@@ -69,16 +69,16 @@ def _edges(scene: Scene, layout: MapLayout, feature: int) -> list[Rectangle]:
 
 def _write_input(pen: Pen, panel: Panel, layout: MapLayout, texts: Texts) -> None:
     c = layout.cell
-    raised = 0.42 if texts.kernel is not None else 0.5  # room for the kernel's entry
+    height = 0.42 if texts.kernel is not None else 0.5  # room for the kernel's entry
     for feature in range(layout.features):
         for position in layout.cells():
-            held = cell_at(panel.shown, position)
-            if held.kind == "cropped":
+            cell = cell_at(panel.shown, position)
+            if cell.kind == "cropped":
                 continue
             x, y = layout.corner(position, feature)
-            word = "0" if held.cell is None else texts.input[(*held.cell, feature)]
-            colour = "muted" if held.cell is None else "ink"
-            pen.text(x + c / 2, y + c * raised, word, size=fitting(word, c), colour=colour, anchor="middle")
+            word = "0" if cell.cell is None else texts.input[(*cell.cell, feature)]
+            colour = "muted" if cell.cell is None else "ink"
+            pen.text(x + c / 2, y + c * height, word, size=text_size(word, c), colour=colour, anchor="middle")
 
 
 def _write_weights(
@@ -96,7 +96,9 @@ def _write_weights(
             for read in scene.reads:
                 x, y = layout.corner(read.position, feature)
                 word = texts.kernel[scene.kernel_index(read.tap, feature)]
-                words.append(Text(x + c - 2.5, y + c - 6, word, size=fitting(word, c, 0.7, 9), anchor="end"))
+                words.append(
+                    Text(x + c - 2.5, y + c - 6, word, size=text_size(word, c, 0.7, 9), anchor="end")
+                )
         x0, y0 = offsets[frames[0]]
         places = {n: (offsets[n][0] - x0, offsets[n][1] - y0) for n in frames}
         pen.items.append(Group(tuple(words), tuple(places.get(n) for n in range(len(panel.scenes)))))

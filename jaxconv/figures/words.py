@@ -1,4 +1,4 @@
-"""A convolution in words, for the labels of its picture."""
+"""Descriptions of a convolution for the labels of its picture."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ def sizes(shape: Sequence[int]) -> str:
     return TIMES.join(map(str, shape))
 
 
-def per_axis(values: Sequence[int]) -> str:
+def text_per_axis(values: Sequence[int]) -> str:
     """Returns one number if all are equal, else one per axis.
 
-    >>> per_axis((2, 2)), per_axis((1, 2))
+    >>> text_per_axis((2, 2)), text_per_axis((1, 2))
     ('2', '1 × 2')
     """
     return str(values[0]) if len(set(values)) == 1 else TIMES.join(map(str, values))
 
 
-def describe(scene: Scene, window: str = "kernel") -> str:
+def describe_convolution(scene: Scene, window: str = "kernel") -> str:
     """Returns the numbers of the forward convolution, or of a pooling's windows."""
     g = scene.geometry
-    parts = [f"{window} {sizes(g.kernel_shape)}", f"stride {per_axis(g.strides)}", _paddings(g)]
+    parts = [f"{window} {sizes(g.kernel_shape)}", f"stride {text_per_axis(g.strides)}", _paddings(g)]
     if set(g.kernel_dilation) != {1}:
-        parts.append(f"dilation {per_axis(g.kernel_dilation)}")
+        parts.append(f"dilation {text_per_axis(g.kernel_dilation)}")
     if set(g.input_dilation) != {1}:
-        parts.append(f"input dilation {per_axis(g.input_dilation)}")
+        parts.append(f"input dilation {text_per_axis(g.input_dilation)}")
     if g.feature_group_count > 1:
         parts.append(f"{g.feature_group_count} groups")
     return ("of " if scene.transposed else "") + ", ".join(parts)
@@ -44,39 +44,39 @@ def describe(scene: Scene, window: str = "kernel") -> str:
 def describe_maps(scene: Scene) -> str:
     """Returns the numbers of the forward convolution, and the shapes of its maps."""
     g = scene.geometry
-    return (
-        f"{describe(scene).removeprefix('of ')}, input {sizes(g.input_shape)}, output {sizes(g.output_shape)}"
-    )
+    numbers = describe_convolution(scene).removeprefix("of ")
+    return f"{numbers}, input {sizes(g.input_shape)}, output {sizes(g.output_shape)}"
 
 
 def _paddings(g: ConvGeometry) -> str:
     mode = "" if g.padding_mode == "zeros" else f"{g.padding_mode} "
     lows, highs = zip(*g.padding, strict=True)
     if lows == highs:
-        return f"{mode}padding {per_axis(lows)}"
-    return f"{mode}padding {per_axis(lows)} before and {per_axis(highs)} after"
+        return f"{mode}padding {text_per_axis(lows)}"
+    return f"{mode}padding {text_per_axis(lows)} before and {text_per_axis(highs)} after"
 
 
 def padding_note(g: ConvGeometry) -> str:
-    """Returns what surrounds and separates the input cells of a shown convolution; empty if nothing does."""
+    """Returns the padding and the inserted zeros of a shown convolution; empty if there are none."""
     notes = []
     zeros = {f - 1 for f in g.input_dilation}
     if zeros != {0}:
-        number = per_axis([f - 1 for f in g.input_dilation])
+        number = text_per_axis([f - 1 for f in g.input_dilation])
         notes.append(f"{number} {'zero' if zeros == {1} else 'zeros'} inserted")
     lows, highs = zip(*g.padding, strict=True)
     if any(lows) or any(highs):
         negative = min(*lows, *highs) < 0
         name = "padding (dashed)" if max(*lows, *highs) > 0 else "cropping"
         name += ", negative crops" if negative and name != "cropping" else ""
-        amount = per_axis(lows) if lows == highs else f"{per_axis(lows)} before, {per_axis(highs)} after"
+        low, high = text_per_axis(lows), text_per_axis(highs)
+        amount = low if lows == highs else f"{low} before, {high} after"
         mode = "" if g.padding_mode == "zeros" else f"{g.padding_mode} "
         notes.append(f"{mode}{name} {amount}")
     return "; ".join(notes)
 
 
 def kernel_note(scene: Scene) -> str:
-    """Returns how the kernel of a shown convolution lies."""
+    """Returns whether the kernel of a shown convolution is rotated, and its span if it is dilated."""
     notes = (
         ["rotated by 180\N{DEGREE SIGN}"] if scene.transposed and max(scene.geometry.kernel_shape) > 1 else []
     )

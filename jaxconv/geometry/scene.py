@@ -1,7 +1,7 @@
 """A convolution step by step, in integers: what the window covers at every output cell.
 
 One scene is one row of C. The transpose is shown as the equivalent direct convolution of
-arXiv:1603.07285, section 4, and its scenes are the rows of C-transposed.
+arXiv:1603.07285, chapter 4, and its scenes are the rows of C-transposed.
 """
 
 from __future__ import annotations
@@ -26,28 +26,29 @@ Kind = Literal["input", "inserted", "padding", "cropped"]
 KINDS: tuple[Kind, ...] = ("input", "inserted", "padding", "cropped")
 
 
-class Cell(NamedTuple):
+class PaddedCell(NamedTuple):
     """One cell of the stretched and padded input.
 
     Attributes:
-      kind: ``"input"``; ``"inserted"``, a zero between two inputs; ``"padding"``; or ``"cropped"``, outside
-        of the windows' reach because of negative padding.
-      cell: The input cell whose value it shows, one index per axis; None where it shows a zero. Cells of
-        the padding show input cells in the modes circular, reflect and replicate.
+      kind: ``"input"``; ``"inserted"``, a zero between two inputs; ``"padding"``; or ``"cropped"``, which
+        negative padding removes.
+      cell: Input cell whose value it holds, one index per axis; None if it holds a zero. Cells of the
+        padding hold values of input cells if the padding mode is circular, reflect or replicate.
     """
 
     kind: Kind
     cell: tuple[int, ...] | None
 
 
-class Read(NamedTuple):
+class TapRead(NamedTuple):
     """What one tap of the window reads.
 
     Attributes:
-      position: Position in the stretched and padded input, one index per axis; 0 is the first padded cell.
+      position: Position in the stretched and padded input, one index per axis; 0 is the first cell of the
+        padding.
       tap: Tap of the kernel of the forward convolution, one index per axis.
       kind: Kind of the cell at the position.
-      cell: The input cell that is read; None for a zero.
+      cell: Input cell that the tap reads, one index per axis; None for a zero.
     """
 
     position: tuple[int, ...]
@@ -70,11 +71,12 @@ class Entry(NamedTuple):
 
 @dataclass(frozen=True)
 class Scene:
-    """The window at one output cell.
+    """The window of a convolution at one output cell.
 
     Attributes:
-      geometry: The forward convolution.
-      shown: The convolution that is shown: `geometry`, or the equivalent direct convolution of its transpose.
+      geometry: Geometry of the forward convolution.
+      shown: Geometry of the convolution that is shown: `geometry`, or the equivalent direct
+        convolution of its transpose.
       transposed: Whether the transpose is shown.
       row: Row of C, or of C-transposed, whose entries the scene reads.
       output: Output cell of `shown`, one index per axis.
@@ -90,7 +92,7 @@ class Scene:
     output: tuple[int, ...]
     output_feature: int
     input_features: range
-    reads: tuple[Read, ...]
+    reads: tuple[TapRead, ...]
 
     def kernel_index(self, tap: Sequence[int], input_feature: int) -> tuple[int, ...]:
         """Returns the index into the forward kernel of the weight between two features.
@@ -118,11 +120,11 @@ class Scene:
 
 
 def scenes(geometry: ConvGeometry, *, transposed: bool = False) -> tuple[Scene, ...]:
-    """Returns what the window covers at every output cell, in the order of the rows of C.
+    """Returns one scene per output cell: what the window reads there, in the order of the rows of C.
 
     Args:
-      geometry: The forward convolution.
-      transposed: Whether the rows are those of C-transposed, shown as the equivalent direct convolution:
+      geometry: Geometry of the forward convolution.
+      transposed: Whether the scenes are the rows of C-transposed, shown as the equivalent direct convolution:
         zeros are inserted between the inputs, and the kernel is rotated by 180 degrees.
 
     Returns:
@@ -133,7 +135,7 @@ def scenes(geometry: ConvGeometry, *, transposed: bool = False) -> tuple[Scene, 
       SizeError: More than a million reads.
 
     References:
-      Dumoulin & Visin, arXiv:1603.07285, section 2, and relationships 8 to 14 for the transpose.
+      Dumoulin & Visin, arXiv:1603.07285, chapter 2, and relationships 8 to 14 for the transpose.
 
     >>> last = scenes(ConvGeometry((5,), (3,), strides=2, padding=1))[-1]
     >>> last.output, [(read.position, read.kind) for read in last.reads]
@@ -146,7 +148,7 @@ def scenes(geometry: ConvGeometry, *, transposed: bool = False) -> tuple[Scene, 
     reads = math.prod(shown.output_shape) * shown.out_features * math.prod(shown.kernel_shape)
     if reads > MOST_READS:
         raise SizeError(
-            f"the scenes of this geometry read {reads:,} cells, and at most {MOST_READS:,} are listed; take "
+            f"the scenes of this geometry read {reads:,} cells, and at most {MOST_READS:,} are listed; use "
             f"a smaller `input_shape` or `kernel_shape`. Got {geometry}."
         )
     return tuple(_scenes(geometry, shown, transposed))
@@ -164,24 +166,24 @@ def _scenes(geometry: ConvGeometry, shown: ConvGeometry, transposed: bool) -> It
             yield Scene(geometry, shown, transposed, next(row), output, feature, features, reads)
 
 
-def _reads(shown: ConvGeometry, output: tuple[int, ...], transposed: bool) -> tuple[Read, ...]:
+def _reads(shown: ConvGeometry, output: tuple[int, ...], transposed: bool) -> tuple[TapRead, ...]:
     first = [o * s for o, s in zip(output, shown.strides, strict=True)]
     reads = []
     for tap in np.ndindex(*shown.kernel_shape):
         position = tuple(o + t * d for o, t, d in zip(first, tap, shown.kernel_dilation, strict=True))
         cell = cell_at(shown, position)
         rotated = tuple(k - 1 - t for k, t in zip(shown.kernel_shape, tap, strict=True))
-        reads.append(Read(position, rotated if transposed else tap, cell.kind, cell.cell))
+        reads.append(TapRead(position, rotated if transposed else tap, cell.kind, cell.cell))
     return tuple(reads)
 
 
-def cell_at(geometry: ConvGeometry, position: Sequence[int]) -> Cell:
+def cell_at(geometry: ConvGeometry, position: Sequence[int]) -> PaddedCell:
     """Returns what the stretched and padded input holds at one position.
 
     Args:
-      geometry: Which convolution.
-      position: One index per axis; 0 is the first padded cell. Positions outside of the padded input that
-        hold stretched input are ``"cropped"``.
+      geometry: Convolution that reads the input.
+      position: Position in the stretched and padded input, one index per axis; 0 is the first cell of the
+        padding. Positions outside of it give a cell of kind ``"cropped"``.
 
     >>> [cell_at(ConvGeometry((2,), (2,), padding=1, input_dilation=2), [at]).kind for at in range(5)]
     ['padding', 'input', 'inserted', 'input', 'padding']
@@ -189,7 +191,7 @@ def cell_at(geometry: ConvGeometry, position: Sequence[int]) -> Cell:
     along = [_axis_cell(axis, at) for axis, at in zip(geometry.axes, position, strict=True)]
     kind = max((kind for kind, _ in along), key=KINDS.index)
     cells = [cell for _, cell in along if cell is not None]
-    return Cell(kind, tuple(cells) if len(cells) == len(along) else None)
+    return PaddedCell(kind, tuple(cells) if len(cells) == len(along) else None)
 
 
 def drawn_positions(axis: AxisGeometry) -> range:

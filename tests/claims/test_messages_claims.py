@@ -4,7 +4,7 @@ import pytest
 from messages import BadCall, check
 
 from jaxconv import verify
-from jaxconv.errors import GeometryError, OptionError
+from jaxconv.errors import OptionError
 
 CASES = [
     BadCall("a claim with a typing error", lambda: verify("count"), ("`claims`", "'counts'?"), OptionError),
@@ -19,7 +19,7 @@ CASES = [
     BadCall(
         "an integer dtype", lambda: verify(dtype="int32"), ("`dtype`", "'float64'", "'int32'"), OptionError
     ),
-    BadCall("no trials", lambda: verify(trials=0), ("`trials`", "at least 1"), GeometryError),
+    BadCall("no trials", lambda: verify(trials=0), ("`trials`", "at least 1"), OptionError),
     BadCall("half a trial", lambda: verify(trials=1.5), ("`trials`", "1.5"), TypeError),
     BadCall("a negative seed", lambda: verify(seed=-1), ("`seed`", "-1"), OptionError),
     BadCall("a seed that is not an integer", lambda: verify(seed=0.5), ("`seed`", "0.5"), TypeError),

@@ -27,7 +27,7 @@ def test_without_explain_no_method_is_printed(capsys, monkeypatch):
     assert not any('method="auto"' in line for line in text)
 
 
-def test_a_batch_of_nothing_is_refused(capsys):
+def test_batch_below_one_is_refused(capsys):
     with pytest.raises(SystemExit) as stop:
         main([*COMMAND, "--batch", "0"])
     assert stop.value.code == 2

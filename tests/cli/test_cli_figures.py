@@ -23,7 +23,7 @@ def test_figures_are_listed_and_drawn(tmp_path, capsys):
         "figures 2.8": "'2.8a' and '2.8b'",
         "figures 7.1": "The numbers are kernel, 1.1",
         "figures 2.1 --format mp4": "`formats` must be some of svg, gif, webp",
-        "figures 2.1 --all": "leave out the numbers, or --all",
+        "figures 2.1 --all": "leave out the numbers, or leave out --all",
     }.items():
         with pytest.raises(SystemExit) as stop:
             main(wrong.split())

@@ -16,11 +16,11 @@ from jaxconv.errors import ConfigError, DataError, GeometryError, OptionError, S
 from jaxconv.training.run_folder import RunError
 
 
-def padded(*padding: str, size: tuple[int, ...] = (6, 7)) -> Callable[[], object]:
+def arithmetic_of(*padding: str, size: tuple[int, ...] = (6, 7)) -> Callable[[], object]:
     return lambda: arithmetic(GeometryOptions(size, (3,), padding=padding))
 
 
-def drawn(size: int = 4, **options: object) -> Callable[[], object]:
+def matrix_of(size: int = 4, **options: object) -> Callable[[], object]:
     return lambda: matrix(GeometryOptions((size,), (3,)), **options)
 
 
@@ -37,14 +37,14 @@ def within(action: Callable[[Path], object]) -> Callable[[], object]:
 def kernel_file(array: object) -> Callable[[], object]:
     def call(folder: Path) -> object:
         np.save(folder / "w.npy", array, allow_pickle=True)
-        return drawn(kernel_file=folder / "w.npy")()
+        return matrix_of(kernel_file=folder / "w.npy")()
 
     return within(call)
 
 
 def text_as_kernel(folder: Path) -> object:
     (folder / "w.npy").write_text("1 2 3")
-    return drawn(kernel_file=folder / "w.npy")()
+    return matrix_of(kernel_file=folder / "w.npy")()
 
 
 def run_without_config(folder: Path) -> object:
@@ -54,24 +54,30 @@ def run_without_config(folder: Path) -> object:
 
 CASES = [
     BadCall(
-        "padding of no word", padded("SMAE"), ("--padding must be one of VALID", "got SMAE"), OptionError
+        "padding of no word",
+        arithmetic_of("SMAE"),
+        ("--padding must be one of VALID", "got SMAE"),
+        OptionError,
     ),
     BadCall(
         "a pair on two axes",
-        padded("1,2"),
+        arithmetic_of("1,2"),
         ("--padding", "2 spatial axes", "got 1,2. Write --padding 1,2 1,2"),
         OptionError,
     ),
     BadCall(
         "a pair with a space",
-        padded("1", "2", size=(6,)),
+        arithmetic_of("1", "2", size=(6,)),
         ("--padding", "Write --padding 1,2 for low and high"),
         OptionError,
     ),
-    BadCall("a kernel beyond the input", drawn(2), ("spans 3 cells", "`padding`"), GeometryError),
-    BadCall("a matrix too large to print", drawn(999), ("too large to print", "--out C.npz"), SizeError),
+    BadCall("a kernel beyond the input", matrix_of(2), ("spans 3 cells", "`padding`"), GeometryError),
+    BadCall("a matrix too large to print", matrix_of(999), ("too large to print", "--out C.npz"), SizeError),
     BadCall(
-        "a matrix of no format", drawn(out=Path("C.csv")), ("--out", ".npz, .mtx, .png", "C.csv"), OptionError
+        "a matrix of no format",
+        matrix_of(out=Path("C.csv")),
+        ("--out", ".npz, .mtx, .png", "C.csv"),
+        OptionError,
     ),
     BadCall(
         "a kernel of text", within(text_as_kernel), ("--kernel-file", "w.npy is not a .npy file"), DataError
@@ -127,13 +133,13 @@ CASES = [
         "no pixels at once",
         lambda: predict(Path("run"), (), out=Path("out"), max_pixels=0),
         ("`max_pixels` must be at least 1",),
-        GeometryError,
+        OptionError,
     ),
     BadCall(
         "a halo below 0",
         lambda: predict(Path("run"), (), out=Path("out"), halo=-1),
-        ("`halo`",),
-        GeometryError,
+        ("`halo` must be at least 0, got -1.",),
+        OptionError,
     ),
     BadCall(
         "a prediction without a run",

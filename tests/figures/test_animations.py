@@ -54,7 +54,7 @@ def at(keys, share):
 
 
 @pytest.mark.parametrize("transposed", [False, True])
-def test_the_window_of_the_file_moves_as_loops_say(transposed):
+def test_window_offsets_match_loops(transposed):
     g = ConvGeometry((4, 5), (3, 2), strides=(2, 1), padding=1)
     drawn = animation(g, transposed=transposed, milliseconds=250)
     shown = g.equivalent_direct() if transposed else g
@@ -73,7 +73,7 @@ def test_the_window_of_the_file_moves_as_loops_say(transposed):
     ]
 
 
-def test_the_lit_row_is_the_row_of_the_frame():
+def test_highlighted_row_is_the_row_of_the_frame():
     drawn = animation(STRIDED, matrix=True)
     rows, _ = STRIDED.matrix_shape
     ((keys, _, _),) = [found for found in places(drawn.svg(), "2")]
@@ -103,7 +103,7 @@ def test_every_geometry_is_drawn(name, values):
 
 
 @pytest.mark.parametrize("name", ["1-D", "2-D", "features", "groups", "circular"])
-def test_outputs_are_those_of_loops(name, rng):
+def test_outputs_match_loops(name, rng):
     g = GEOMETRIES[name]
     x = rng.integers(-3, 4, size=(*g.input_shape, g.in_features))
     kernel = rng.integers(-3, 4, size=g.kernel_array_shape)
@@ -162,7 +162,7 @@ def test_rasters_have_a_frame_per_output(tmp_path, suffix):
 
 
 @pytest.mark.parametrize("suffix", ["svg", "gif", "webp"])
-def test_the_same_call_writes_the_same_bytes(tmp_path, suffix):
+def test_same_call_writes_same_bytes(tmp_path, suffix):
     g = ConvGeometry((3, 3), (2, 2))
     options = {"both": True, "matrix": True, "values": "numbers"}
     first, second = (animate(g, tmp_path / f"{n}.{suffix}", **options).read_bytes() for n in "ab")
@@ -185,7 +185,7 @@ def test_raster_and_vector_show_the_same_window(tmp_path):
             assert "#{:02x}{:02x}{:02x}".format(*pixel) == LIGHT.tap(0, 4)
 
 
-def test_files_follow_the_page_and_the_wish_for_less_motion():
+def test_svg_has_dark_mode_and_reduced_motion():
     text = animation(STRIDED, values="numbers").svg()
     assert re.search(r"@media \(prefers-color-scheme:dark\){[^@]*" + DARK.paper, text)
     assert re.search(r"@media \(prefers-reduced-motion:reduce\){#\w+ \*{animation:none!important}}", text)
@@ -197,7 +197,7 @@ def test_files_follow_the_page_and_the_wish_for_less_motion():
     assert "@keyframes" not in animation(STRIDED).frame(3).svg()
 
 
-def test_a_picture_that_stands_still_shows_all_outputs():
+def test_picture_without_motion_shows_all_outputs():
     """What a reader sees who prefers reduced motion."""
     root = ElementTree.fromstring(animation(ConvGeometry((3,), (2,)), x=[1, 2, 4], kernel=[8, 16]).svg())
     hidden = {
@@ -241,7 +241,7 @@ def test_theme_colours_are_drawn():
 
 
 @pytest.mark.parametrize("theme", [LIGHT, DARK])
-def test_text_can_be_read(theme):
+def test_text_has_enough_contrast(theme):
     """The contrast of WCAG 2, 4.5 for text."""
     for background in (theme.paper, theme.x, theme.y, theme.empty, *(theme.tap(n, 9) for n in range(9))):
         assert contrast(theme.ink, background) >= 4.5

@@ -60,7 +60,7 @@ def test_printed_numbers_are_drawn(number):
             assert str(value) in texts
 
 
-def test_there_are_all_figures():
+def test_guide_has_every_figure():
     assert list(GUIDE) == list(FRAMES)
     assert all(figure.caption.endswith(".") for figure in GUIDE.values())
 
@@ -136,6 +136,6 @@ def test_the_page_shows_every_figure_and_its_caption(tmp_path):
         assert image.n_frames == 36
 
 
-def test_stills_may_be_png(tmp_path):
+def test_figures_without_motion_can_be_png(tmp_path):
     with Image.open(guide("2.8a", tmp_path / "a.png")) as image:
         assert image.size[0] > 500

@@ -5,7 +5,7 @@ import pytest
 from messages import BadCall, check
 
 from jaxconv import ConvGeometry, GeometryError, OptionError, SizeError
-from jaxconv.figures import Theme, animate, animation, guide, scenes
+from jaxconv.figures import Theme, animate, animation, frame, guide, scenes
 from jaxconv.figures.gallery import write_gallery
 
 G = ConvGeometry((5, 4), (3, 2))
@@ -57,7 +57,7 @@ CASES = [
         GeometryError,
     ),
     BadCall("words for x", lambda: animation(G, x=[["a"]]), ("`x`", "numbers"), TypeError),
-    BadCall("geometry", lambda: animation((5, 4)), ("`geometry`", "ConvGeometry", "tuple"), TypeError),
+    BadCall("geometry", lambda: animation((5, 4)), ("`geometry`", "ConvGeometry", "(5, 4)"), TypeError),
     BadCall("frames", lambda: animation(ConvGeometry((99, 99), (3, 3))), ("9,409 frames", "500"), SizeError),
     BadCall(
         "cells", lambda: animation(ConvGeometry((99, 99), (60, 60), strides=20)), ("too large",), SizeError
@@ -71,9 +71,24 @@ CASES = [
     BadCall(
         "transpose of circular padding",
         lambda: animation(CIRCULAR, transposed=True),
-        ("only zero padding has an equivalent direct convolution",),
+        ("`transposed=True`", "equivalent direct convolution", "'circular'", "leave out `transposed`"),
         GeometryError,
     ),
+    BadCall(
+        "both with circular padding",
+        lambda: animation(CIRCULAR, both=True),
+        ("`both=True`", "equivalent direct convolution", "'circular'", "`matrix=True`"),
+        GeometryError,
+    ),
+    BadCall(
+        "an array as the geometry",
+        lambda: animation(np.ones((5, 4))),
+        ("`geometry`", "an array of shape (5, 4)", "swapped"),
+        TypeError,
+    ),
+    BadCall("a number as the theme", lambda: animation(G, theme=1), ("`theme`", "got 1."), OptionError),
+    BadCall("a geometry as a scene", lambda: frame(G), ("`scene`", "ConvGeometry", "`animation`"), TypeError),
+    BadCall("no near theme", lambda: animation(G, theme="?"), ("`theme`", "got '?'."), OptionError),
     BadCall(
         "scenes",
         lambda: scenes(ConvGeometry((2000, 2000), (3, 3))),

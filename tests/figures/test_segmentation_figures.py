@@ -29,7 +29,7 @@ def test_overlay_mixes_colour_and_grey(rng):
     np.testing.assert_array_equal(overlay(image, labels, COLORS, opacity=0.0)[..., 0], image.mean(-1))
 
 
-def test_predictions_are_drawn_with_what_is_wrong(tmp_path, rng):
+def test_wrong_pixels_are_marked(tmp_path, rng):
     x = [images(rng, 24, 32, 3), images(rng, 24, 32, 1)]
     truth = [rng.integers(0, 3, (24, 32)) for _ in x]
     truth[0][:5] = 255

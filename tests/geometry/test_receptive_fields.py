@@ -16,7 +16,7 @@ from strategies import axis_numbers
 
 import jaxconv
 from jaxconv import ConvGeometry, GeometryError, conv, effective_receptive_field, receptive_field
-from jaxconv.figures.receptive_field import holding_square, receptive_field_figure
+from jaxconv.figures.receptive_field import receptive_field_figure, smallest_square
 from jaxconv.nn import Conv
 
 
@@ -299,7 +299,7 @@ def test_the_square_has_its_part(rng):
     measured = rng.random((10, 10))
     field = range(1, 8), range(3, 9)  # middles at 4 and 5.5
     for part in (0.3, 0.6, 0.95):
-        rows, columns = holding_square(measured, field, part)
+        rows, columns = smallest_square(measured, field, part)
         assert (rows.start + rows.stop - 1, columns.start + columns.stop - 1) == (8, 11)
         assert abs(len(rows) - len(columns)) == 1
         sums = []

@@ -21,7 +21,7 @@ GEOMETRIES = [
 
 
 @pytest.mark.parametrize("g", GEOMETRIES, ids=repr)
-def test_every_scene_is_the_row_of_its_output(g, rng):
+def test_scenes_match_rows_of_the_matrix(g, rng):
     kernel = rng.integers(1, 9, size=g.kernel_array_shape)
     C = oracles.dense(g, kernel)
     steps = scenes(g)
@@ -34,7 +34,7 @@ def test_every_scene_is_the_row_of_its_output(g, rng):
 
 
 @pytest.mark.parametrize("g", [g for g in GEOMETRIES if g.padding_mode == "zeros"], ids=repr)
-def test_every_scene_of_the_transpose_is_a_row_of_the_transposed_matrix(g, rng):
+def test_transposed_scenes_match_rows_of_the_transposed_matrix(g, rng):
     kernel = rng.integers(1, 9, size=g.kernel_array_shape)
     C = oracles.dense(g, kernel)
     rows = np.zeros_like(C.T)
@@ -45,7 +45,7 @@ def test_every_scene_of_the_transpose_is_a_row_of_the_transposed_matrix(g, rng):
 
 
 @pytest.mark.parametrize("g", GEOMETRIES, ids=repr)
-def test_windows_are_where_loops_put_them(g):
+def test_window_positions_match_loops(g):
     outputs = list(np.ndindex(*g.output_shape))
     steps = scenes(g)
     for scene, output in zip(steps[:: g.out_features], outputs, strict=True):
@@ -58,17 +58,17 @@ def test_windows_are_where_loops_put_them(g):
 
 
 @pytest.mark.parametrize("g", GEOMETRIES, ids=repr)
-def test_cells_hold_what_numpy_pads(g):
+def test_cells_match_numpy_pad(g):
     by_axis = [
         oracles.padded_cells(axis.size, axis.input_dilation, axis.padding, axis.padding_mode)
         for axis in g.axes
     ]
     for position in np.ndindex(*map(len, by_axis)):
         cells = tuple(axis[at] for axis, at in zip(by_axis, position, strict=True))
-        held = cell_at(g, position)
-        assert held.cell == (None if -1 in cells else cells)
-        assert held.kind != "cropped"
-        assert (held.kind in ("input", "padding")) or held.cell is None
+        cell = cell_at(g, position)
+        assert cell.cell == (None if -1 in cells else cells)
+        assert cell.kind != "cropped"
+        assert (cell.kind in ("input", "padding")) or cell.cell is None
 
 
 def test_kinds_of_cells():
@@ -91,7 +91,7 @@ def test_features_are_those_of_the_group():
     assert back.kernel_index((1, 0), 4) == (1, 0, 0, 4)
 
 
-def test_what_has_no_scenes_is_refused():
+def test_unsupported_geometries_are_refused():
     with pytest.raises(GeometryError, match="only zero padding has an equivalent direct convolution"):
         scenes(ConvGeometry((4,), (3,), padding=1, padding_mode="circular"), transposed=True)
     with pytest.raises(SizeError, match="at most 1,000,000"):
