@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from jaxconv.cli.convolution import Geometry
 from jaxconv.cli.screen import console
+from jaxconv.errors import OptionError
 
 
 def arithmetic(geometry: Geometry, batch: int = 1, explain: bool = False) -> None:
@@ -16,5 +17,9 @@ def arithmetic(geometry: Geometry, batch: int = 1, explain: bool = False) -> Non
     """
     from jaxconv.interop import explanation
 
+    if batch != 1 and not explain:
+        raise OptionError(
+            f"--batch {batch} changes only what --explain prints; add --explain, or leave it out."
+        )
     whole = explanation.explain(geometry.geometry(), batch=batch)
     console.print(whole if explain else explanation.arithmetic_tables(whole.geometry))

@@ -13,7 +13,7 @@ import tyro
 from jaxconv.cli.screen import console
 from jaxconv.errors import OptionError
 from jaxconv.geometry import ConvGeometry
-from jaxconv.geometry.arguments import PADDING_WORDS, Padding, PaddingWord
+from jaxconv.geometry.arguments import PADDING_MODES, PADDING_WORDS, Padding, PaddingWord
 from jaxconv.matrix.coordinates import Order
 
 T = TypeVar("T")
@@ -76,6 +76,11 @@ def _padding(entries: Sequence[str], n: int) -> Padding:
     if len(entries) == 1 and entries[0].upper() in PADDING_WORDS:
         return cast(PaddingWord, entries[0].upper())
     got = " ".join(entries)
+    if got.lower() in PADDING_MODES:
+        raise OptionError(
+            f"--padding says how many cells are added, not what they hold; got {got}. Write "
+            f"--padding-mode {got.lower()}, and as --padding a number or a word such as SAME."
+        )
     try:
         numbers = [tuple(int(number) for number in entry.split(",")) for entry in entries]
     except ValueError:

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 import tyro
 
 from jaxconv.cli.screen import console
-from jaxconv.errors import OptionError
+from jaxconv.errors import ConfigError, OptionError
 
 
 @dataclass(frozen=True)
@@ -123,7 +123,10 @@ def config_file(name: Path) -> Path:
     if name.exists():
         return name
     if name.parent in (Path("."), Path("configs")) and name.suffix in ("", ".toml"):
-        return shipped_config(name.stem)
+        try:
+            return shipped_config(name.stem)
+        except ConfigError as error:
+            raise ConfigError(f"the file {name} does not exist, and {error}") from None
     raise FileNotFoundError(f"the configuration {name} does not exist.")
 
 
@@ -134,7 +137,6 @@ def run_config(run: Path) -> Path:
       ConfigError: The folder is not that of a run.
       RunError: The run has lost its configuration.
     """
-    from jaxconv.training import ConfigError
     from jaxconv.training.run_folder import RunError
 
     path = run / "config.toml"

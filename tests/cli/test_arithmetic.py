@@ -29,6 +29,6 @@ def test_without_explain_no_method_is_printed(capsys, monkeypatch):
 
 def test_batch_below_one_is_refused(capsys):
     with pytest.raises(SystemExit) as stop:
-        main([*COMMAND, "--batch", "0"])
+        main([*COMMAND, "--explain", "--batch", "0"])
     assert stop.value.code == 2
     assert "`batch` must be at least 1" in capsys.readouterr().err

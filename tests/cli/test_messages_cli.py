@@ -60,6 +60,24 @@ CASES = [
         OptionError,
     ),
     BadCall(
+        "a padding mode as padding",
+        arithmetic_of("circular"),
+        ("--padding-mode circular", "--padding a number"),
+        OptionError,
+    ),
+    BadCall(
+        "a batch without explanation",
+        lambda: arithmetic(GeometryOptions((6,), (3,)), batch=8),
+        ("--batch 8", "--explain"),
+        OptionError,
+    ),
+    BadCall(
+        "a configuration that is not there",
+        lambda: config_file(Path("nope.toml")),
+        ("the file nope.toml does not exist", "'nope' is not a configuration"),
+        ConfigError,
+    ),
+    BadCall(
         "a pair on two axes",
         arithmetic_of("1,2"),
         ("--padding", "2 spatial axes", "got 1,2. Write --padding 1,2 1,2"),
