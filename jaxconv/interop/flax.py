@@ -207,7 +207,7 @@ def call(layer: Convolution, input_shape: tuple[int, ...] | None = None) -> Call
 
     Args:
       layer: The layer.
-      input_shape: Not used; the other libraries have it.
+      input_shape: Not used; every library's `call` takes it.
 
     Raises:
       GeometryError: flax.nnx has no such layer.

@@ -14,13 +14,13 @@ import jax.numpy as jnp
 
 from jaxconv.convolution import transposed_kernel
 from jaxconv.core.checks import check_option
-from jaxconv.errors import GeometryError
+from jaxconv.errors import GeometryError, needs_extra
 from jaxconv.interop.call import Call, without_defaults
 from jaxconv.interop.direct import direct_padding, of_direct
 from jaxconv.interop.lax import refuse_transposed
 from jaxconv.interop.layer import Convolution
 from jaxconv.interop.padding import spans
-from jaxconv.interop.refusals import check_convolution, check_type, dilates_input, refuse
+from jaxconv.interop.refusals import check_convolution, check_library, check_type, dilates_input, refuse
 
 if TYPE_CHECKING:
     import keras
@@ -39,6 +39,7 @@ def from_keras(layer: keras.layers.Layer) -> Convolution:
 
     Raises:
       GeometryError: The layer is not built yet, or has an activation.
+      MissingExtraError: Keras is not installed.
       TypeError: `layer` is another layer.
 
     >>> import keras  # doctest: +SKIP
@@ -47,7 +48,9 @@ def from_keras(layer: keras.layers.Layer) -> Convolution:
     >>> from_keras(layer).geometry((9, 6)).input_shape  # doctest: +SKIP
     (18, 12)
     """
-    from keras import activations, layers, ops
+    check_library(layer, "keras")
+    with needs_extra(__name__, "peers"):
+        from keras import activations, layers, ops
 
     if "SeparableConv" in type(layer).__name__:
         raise TypeError(
@@ -113,12 +116,14 @@ def to_keras(
 
     Raises:
       GeometryError: Keras has no such layer, or `data_format` is another word.
+      MissingExtraError: Keras is not installed.
       TypeError: `layer` is not a `Convolution`.
     """
-    from keras import layers
-
     check_convolution(layer)
     check_option("data_format", data_format, ("channels_last", "channels_first"))
+    with needs_extra(__name__, "peers"):
+        from keras import layers
+
     made = call(layer).call_in(layers, data_format=data_format, dtype=_policy(layer))
     unknown = (None,) * layer.ndim
     features = (layer.in_features,)
