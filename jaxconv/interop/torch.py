@@ -15,9 +15,9 @@ import numpy as np
 
 from jaxconv.errors import GeometryError, needs_extra
 from jaxconv.geometry import Padding
+from jaxconv.geometry.arguments import PaddingPairs
 from jaxconv.interop.call import Call, without_defaults
 from jaxconv.interop.layer import Convolution
-from jaxconv.interop.padding import Pairs
 from jaxconv.interop.refusals import (
     check_computes_in_its_dtype,
     check_convolution,
@@ -173,7 +173,7 @@ def _call(layer: Convolution, kind: str, padding: str | tuple[int, ...], **optio
     return Call(f"nn.{kind}{layer.ndim}d", positional, {"padding": padding} | options | shared)
 
 
-def _check_signs(padding: Pairs, when: str) -> None:
+def _check_signs(padding: PaddingPairs, when: str) -> None:
     if min(map(min, padding)) < 0:
         raise GeometryError(f"torch refuses negative padding: crop with F.pad {when}")
 

@@ -21,10 +21,9 @@ from jaxconv.core.checks import check_dtypes, split_map
 from jaxconv.core.dtypes import accumulator
 from jaxconv.errors import GeometryError
 from jaxconv.geometry import ConvGeometry, IntPerAxis, Padding
-from jaxconv.geometry.arguments import flag, real, shape_of
+from jaxconv.geometry.arguments import PaddingPairs, flag, real, shape_of
 from jaxconv.operators.arguments import hint_at_channels_first
 from jaxconv.operators.pooling.geometry import (
-    Pairs,
     axis_counts,
     counted_padding,
     pool_geometry,
@@ -237,7 +236,7 @@ def lp_pool(
     return _lp_pool(x, g, counted, p)
 
 
-def _check_means(x: jax.Array, g: ConvGeometry, counted: Pairs) -> None:
+def _check_means(x: jax.Array, g: ConvGeometry, counted: PaddingPairs) -> None:
     refuse_empty_windows(g, counted)
     check_memory(without_padding_taps(g), x.shape, accumulator(x.dtype).itemsize, "sum")
 
@@ -250,18 +249,18 @@ def _max_pool(
 
 
 @partial(jax.jit, static_argnums=(1, 2))
-def _avg_pool(x: jax.Array, g: ConvGeometry, counted: Pairs) -> jax.Array:
+def _avg_pool(x: jax.Array, g: ConvGeometry, counted: PaddingPairs) -> jax.Array:
     return _means(x.astype(accumulator(x.dtype)), g, counted).astype(x.dtype)
 
 
 @partial(jax.jit, static_argnums=(1, 2, 3))
-def _lp_pool(x: jax.Array, g: ConvGeometry, counted: Pairs, p: float) -> jax.Array:
+def _lp_pool(x: jax.Array, g: ConvGeometry, counted: PaddingPairs, p: float) -> jax.Array:
     x, dtype = x.astype(accumulator(x.dtype)), x.dtype
     powers = x * x if p == 2 else _power(jnp.where(x == 0, jnp.zeros((), x.dtype), abs(x)), p)
     return _power(_means(powers, g, counted) * float(math.prod(g.kernel_shape)), 1 / p).astype(dtype)
 
 
-def _means(x: jax.Array, g: ConvGeometry, counted: Pairs) -> jax.Array:
+def _means(x: jax.Array, g: ConvGeometry, counted: PaddingPairs) -> jax.Array:
     counts = axis_counts(g, counted)
     sums = window_sums(x, without_padding_taps(g))
     if all(count.size == 1 for count in counts):

@@ -12,11 +12,11 @@ from jax.typing import ArrayLike, DTypeLike
 from jaxconv.core.checks import check_dtype
 from jaxconv.errors import GeometryError
 from jaxconv.geometry import ConvGeometry, IntPerAxis, Padding
-from jaxconv.geometry.arguments import shape_of
+from jaxconv.geometry.arguments import PaddingPairs, shape_of
 from jaxconv.matrix import ConvMatrix
 from jaxconv.matrix.coordinates import block_rows
 from jaxconv.matrix.sizes import check_size
-from jaxconv.operators.pooling.geometry import Pairs, cell_counts, counted_padding, pool_geometry
+from jaxconv.operators.pooling.geometry import cell_counts, counted_padding, pool_geometry
 from jaxconv.operators.pooling.switches import cell_numbers
 
 
@@ -90,7 +90,7 @@ def pool_matrix(
     return _selection(g, switches, dtype)
 
 
-def _means(g: ConvGeometry, counted: Pairs, dtype: jnp.dtype) -> ConvMatrix:
+def _means(g: ConvGeometry, counted: PaddingPairs, dtype: jnp.dtype) -> ConvMatrix:
     """Returns the matrix whose entries are one over the number of cells that count in their window."""
     filled = block_rows(g).filled.T.reshape(-1, *g.output_shape)
     values = jnp.asarray(filled / cell_counts(g, counted), dtype)[..., None, None, None]
