@@ -82,8 +82,8 @@ def max_pool(
     r"""Returns the maximum of every window, for each feature separately.
 
     The derivatives are those of $y = S x$ with fixed switches: of equal numbers, the first in row-major
-    order gets the whole gradient. A NaN wins its window. Padding never wins: it holds minus infinity, or
-    the smallest integer of the dtype. Integers are exact and keep their dtype.
+    order gets the whole gradient. The maximum of a window with a NaN is NaN. Padding is never the maximum:
+    it holds minus infinity, or the smallest integer of the dtype. Integers are exact and keep their dtype.
 
     Args:
       x: Feature map ``(*batch, *spatial, features)`` with any number of batch axes: real floating,
@@ -93,11 +93,12 @@ def max_pool(
       strides: Distance between the starts of neighbouring windows, in cells, an int or one int per spatial
         axis; by default the shape of the window, so that windows do not overlap.
       padding: ``"VALID"``, ``"SAME"`` or another word of `ConvGeometry`, an int, or per spatial axis an int
-        or a ``(low, high)`` pair, in cells. It never wins.
+        or a ``(low, high)`` pair, in cells. Padding is never the maximum.
       dilation: Distance between neighbouring cells of a window, in cells; 1 means adjacent. An int or one int
         per spatial axis.
       ceil_mode: Whether a last window that reaches over the high edge is added; see `pool_geometry`.
-      return_switches: Whether to return also which cell won each window.
+      return_switches: Whether to return also the cell that holds each maximum, as PyTorch does with
+        ``return_indices``.
 
     Returns:
       The maxima ``(*batch, *output_shape, features)``, of x's dtype. With `return_switches` a pair: the

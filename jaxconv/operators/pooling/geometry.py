@@ -188,7 +188,7 @@ def _empty_window(axis: AxisGeometry, low: int, high: int) -> int | None:
 def without_padding_taps(g: ConvGeometry) -> ConvGeometry:
     """Returns the geometry without the taps that lie in the padding in all windows.
 
-    Such taps add nothing to a sum and never win a maximum, but there may be any number of them.
+    Such taps add nothing to a sum and are never a maximum, but there may be any number of them.
 
     Raises:
       SizeError: The windows reach over more cells than an axis of an array can have.

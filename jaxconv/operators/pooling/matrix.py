@@ -36,8 +36,9 @@ def pool_matrix(
 ) -> ConvMatrix:
     r"""Returns the matrix of `avg_pool`, or, with switches, the selection matrix S of `max_pool`.
 
-    Both have the pattern of the depthwise convolution of `pool_geometry`. S has a 1 at the cell that won
-    each window and stores the zeros beside it; ``to_scipy().eliminate_zeros()`` drops them.
+    Both have the pattern of the depthwise convolution of `pool_geometry`. S has a 1 at the cell that
+    holds the maximum of each window and stores the other cells as zeros; ``to_scipy().eliminate_zeros()``
+    drops them.
 
     Args:
       input_shape: Spatial shape of the input, a tuple of N ints.

@@ -1,7 +1,7 @@
 """The products with the selection matrix S of max pooling, and with its transpose.
 
-S is given by switches: for every output, the row-major index of the input cell that won, features not
-counted. Where the windows are known, S is a sum of slices, one per tap, and so is its transpose, which
+S is given by switches: for every output, the row-major index of the spatial input cell that holds the
+maximum. Where the windows are known, S is a sum of slices, one per tap, and so is its transpose, which
 then neither scatters nor adds in an undefined order. With switches alone, and for windows of very many
 taps, S is a gather and its transpose a scatter.
 """
