@@ -66,7 +66,7 @@ def test_small_integers_do_not_overflow(dtype):
 
 
 @pytest.mark.parametrize("dtype", ["int8", "uint8", "int16", "uint32", "uint64"])
-def test_void_is_told_apart_from_other_numbers(dtype):
+def test_labels_do_not_wrap_around_to_void(dtype):
     """Only void is void, in the metrics too: not what equals it modulo a power of two."""
     held = np.iinfo(dtype)
     labels = np.array([1, held.max if held.min == 0 else -1], dtype)
