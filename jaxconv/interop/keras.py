@@ -10,6 +10,7 @@ from __future__ import annotations
 from itertools import product
 from typing import TYPE_CHECKING, Any, Literal
 
+import jax
 import jax.numpy as jnp
 
 from jaxconv.convolution import transposed_kernel
@@ -69,8 +70,11 @@ def from_keras(layer: keras.layers.Layer) -> Convolution:
             f"`layer` has the activation {getattr(layer.activation, '__name__', layer.activation)!r}, which "
             "is not part of a convolution: set `layer.activation = None` and apply it afterwards."
         )
-    read = lambda numbers: jnp.array(ops.convert_to_numpy(ops.convert_to_tensor(numbers)))  # noqa: E731
-    kernel, bias = read(layer.kernel), None if layer.bias is None else read(layer.bias)
+
+    def to_jax(numbers: keras.Variable) -> jax.Array:
+        return jnp.array(ops.convert_to_numpy(ops.convert_to_tensor(numbers)))
+
+    kernel, bias = to_jax(layer.kernel), None if layer.bias is None else to_jax(layer.bias)
     s, d = layer.strides, layer.dilation_rate
     if "Transpose" in type(layer).__name__:
         lengths = spans(layer.kernel_size, d)

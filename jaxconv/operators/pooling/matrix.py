@@ -88,18 +88,18 @@ def pool_matrix(
     dtype = check_dtype(dtype)
     check_size(g, dtype.itemsize, max_bytes)
     if switches is None:
-        return _means(g, counted_padding(g, padding, count_include_pad), dtype)
-    return _selection(g, switches, dtype)
+        return _mean_matrix(g, counted_padding(g, padding, count_include_pad), dtype)
+    return _selection_matrix(g, switches, dtype)
 
 
-def _means(g: ConvGeometry, counted: PaddingPairs, dtype: jnp.dtype) -> ConvMatrix:
+def _mean_matrix(g: ConvGeometry, counted: PaddingPairs, dtype: jnp.dtype) -> ConvMatrix:
     """Returns the matrix whose entries are one over the number of cells that count in their window."""
     filled = block_rows(g).filled.T.reshape(-1, *g.output_shape)
     values = jnp.asarray(filled / cell_counts(g, counted), dtype)[..., None, None, None]
     return ConvMatrix(jnp.broadcast_to(values, (*values.shape[: 1 + g.ndim], g.in_features, 1, 1)), g)
 
 
-def _selection(g: ConvGeometry, switches: jax.Array, dtype: jnp.dtype) -> ConvMatrix:
+def _selection_matrix(g: ConvGeometry, switches: jax.Array, dtype: jnp.dtype) -> ConvMatrix:
     """Returns the matrix whose entries are 1 where a slot reads the cell that the switch names, else 0."""
     if switches.shape != (*g.output_shape, g.in_features):
         raise GeometryError(

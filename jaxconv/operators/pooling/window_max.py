@@ -155,23 +155,23 @@ def _reduce_axis(
       combine: Function of two tuples that returns the maxima; the first tuple has the earlier taps.
     """
 
-    def read(parts: Parts, number: int, axis: AxisGeometry) -> Parts:
+    def read_parts(parts: Parts, number: int, axis: AxisGeometry) -> Parts:
         cells = [read_tap(part, dimension, number * axis.dilation, axis) for part in parts]
         return (cells[0], *(offset + jnp.int32(number * step) for offset in cells[1:]))
 
     if axis.kernel <= MAX_SLICED_TAPS:
-        result = read(parts, 0, axis)
+        result = read_parts(parts, 0, axis)
         for number in range(1, axis.kernel):
-            result = combine(result, read(parts, number, axis))
+            result = combine(result, read_parts(parts, number, axis))
         return result
     width = 1
     while 2 * width <= axis.kernel:
         pair = AxisGeometry(parts[0].shape[dimension], width + 1, dilation=axis.dilation)
-        parts = combine(read(parts, 0, pair), read(parts, width, pair))
+        parts = combine(read_parts(parts, 0, pair), read_parts(parts, width, pair))
         width *= 2
     rest = axis.kernel - width  # two overlapping windows of `width` cover the whole
     cover = AxisGeometry(parts[0].shape[dimension], rest + 1, axis.stride, dilation=axis.dilation)
-    return combine(read(parts, 0, cover), read(parts, rest, cover))
+    return combine(read_parts(parts, 0, cover), read_parts(parts, rest, cover))
 
 
 def _switch_of_only_window(x: jax.Array, y: jax.Array, g: ConvGeometry) -> jax.Array:
