@@ -36,7 +36,7 @@ def resolve_padding(
       padding: A word, explained in `ConvGeometry`, or a ``(low, high)`` pair, which is returned as it is.
       stretched: Cells of the input once input dilation has inserted its zeros.
       span: Cells from the first tap of the kernel to the last.
-      stride: Stretched cells between neighbouring windows.
+      stride: Distance between the starts of neighbouring windows, in stretched cells.
 
     >>> resolve_padding("SAME", stretched=5, span=4, stride=1)
     (1, 2)

@@ -24,10 +24,10 @@ class AxisGeometry:
     Args:
       size: $i$, number of input cells.
       kernel: $k$, number of taps of the kernel.
-      stride: $s$, stretched cells between neighbouring windows.
+      stride: $s$, distance between the starts of neighbouring windows, in stretched cells.
       padding: $(p_l, p_h)$, stretched cells added before and after the axis; negative numbers crop it.
-      dilation: $d$, kernel dilation: stretched cells between neighbouring taps.
-      input_dilation: $f$, stretched cells between neighbouring input cells.
+      dilation: $d$, kernel dilation: distance between neighbouring taps, in stretched cells; 1 is adjacent.
+      input_dilation: $f$, distance between neighbouring input cells, in stretched cells; 1 inserts no zeros.
       padding_mode: What the padding holds: ``"zeros"``, ``"circular"``, ``"reflect"`` or ``"replicate"``.
 
     Raises:
@@ -149,7 +149,7 @@ def sizes_from(stretched: int, stride: int, input_dilation: int, least: int = 1)
     Args:
       stretched: The fewest stretched cells.
       stride: How many numbers of stretched cells are allowed.
-      input_dilation: Stretched cells between neighbouring input cells.
+      input_dilation: Distance between neighbouring input cells, in stretched cells; 1 inserts no zeros.
       least: Smallest size to return.
 
     >>> sizes_from(5, stride=3, input_dilation=2)

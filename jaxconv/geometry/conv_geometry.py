@@ -48,12 +48,15 @@ class ConvGeometry:
       kernel_shape: Spatial shape of the kernel, without features.
       in_features: Features of the input.
       out_features: Features of the output.
-      strides: Stretched cells between neighbouring windows, an int or one int per axis.
+      strides: Distance between the starts of neighbouring windows, in stretched cells, an int or one int
+        per axis.
       padding: A word of the table (in capital or small letters), an int for both sides of every axis, or per
         axis an int or a ``(low, high)`` pair. Negative numbers crop.
       padding_mode: What the padding holds: ``"zeros"``, ``"circular"``, ``"reflect"`` or ``"replicate"``.
-      input_dilation: Stretched cells between neighbouring input cells, an int or one int per axis.
-      kernel_dilation: Stretched cells between neighbouring taps, an int or one int per axis.
+      input_dilation: Distance between neighbouring input cells, in stretched cells, an int or one int
+        per axis; 1 inserts no zeros.
+      kernel_dilation: Distance between neighbouring taps, in stretched cells, an int or one int per axis;
+        1 means adjacent.
       feature_group_count: Number of groups; output feature j belongs to group ``j // (out / groups)``.
 
     Raises:
@@ -274,11 +277,14 @@ class ConvGeometry:
           kernel_shape: Spatial shape of the kernel.
           in_features: Features of the forward input.
           out_features: Features of the forward output.
-          strides: Stretched cells between neighbouring windows, an int or one int per axis.
+          strides: Distance between the starts of neighbouring windows, in stretched cells, an int or one int
+            per axis.
           padding: A word, an int, or per axis an int or a ``(low, high)`` pair; see `ConvGeometry`.
           padding_mode: ``"zeros"``, ``"circular"``, ``"reflect"`` or ``"replicate"``.
-          input_dilation: Stretched cells between neighbouring input cells, an int or one int per axis.
-          kernel_dilation: Stretched cells between neighbouring taps, an int or one int per axis.
+          input_dilation: Distance between neighbouring input cells, in stretched cells, an int or one int
+            per axis; 1 inserts no zeros.
+          kernel_dilation: Distance between neighbouring taps, in stretched cells, an int or one int per axis;
+            1 means adjacent.
           feature_group_count: Number of groups of features.
 
         Raises:

@@ -25,10 +25,10 @@ class OutputSide(NamedTuple):
     Attributes:
       out_size: Output cells of the forward convolution, the input cells of its transpose.
       kernel: Taps of the kernel.
-      stride: Stretched cells between neighbouring windows.
+      stride: Distance between the starts of neighbouring windows, in stretched cells.
       padding: A padding word or a ``(low, high)`` pair.
-      dilation: Stretched cells between neighbouring taps.
-      input_dilation: Stretched cells between neighbouring input cells.
+      dilation: Distance between neighbouring taps, in stretched cells; 1 means adjacent.
+      input_dilation: Distance between neighbouring input cells, in stretched cells; 1 inserts no zeros.
       padding_mode: What the padding holds.
     """
 

@@ -71,10 +71,12 @@ class MaxPool(_Pool):
 
     Args:
       window: Spatial shape of the windows; its length is N.
-      strides: Cells between windows, an int or one int per spatial axis; the window by default.
+      strides: Distance between the starts of neighbouring windows, in cells, an int or one int per spatial
+        axis; by default the shape of the window.
       padding: ``"VALID"``, ``"SAME"`` or another word (see `jaxconv.ConvGeometry`), an int, or per spatial
         axis an int or a ``(low, high)`` pair, in cells.
-      dilation: Distance between neighbouring cells of one window, an int or one int per spatial axis.
+      dilation: Distance between neighbouring cells of one window, an int or one int per spatial axis; 1
+        means adjacent.
       ceil_mode: Whether a last window that extends beyond the map counts; see `jaxconv.pool_geometry`.
       return_switches: Whether a call returns ``(maxima, switches)``, for `Unpool`.
 
@@ -112,10 +114,12 @@ class AvgPool(_Pool):
 
     Args:
       window: Spatial shape of the windows; its length is N.
-      strides: Cells between windows, an int or one int per spatial axis; the window by default.
+      strides: Distance between the starts of neighbouring windows, in cells, an int or one int per spatial
+        axis; by default the shape of the window.
       padding: ``"VALID"``, ``"SAME"`` or another word (see `jaxconv.ConvGeometry`), an int, or per spatial
         axis an int or a ``(low, high)`` pair, in cells.
-      dilation: Distance between neighbouring cells of one window, an int or one int per spatial axis.
+      dilation: Distance between neighbouring cells of one window, an int or one int per spatial axis; 1
+        means adjacent.
       ceil_mode: Whether a last window that extends beyond the map counts; see `jaxconv.pool_geometry`.
       count_include_pad: Whether a mean counts the padding's zeros as cells.
 
