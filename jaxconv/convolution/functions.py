@@ -334,7 +334,7 @@ def _geometry_of(
     """Builds the geometry of a convolution from the shapes of its map and its kernel array."""
     spatial = _spatial_shape("x", x, kernel, kernel_name)
     groups = at_least_one("feature_group_count", options["feature_group_count"])
-    check_features("x", x, kernel, groups)
+    check_features("x", x, kernel, groups, kernel_name=kernel_name)
     return ConvGeometry(spatial, kernel[:-2], in_features=x[-1], out_features=kernel[-1], **options)
 
 

@@ -318,6 +318,15 @@ def describe(value: Any) -> str:
     return text if len(text) <= 80 else f"{text[:40]}... of type {type(value).__name__}"
 
 
+def plural(number: int, noun: str) -> str:
+    """Returns a number and its noun, in the plural unless the number is 1.
+
+    >>> plural(1, "cell"), plural(3, "cell")
+    ('1 cell', '3 cells')
+    """
+    return f"{number} {noun}" + ("" if number == 1 else "s")
+
+
 def did_you_mean(word: object, known: Iterable[str], *, quote: str = "'", otherwise: str = "") -> str:
     """Returns the end of a message about an unknown word: the nearest known word.
 

@@ -160,10 +160,16 @@ def sizes_from(stretched: int, stride: int, input_dilation: int, least: int = 1)
     return range(max(first, least), max(last + 1, least))
 
 
-def format_sizes(sizes: range) -> str:
+def format_sizes(sizes: range, last: str = ", ") -> str:
     """Returns consecutive sizes as text, one by one if there are few.
 
-    >>> format_sizes(range(5, 7)), format_sizes(range(1, 100))
-    ('5, 6', '1 to 99')
+    Args:
+      sizes: The sizes, one at least.
+      last: What separates the last size from the others.
+
+    >>> format_sizes(range(5, 7)), format_sizes(range(5, 8), " or "), format_sizes(range(1, 100))
+    ('5, 6', '5, 6 or 7', '1 to 99')
     """
-    return ", ".join(map(str, sizes)) if len(sizes) <= 8 else f"{sizes[0]} to {sizes[-1]}"
+    if len(sizes) > 8:
+        return f"{sizes[0]} to {sizes[-1]}"
+    return last.join(filter(None, (", ".join(map(str, sizes[:-1])), str(sizes[-1]))))

@@ -16,6 +16,7 @@ from jaxconv.geometry.arguments import (
     check_padding_mode,
     padding_per_axis,
     per_axis,
+    plural,
     resolve_padding,
     shape_of,
 )
@@ -304,15 +305,19 @@ class ConvGeometry:
         for axis, side in enumerate(sides):
             sizes = side.input_sizes()
             if shape[axis] not in sizes:
-                which = (
-                    f"is one of [{format_sizes(sizes)}]"
-                    if sizes
-                    else "does not exist: input_dilation skips it"
-                )
+                fitting, way_out = "no input has", "Change `strides`, `padding` or the dilations."
+                if sizes:
+                    fitting = f"only inputs of {format_sizes(sizes, last=' or ')} cells have"
+                    way_out = (
+                        f"Pass {'one of these' if len(sizes) > 1 else 'this size'} as `input_shape`, or "
+                        "change `strides`, `padding` or the dilations."
+                    )
+                dilations = f", input_dilation={input_dilation}" if side.input_dilation > 1 else ""
+                dilations += f", kernel_dilation={kernel_dilation}" if side.dilation > 1 else ""
                 raise GeometryError(
-                    f"`input_shape` {shape} has {shape[axis]} cells on axis {axis}, but the size that the "
-                    f"forward convolution takes to output_shape={out} {which}; change `input_shape`, or "
-                    f"strides={strides}, padding={padding!r} or the dilations."
+                    f"`input_shape` {shape} does not fit on axis {axis}: {fitting} "
+                    f"{plural(side.out_size, 'output')} with strides={strides}, padding={padding!r}"
+                    f"{dilations}. {way_out}"
                 )
         return cls(
             shape,

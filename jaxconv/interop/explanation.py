@@ -19,6 +19,7 @@ from jaxconv.convolution.rules import (
     Measurement,
     Rule,
 )
+from jaxconv.core.checks import check_geometry
 from jaxconv.geometry import AxisGeometry, ConvGeometry
 from jaxconv.geometry.arguments import at_least_one
 from jaxconv.geometry.axis import format_sizes
@@ -90,11 +91,7 @@ def explain(geometry: ConvGeometry, *, batch: int = 1) -> Explanation:
     >>> print(f"{rule.method}: {rule.reason}")
     taps: the convolution is depthwise, with at most 128 taps
     """
-    if not isinstance(geometry, ConvGeometry):
-        raise TypeError(
-            f"`geometry` must be a jaxconv.ConvGeometry, got {type(geometry).__name__}; "
-            "make one, for example jaxconv.ConvGeometry((6, 6), (3, 3), strides=2)."
-        )
+    check_geometry(geometry)
     return Explanation(geometry, at_least_one("batch", batch))
 
 

@@ -51,7 +51,9 @@ def test_other_platforms():
 
 
 def test_mistakes_are_refused():
-    with pytest.raises(TypeError, match=r"`geometry` must be a jaxconv\.ConvGeometry, got tuple"):
+    with pytest.raises(
+        TypeError, match=r"`geometry` must be a jaxconv\.ConvGeometry, got \(6, 6\); make one"
+    ):
         explain((6, 6))
     with pytest.raises(GeometryError, match="`batch` must be at least 1"):
         explain(DEPTHWISE, batch=0)

@@ -8,7 +8,7 @@ from jaxconv.interop.explanation import explain
 
 G = ConvGeometry((6,), (3,))
 CASES = [
-    BadCall("a shape", lambda: explain((6, 6)), ("`geometry`", "tuple"), TypeError),
+    BadCall("a shape", lambda: explain((6, 6)), ("`geometry`", "(6, 6)"), TypeError),
     BadCall("no maps", lambda: explain(G, batch=0), ("`batch`",), GeometryError),
     BadCall("half a map", lambda: explain(G, batch=0.5), ("`batch`",), TypeError),
 ]
