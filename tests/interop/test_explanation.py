@@ -20,7 +20,7 @@ def test_text_names_sizes_calls_and_rules():
         "matrix C            186,624 x 200,704 with 1,679,616 entries (0.00448%)",
         "nn.Conv2d(64, 64, (3, 3), (1, 1), padding=(0, 0), groups=64, bias=False)",
         'method="auto" for a batch of 4 maps',
-        "the convolution is depthwise",
+        "every input feature is a group of its own",
         "3x3 over 4x56x56x64: direct 17.6",
         "excluded: 3x3x3, 1 to 1",
         "all three       │ others   │ direct │ no other rule applies",
