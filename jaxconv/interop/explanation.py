@@ -20,6 +20,7 @@ from jaxconv.convolution.rules import (
     Rule,
 )
 from jaxconv.core.checks import check_geometry
+from jaxconv.errors import OptionError
 from jaxconv.geometry import AxisGeometry, ConvGeometry
 from jaxconv.geometry.arguments import at_least_one
 from jaxconv.geometry.axis import format_sizes
@@ -84,7 +85,7 @@ def explain(geometry: ConvGeometry, *, batch: int = 1) -> Explanation:
 
     Raises:
       TypeError: `geometry` is not a ConvGeometry, or `batch` is not an integer.
-      GeometryError: `batch` is below 1.
+      OptionError: `batch` is below 1.
 
     >>> g = ConvGeometry((56, 56), (3, 3), in_features=64, out_features=64, feature_group_count=64)
     >>> rule = explain(g, batch=4).rules()["conv"]
@@ -92,7 +93,7 @@ def explain(geometry: ConvGeometry, *, batch: int = 1) -> Explanation:
     taps: every input feature is a group of its own (so is one feature to one feature), with at most 128 taps
     """
     check_geometry(geometry)
-    return Explanation(geometry, at_least_one("batch", batch))
+    return Explanation(geometry, at_least_one("batch", batch, error=OptionError))
 
 
 def arithmetic_tables(g: ConvGeometry) -> Group:
