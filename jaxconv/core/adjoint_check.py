@@ -76,7 +76,7 @@ def dot_test(
       x: An array, or a pytree of arrays, floating or complex.
       y: An array, or a pytree of arrays, floating or complex.
       adjoint: Whether to test for the adjoint, the conjugate of the transpose: the inner products then
-        conjugate their left factor. Makes no difference to real functions.
+        conjugate their left factor. For real functions and arrays both tests are the same.
 
     Returns:
       Both sides, their distance and its bound; the result is true if the test passes.

@@ -205,7 +205,7 @@ def test_words_in_small_letters_mean_the_same(word):
     assert geometries(word) == geometries(word.upper())
 
 
-def test_words_serve_every_axis_by_its_own_numbers():
+def test_padding_words_resolve_per_axis():
     g = ConvGeometry((5, 8), (2, 4), padding="SAME", kernel_dilation=(3, 1), strides=(1, 2))
     assert g.padding == ((1, 2), (1, 1))
 
