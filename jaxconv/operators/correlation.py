@@ -69,11 +69,13 @@ def correlate(
     Args:
       x: Feature map ``(*batch, *spatial, features)`` with any number of batch axes, floating or complex.
       filter: Weights, of the dtype of `x`, with one axis per spatial axis.
-      strides: Cells between neighbouring windows, an int or one int per spatial axis.
+      strides: Distance between the starts of neighbouring windows, in cells, an int or one int per spatial
+        axis.
       padding: ``"VALID"`` shrinks the map, ``"SAME"`` keeps its size; another word of `ConvGeometry`, an int,
         or per spatial axis an int or a ``(low, high)`` pair, in cells.
       padding_mode: ``"zeros"``, ``"circular"``, ``"reflect"`` or ``"replicate"``: what the padding holds.
-      kernel_dilation: Distance between neighbouring taps, an int or one int per spatial axis.
+      kernel_dilation: Distance between neighbouring taps, in cells; 1 means adjacent. An int or one int per
+        spatial axis.
 
     Returns:
       ``(*batch, *output_shape, features)``, of x's dtype.
@@ -124,11 +126,13 @@ def convolve(
     Args:
       x: Feature map ``(*batch, *spatial, features)`` with any number of batch axes, floating or complex.
       filter: Weights before the flip, of the dtype of `x`, with one axis per spatial axis.
-      strides: Cells between neighbouring windows, an int or one int per spatial axis.
+      strides: Distance between the starts of neighbouring windows, in cells, an int or one int per spatial
+        axis.
       padding: ``"VALID"`` shrinks the map, ``"SAME"`` keeps its size; another word of `ConvGeometry`, an int,
         or per spatial axis an int or a ``(low, high)`` pair, in cells.
       padding_mode: ``"zeros"``, ``"circular"``, ``"reflect"`` or ``"replicate"``: what the padding holds.
-      kernel_dilation: Distance between neighbouring taps, an int or one int per spatial axis.
+      kernel_dilation: Distance between neighbouring taps, in cells; 1 means adjacent. An int or one int per
+        spatial axis.
 
     Returns:
       ``(*batch, *output_shape, features)``, of x's dtype.

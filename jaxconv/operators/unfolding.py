@@ -67,10 +67,12 @@ def unfold(
       x: Feature map ``(*batch, *spatial, features)`` with any number of batch axes, of any dtype.
       window: Shape of a window in cells, a tuple of N ints: the N axes of `x` before its features are the
         spatial ones.
-      strides: Cells between neighbouring windows, an int or one int per spatial axis.
+      strides: Distance between the starts of neighbouring windows, in cells, an int or one int per spatial
+        axis.
       padding: ``"VALID"``, ``"SAME"`` or another word of `ConvGeometry`, an int, or per spatial axis an int
         or a ``(low, high)`` pair, in cells.
-      dilation: Distance between neighbouring cells of a window, an int or one int per spatial axis.
+      dilation: Distance between neighbouring cells of a window, in cells; 1 means adjacent. An int or one int
+        per spatial axis.
       padding_mode: ``"zeros"``, ``"circular"``, ``"reflect"`` or ``"replicate"``: what the padding holds.
 
     Returns:
@@ -127,10 +129,12 @@ def fold(
         bool.
       input_shape: Spatial shape of the result, a tuple of N ints.
       window: Shape of a window in cells, a tuple of N ints.
-      strides: Cells between neighbouring windows, an int or one int per spatial axis.
+      strides: Distance between the starts of neighbouring windows, in cells, an int or one int per spatial
+        axis.
       padding: ``"VALID"``, ``"SAME"`` or another word of `ConvGeometry`, an int, or per spatial axis an int
         or a ``(low, high)`` pair, in cells.
-      dilation: Distance between neighbouring cells of a window, an int or one int per spatial axis.
+      dilation: Distance between neighbouring cells of a window, in cells; 1 means adjacent. An int or one int
+        per spatial axis.
       padding_mode: ``"zeros"``, ``"circular"``, ``"reflect"`` or ``"replicate"``: what the padding holds in
         `unfold`. Here the padding is added to the cells that it was copied from.
 
@@ -186,10 +190,12 @@ def unfold_geometry(
     Args:
       input_shape: Spatial shape of the map, a tuple of N ints.
       window: Shape of a window in cells, a tuple of N ints.
-      strides: Cells between neighbouring windows, an int or one int per spatial axis.
+      strides: Distance between the starts of neighbouring windows, in cells, an int or one int per spatial
+        axis.
       padding: ``"VALID"``, ``"SAME"`` or another word of `ConvGeometry`, an int, or per spatial axis an int
         or a ``(low, high)`` pair, in cells.
-      dilation: Distance between neighbouring cells of a window, an int or one int per spatial axis.
+      dilation: Distance between neighbouring cells of a window, in cells; 1 means adjacent. An int or one int
+        per spatial axis.
       padding_mode: ``"zeros"``, ``"circular"``, ``"reflect"`` or ``"replicate"``: what the padding holds.
       features: Number of features of the map.
 
@@ -235,10 +241,12 @@ def unfold_matrix(
     Args:
       input_shape: Spatial shape of the map, a tuple of N ints.
       window: Shape of a window in cells, a tuple of N ints.
-      strides: Cells between neighbouring windows, an int or one int per spatial axis.
+      strides: Distance between the starts of neighbouring windows, in cells, an int or one int per spatial
+        axis.
       padding: ``"VALID"``, ``"SAME"`` or another word of `ConvGeometry`, an int, or per spatial axis an int
         or a ``(low, high)`` pair, in cells.
-      dilation: Distance between neighbouring cells of a window, an int or one int per spatial axis.
+      dilation: Distance between neighbouring cells of a window, in cells; 1 means adjacent. An int or one int
+        per spatial axis.
       padding_mode: ``"zeros"``, ``"circular"``, ``"reflect"`` or ``"replicate"``: what the padding holds.
       features: Number of features of the map.
       dtype: Dtype of the entries; it must be that of the maps. ``float`` is JAX's default.

@@ -91,11 +91,12 @@ def max_pool(
         integer or boolean.
       window: Spatial shape of the windows, a tuple of N ints: the N axes of `x` before its features are
         the spatial ones.
-      strides: Cells between neighbouring windows, an int or one int per spatial axis; by default the shape
-        of the window, so that windows do not overlap.
+      strides: Distance between the starts of neighbouring windows, in cells, an int or one int per spatial
+        axis; by default the shape of the window, so that windows do not overlap.
       padding: ``"VALID"``, ``"SAME"`` or another word of `ConvGeometry`, an int, or per spatial axis an int
         or a ``(low, high)`` pair, in cells. It never wins.
-      dilation: Distance between neighbouring cells of a window, an int or one int per spatial axis.
+      dilation: Distance between neighbouring cells of a window, in cells; 1 means adjacent. An int or one int
+        per spatial axis.
       ceil_mode: Whether a last window that reaches over the high edge is added; see `pool_geometry`.
       return_switches: Whether to return also which cell won each window.
 
@@ -152,11 +153,12 @@ def avg_pool(
       x: Feature map ``(*batch, *spatial, features)`` with any number of batch axes, floating or complex.
       window: Spatial shape of the windows, a tuple of N ints: the N axes of `x` before its features are
         the spatial ones.
-      strides: Cells between neighbouring windows, an int or one int per spatial axis; by default the shape
-        of the window, so that windows do not overlap.
+      strides: Distance between the starts of neighbouring windows, in cells, an int or one int per spatial
+        axis; by default the shape of the window, so that windows do not overlap.
       padding: ``"VALID"``, ``"SAME"`` or another word of `ConvGeometry`, an int, or per spatial axis an int
         or a ``(low, high)`` pair, in cells. It holds zeros.
-      dilation: Distance between neighbouring cells of a window, an int or one int per spatial axis.
+      dilation: Distance between neighbouring cells of a window, in cells; 1 means adjacent. An int or one int
+        per spatial axis.
       ceil_mode: Whether a last window that reaches over the high edge is added; see `pool_geometry`. Its
         cells outside the padded map do not count.
       count_include_pad: Whether the cells of the padding count in the mean.
@@ -203,11 +205,12 @@ def lp_pool(
       x: Feature map ``(*batch, *spatial, features)`` with any number of batch axes, real floating.
       window: Spatial shape of the windows, a tuple of N ints: the N axes of `x` before its features are
         the spatial ones.
-      strides: Cells between neighbouring windows, an int or one int per spatial axis; by default the shape
-        of the window, so that windows do not overlap.
+      strides: Distance between the starts of neighbouring windows, in cells, an int or one int per spatial
+        axis; by default the shape of the window, so that windows do not overlap.
       padding: ``"VALID"``, ``"SAME"`` or another word of `ConvGeometry`, an int, or per spatial axis an int
         or a ``(low, high)`` pair, in cells. It holds zeros.
-      dilation: Distance between neighbouring cells of a window, an int or one int per spatial axis.
+      dilation: Distance between neighbouring cells of a window, in cells; 1 means adjacent. An int or one int
+        per spatial axis.
       ceil_mode: Whether a last window that reaches over the high edge is added; see `pool_geometry`.
       p: Exponent, a positive number. For large p the norm approaches `max_pool` of the magnitudes.
 

@@ -42,11 +42,12 @@ def pool_matrix(
     Args:
       input_shape: Spatial shape of the input, a tuple of N ints.
       window: Spatial shape of the windows, a tuple of N ints.
-      strides: Cells between neighbouring windows, an int or one int per spatial axis; by default the shape
-        of the window.
+      strides: Distance between the starts of neighbouring windows, in cells, an int or one int per spatial
+        axis; by default the shape of the window.
       padding: ``"VALID"``, ``"SAME"`` or another word of `ConvGeometry`, an int, or per spatial axis an int
         or a ``(low, high)`` pair, in cells.
-      dilation: Distance between neighbouring cells of a window, an int or one int per spatial axis.
+      dilation: Distance between neighbouring cells of a window, in cells; 1 means adjacent. An int or one int
+        per spatial axis.
       ceil_mode: Whether a last window that reaches over the high edge is added; see `pool_geometry`.
       count_include_pad: Whether the cells of the padding count in the mean. Not used with `switches`.
       switches: Switches of one map, ``(*output_shape, features)``, as `max_pool` returned them for the same
