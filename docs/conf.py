@@ -21,6 +21,7 @@ extensions = [
     "mathml",
     "guide_gallery",
     "explorer_page",
+    "completeness",
 ]
 exclude_patterns = ["conf.py", "extensions", "_extra"]
 myst_enable_extensions = ["dollarmath", "colon_fence"]

@@ -50,19 +50,18 @@ if TYPE_CHECKING:  # loaded when first used, because they import other libraries
     from jaxconv.claims import verify
     from jaxconv.interop.explanation import explain
     from jaxconv.nn import fully_convolutional as fully_convolutional
-    from jaxconv.operators.lineax import ConvMatrixOperator, ConvOperator
+    from jaxconv.operators.lineax import ConvMatrixOperator as ConvMatrixOperator
+    from jaxconv.operators.lineax import ConvOperator as ConvOperator
 
 __version__ = "0.1.0"
 
-__all__ = [
+__all__ = [  # without `ConvOperator` and `ConvMatrixOperator`, which need an extra
     "CONV_KERNEL_VJP_METHODS",
     "CONV_METHODS",
     "CONV_TRANSPOSE_METHODS",
     "ConfigError",
     "ConvGeometry",
     "ConvMatrix",
-    "ConvMatrixOperator",
-    "ConvOperator",
     "Convolution",
     "DataError",
     "GeometryError",

@@ -26,6 +26,16 @@ MISSING = {  # the extra that the command names
 }
 
 
+# What a student does first, and an editor for completion.
+EVERYTHING_LISTED = """
+from jaxconv import *
+import inspect, pydoc, jaxconv
+assert conv_matrix and explain
+inspect.getmembers(jaxconv, inspect.isfunction)
+assert "conv_matrix" in pydoc.render_doc(jaxconv)
+"""
+
+
 def pip(python: Path | str, *arguments: str) -> None:
     """Runs pip, with the versions that everything else is tested with."""
     options = ("--quiet", "--disable-pip-version-check")
@@ -56,6 +66,8 @@ def main() -> None:
         done = run(folder, programs / "python", "-c", WITHOUT_EXTRAS)
         assert done.returncode == 0, done.stderr
         assert done.stdout.startswith(str(folder)), f"imported from {done.stdout}"
+        done = run(folder, programs / "python", "-W", "error", "-c", EVERYTHING_LISTED)
+        assert done.returncode == 0, done.stderr
         for command in WORKING:
             done = run(folder, programs / "jaxconv", *command.split())
             assert done.returncode == 0, f"{command}\n{done.stderr}"

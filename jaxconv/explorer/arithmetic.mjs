@@ -2,7 +2,7 @@
  * A convolution in integers, as `jaxconv.geometry` computes it: sizes, refusals, the cells that a padding
  * mode shows, the entries of C, and the relationships of Dumoulin & Visin, arXiv:1603.07285.
  *
- * No document and no drawing. `tests/explorer/test_arithmetic.py` compares it with the Python library.
+ * No document and no drawing. `tests/explorer/test_explorer_arithmetic.py` compares it with the Python library.
  */
 
 export const PADDING_WORDS = ["VALID", "SAME", "SAME_LOWER", "HALF", "FULL", "CAUSAL"];

@@ -1,7 +1,7 @@
 /**
  * The same convolution in other libraries, string for string what `jaxconv.interop.calls` writes.
  *
- * `tests/explorer/test_arithmetic.py` compares the two.
+ * `tests/explorer/test_explorer_arithmetic.py` compares the two.
  */
 import { Refusal, product, resolvePadding, tuple } from "./arithmetic.mjs";
 

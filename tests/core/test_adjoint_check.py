@@ -88,10 +88,6 @@ def test_nan_is_not_agreement():
     assert not DotTestResult(1.0, 1.0, np.nan)
 
 
-def test_empty_arrays_agree():
-    assert dot_test(lambda x: x, lambda y: y, np.zeros(0), np.zeros(0))
-
-
 def test_the_result_reads_as_a_sentence():
     assert repr(DotTestResult(1.0, 1.5, 0.25)) == (
         "DotTestResult(FAILED: gap 0.5 > bound 0.25, left=1, right=1.5)"
@@ -123,3 +119,23 @@ def test_mistakes_are_blamed_on_the_right_argument(rng):
         dot_test(f, 3, x, y)
     with pytest.raises(TypeError, match=r"`x` is traced.*outside of jax\.jit"):
         jax.jit(lambda x: dot_test(f, ft, x, y).gap)(x)
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "words"),
+    [
+        (None, None, "`x` must have at least one number"),
+        (np.ones(2), np.ones(0), "`y` must have at least one number"),
+        (np.zeros(2), np.zeros(2), "all terms of both inner products are 0"),
+    ],
+)
+def test_what_would_pass_for_any_function_is_refused(x, y, words):
+    with pytest.raises(GeometryError, match=words):
+        dot_test(lambda v: v, lambda v: v, x, y)
+
+
+def test_numpy_functions_are_held_to_their_own_precision(rng):
+    A, x, y = rng.normal(size=(20, 30)), rng.normal(size=30), rng.normal(size=20)
+    with jax.enable_x64(False):
+        assert dot_test(lambda v: A @ v, lambda v: A.T @ v, x, y)
+        assert not dot_test(lambda v: A @ v, lambda v: A.T @ v * (1 + 1e-6), x, y)

@@ -12,7 +12,7 @@ import webbrowser
 from pathlib import Path
 
 import pytest
-from test_arithmetic import CASES
+from test_explorer_arithmetic import CASES
 
 import jaxconv
 from jaxconv import ConvGeometry
