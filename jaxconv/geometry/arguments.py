@@ -25,6 +25,7 @@ _MODES_ELSEWHERE = {"constant": "zeros", "wrap": "circular", "edge": "replicate"
 IntPerAxis = int | Sequence[int]
 # A word, one int for both sides of every axis, or per axis an int or a (low, high) pair.
 Padding = PaddingWord | _SmallPaddingWord | int | Sequence[int | tuple[int, int]]
+PaddingPairs = tuple[tuple[int, int], ...]  # (low, high) per axis, as `resolve_padding` returns each
 
 
 def resolve_padding(

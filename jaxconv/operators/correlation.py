@@ -94,6 +94,11 @@ def correlate(
     x, filter = jnp.asarray(x), jnp.asarray(filter)
     check_dtypes(x=x, filter=filter)
     _check_filter(filter)
+    if x.ndim <= filter.ndim and filter.ndim > 2 and filter.shape[-2:] == (1, 1):
+        raise GeometryError(
+            f"`filter` must have one axis per spatial axis of `x` and none for features, got "
+            f"{filter.shape} for x of shape {x.shape}; if it is a kernel of `conv`, pass filter[..., 0, 0]."
+        )
     split_map("x", x.shape, filter.ndim, "`filter`")
     with hint_at_channels_first("x", x.shape, filter.ndim):
         return conv(

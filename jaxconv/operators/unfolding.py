@@ -44,10 +44,14 @@ from jaxconv.operators.arguments import hint_at_channels_first
 from jaxconv.operators.selections import exact_array
 
 # Taps of a window up to which they are read, or added, in one loop over the map instead of axis by axis.
-# Milliseconds, float32, 2-core CPU, November 2026, one loop first. Adding: 3x3 over 4x56x56x16 0.25, 0.40;
-# 5x5 dilated 1.5, 2.3; 9x9 over 2x32x32x16 0.71, 0.34. Where windows are whole runs of cells, `run_length`,
-# 2x2 stride 2 over 4x112x112x16: adding 0.30, 0.08, reading 0.12, 0.41; reading 3 features of 128x128: 0.05,
-# 0.03.
+# Milliseconds, float32, 2-core CPU, November 2026; windows with a stride are runs of cells (`run_length`):
+#   case                                     at once  axis by axis
+#   adding   3x3           over 4x56x56x16      0.25          0.40
+#   adding   5x5 dilated                        1.5           2.3
+#   adding   9x9           over 2x32x32x16      0.71          0.34
+#   adding   2x2 stride 2  over 4x112x112x16    0.30          0.08
+#   reading  2x2 stride 2  over 4x112x112x16    0.12          0.41
+#   reading  2x2 stride 2  over 128x128x3       0.05          0.03
 MAX_TAPS_AT_ONCE = 32
 MIN_PARALLEL_FEATURES = 16  # from so many features XLA's parallel loop is faster than its transpose of runs
 
