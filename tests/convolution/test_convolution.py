@@ -328,8 +328,8 @@ def test_same_means_strides_times_the_size(word):
         ({"strides": 2, "output_padding": 2}, "output_padding"),
         ({"strides": 2, "output_padding": -1}, "output_padding"),
         ({"strides": 2, "output_padding": (0, 1)}, "output_padding"),
-        ({"strides": 2, "input_shape": (5,)}, r"\[7, 8\]"),  # names the sizes that would do
-        ({"strides": 2, "input_shape": (9,)}, r"\[7, 8\]"),
+        ({"strides": 2, "input_shape": (5,)}, "inputs of 7 or 8 cells"),  # names the sizes that would do
+        ({"strides": 2, "input_shape": (9,)}, "inputs of 7 or 8 cells"),
         ({"strides": 2, "input_shape": (8,), "output_padding": 0}, "output_padding"),
         ({"strides": 2, "input_shape": (7, 7)}, "input_shape"),
         ({"strides": 2, "input_shape": (0,)}, "input_shape"),
