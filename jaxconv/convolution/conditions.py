@@ -128,7 +128,7 @@ def kernel_outweighs_map(g: ConvGeometry, batch: int) -> bool:
 
 
 def leads_to_one_feature(g: ConvGeometry, batch: int) -> bool:
-    """Returns whether the transpose leads back to a single feature, with columns that fit."""
+    """Returns whether the result of the transpose has a single feature, with columns that fit."""
     narrow = g.in_features == 1 and max(g.kernel_shape) <= MAX_CONCATENATED_SLICES
     return narrow and _columns_fit(g, batch)
 
@@ -141,7 +141,7 @@ def has_one_output_per_group(g: ConvGeometry, batch: int) -> bool:
 
 
 def blocks_pay(g: ConvGeometry, batch: int) -> bool:
-    """Returns whether strides are so long that blocks of cells make good features."""
+    """Returns whether strides are so long that blocks of cells are worth making into features of one cell."""
     if set(g.input_dilation) != {1} or set(g.kernel_dilation) != {1} or _tap_count(g) == 1:
         return False
     in_blocks = math.prod(b.taps * s for b, s in zip(map(blocks, g.axes), g.strides, strict=True))

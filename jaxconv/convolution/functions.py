@@ -71,19 +71,23 @@ def conv(
 
     Args:
       x: Feature map ``(*batch, *spatial, in_features)`` with any number of batch axes.
-      kernel: Array ``(*kernel_shape, in_features // groups, out_features)``. The number N of spatial
-        axes is ``kernel.ndim - 2``.
+      kernel: Array ``(*kernel_shape, in_features // groups, out_features)``. Its number of axes decides how
+        many axes of `x` are spatial: ``kernel.ndim - 2``. Convert a kernel from PyTorch first, with
+        ``jnp.moveaxis(kernel, (0, 1), (-1, -2))``: in a square kernel of few features the wrong order goes
+        unnoticed.
       strides: Stride of the window, an int or one int per spatial axis.
       padding: ``"VALID"``, ``"SAME"`` or another word (see `ConvGeometry`), an int, or per spatial axis an
         int or a ``(low, high)`` pair, in cells. Negative padding crops.
       padding_mode: What the padding cells show: ``"zeros"``, ``"circular"``, ``"reflect"`` or
         ``"replicate"``.
-      input_dilation: Distance between neighbouring inputs once zeros are inserted, an int or one int
-        per spatial axis.
-      kernel_dilation: Distance between neighbouring taps, an int or one int per spatial axis.
+      input_dilation: Distance between neighbouring inputs once zeros are inserted, in cells, an int or one
+        int per spatial axis; 1 inserts none.
+      kernel_dilation: Distance between neighbouring taps, in cells, an int or one int per spatial axis; 1
+        means adjacent.
       feature_group_count: Number of groups; an output feature reads the inputs of its own group only.
-      geometry: The convolution's whole geometry, instead of the six options before it. It also fixes
-        the shapes of `kernel` and `x`.
+      geometry: Geometry of the convolution, in place of `strides`, `padding`, `padding_mode`,
+        `input_dilation`, `kernel_dilation` and `feature_group_count`. It also fixes the shapes of `x` and
+        `kernel`.
       method: One of `CONV_METHODS`, or ``"auto"``: then `jaxconv.convolution.auto` chooses by the
         geometry, the batch and the platform, and `jaxconv.explain` says how. Derivatives choose for
         themselves. Some methods multiply by zeros of their own, through which infinities and NaNs
@@ -156,6 +160,7 @@ def conv_transpose(
     Args:
       y: Feature map ``(*batch, *spatial, out_features)``, as the forward convolution returns it.
       kernel: Kernel of the forward convolution, ``(*kernel_shape, in_features // groups, out_features)``.
+        Its number of axes decides how many axes of `y` are spatial: ``kernel.ndim - 2``.
       input_shape: Spatial shape of the result.
       output_padding: $a$, cells (of the stretched input) beyond the smallest result, an int or one int
         per spatial axis, each below the stride. It picks a larger result and pads no output.
@@ -165,12 +170,14 @@ def conv_transpose(
       padding_mode: What the padding cells of the forward convolution show: ``"zeros"``, ``"circular"``,
         ``"reflect"`` or ``"replicate"``. The transpose adds each padding cell to the cell that it showed.
       input_dilation: Distance between the forward convolution's neighbouring inputs once zeros are
-        inserted, an int or one int per spatial axis.
-      kernel_dilation: Distance between neighbouring taps, an int or one int per spatial axis.
+        inserted, in cells, an int or one int per spatial axis; 1 inserts none.
+      kernel_dilation: Distance between neighbouring taps, in cells, an int or one int per spatial axis; 1
+        means adjacent.
       feature_group_count: Number of groups; an output feature of the forward convolution reads the inputs
         of its own group only.
-      geometry: The forward convolution's whole geometry, instead of the eight options before it. It also
-        fixes the shapes of `kernel`, `y` and the result.
+      geometry: Geometry of the forward convolution, in place of `input_shape`, `output_padding`, `strides`,
+        `padding`, `padding_mode`, `input_dilation`, `kernel_dilation` and `feature_group_count`. It also
+        fixes the shapes of `y`, `kernel` and the result.
       method: One of `CONV_TRANSPOSE_METHODS`, or ``"auto"``: then `jaxconv.convolution.auto` chooses by
         the geometry, the batch and the platform, and `jaxconv.explain` says how.
       precision: Precision of the products, as `jax.lax.conv_general_dilated` takes it; None for the
@@ -254,12 +261,14 @@ def conv_kernel_vjp(
         int or a ``(low, high)`` pair, in cells. Negative padding crops.
       padding_mode: What the padding cells show: ``"zeros"``, ``"circular"``, ``"reflect"`` or
         ``"replicate"``.
-      input_dilation: Distance between neighbouring inputs once zeros are inserted, an int or one int
-        per spatial axis.
-      kernel_dilation: Distance between neighbouring taps, an int or one int per spatial axis.
+      input_dilation: Distance between neighbouring inputs once zeros are inserted, in cells, an int or one
+        int per spatial axis; 1 inserts none.
+      kernel_dilation: Distance between neighbouring taps, in cells, an int or one int per spatial axis; 1
+        means adjacent.
       feature_group_count: Number of groups; an output feature reads the inputs of its own group only.
-      geometry: The convolution's whole geometry, instead of the six options before it. It also fixes
-        the shapes of `x` and `y`.
+      geometry: Geometry of the convolution, in place of `strides`, `padding`, `padding_mode`,
+        `input_dilation`, `kernel_dilation` and `feature_group_count`. It also fixes the shapes of `x`, `y`
+        and the kernel.
       method: One of `CONV_KERNEL_VJP_METHODS`, or ``"auto"``: then `jaxconv.convolution.auto` chooses by
         the geometry, the batch and the platform, and `jaxconv.explain` says how.
       precision: Precision of the products, as `jax.lax.conv_general_dilated` takes it; None for the
@@ -325,7 +334,7 @@ def _geometry_of(
     """Builds the geometry of a convolution from the shapes of its map and its kernel array."""
     spatial = _spatial_shape("x", x, kernel, kernel_name)
     groups = at_least_one("feature_group_count", options["feature_group_count"])
-    check_features("x", x, kernel, groups)
+    check_features("x", x, kernel, groups, kernel_name=kernel_name)
     return ConvGeometry(spatial, kernel[:-2], in_features=x[-1], out_features=kernel[-1], **options)
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from functools import wraps
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
+from jaxconv.core.checks import check_geometry
 from jaxconv.errors import GeometryError
-from jaxconv.geometry import ConvGeometry
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -30,6 +30,7 @@ def instead_of_geometry(*names: str) -> Callable[[Callable[P, R]], Callable[P, R
       A decorator for functions with a keyword ``geometry: ConvGeometry | None = None``. It raises
       GeometryError where a call gives both, and TypeError where `geometry` is not a ConvGeometry.
 
+    >>> from jaxconv.geometry import ConvGeometry
     >>> @instead_of_geometry("strides")
     ... def window_count(*, strides=1, geometry=None):
     ...     return geometry.output_shape
@@ -57,9 +58,8 @@ def instead_of_geometry(*names: str) -> Callable[[Callable[P, R]], Callable[P, R
     return decorate
 
 
-def _refuse_beside_geometry(geometry: object, given: list[str]) -> None:
-    if not isinstance(geometry, ConvGeometry):
-        raise TypeError(f"`geometry` must be a jaxconv.ConvGeometry, got {type(geometry).__name__}.")
+def _refuse_beside_geometry(geometry: Any, given: list[str]) -> None:
+    check_geometry(geometry)
     if given:
         options = ", ".join(f"`{name}`" for name in given)
         which = "one of the two" if len(given) == 1 else "either `geometry` or all of these"

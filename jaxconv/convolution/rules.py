@@ -44,11 +44,15 @@ class Rule(NamedTuple, Generic[Method]):
     excluded: tuple[Measurement, ...] = ()
 
 
+# Reasons of several rules.
+_ALONE = "every input feature is a group of its own (so is one feature to one feature)"
+_COLUMNS_FIT = "the windows side by side (im2col columns) fit into 16 MB"
+
 CONV_RULES: tuple[Rule[ConvMethod], ...] = (
     Rule(
         "taps",
         when.is_depthwise,
-        "the convolution is depthwise, with at most 128 taps",
+        f"{_ALONE}, with at most 128 taps",
         (
             Measurement("3x3 over 4x56x56x64", 17.6, 0.35),
             Measurement("5x5 stride 2", 4.8, 0.36),
@@ -99,13 +103,13 @@ CONV_RULES: tuple[Rule[ConvMethod], ...] = (
     Rule(
         "im2col",
         when.has_narrow_windows,
-        "a window holds at most 32 numbers, without strides, and the columns are small",
+        f"a window holds at most 32 numbers, without strides, and {_COLUMNS_FIT}",
         (Measurement("3x3, 3 to 32", 2.1, 0.95),),
     ),
     Rule(
         "im2col",
         when.kernel_outweighs_map,
-        "positions are at most as many as output features, and the columns are small",
+        f"there are at most as many positions as output features, and {_COLUMNS_FIT}",
         (Measurement("7x7 on 14x14, to 256", 0.56, 0.44),),
     ),
     Rule("direct", when.always, "no other rule applies"),
@@ -139,7 +143,8 @@ CONV_TRANSPOSE_RULES: tuple[Rule[ConvTransposeMethod], ...] = (
     Rule(
         "space_to_depth",
         when.blocks_pay,
-        "strides are long, or windows do not overlap: blocks of cells make good features",
+        "strides multiply to 16 or more, or windows do not overlap: each block of stride "
+        "cells becomes the features of one cell",
         (
             Measurement("16x16 stride 8", 17, 0.41),
             Measurement("64x64 stride 32", 36, 12),
@@ -162,13 +167,13 @@ CONV_TRANSPOSE_RULES: tuple[Rule[ConvTransposeMethod], ...] = (
     Rule(
         "im2col",
         when.kernel_outweighs_map,
-        "positions are at most as many as output features, and the columns are small",
+        f"there are at most as many positions as output features, and {_COLUMNS_FIT}",
         (Measurement("7x7 on 14x14, from 256", 2.4, 0.89),),
     ),
     Rule(
         "im2col",
         when.leads_to_one_feature,
-        "it leads back to one feature, and the columns are small",
+        f"the result has one feature, and {_COLUMNS_FIT}",
         (Measurement("3x3, to 1", 0.97, 0.42), Measurement("3x3x3, to 1", 8.9, 0.74)),
     ),
     Rule(
@@ -180,7 +185,7 @@ CONV_TRANSPOSE_RULES: tuple[Rule[ConvTransposeMethod], ...] = (
     Rule(
         "subpixel",
         when.strides_lead_to_few_features,
-        "it upsamples to few features",
+        "the transpose upsamples to few features",
         (Measurement("7x7 stride 2, to 3", 5.8, 2.4),),
         excluded=(Measurement("4x4 stride 2, to 32", 1.2, 1.7),),
     ),
@@ -192,7 +197,7 @@ CONV_KERNEL_VJP_RULES: tuple[Rule[ConvKernelVjpMethod], ...] = (
     Rule(
         "fft",
         when.fft_pays_for_depthwise_gradient,
-        "the convolution is depthwise, with 100 taps or more and no strides",
+        f"{_ALONE}, with 100 taps or more and no strides",
         (
             Measurement("11x11 on 256x256, 1 to 1 feature", 11, 0.50),
             Measurement("31x31, 1 to 1 feature", 35, 0.15),
@@ -253,12 +258,12 @@ CONV_KERNEL_VJP_RULES: tuple[Rule[ConvKernelVjpMethod], ...] = (
     Rule(
         "im2col",
         when.kernel_outweighs_map,
-        "positions are at most as many as output features, and the columns are small",
+        f"there are at most as many positions as output features, and {_COLUMNS_FIT}",
     ),
     Rule(
         "im2col",
         when.has_few_windows,
-        "strides are long, and the columns are small",
+        f"strides multiply to 8 or more, and {_COLUMNS_FIT} (4 MB per map)",
         (Measurement("1-D, 16 taps, stride 8", 4.7, 2.3), Measurement("16x16 stride 8", 1.4, 0.61)),
         excluded=(Measurement("64x64 stride 32", 4.1, 6.6),),
     ),

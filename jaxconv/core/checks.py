@@ -69,6 +69,7 @@ def check_features(
     feature_group_count: int = 1,
     *,
     transposed: bool = False,
+    kernel_name: str = "kernel",
 ) -> None:
     """Checks that a feature map has the features that a kernel takes, before a geometry is made of the two.
 
@@ -78,6 +79,8 @@ def check_features(
       kernel_shape: Shape of the kernel, ``(*kernel_shape, in_features // groups, out_features)``.
       feature_group_count: Number of groups of features.
       transposed: Whether the map is the output of the forward convolution.
+      kernel_name: Argument that `kernel_shape` comes from: ``"kernel"``, or ``"kernel_shape"`` if the
+        caller passes a shape.
 
     Raises:
       GeometryError: The map has other features; the message has the likeliest mistake.
@@ -89,10 +92,12 @@ def check_features(
     if shape[-1] == expected:
         return
     in_groups = f" (in {feature_group_count} groups)" if feature_group_count > 1 and not transposed else ""
+    of_shape = "of shape " if kernel_name == "kernel" else ""
     raise GeometryError(
-        f"`{name}` has {shape[-1]} features on its last axis but `kernel` takes {expected}{in_groups}; got "
-        f"{name} of shape {tuple(shape)} and kernel of shape {tuple(kernel_shape)}."
-        + _features_hint(name, shape, kernel_shape, feature_group_count, expected, transposed)
+        f"`{name}` has {shape[-1]} features on its last axis but `{kernel_name}` takes "
+        f"{expected}{in_groups}; got {name} of shape {tuple(shape)} and {kernel_name} "
+        f"{of_shape}{tuple(kernel_shape)}."
+        + _features_hint(name, shape, kernel_shape, kernel_name, feature_group_count, expected, transposed)
     )
 
 
@@ -100,6 +105,7 @@ def _features_hint(
     name: str,
     shape: tuple[int, ...],
     kernel_shape: tuple[int, ...],
+    kernel_name: str,
     groups: int,
     expected: int,
     transposed: bool,
@@ -113,23 +119,32 @@ def _features_hint(
     if first == expected:
         return f" jaxconv is channels-last: try {move_map}."
     if looks_like_torch and torch_features == channels:
-        return f" {_TORCH_KERNEL}"
+        return _torch_kernel_hint(kernel_shape, kernel_name)
     if looks_like_torch and torch_features == first:
-        return f" jaxconv is channels-last: try {move_map}. {_TORCH_KERNEL}"
-    if len(shape) > 2 and shape[-2] * groups == outputs and _larger(kernel_shape[:-2], shape[-n - 1 : -1]):
+        hint = _torch_kernel_hint(kernel_shape, kernel_name)
+        return f" jaxconv is channels-last: try {move_map}.{hint}"
+    if (
+        kernel_name == "kernel"
+        and len(shape) > 2
+        and shape[-2] * groups == outputs
+        and _larger(kernel_shape[:-2], shape[-n - 1 : -1])
+    ):
         return f" Are `{name}` and `kernel` swapped?"
     if (inputs * groups if transposed else outputs) == channels:
-        return " The features of `kernel` may be swapped: try jnp.swapaxes(kernel, -1, -2)."
+        swapped = (*kernel_shape[:-2], outputs, inputs)
+        call = "jnp.swapaxes(kernel, -1, -2)" if kernel_name == "kernel" else swapped
+        return f" The features of `{kernel_name}` may be swapped: try {call}."
     hint = f" If {name} has one feature, add its axis: try {name}[..., None]." if expected == 1 else ""
     if not transposed and groups == 1 and channels % inputs == 0 and outputs % (channels // inputs) == 0:
         hint += f" Or is feature_group_count={channels // inputs} meant?"
     return hint
 
 
-_TORCH_KERNEL = (
-    "`kernel` looks like PyTorch's (out, in // groups, *kernel_shape): try "
-    "jnp.moveaxis(kernel, (0, 1), (-1, -2))."
-)
+def _torch_kernel_hint(kernel_shape: tuple[int, ...], kernel_name: str = "kernel") -> str:
+    """Returns how to convert a kernel, or the shape of one, that has the layout of PyTorch."""
+    moved = (*kernel_shape[2:], kernel_shape[1], kernel_shape[0])
+    call = "jnp.moveaxis(kernel, (0, 1), (-1, -2))" if kernel_name == "kernel" else moved
+    return f" `{kernel_name}` looks like PyTorch's (out, in // groups, *kernel_shape): try {call}."
 
 
 def _looks_like_torch(kernel_shape: tuple[int, ...]) -> bool:
@@ -150,8 +165,11 @@ def check_geometry(geometry: Any) -> None:
       TypeError: It is not.
     """
     if not isinstance(geometry, ConvGeometry):
-        swapped = "; are two arguments swapped?" if hasattr(geometry, "dtype") else "."
-        raise TypeError(f"`geometry` must be a ConvGeometry, got {describe(geometry)}{swapped}")
+        if hasattr(geometry, "dtype"):
+            hint = "; are two arguments swapped?"
+        else:
+            hint = "; make one, for example jaxconv.ConvGeometry((6, 6), (3, 3), strides=2)."
+        raise TypeError(f"`geometry` must be a jaxconv.ConvGeometry, got {describe(geometry)}{hint}")
 
 
 def check_kernel(shape: tuple[int, ...], geometry: ConvGeometry) -> None:
@@ -170,22 +188,28 @@ def check_kernel(shape: tuple[int, ...], geometry: ConvGeometry) -> None:
 def _kernel_hint(shape: tuple[int, ...], geometry: ConvGeometry) -> str:
     *taps, inputs, outputs = geometry.kernel_array_shape
     if shape == (outputs, inputs, *taps):
-        return f" {_TORCH_KERNEL}"
+        return _torch_kernel_hint(shape)
     if shape == (*taps, outputs, inputs):
         return " Its last two axes are swapped: try jnp.swapaxes(kernel, -1, -2)."
     if shape == tuple(taps) and inputs == outputs == 1:
         return " It has no axes for features: try kernel[..., None, None]."
-    if len(shape) == len(taps) + 2 and shape[-1] == outputs and shape[:-2] == tuple(taps):
-        return f" There are {geometry.in_features} in_features in {geometry.feature_group_count} group(s)."
-    return ""
+    if len(shape) != len(taps) + 2 or shape[:-2] != tuple(taps):
+        return ""
+    groups, hint = geometry.feature_group_count, ""
+    if shape[-1] == outputs:
+        hint = f" There are {geometry.in_features} in_features in {groups} group(s)."
+    if shape[-1] % groups == 0:
+        hint += f" If the kernel is right, make the geometry with in_features={shape[-2] * groups}, "
+        hint += f"out_features={shape[-1]}."
+    return hint
 
 
 def check_single(what: str, call: str, shape: tuple[int, ...], ndim: int) -> None:
     """Checks that an array belongs to one object, not to a batch of them as `jax.vmap` returns it.
 
     Args:
-      what: The objects in the plural, for the message.
-      call: How one of them is called ``C`` and used, for the message.
+      what: Noun for the objects in the plural, for the message, such as ``"matrices"``.
+      call: Expression that uses one of them as ``C``, for the message, such as ``"C @ x"``.
       shape: Shape of the array.
       ndim: Number of axes of the array of one object.
 

@@ -37,7 +37,7 @@ def resolve_padding(
       padding: A word, explained in `ConvGeometry`, or a ``(low, high)`` pair, which is returned as it is.
       stretched: Cells of the input once input dilation has inserted its zeros.
       span: Cells from the first tap of the kernel to the last.
-      stride: Stretched cells between neighbouring windows.
+      stride: Distance between the starts of neighbouring windows, in stretched cells.
 
     >>> resolve_padding("SAME", stretched=5, span=4, stride=1)
     (1, 2)
@@ -322,6 +322,15 @@ def describe(value: Any) -> str:
         entries = ", ".join(map(describe, value[:8])) + (", ..." if len(value) > 8 else "")
         text = f"[{entries}]" if isinstance(value, list) else f"({entries}{',' if len(value) == 1 else ''})"
     return text if len(text) <= 80 else f"{text[:40]}... of type {type(value).__name__}"
+
+
+def plural(number: int, noun: str) -> str:
+    """Returns a number and its noun, in the plural unless the number is 1.
+
+    >>> plural(1, "cell"), plural(3, "cell")
+    ('1 cell', '3 cells')
+    """
+    return f"{number} {noun}" + ("" if number == 1 else "s")
 
 
 def did_you_mean(word: object, known: Iterable[str], *, quote: str = "'", otherwise: str = "") -> str:

@@ -24,10 +24,10 @@ class AxisGeometry:
     Args:
       size: $i$, number of input cells.
       kernel: $k$, number of taps of the kernel.
-      stride: $s$, stretched cells between neighbouring windows.
+      stride: $s$, distance between the starts of neighbouring windows, in stretched cells.
       padding: $(p_l, p_h)$, stretched cells added before and after the axis; negative numbers crop it.
-      dilation: $d$, kernel dilation: stretched cells between neighbouring taps.
-      input_dilation: $f$, stretched cells between neighbouring input cells.
+      dilation: $d$, kernel dilation: distance between neighbouring taps, in stretched cells; 1 is adjacent.
+      input_dilation: $f$, distance between neighbouring input cells, in stretched cells; 1 inserts no zeros.
       padding_mode: What the padding holds: ``"zeros"``, ``"circular"``, ``"reflect"`` or ``"replicate"``.
 
     Raises:
@@ -149,7 +149,7 @@ def sizes_from(stretched: int, stride: int, input_dilation: int, least: int = 1)
     Args:
       stretched: The fewest stretched cells.
       stride: How many numbers of stretched cells are allowed.
-      input_dilation: Stretched cells between neighbouring input cells.
+      input_dilation: Distance between neighbouring input cells, in stretched cells; 1 inserts no zeros.
       least: Smallest size to return.
 
     >>> sizes_from(5, stride=3, input_dilation=2)
@@ -160,10 +160,16 @@ def sizes_from(stretched: int, stride: int, input_dilation: int, least: int = 1)
     return range(max(first, least), max(last + 1, least))
 
 
-def format_sizes(sizes: range) -> str:
+def format_sizes(sizes: range, last: str = ", ") -> str:
     """Returns consecutive sizes as text, one by one if there are few.
 
-    >>> format_sizes(range(5, 7)), format_sizes(range(1, 100))
-    ('5, 6', '1 to 99')
+    Args:
+      sizes: The sizes, one at least.
+      last: What separates the last size from the others.
+
+    >>> format_sizes(range(5, 7)), format_sizes(range(5, 8), " or "), format_sizes(range(1, 100))
+    ('5, 6', '5, 6 or 7', '1 to 99')
     """
-    return ", ".join(map(str, sizes)) if len(sizes) <= 8 else f"{sizes[0]} to {sizes[-1]}"
+    if len(sizes) > 8:
+        return f"{sizes[0]} to {sizes[-1]}"
+    return last.join(filter(None, (", ".join(map(str, sizes[:-1])), str(sizes[-1]))))

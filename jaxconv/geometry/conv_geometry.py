@@ -16,6 +16,7 @@ from jaxconv.geometry.arguments import (
     check_padding_mode,
     padding_per_axis,
     per_axis,
+    plural,
     resolve_padding,
     shape_of,
 )
@@ -48,12 +49,15 @@ class ConvGeometry:
       kernel_shape: Spatial shape of the kernel, without features.
       in_features: Features of the input.
       out_features: Features of the output.
-      strides: Stretched cells between neighbouring windows, an int or one int per axis.
+      strides: Distance between the starts of neighbouring windows, in stretched cells, an int or one int
+        per axis.
       padding: A word of the table (in capital or small letters), an int for both sides of every axis, or per
         axis an int or a ``(low, high)`` pair. Negative numbers crop.
       padding_mode: What the padding holds: ``"zeros"``, ``"circular"``, ``"reflect"`` or ``"replicate"``.
-      input_dilation: Stretched cells between neighbouring input cells, an int or one int per axis.
-      kernel_dilation: Stretched cells between neighbouring taps, an int or one int per axis.
+      input_dilation: Distance between neighbouring input cells, in stretched cells, an int or one int
+        per axis; 1 inserts no zeros.
+      kernel_dilation: Distance between neighbouring taps, in stretched cells, an int or one int per axis;
+        1 means adjacent.
       feature_group_count: Number of groups; output feature j belongs to group ``j // (out / groups)``.
 
     Raises:
@@ -274,11 +278,14 @@ class ConvGeometry:
           kernel_shape: Spatial shape of the kernel.
           in_features: Features of the forward input.
           out_features: Features of the forward output.
-          strides: Stretched cells between neighbouring windows, an int or one int per axis.
+          strides: Distance between the starts of neighbouring windows, in stretched cells, an int or one int
+            per axis.
           padding: A word, an int, or per axis an int or a ``(low, high)`` pair; see `ConvGeometry`.
           padding_mode: ``"zeros"``, ``"circular"``, ``"reflect"`` or ``"replicate"``.
-          input_dilation: Stretched cells between neighbouring input cells, an int or one int per axis.
-          kernel_dilation: Stretched cells between neighbouring taps, an int or one int per axis.
+          input_dilation: Distance between neighbouring input cells, in stretched cells, an int or one int
+            per axis; 1 inserts no zeros.
+          kernel_dilation: Distance between neighbouring taps, in stretched cells, an int or one int per axis;
+            1 means adjacent.
           feature_group_count: Number of groups of features.
 
         Raises:
@@ -298,15 +305,19 @@ class ConvGeometry:
         for axis, side in enumerate(sides):
             sizes = side.input_sizes()
             if shape[axis] not in sizes:
-                which = (
-                    f"is one of [{format_sizes(sizes)}]"
-                    if sizes
-                    else "does not exist: input_dilation skips it"
-                )
+                fitting, way_out = "no input has", "Change `strides`, `padding` or the dilations."
+                if sizes:
+                    fitting = f"only inputs of {format_sizes(sizes, last=' or ')} cells have"
+                    way_out = (
+                        f"Pass {'one of these' if len(sizes) > 1 else 'this size'} as `input_shape`, or "
+                        "change `strides`, `padding` or the dilations."
+                    )
+                dilations = f", input_dilation={input_dilation}" if side.input_dilation > 1 else ""
+                dilations += f", kernel_dilation={kernel_dilation}" if side.dilation > 1 else ""
                 raise GeometryError(
-                    f"`input_shape` {shape} has {shape[axis]} cells on axis {axis}, but the size that the "
-                    f"forward convolution takes to output_shape={out} {which}; change `input_shape`, or "
-                    f"strides={strides}, padding={padding!r} or the dilations."
+                    f"`input_shape` {shape} does not fit on axis {axis}: {fitting} "
+                    f"{plural(side.out_size, 'output')} with strides={strides}, padding={padding!r}"
+                    f"{dilations}. {way_out}"
                 )
         return cls(
             shape,

@@ -131,7 +131,10 @@ def _pairs_inside(windows: _Windows, axis: AxisGeometry) -> int:
 
 
 def _circular_entries(windows: _Windows, axis: AxisGeometry) -> int:
-    """Counts entries period by period: in the q-th, position x shows cell x - q n; f divides it at inputs."""
+    """Counts the entries of a circular axis, period by period.
+
+    In period q, position x shows the stretched cell x - q n, which holds an input if f divides it.
+    """
     n, f = axis.stretched, axis.input_dilation
     if f == 1:
         return windows.outputs * windows.taps
@@ -140,10 +143,11 @@ def _circular_entries(windows: _Windows, axis: AxisGeometry) -> int:
 
 
 def _reflected_entries(windows: _Windows, axis: AxisGeometry) -> int:
-    """Counts all pairs at inputs, minus those of two taps of a window that a mirror maps to the same cell.
+    """Counts all pairs that read an input, minus the repeated ones: two taps of a window on the same cell.
 
-    Mirrors stand at the multiples of n - 1. If taps t and t + B j have equal distance from one, and t is at
-    an input, ``f`` divides half of ``B d j``: B is the smallest number for which it does.
+    The axis is mirrored at the multiples of n - 1, so two taps read the same cell if they are equally far
+    from one of these positions. Where they read an input, ``f`` divides half of their distance, so they are
+    tap t and tap t + B j, where B is the smallest number for which ``f`` divides half of ``B d``.
     """
     n, f = axis.stretched, axis.input_dilation
     apart = 2 * f // math.gcd(2 * f, windows.dilation)

@@ -13,6 +13,7 @@ from jaxconv.geometry.arguments import (
     check_output_padding,
     padding_per_axis,
     per_axis,
+    plural,
     resolve_padding,
     shape_of,
 )
@@ -25,10 +26,10 @@ class OutputSide(NamedTuple):
     Attributes:
       out_size: Output cells of the forward convolution, the input cells of its transpose.
       kernel: Taps of the kernel.
-      stride: Stretched cells between neighbouring windows.
+      stride: Distance between the starts of neighbouring windows, in stretched cells.
       padding: A padding word or a ``(low, high)`` pair.
-      dilation: Stretched cells between neighbouring taps.
-      input_dilation: Stretched cells between neighbouring input cells.
+      dilation: Distance between neighbouring taps, in stretched cells; 1 means adjacent.
+      input_dilation: Distance between neighbouring input cells, in stretched cells; 1 inserts no zeros.
       padding_mode: What the padding holds.
     """
 
@@ -96,21 +97,35 @@ class OutputSide(NamedTuple):
     def _no_input_size(
         self, nearest: list[int], stretched: int, padded: int, output_padding: int | None, where: str
     ) -> GeometryError:
+        if stretched < 1:
+            return GeometryError(
+                f"{where}`padding` {self.padding!r} is too large: the transpose would have no cells left; "
+                "lower it."
+            )
         cells = [self.input_dilation * (size - 1) + 1 for size in nearest]
         if self.same:
             outputs = [-(-count // self.stride) for count in cells]
         else:
             outputs = [max((count + padded - self.span) // self.stride + 1, 0) for count in cells]
-        wanted = f"{self.out_size} outputs with padding={self.padding!r}"
+        wanted = f"{plural(self.out_size, 'output')} with padding={self.padding!r}"
         wanted += f" and output_padding={output_padding}" if output_padding else ""
-        take = (
-            f"pass one with {self.out_size} outputs as `input_shape`, or " if self.out_size in outputs else ""
+        stretching = (
+            f" once the input is stretched by input_dilation={self.input_dilation}"
+            if self.input_dilation > 1
+            else ""
         )
+        if len(nearest) == 1:
+            sizes = f"size is {nearest[0]}, which has {plural(outputs[0], 'output')}"
+        else:
+            sizes = (
+                f"sizes are {nearest[0]} and {nearest[1]}, which have {outputs[0]} and {outputs[1]} outputs"
+            )
+        here = plural(self.out_size, "output")
+        take = f"pass one with {here} as `input_shape`, or " if self.out_size in outputs else ""
+        change = "" if output_padding is None else "`output_padding`, "
         return GeometryError(
-            f"{where}{wanted} need {stretched} cells once the input is stretched by "
-            f"input_dilation={self.input_dilation}, which no input has. The nearest input sizes are "
-            f"{' and '.join(map(str, nearest))}, with {' and '.join(map(str, outputs))} outputs; {take}"
-            "change `output_padding`, `padding` or `strides`."
+            f"{where}{wanted} would need an input of {plural(stretched, 'cell')}{stretching}, which does not "
+            f"exist. The nearest input {sizes}; {take}change {change}`padding` or `strides`."
         )
 
 

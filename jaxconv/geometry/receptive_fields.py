@@ -32,11 +32,12 @@ class ReceptiveField:
       stack: The geometries of the layers, from the input up.
       size: Per axis, the number of input cells from the first to the last that one output sees, padding
         included. With input dilation it differs between outputs, and the largest is given.
-      jump: Per axis, the input cells between the windows of neighbouring outputs; a `Fraction` where outputs
-        are denser than inputs. With input dilation it is an average.
-      offset: Per axis, the first cell that the first output sees, negative in the padding. If that output
-        sees only inserted zeros, the next output counts.
-      center: Per axis, the middle of the first output's window, which can lie between two cells.
+      jump: Per axis, the distance between the windows of neighbouring outputs, in input cells; a `Fraction`
+        where outputs are denser than inputs. With input dilation it is an average.
+      offset: Per axis, the index of the first cell that the first output sees, negative in the padding. If
+        that output sees only inserted zeros, the next output counts.
+      center: Per axis, the middle of the first output's window, in input cells from the first one: an int,
+        or a `Fraction` where it lies between two cells.
     """
 
     stack: tuple[ConvGeometry, ...]
@@ -77,7 +78,8 @@ class ReceptiveField:
 
         Args:
           output: Index of the output, one int per axis.
-          clip: Whether to leave out cells in the padding of any layer; see `cells`.
+          clip: Whether to leave out cells in the padding of any layer. In padding modes other than
+            ``"zeros"`` the padding holds copies of cells of the map, and those cells are included.
 
         Raises:
           GeometryError: The stack has no output with this index.
@@ -111,6 +113,10 @@ def receptive_field(stack: Sequence[ConvGeometry]) -> ReceptiveField:
     Args:
       stack: The geometries, from the input up. The output shape and features of each must be the input
         shape and features of the next.
+
+    Returns:
+      A `ReceptiveField`: per axis its `size`, `jump`, `offset` and `center`, and methods for the cells that
+      one output sees.
 
     Raises:
       GeometryError: The stack is empty, or two neighbours do not fit; the message names both.

@@ -110,6 +110,9 @@ def relationship_of(axis: AxisGeometry, transposed: bool = False) -> Relationshi
       axis: Geometry of the axis.
       transposed: Whether to return the relationship of the transpose's output size.
 
+    Returns:
+      A `Relationship`: for a convolution one of 1 to 6 and 15, for its transpose one of 8 to 14.
+
     >>> relationship_of(AxisGeometry(6, 3, stride=2, padding=(1, 1))).number
     6
     >>> relationship_of(AxisGeometry(5, 3, padding=(1, 1)), transposed=True).number

@@ -19,6 +19,8 @@ from jaxconv.convolution.rules import (
     Measurement,
     Rule,
 )
+from jaxconv.core.checks import check_geometry
+from jaxconv.errors import OptionError
 from jaxconv.geometry import AxisGeometry, ConvGeometry
 from jaxconv.geometry.arguments import at_least_one
 from jaxconv.geometry.axis import format_sizes
@@ -75,27 +77,23 @@ def explain(geometry: ConvGeometry, *, batch: int = 1) -> Explanation:
 
     Args:
       geometry: The convolution.
-      batch: Number of maps per batch; methods that make columns of the whole batch are chosen for small
-        ones only.
+      batch: Number of maps per batch, at least 1; methods that copy all windows of the batch are chosen for
+        small ones only.
 
     Returns:
       An object whose `str` is the text.
 
     Raises:
       TypeError: `geometry` is not a ConvGeometry, or `batch` is not an integer.
-      GeometryError: `batch` is below 1.
+      OptionError: `batch` is below 1.
 
     >>> g = ConvGeometry((56, 56), (3, 3), in_features=64, out_features=64, feature_group_count=64)
     >>> rule = explain(g, batch=4).rules()["conv"]
     >>> print(f"{rule.method}: {rule.reason}")
-    taps: the convolution is depthwise, with at most 128 taps
+    taps: every input feature is a group of its own (so is one feature to one feature), with at most 128 taps
     """
-    if not isinstance(geometry, ConvGeometry):
-        raise TypeError(
-            f"`geometry` must be a jaxconv.ConvGeometry, got {type(geometry).__name__}; "
-            "make one, for example jaxconv.ConvGeometry((6, 6), (3, 3), strides=2)."
-        )
-    return Explanation(geometry, at_least_one("batch", batch))
+    check_geometry(geometry)
+    return Explanation(geometry, at_least_one("batch", batch, error=OptionError))
 
 
 def arithmetic_tables(g: ConvGeometry) -> Group:
@@ -131,6 +129,8 @@ def _measurements(rule: Rule[str]) -> str:
     """Writes a rule's measurements, one per line."""
     lines = [_measurement(rule.method, m) for m in rule.measured]
     lines += [f"excluded: {_measurement(rule.method, m)}" for m in rule.excluded]
+    if not lines and rule.method == "direct":
+        return "XLA's own; nothing faster was measured"
     return "\n".join(lines) or "not measured"
 
 

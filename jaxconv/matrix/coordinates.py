@@ -48,14 +48,14 @@ def block_rows(geometry: ConvGeometry) -> BlockRows:
     axes = [pattern.rows(axis) for axis in geometry.axes]
     filled = np.ones((1, 1), bool)
     for axis in axes:
-        filled = _outer(np.logical_and, filled, axis.filled)
+        filled = _combine_axes(np.logical_and, filled, axis.filled)
     n_cells = math.prod(geometry.input_shape)
     cell = np.where(filled, _flat([axis.cell for axis in axes], geometry.input_shape), n_cells)
     tap = np.where(filled, _flat([axis.tap for axis in axes], geometry.kernel_shape), 0)
     return BlockRows(cell, tap, filled, n_cells)
 
 
-def _outer(combine: Callable[..., np.ndarray], a: np.ndarray, b: np.ndarray) -> np.ndarray:
+def _combine_axes(combine: Callable[..., np.ndarray], a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Combines (p, s) and (q, t) to (p q, s t), row-major, in the order of `numpy.kron`."""
     c = combine(a[:, None, :, None], b[None, :, None, :])
     return c.reshape(a.shape[0] * b.shape[0], a.shape[1] * b.shape[1])
@@ -65,7 +65,7 @@ def _flat(indices: Sequence[np.ndarray], sizes: Sequence[int]) -> np.ndarray:
     """Returns row-major flat indices of one index per axis, over all combinations of rows and slots."""
     flat = np.zeros((1, 1), np.int64)
     for index, size in zip(indices, sizes, strict=True):
-        flat = _outer(lambda a, b, size=size: a * size + b, flat, index)
+        flat = _combine_axes(lambda a, b, size=size: a * size + b, flat, index)
     return flat
 
 

@@ -95,8 +95,9 @@ class ConvMatrix(MatrixExports):
       transposed: Whether this is C-transposed.
 
     `jax.vmap` of a function that returns C returns a batch of matrices, whose products and exports are again
-    used inside `jax.vmap`: ``jax.vmap(lambda C, x: C @ x)(batch, xs)``. Outside of it a batch multiplies
-    nothing; its `shape` and `nnz` are those of each matrix.
+    used inside `jax.vmap`: ``jax.vmap(lambda C, x: C @ x)(batch, xs)``. Outside of
+    `jax.vmap` the products and exports of a batch raise GeometryError; its `shape` and `nnz` are those of
+    each matrix.
 
     The rows of C shard over devices by the first spatial axis of `values`, whose size must be a multiple of
     the number of devices: ``jax.device_put(C, NamedSharding(mesh, P(None, "rows")))``, or so that each device

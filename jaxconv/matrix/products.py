@@ -37,7 +37,7 @@ def _forward(values: jax.Array, x: jax.Array, g: ConvGeometry, precision: lax.Pr
     def term(total: jax.Array, values: jax.Array, slot: Slot) -> jax.Array:
         return total + _contract(
             values.astype(x.dtype),
-            stored_taps.read(bordered, slot, g),
+            stored_taps.read_slot(bordered, slot, g),
             -1,
             -2,
             precision,
@@ -77,12 +77,14 @@ def _back(values: jax.Array, y: jax.Array, g: ConvGeometry, precision: lax.Preci
     return stored_taps.without_border(_over_slots(term, zeros, parts, g, width), g)
 
 
-def _outer(x: jax.Array, y: jax.Array, g: ConvGeometry, precision: lax.PrecisionLike) -> jax.Array:
+def _gradient_in_values(
+    x: jax.Array, y: jax.Array, g: ConvGeometry, precision: lax.PrecisionLike
+) -> jax.Array:
     """Computes the gradient of the product in the values: every y times the cells that it reads."""
     bordered = stored_taps.border(x, g)
 
     def block(slot: jax.Array) -> jax.Array:
-        return _contract(y, stored_taps.read(bordered, slot, g), -1, -1, precision)
+        return _contract(y, stored_taps.read_slot(bordered, slot, g), -1, -1, precision)
 
     return lax.map(block, stored_taps.slot_numbers(g))
 
@@ -157,7 +159,9 @@ def _in_working_dtype(function: Callable[..., jax.Array]) -> Callable[..., jax.A
         with jax.numpy_dtype_promotion("standard"):
             work = accumulator(jnp.result_type(a.dtype, b.dtype))
         b = b.astype(work)
-        a = a if function is not _outer else a.astype(work)  # `function` converts values as it reads them
+        a = (
+            a if function is not _gradient_in_values else a.astype(work)
+        )  # `function` converts values as it reads them
         return function(a, b, geometry, precision).astype(dtype)
 
     return product
@@ -165,6 +169,6 @@ def _in_working_dtype(function: Callable[..., jax.Array]) -> Callable[..., jax.A
 
 FORWARD = BilinearPrimitive("jaxconv_matrix_product", "wx", _in_working_dtype(_forward))
 BACK = BilinearPrimitive("jaxconv_matrix_transpose", "wy", _in_working_dtype(_back))
-OUTER = BilinearPrimitive("jaxconv_matrix_outer", "xy", _in_working_dtype(_outer))
+OUTER = BilinearPrimitive("jaxconv_matrix_outer", "xy", _in_working_dtype(_gradient_in_values))
 # The products read the number of features from the arrays, so a folded axis leaves the geometry as it is.
 register_family(FORWARD, BACK, OUTER, folding=Folding(_fold, _unfold, lambda geometry, where, size: geometry))

@@ -48,11 +48,13 @@ def check_bytes(what: str, needed: int, max_bytes: int | None) -> None:
     """
     limit = physical_memory() if max_bytes is None else max_bytes
     if needed > limit:
-        allowed = "memory has" if max_bytes is None else "`max_bytes` allows"
+        allowed, or_raise = "memory has", ""
+        if max_bytes is not None:
+            allowed, or_raise = "`max_bytes` allows", "; or raise `max_bytes`"
         raise SizeError(
-            f"not enough room for {what}: {needed:,} bytes, more than the {limit:,} that {allowed}. Take a "
-            "smaller map or fewer features, `conv` and `conv_transpose`, which store no matrix, or a larger "
-            "`max_bytes`."
+            f"not enough room for {what}: {needed:,} bytes, more than the {limit:,} that {allowed}. Use a "
+            "smaller map or fewer features, or call `conv` and `conv_transpose`, which store no "
+            f"matrix{or_raise}."
         )
 
 

@@ -32,14 +32,14 @@ Slots(width=3, taps=(0,), tap_step=1, cells=(-1,), cell_step=1, row_step=2)
 >>> print(bordered.ravel().astype(int))
 [ 0 10 20 30 40 50  0]
 >>> for slot in slot_numbers(g).tolist():
-...     print(read(bordered, slot, g).ravel().astype(int))
+...     print(read_slot(bordered, slot, g).ravel().astype(int))
 [ 0 20 40]
 [10 30 50]
 [20 40  0]
 
 C x is the sum over the slots of their values times the cells that they read:
 
->>> cells = jnp.stack([read(bordered, slot, g).ravel() for slot in slot_numbers(g).tolist()])
+>>> cells = jnp.stack([read_slot(bordered, slot, g).ravel() for slot in slot_numbers(g).tolist()])
 >>> print((C.values[:, :, 0, 0, 0] * cells).sum(axis=0))
 [ 80. 200. 140.]
 >>> print(C @ x.ravel())
@@ -100,7 +100,7 @@ def without_border(x: jax.Array, g: ConvGeometry) -> jax.Array:
     return linear_transpose(lambda x: border(x, g), (*g.input_shape, *x.shape[g.ndim :]), x)
 
 
-def read(bordered: jax.Array, slot: Slot, g: ConvGeometry) -> jax.Array:
+def read_slot(bordered: jax.Array, slot: Slot, g: ConvGeometry) -> jax.Array:
     """Returns, for every output position, the cell that `slot` reads; 0 where the slot is empty."""
     for dimension, axis in enumerate(g.axes):
         bordered = _read_axis(bordered, dimension, slot[dimension], axis)
@@ -111,7 +111,7 @@ def add(bordered: jax.Array, y: jax.Array, slot: Slot, g: ConvGeometry) -> jax.A
     """Adds every position of `y` to the cell that it reads: `bordered` plus the transpose of `read`."""
     layout = [pattern.slots(axis) for axis in g.axes]
     if any(len(axis.cells) > 1 for axis in layout):
-        return bordered + linear_transpose(lambda x: read(x, slot, g), bordered.shape, y)
+        return bordered + linear_transpose(lambda x: read_slot(x, slot, g), bordered.shape, y)
     # One block of cells, which XLA updates in place.
     y = lax.pad(y, jnp.zeros((), y.dtype), [(0, 0, axis.row_step - 1) for axis in layout] + [(0, 0, 0)] * 3)
     start = [jnp.int32(_first(axis, 0, j)) for axis, j in zip(g.axes, slot, strict=True)]
@@ -167,19 +167,21 @@ def _spread(taps: jax.Array, geometry: ConvGeometry) -> jax.Array:
     return jax.vmap(partial(_spread_slot, g=geometry))(taps, _filled(geometry))
 
 
-def _collect(values: jax.Array, geometry: ConvGeometry) -> jax.Array:
+def _collect_slots(values: jax.Array, geometry: ConvGeometry) -> jax.Array:
     """Applies the transpose of `_spread`, slot by slot: XLA stores masked values before it sums them."""
     phases = [len(pattern.slots(axis).cells) for axis in geometry.axes]
 
-    def collect_slot(slot: tuple[jax.Array, Sequence[jax.Array]]) -> jax.Array:
+    def collect_one(slot: tuple[jax.Array, Sequence[jax.Array]]) -> jax.Array:
         values, filled = slot
         shape = (*phases, *values.shape[geometry.ndim :])
         return linear_transpose(lambda taps: _spread_slot(taps, filled, geometry), shape, values)
 
-    return lax.map(collect_slot, (values, _filled(geometry)))
+    return lax.map(collect_one, (values, _filled(geometry)))
 
 
-SPREAD, COLLECT = linear_with_transpose("jaxconv_matrix_spread", _spread, _collect, lambda g: 1 + g.ndim)
+SPREAD, COLLECT = linear_with_transpose(
+    "jaxconv_matrix_spread", _spread, _collect_slots, lambda g: 1 + g.ndim
+)
 
 
 def _spread_slot(taps: jax.Array, filled: Sequence[np.ndarray | jax.Array], g: ConvGeometry) -> jax.Array:

@@ -12,7 +12,7 @@ from jaxconv.errors import GeometryError, SizeError
 from jaxconv.geometry import ConvGeometry
 from jaxconv.matrix.coordinates import ORDERS, Order, block_rows, number_in_map
 
-MAX_PRINTED_ENTRIES = 4096  # entries, zeros too: beyond, nobody reads it
+MAX_PRINTED_ENTRIES = 4096  # entries, zeros included; a larger table is not readable
 
 
 def symbols(
@@ -88,7 +88,8 @@ def symbols(
     if rows * columns > MAX_PRINTED_ENTRIES:
         raise SizeError(
             f"`geometry` has a matrix of shape {(rows, columns)}, too large to print: more than "
-            f"{MAX_PRINTED_ENTRIES} places. Draw it instead, with `jaxconv.figures`."
+            f"{MAX_PRINTED_ENTRIES} places. Draw it instead: "
+            "jaxconv.figures.plot(jaxconv.conv_matrix(kernel, geometry))."
         )
     table = np.full((rows, columns), "0", dtype=object)
     for row, column, name in _entries(geometry, _names(geometry, names), order):

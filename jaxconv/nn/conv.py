@@ -199,15 +199,18 @@ class Conv(_Layer):
       kernel_shape: Taps of the kernel per spatial axis; its length is the number N of spatial axes.
       strides: Stride of the window, an int or one int per spatial axis.
       padding: ``"VALID"``, ``"SAME"`` or another word (see `jaxconv.ConvGeometry`), an int, or per spatial
-        axis an int or a ``(low, high)`` pair, in cells. Nothing by default, as everywhere in this library.
+        axis an int or a ``(low, high)`` pair, in cells. ``"VALID"`` by default; flax's default is
+        ``"SAME"``.
       padding_mode: What the padding cells show: ``"zeros"``, ``"circular"``, ``"reflect"`` or
         ``"replicate"``.
-      input_dilation: Distance between neighbouring inputs once zeros are inserted, an int or one int
-        per spatial axis.
-      kernel_dilation: Distance between neighbouring taps, an int or one int per spatial axis.
+      input_dilation: Distance between neighbouring inputs once zeros are inserted, in cells, an int or one
+        int per spatial axis; 1 inserts none.
+      kernel_dilation: Distance between neighbouring taps, in cells, an int or one int per spatial axis; 1
+        means adjacent.
       feature_group_count: Number of groups; an output feature reads the inputs of its own group only.
-      geometry: The whole geometry, instead of the sizes and options before it. It also fixes the
-        spatial shape of the input.
+      geometry: Geometry of the convolution, in place of `in_features`, `out_features`, `kernel_shape`,
+        `strides`, `padding`, `padding_mode`, `input_dilation`, `kernel_dilation` and
+        `feature_group_count`. It also fixes the spatial shape of the input.
       use_bias: Whether there is a bias, one number per output feature.
       kernel_init: Initializer of the kernel, called as ``(key, shape, dtype)``; `conv_lecun_normal` by
         default.
@@ -314,15 +317,17 @@ class ConvTranspose(_Layer):
       padding_mode: What the padding cells of the forward convolution show: ``"zeros"``, ``"circular"``,
         ``"reflect"`` or ``"replicate"``. The transpose adds each padding cell to the cell that it showed.
       input_dilation: Distance between the forward convolution's neighbouring inputs once zeros are
-        inserted, an int or one int per spatial axis.
-      kernel_dilation: Distance between neighbouring taps, an int or one int per spatial axis.
+        inserted, in cells, an int or one int per spatial axis; 1 inserts none.
+      kernel_dilation: Distance between neighbouring taps, in cells, an int or one int per spatial axis; 1
+        means adjacent.
       feature_group_count: Number of groups; an output feature of the forward convolution reads the inputs
         of its own group only.
       output_padding: Cells beyond the smallest result, an int or one int per spatial axis: picks one of
         the sizes that share a forward output. A call's `input_shape` says the same by the result.
-      geometry: The forward convolution's whole geometry, instead of the sizes and options before it. Its
-        `in_features` are the layer's `out_features`. It also fixes the spatial shapes of the layer's
-        input and output.
+      geometry: Geometry of the forward convolution, in place of `in_features`, `out_features`,
+        `kernel_shape`, `strides`, `padding`, `padding_mode`, `input_dilation`, `kernel_dilation`,
+        `feature_group_count` and `output_padding`. Its `in_features` are the layer's `out_features`. It
+        also fixes the spatial shapes of the layer's input and output.
       use_bias: Whether there is a bias, one number per output feature.
       kernel_init: Initializer of the kernel, called as ``(key, shape, dtype)``;
         `conv_transpose_lecun_normal` by default.

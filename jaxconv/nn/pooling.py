@@ -41,11 +41,11 @@ class _Pool(nnx.Module):
         self.window, self.strides, self.padding = shape_of("window", window), strides, padding
         self.dilation, self.ceil_mode = dilation, flag("ceil_mode", ceil_mode)
         g = pool_geometry(self._some_shape(), **self._options())
-        for axis, (low, _) in zip(g.axes, g.padding, strict=True):
+        for number, (axis, (low, _)) in enumerate(zip(g.axes, g.padding, strict=True)):
             if low >= axis.span and not self._padding_alone:
                 raise GeometryError(
                     f"`padding` must be less than the {axis.span} cells of one window on each side, or the "
-                    f"first window holds only padding; got {low} cells."
+                    f"first window holds only padding; got {low} cells on axis {number}."
                 )
 
     def _some_shape(self) -> tuple[int, ...]:
@@ -71,12 +71,15 @@ class MaxPool(_Pool):
 
     Args:
       window: Spatial shape of the windows; its length is N.
-      strides: Cells between windows, an int or one int per spatial axis; the window by default.
+      strides: Distance between the starts of neighbouring windows, in cells, an int or one int per spatial
+        axis; by default the shape of the window.
       padding: ``"VALID"``, ``"SAME"`` or another word (see `jaxconv.ConvGeometry`), an int, or per spatial
         axis an int or a ``(low, high)`` pair, in cells.
-      dilation: Distance between neighbouring cells of one window, an int or one int per spatial axis.
+      dilation: Distance between neighbouring cells of one window, an int or one int per spatial axis; 1
+        means adjacent.
       ceil_mode: Whether a last window that extends beyond the map counts; see `jaxconv.pool_geometry`.
-      return_switches: Whether a call returns ``(maxima, switches)``, for `Unpool`.
+      return_switches: Whether a call returns ``(maxima, switches)``, for `Unpool`; PyTorch has
+        `return_indices`.
 
     Raises:
       GeometryError: No pooling has these numbers.
@@ -112,10 +115,12 @@ class AvgPool(_Pool):
 
     Args:
       window: Spatial shape of the windows; its length is N.
-      strides: Cells between windows, an int or one int per spatial axis; the window by default.
+      strides: Distance between the starts of neighbouring windows, in cells, an int or one int per spatial
+        axis; by default the shape of the window.
       padding: ``"VALID"``, ``"SAME"`` or another word (see `jaxconv.ConvGeometry`), an int, or per spatial
         axis an int or a ``(low, high)`` pair, in cells.
-      dilation: Distance between neighbouring cells of one window, an int or one int per spatial axis.
+      dilation: Distance between neighbouring cells of one window, an int or one int per spatial axis; 1
+        means adjacent.
       ceil_mode: Whether a last window that extends beyond the map counts; see `jaxconv.pool_geometry`.
       count_include_pad: Whether a mean counts the padding's zeros as cells.
 
@@ -147,7 +152,10 @@ class AvgPool(_Pool):
 
 
 class Unpool(nnx.Module):
-    """`jaxconv.unpool` as a layer: the transpose of the `MaxPool` that returned the switches."""
+    """`jaxconv.unpool` as a layer: the transpose of the `MaxPool` that returned the switches.
+
+    PyTorch has `MaxUnpool1d` to `MaxUnpool3d`.
+    """
 
     def __call__(self, y: ArrayLike, switches: ArrayLike, input_shape: Sequence[int]) -> jax.Array:
         """Puts pooled values back where their switches point; see `jaxconv.unpool`.

@@ -30,7 +30,7 @@ class FullyConvolutional(nnx.Sequential):
 
     Attributes:
       window: Spatial shape that the classifier was made for.
-      strides: Cells between the windows of neighbouring outputs, per spatial axis.
+      strides: Distance between the starts of the windows of neighbouring outputs, in cells, per spatial axis.
     """
 
     window: tuple[int, ...]

@@ -144,13 +144,15 @@ def test_other_platforms_use_their_own_convolution():
     assert auto.method_off_cpu(CASES["large"][0]) == "fft"
 
 
-def test_a_rewriting_ends():
+def test_rewriting_does_not_recurse():
     """What a rewriting leads to needs fewer rewritings: strides, axes or groups are gone."""
     for g, *_ in CASES.values():
-        assert set(space_to_depth.geometry(g).strides) == {1}
-        assert planes.geometry(g).ndim <= 2
+        assert set(space_to_depth.block_geometry(g).strides) == {1}
+        assert planes.plane_geometry(g).ndim <= 2
         assert dense_geometry(g).feature_group_count == 1
-        assert math.prod(space_to_depth.geometry(g).kernel_shape) <= math.prod(axis.span for axis in g.axes)
+        assert math.prod(space_to_depth.block_geometry(g).kernel_shape) <= math.prod(
+            axis.span for axis in g.axes
+        )
 
 
 # XLA gathers for its own FFT and its own grouped gradients.

@@ -328,8 +328,8 @@ def test_same_means_strides_times_the_size(word):
         ({"strides": 2, "output_padding": 2}, "output_padding"),
         ({"strides": 2, "output_padding": -1}, "output_padding"),
         ({"strides": 2, "output_padding": (0, 1)}, "output_padding"),
-        ({"strides": 2, "input_shape": (5,)}, r"\[7, 8\]"),  # names the sizes that would do
-        ({"strides": 2, "input_shape": (9,)}, r"\[7, 8\]"),
+        ({"strides": 2, "input_shape": (5,)}, "inputs of 7 or 8 cells"),  # names the sizes that would do
+        ({"strides": 2, "input_shape": (9,)}, "inputs of 7 or 8 cells"),
         ({"strides": 2, "input_shape": (8,), "output_padding": 0}, "output_padding"),
         ({"strides": 2, "input_shape": (7, 7)}, "input_shape"),
         ({"strides": 2, "input_shape": (0,)}, "input_shape"),
@@ -634,10 +634,10 @@ def test_gradients_are_the_family(g):
 @pytest.mark.parametrize(
     ("more", "expected"),
     [
-        ({"padding": "SAME", "input_shape": (8,)}, r"one of \[5, 6\]"),
-        ({"padding": 1, "input_shape": (2,)}, r"one of \[5, 6\]"),
-        ({"padding": "FULL", "input_shape": (9,)}, r"one of \[3, 4\]"),
-        ({"input_dilation": 7, "padding": 1, "input_shape": (4,)}, "does not exist: input_dilation"),
+        ({"padding": "SAME", "input_shape": (8,)}, "inputs of 5 or 6 cells"),
+        ({"padding": 1, "input_shape": (2,)}, "inputs of 5 or 6 cells"),
+        ({"padding": "FULL", "input_shape": (9,)}, "inputs of 3 or 4 cells"),
+        ({"input_dilation": 7, "padding": 1, "input_shape": (4,)}, "no input has"),
     ],
     ids=str,
 )

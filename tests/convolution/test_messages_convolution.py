@@ -56,6 +56,20 @@ CASES = [
         lambda: conv_kernel_vjp(X, Y, (3, 3, 8, 4), geometry=G),
         "`kernel_shape`",
     ),
+    case(
+        "gradient: features of the kernel shape swapped",
+        lambda: conv_kernel_vjp(X, Y, (3, 3, 8, 4)),
+        "`x`",
+        "`kernel_shape` takes 8",
+        "try (3, 3, 4, 8)",
+    ),
+    case(
+        "gradient: kernel shape in PyTorch's layout",
+        lambda: conv_kernel_vjp(X, Y, (8, 4, 3, 3)),
+        "`kernel_shape`",
+        "PyTorch",
+        "try (3, 3, 4, 8)",
+    ),
     # options
     case("stride 0", lambda: conv(X, KERNEL, strides=0), "`strides`"),
     case("three strides", lambda: conv(X, KERNEL, strides=(1, 1, 1)), "`strides`"),
@@ -94,8 +108,21 @@ CASES = [
         "`input_shape`, `padding`",
     ),
     case("geometry of another type", lambda: conv(X, KERNEL, geometry=(6, 7)), "`geometry`", error=TypeError),
+    case(
+        "an array as geometry",
+        lambda: conv(X, KERNEL, geometry=X),
+        "`geometry`",
+        "shape (2, 6",
+        error=TypeError,
+    ),
     case("geometry of another map", lambda: conv(X[:, :5], KERNEL, geometry=G), "`x`", "6, 7, 4"),
     case("geometry of another kernel", lambda: conv(X, KERNEL[:2], geometry=G), "`kernel`", "(3, 3, 4, 8)"),
+    case(
+        "geometry without features",
+        lambda: conv(X, KERNEL, geometry=ConvGeometry((6, 7), (3, 3))),
+        "`kernel`",
+        "in_features=4, out_features=8",
+    ),
     case("geometry, channels-first", lambda: conv(jnp.moveaxis(X, -1, 1), KERNEL, geometry=G), "`x`"),
     # transposed_kernel
     case("kernel of two axes", lambda: transposed_kernel(jnp.ones((3, 3))), "`kernel`"),

@@ -114,7 +114,7 @@ CASES = [
     BadCall(
         "an input that gives other outputs",
         lambda: ConvGeometry.from_shapes((6, 9), (3, 3), (3, 3), strides=2, padding=1),
-        ("`input_shape`", "on axis 1", "[5, 6]"),
+        ("`input_shape`", "on axis 1", "5 or 6 cells", "3 outputs"),
         GeometryError,
     ),
     BadCall(
@@ -132,7 +132,25 @@ CASES = [
     BadCall(
         "no input has these outputs",
         lambda: from_output(strides=2, padding="SAME", input_dilation=(1, 2)),
-        ("on axis 1", "`input_shape`", "3 and 4"),
+        ("on axis 1", "`input_shape`", "3 and 4", "change `padding` or `strides`"),
+        GeometryError,
+    ),
+    BadCall(
+        "no input has this output padding",
+        lambda: from_output(strides=2, input_dilation=4, output_padding=1),
+        ("on axis 0", "2 and 3", "`output_padding`"),
+        GeometryError,
+    ),
+    BadCall(
+        "the smallest input has more outputs",
+        lambda: ConvGeometry.of_transposed((1,), (3,), padding=1, padding_mode="reflect"),
+        ("1 output with", "an input of 1 cell,", "size is 2, which has 2 outputs"),
+        GeometryError,
+    ),
+    BadCall(
+        "padding that leaves nothing",
+        lambda: ConvGeometry.of_transposed((1,), (3,), padding=5),
+        ("`padding` (5, 5) is too large",),
         GeometryError,
     ),
     BadCall("an axis with a size of 0", lambda: AxisGeometry(0, 3), ("`size`", "got 0"), GeometryError),

@@ -173,7 +173,7 @@ def test_outputs_that_see_only_inserted_zeros():
     assert (nothing.size, nothing.interval((1,)), nothing.offset) == ((0,), (range(0),), (0,))
 
 
-def test_a_field_is_a_value():
+def test_receptive_fields_compare_and_hash_by_value():
     g = ConvGeometry((8,), (3,))
     assert receptive_field([g]) == receptive_field((g,))
     assert len({receptive_field([g]), receptive_field([g])}) == 1

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from jaxconv import ConvGeometry, GeometryError
+from jaxconv import ConvGeometry, OptionError
 from jaxconv.convolution import auto
 from jaxconv.interop.explanation import explain
 
@@ -20,7 +20,7 @@ def test_text_names_sizes_calls_and_rules():
         "matrix C            186,624 x 200,704 with 1,679,616 entries (0.00448%)",
         "nn.Conv2d(64, 64, (3, 3), (1, 1), padding=(0, 0), groups=64, bias=False)",
         'method="auto" for a batch of 4 maps',
-        "the convolution is depthwise",
+        "every input feature is a",
         "3x3 over 4x56x56x64: direct 17.6",
         "excluded: 3x3x3, 1 to 1",
         "all three       │ others   │ direct │ no other rule applies",
@@ -51,9 +51,11 @@ def test_other_platforms():
 
 
 def test_mistakes_are_refused():
-    with pytest.raises(TypeError, match=r"`geometry` must be a jaxconv\.ConvGeometry, got tuple"):
+    with pytest.raises(
+        TypeError, match=r"`geometry` must be a jaxconv\.ConvGeometry, got \(6, 6\); make one"
+    ):
         explain((6, 6))
-    with pytest.raises(GeometryError, match="`batch` must be at least 1"):
+    with pytest.raises(OptionError, match="`batch` must be at least 1"):
         explain(DEPTHWISE, batch=0)
     with pytest.raises(TypeError, match="`batch` must be an integer"):
         explain(DEPTHWISE, batch=2.0)

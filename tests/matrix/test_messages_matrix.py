@@ -93,7 +93,12 @@ CASES = [
     BadCall(
         "plus another dtype", lambda: C + conv_matrix(KERNEL.astype(jnp.float16), G), ("float16",), TypeError
     ),
-    BadCall("symbols of a large matrix", lambda: symbols(G), ("`geometry`", "too large"), SizeError),
+    BadCall(
+        "symbols of a large matrix",
+        lambda: symbols(G),
+        ("`geometry`", "too large", "figures.plot"),
+        SizeError,
+    ),
     BadCall("too few names", lambda: symbols(ONE, "ab"), ("`names`", "3"), GeometryError),
     BadCall("symbols of no geometry", lambda: symbols((8,)), ("`geometry`", "ConvGeometry"), TypeError),
 ]

@@ -1,8 +1,8 @@
 """A convolution over many axes as one over the last two: the other axes become batch and features.
 
-The taps along a first axis become features, and its outputs become maps of the batch: a volume
-is a batch of planes, each together with its neighbours. XLA's convolution of planes is several times
-faster than its convolution of volumes.
+Along the other axes, the taps become features and the outputs become maps of the batch. A volume becomes a
+batch of planes, and the features of a plane are its own cells and those of its neighbours. XLA's convolution
+of planes is several times faster than its convolution of volumes.
 """
 
 import math
@@ -18,7 +18,7 @@ from jaxconv.geometry import ConvGeometry
 PLANE_AXES = 2  # axes of a plane
 
 
-def geometry(g: ConvGeometry) -> ConvGeometry:
+def plane_geometry(g: ConvGeometry) -> ConvGeometry:
     """Returns the geometry of the last two axes, with the taps of the others as features."""
     first = _folded_axes(g)
     return ConvGeometry(
@@ -34,7 +34,7 @@ def geometry(g: ConvGeometry) -> ConvGeometry:
     )
 
 
-def enter(x: jax.Array, g: ConvGeometry) -> jax.Array:
+def to_planes(x: jax.Array, g: ConvGeometry) -> jax.Array:
     """Maps ``(N, *input_shape, in)`` to ``(N * outputs of the first axes, *planes, taps * in)``."""
     first = _folded_axes(g)
     config = [(*axis.padding, axis.input_dilation - 1) for axis in g.axes[:first]]
@@ -65,4 +65,4 @@ def _folded_axes(g: ConvGeometry) -> int:
     return max(g.ndim - PLANE_AXES, 0)
 
 
-RULE = Rewriting(geometry, enter, kernel_of_planes, output_of_planes)
+RULE = Rewriting(plane_geometry, to_planes, kernel_of_planes, output_of_planes)

@@ -16,7 +16,7 @@ from jaxconv.convolution.formulations.formulation import Formulation
 from jaxconv.core.linear_primitives import linear_transpose
 from jaxconv.geometry import ConvGeometry
 
-Enter = Callable[[jax.Array, ConvGeometry], jax.Array]
+ArrayMap = Callable[[jax.Array, ConvGeometry], jax.Array]
 
 
 class Rewriting(NamedTuple):
@@ -30,9 +30,9 @@ class Rewriting(NamedTuple):
     """
 
     geometry: Callable[[ConvGeometry], ConvGeometry]
-    x: Enter
-    kernel: Enter
-    y: Enter
+    x: ArrayMap
+    kernel: ArrayMap
+    y: ArrayMap
 
 
 def rewritten_conv(rule: Rewriting, inner: Formulation) -> Formulation:

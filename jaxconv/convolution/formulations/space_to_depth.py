@@ -37,7 +37,7 @@ def blocks(axis: AxisGeometry) -> Blocks:
     return Blocks(lead, taps, axis.out_size + taps - 1)
 
 
-def geometry(g: ConvGeometry) -> ConvGeometry:
+def block_geometry(g: ConvGeometry) -> ConvGeometry:
     """Returns the geometry of blocks: stride 1, no padding, no dilation, a block's cells as features."""
     along = [blocks(axis) for axis in g.axes]
     return ConvGeometry(
@@ -49,7 +49,7 @@ def geometry(g: ConvGeometry) -> ConvGeometry:
     )
 
 
-def enter(x: jax.Array, g: ConvGeometry) -> jax.Array:
+def to_blocks(x: jax.Array, g: ConvGeometry) -> jax.Array:
     """Maps ``(N, *input_shape, in)`` to ``(N, *blocks, groups * cells per block * in // groups)``."""
     config = []
     for axis in g.axes:
@@ -74,4 +74,4 @@ def kernel_in_blocks(kernel: jax.Array, g: ConvGeometry) -> jax.Array:
     return kernel.reshape(*kernel.shape[: g.ndim], -1, g.out_features)
 
 
-RULE = Rewriting(geometry, enter, kernel_in_blocks, lambda y, g: y)
+RULE = Rewriting(block_geometry, to_blocks, kernel_in_blocks, lambda y, g: y)

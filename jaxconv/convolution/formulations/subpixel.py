@@ -22,7 +22,7 @@ from jaxconv.geometry import AxisGeometry, ConvGeometry
 from jaxconv.geometry.pattern import slots
 
 
-class Phase(NamedTuple):
+class OutputPhase(NamedTuple):
     """One phase of one axis as a direct convolution of the transpose's input."""
 
     taps: slice  # of the forward kernel
@@ -31,17 +31,17 @@ class Phase(NamedTuple):
     padding: tuple[int, int]
 
 
-def phases(axis: AxisGeometry) -> list[Phase | None]:
+def output_phases(axis: AxisGeometry) -> list[OutputPhase | None]:
     """Returns the phases of one axis, all padded to the same size; None for one that no tap reaches.
 
     They are the slots of the equivalent direct convolution, whose taps are numbered from the other end.
 
-    >>> [phase.taps for phase in phases(AxisGeometry(6, 3, stride=2, padding=(1, 1)))]
+    >>> [phase.taps for phase in output_phases(AxisGeometry(6, 3, stride=2, padding=(1, 1)))]
     [slice(1, 3, 2), slice(0, 3, 2)]
     """
     layout = slots(axis.equivalent_direct())
     count = -(-axis.size // len(layout.taps))
-    found: list[Phase | None] = []
+    found: list[OutputPhase | None] = []
     for flipped_tap, cell in zip(layout.taps, layout.cells, strict=True):
         last = axis.kernel - 1 - flipped_tap
         if last < 0:
@@ -51,7 +51,7 @@ def phases(axis: AxisGeometry) -> list[Phase | None]:
         span = last // layout.tap_step * layout.cell_step + 1
         high = cell + (count - 1) * layout.row_step + span - axis.out_size
         taps = slice(first, axis.kernel, layout.tap_step)
-        found.append(Phase(taps, layout.row_step, layout.cell_step, (-cell, high)))
+        found.append(OutputPhase(taps, layout.row_step, layout.cell_step, (-cell, high)))
     return found
 
 
@@ -62,7 +62,7 @@ def by_phases(conv: Formulation) -> Formulation:
         y: jax.Array, kernel: jax.Array, g: ConvGeometry, precision: jax.lax.PrecisionLike
     ) -> jax.Array:
         """Maps ``(N, *output_shape, out)`` and the forward kernel to ``(N, *input_shape, in)``."""
-        by_axis = [phases(axis) for axis in g.axes]
+        by_axis = [output_phases(axis) for axis in g.axes]
         counts = [-(-axis.size // len(found)) for axis, found in zip(g.axes, by_axis, strict=True)]
 
         def part(phase: Any) -> jax.Array:
@@ -72,12 +72,12 @@ def by_phases(conv: Formulation) -> Formulation:
             return conv(y, taps, _phase_geometry(g, phase), precision)
 
         parts = [part(phase) for phase in itertools.product(*by_axis)]
-        return _interleave(parts, g, [len(found) for found in by_axis])
+        return _interleave_phases(parts, g, [len(found) for found in by_axis])
 
     return conv_transpose
 
 
-def _phase_geometry(g: ConvGeometry, phase: tuple[Phase, ...]) -> ConvGeometry:
+def _phase_geometry(g: ConvGeometry, phase: tuple[OutputPhase, ...]) -> ConvGeometry:
     """Returns the geometry of one phase's convolution of the transpose's input."""
     return ConvGeometry(
         g.output_shape,
@@ -91,7 +91,7 @@ def _phase_geometry(g: ConvGeometry, phase: tuple[Phase, ...]) -> ConvGeometry:
     )
 
 
-def _interleave(parts: list[jax.Array], g: ConvGeometry, periods: list[int]) -> jax.Array:
+def _interleave_phases(parts: list[jax.Array], g: ConvGeometry, periods: list[int]) -> jax.Array:
     """Interleaves the phases' ``(N, *counts, in)`` and crops them to ``(N, *input_shape, in)``."""
     if len(parts) == 1:
         return parts[0]
