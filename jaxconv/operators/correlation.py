@@ -38,10 +38,9 @@ from __future__ import annotations
 
 import jax
 import jax.numpy as jnp
-from jax.typing import ArrayLike
 
 from jaxconv.convolution import conv
-from jaxconv.core.checks import check_dtypes, split_map
+from jaxconv.core.checks import ArrayOrList, as_array, check_dtypes, split_map
 from jaxconv.errors import GeometryError
 from jaxconv.geometry import IntPerAxis, Padding, PaddingMode
 from jaxconv.geometry.arguments import at_least_one
@@ -49,8 +48,8 @@ from jaxconv.operators.arguments import hint_at_channels_first
 
 
 def correlate(
-    x: ArrayLike,
-    filter: ArrayLike,
+    x: ArrayOrList,
+    filter: ArrayOrList,
     *,
     strides: IntPerAxis = 1,
     padding: Padding = "VALID",
@@ -89,7 +88,7 @@ def correlate(
     >>> correlate(x, jnp.array([1.0, 2.0, 3.0])).ravel().tolist()
     [3.0, 2.0, 1.0]
     """
-    x, filter = jnp.asarray(x), jnp.asarray(filter)
+    x, filter = as_array("x", x), as_array("filter", filter)
     check_dtypes(x=x, filter=filter)
     _check_filter(filter)
     split_map("x", x.shape, filter.ndim, "`filter`")
@@ -106,8 +105,8 @@ def correlate(
 
 
 def convolve(
-    x: ArrayLike,
-    filter: ArrayLike,
+    x: ArrayOrList,
+    filter: ArrayOrList,
     *,
     strides: IntPerAxis = 1,
     padding: Padding = "VALID",
@@ -146,7 +145,7 @@ def convolve(
     """
     return correlate(
         x,
-        jnp.flip(jnp.asarray(filter)),
+        jnp.flip(as_array("filter", filter)),
         strides=strides,
         padding=padding,
         padding_mode=padding_mode,
@@ -154,7 +153,7 @@ def convolve(
     )
 
 
-def filter_kernel(filter: ArrayLike, features: int = 1) -> jax.Array:
+def filter_kernel(filter: ArrayOrList, features: int = 1) -> jax.Array:
     """Returns the kernel of the depthwise convolution that applies a filter to every feature.
 
     It is meant for `conv` and `conv_matrix` with ``feature_group_count=features``.
@@ -173,7 +172,7 @@ def filter_kernel(filter: ArrayLike, features: int = 1) -> jax.Array:
     >>> filter_kernel(box_filter((2, 2)), features=3).shape
     (2, 2, 1, 3)
     """
-    filter = jnp.asarray(filter)
+    filter = as_array("filter", filter)
     _check_filter(filter)
     features = at_least_one("features", features)
     return jnp.broadcast_to(filter[..., None, None], (*filter.shape, 1, features))

@@ -27,13 +27,13 @@ from functools import partial
 
 import jax
 import jax.numpy as jnp
-from jax.typing import ArrayLike, DTypeLike
+from jax.typing import DTypeLike
 
 from jaxconv.convolution.formulations.im2col import windows
 from jaxconv.convolution.formulations.taps import tap_cells, tap_corners
 from jaxconv.convolution.formulations.windows import run_length
 from jaxconv.convolution.padding import stretch_and_pad
-from jaxconv.core.checks import check_dtype, check_map, split_map
+from jaxconv.core.checks import ArrayOrList, check_dtype, check_map, split_map
 from jaxconv.core.dtypes import accumulator
 from jaxconv.core.linear_primitives import linear_transpose, linear_with_transpose
 from jaxconv.errors import GeometryError
@@ -53,7 +53,7 @@ MIN_PARALLEL_FEATURES = 16  # from so many features XLA's parallel loop is faste
 
 
 def unfold(
-    x: ArrayLike,
+    x: ArrayOrList,
     window: Sequence[int],
     *,
     strides: IntPerAxis = 1,
@@ -107,7 +107,7 @@ def unfold(
 
 
 def fold(
-    patches: ArrayLike,
+    patches: ArrayOrList,
     input_shape: Sequence[int],
     window: Sequence[int],
     *,

@@ -1,5 +1,7 @@
 """The messages of bad calls of the operators."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -45,6 +47,7 @@ from jaxconv import (
 X = np.ones((2, 6, 5, 3), np.float32)
 FIRST = np.ones((2, 3, 32, 32), np.float32)  # channels-first
 SWITCHES = np.zeros((2, 3, 2, 3), np.int32)
+RAGGED = [[1.0], [2.0, 3.0]]
 KEY = jax.random.key(0)
 G = ConvGeometry((5,), (3,))
 
@@ -177,6 +180,7 @@ RESIZING = [
         GeometryError,
     ),
     BadCall("too many axes", lambda: resize(X, (2, 2, 2, 2, 2)), ("`shape`", "`x`"), GeometryError),
+    BadCall("integers beyond int64", lambda: resize([[2**70]], (2,)), ("`x`", "int64", "floats"), TypeError),
     BadCall("shape of 0", lambda: resize(X, (0, 3)), ("`shape`", "at least 1"), GeometryError),
     BadCall("an empty map", lambda: resize(X[:, :0], (3, 3)), ("`x.shape`", "at least 1"), GeometryError),
     BadCall("method", lambda: resize(X, (3, 3), "linear"), ("`method`", "'bilinear'"), GeometryError),
@@ -326,6 +330,19 @@ OTHERS = [
         "operator of integers", lambda: ConvOperator(np.ones((3, 1, 1), int), G), ("`kernel`",), TypeError
     ),
     BadCall(
+        "operator with swapped arguments",
+        lambda: ConvOperator(G, jnp.ones((3, 1, 1))),
+        ("`geometry`", "swapped"),
+        TypeError,
+    ),
+    BadCall("no geometry", lambda: ConvOperator(np.ones((3, 1, 1)), None), ("`geometry`", "None"), TypeError),
+    BadCall(
+        "transposed",
+        lambda: ConvOperator(np.ones((3, 1, 1)), G, "no"),
+        ("`transposed`", "'no'"),
+        TypeError,
+    ),
+    BadCall(
         "another vector",
         lambda: ConvOperator(np.ones((3, 1, 1)), G).mv(jnp.ones(4)),
         ("`vector`", "(5,)"),
@@ -335,7 +352,32 @@ OTHERS = [
         "no matrix", lambda: ConvMatrixOperator(jnp.ones((3, 5))), ("`matrix`", "conv_matrix"), TypeError
     ),
 ]
-CASES = POOLING + RESIZING + UNFOLDING + OTHERS
+WITH_ARRAYS = [
+    ("x", lambda x: max_pool(x, (2,))),
+    ("x", lambda x: avg_pool(x, (2,))),
+    ("x", lambda x: lp_pool(x, (2,))),
+    ("y", lambda y: unpool(y, SWITCHES, (6, 5))),
+    ("switches", lambda switches: unpool(X[:, :3, :2], switches, (6, 5))),
+    ("x", lambda x: resize(x, (2,))),
+    ("x", lambda x: unfold(x, (2,))),
+    ("patches", lambda patches: fold(patches, (2,), (1,))),
+    ("x", lambda x: depth_to_space(x, (2,))),
+    ("x", lambda x: space_to_depth(x, (2,))),
+    ("x", lambda x: correlate(x, np.ones(3))),
+    ("filter", lambda filter: correlate(X, filter)),
+    ("filter", lambda filter: convolve(X, filter)),
+    ("filter", filter_kernel),
+    ("weights", lambda weights: dense_to_conv(weights, (2, 3))),
+    ("kernel", conv_to_dense),
+    ("x", lambda x: sliding_windows(jnp.sum, x, (2,))),
+    ("kernel", lambda kernel: ConvOperator(kernel, G)),
+]
+BAD_ARRAYS = [
+    BadCall(f"{number} {name} is {kind}", partial(call, value), (f"`{name}`", "array of numbers"), TypeError)
+    for number, (name, call) in enumerate(WITH_ARRAYS)
+    for kind, value in (("None", None), ("a word", "abc"), ("ragged", RAGGED))
+]
+CASES = POOLING + RESIZING + UNFOLDING + OTHERS + BAD_ARRAYS
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)

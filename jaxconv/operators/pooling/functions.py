@@ -15,9 +15,8 @@ import jax
 import jax.core
 import jax.numpy as jnp
 import numpy as np
-from jax.typing import ArrayLike
 
-from jaxconv.core.checks import check_dtypes, split_map
+from jaxconv.core.checks import ArrayOrList, check_dtypes, split_map
 from jaxconv.core.dtypes import accumulator
 from jaxconv.errors import GeometryError
 from jaxconv.geometry import ConvGeometry, IntPerAxis, Padding
@@ -39,7 +38,7 @@ from jaxconv.operators.selections import check_selectable, exact_array
 
 @overload
 def max_pool(
-    x: ArrayLike,
+    x: ArrayOrList,
     window: Sequence[int],
     *,
     strides: IntPerAxis | None = None,
@@ -50,7 +49,7 @@ def max_pool(
 ) -> jax.Array: ...
 @overload
 def max_pool(
-    x: ArrayLike,
+    x: ArrayOrList,
     window: Sequence[int],
     *,
     strides: IntPerAxis | None = None,
@@ -61,7 +60,7 @@ def max_pool(
 ) -> tuple[jax.Array, jax.Array]: ...
 @overload
 def max_pool(
-    x: ArrayLike,
+    x: ArrayOrList,
     window: Sequence[int],
     *,
     strides: IntPerAxis | None = None,
@@ -71,7 +70,7 @@ def max_pool(
     return_switches: bool,
 ) -> jax.Array | tuple[jax.Array, jax.Array]: ...
 def max_pool(
-    x: ArrayLike,
+    x: ArrayOrList,
     window: Sequence[int],
     *,
     strides: IntPerAxis | None = None,
@@ -135,7 +134,7 @@ def max_pool(
 
 
 def avg_pool(
-    x: ArrayLike,
+    x: ArrayOrList,
     window: Sequence[int],
     *,
     strides: IntPerAxis | None = None,
@@ -184,7 +183,7 @@ def avg_pool(
 
 
 def lp_pool(
-    x: ArrayLike,
+    x: ArrayOrList,
     window: Sequence[int],
     *,
     strides: IntPerAxis | None = None,
@@ -283,7 +282,7 @@ def _power(x: jax.Array, p: float) -> jax.Array:
 
 
 def _pooled_map(
-    x: ArrayLike,
+    x: ArrayOrList,
     window: Sequence[int],
     strides: IntPerAxis | None,
     padding: Padding,

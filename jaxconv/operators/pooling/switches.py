@@ -21,6 +21,7 @@ from jax import lax
 from jax.typing import ArrayLike
 
 from jaxconv.convolution.formulations.windows import read_tap
+from jaxconv.core.checks import ArrayOrList
 from jaxconv.core.dtypes import accumulator
 from jaxconv.core.linear_primitives import linear_with_transpose
 from jaxconv.errors import SizeError
@@ -54,7 +55,7 @@ def gather_cells(x: jax.Array, switches: jax.Array, ndim: int) -> jax.Array:
     return _vmap_batch(gather, x.ndim - ndim - 1)(x, switches)
 
 
-def cell_numbers(switches: ArrayLike, cells: int) -> jax.Array:
+def cell_numbers(switches: ArrayOrList, cells: int) -> jax.Array:
     """Returns switches of any integer dtype as int32, with -1 for those outside of the map.
 
     Raises:

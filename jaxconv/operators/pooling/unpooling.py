@@ -8,9 +8,8 @@ from functools import partial
 
 import jax
 import jax.core
-from jax.typing import ArrayLike
 
-from jaxconv.core.checks import split_map
+from jaxconv.core.checks import ArrayOrList, split_map
 from jaxconv.core.dtypes import accumulator
 from jaxconv.errors import GeometryError
 from jaxconv.geometry.arguments import shape_of
@@ -18,7 +17,7 @@ from jaxconv.operators.pooling.switches import cell_numbers, scatter_to_cells
 from jaxconv.operators.selections import check_selectable, exact_array
 
 
-def unpool(y: ArrayLike, switches: ArrayLike, input_shape: Sequence[int]) -> jax.Array:
+def unpool(y: ArrayOrList, switches: ArrayOrList, input_shape: Sequence[int]) -> jax.Array:
     r"""Returns a map of zeros with every number of `y` at the cell that its switch names: $S^\mathsf{T} y$.
 
     This is the transpose of max pooling with fixed switches. Where windows share a cell the numbers add up;

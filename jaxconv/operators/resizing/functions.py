@@ -8,9 +8,8 @@ from functools import partial
 
 import jax
 import jax.numpy as jnp
-from jax.typing import ArrayLike
 
-from jaxconv.core.checks import check_dtypes, split_map
+from jaxconv.core.checks import ArrayOrList, check_dtypes, split_map
 from jaxconv.errors import GeometryError
 from jaxconv.geometry.arguments import shape_of
 from jaxconv.operators.resizing.options import Resizing, resizing
@@ -20,7 +19,7 @@ from jaxconv.operators.selections import check_selectable, exact_array
 
 
 def resize(
-    x: ArrayLike,
+    x: ArrayOrList,
     shape: Sequence[int],
     method: Method = "nearest",
     align_corners: bool = False,
