@@ -43,8 +43,8 @@ from jaxconv.convolution import conv
 from jaxconv.core.checks import ArrayOrList, as_array, check_dtypes, split_map
 from jaxconv.errors import GeometryError
 from jaxconv.geometry import IntPerAxis, Padding, PaddingMode
-from jaxconv.geometry.arguments import at_least_one
-from jaxconv.operators.arguments import hint_at_channels_first
+from jaxconv.geometry.arguments import at_least_one, per_axis, shape_of
+from jaxconv.operators.arguments import check_window_fits, hint_at_channels_first, padding_in_cells
 
 
 def correlate(
@@ -91,15 +91,20 @@ def correlate(
     x, filter = as_array("x", x), as_array("filter", filter)
     check_dtypes(x=x, filter=filter)
     _check_filter(filter)
-    split_map("x", x.shape, filter.ndim, "`filter`")
-    with hint_at_channels_first("x", x.shape, filter.ndim):
+    n, taps = filter.ndim, shape_of("filter.shape", filter.shape)
+    _, spatial = split_map("x", x.shape, n, "`filter`")
+    spatial = shape_of("x.shape", spatial)
+    s, d = per_axis("strides", strides, n), per_axis("kernel_dilation", kernel_dilation, n)
+    pads = padding_in_cells(padding, spatial, taps, s, d)
+    with hint_at_channels_first("x", x.shape, n):
+        check_window_fits(spatial, taps, d, pads, name="filter", dilation_name="kernel_dilation")
         return conv(
             x,
             filter_kernel(filter, x.shape[-1]),
-            strides=strides,
-            padding=padding,
+            strides=s,
+            padding=pads,
             padding_mode=padding_mode,
-            kernel_dilation=kernel_dilation,
+            kernel_dilation=d,
             feature_group_count=x.shape[-1],
         )
 

@@ -15,6 +15,7 @@ from jaxconv.errors import GeometryError
 from jaxconv.geometry import IntPerAxis
 from jaxconv.geometry.arguments import at_least_one, per_axis, shape_of
 from jaxconv.matrix.coordinates import ORDERS, Order
+from jaxconv.operators.arguments import split_spatial
 
 
 def dense_to_conv(
@@ -154,13 +155,12 @@ def sliding_windows(
     x = as_array("x", x)
     shape = shape_of("window", window)
     steps = per_axis("strides", strides, len(shape))
-    spatial = x.shape[x.ndim - len(shape) - 1 : -1]
-    if len(spatial) != len(shape) or any(size < w for size, w in zip(spatial, shape, strict=True)):
+    batch, spatial = split_spatial("x", x.shape, "window", shape)
+    if any(size < w for size, w in zip(spatial, shape, strict=True)):
         raise GeometryError(
             f"`x` must be a feature map (*batch, *spatial, features) at least as large as window={shape}, "
             f"got {x.shape}."
         )
-    batch = x.shape[: x.ndim - len(shape) - 1]
     maps = x.reshape(math.prod(batch), *spatial, x.shape[-1])
     positions = [range(0, size - w + 1, s) for size, w, s in zip(spatial, shape, steps, strict=True)]
     corners = np.stack(np.meshgrid(*positions, indexing="ij"), -1).reshape(-1, len(shape))

@@ -33,14 +33,19 @@ from jaxconv.convolution.formulations.im2col import windows
 from jaxconv.convolution.formulations.taps import tap_cells, tap_corners
 from jaxconv.convolution.formulations.windows import run_length
 from jaxconv.convolution.padding import stretch_and_pad
-from jaxconv.core.checks import ArrayOrList, check_dtype, check_map, split_map
+from jaxconv.core.checks import ArrayOrList, check_dtype, check_map
 from jaxconv.core.dtypes import accumulator
 from jaxconv.core.linear_primitives import linear_transpose, linear_with_transpose
 from jaxconv.errors import GeometryError
 from jaxconv.geometry import ConvGeometry, IntPerAxis, Padding, PaddingMode
-from jaxconv.geometry.arguments import at_least_one, shape_of
+from jaxconv.geometry.arguments import at_least_one, per_axis, shape_of
 from jaxconv.matrix import ConvMatrix, conv_matrix
-from jaxconv.operators.arguments import hint_at_channels_first
+from jaxconv.operators.arguments import (
+    check_window_fits,
+    hint_at_channels_first,
+    padding_in_cells,
+    split_spatial,
+)
 from jaxconv.operators.selections import exact_array
 
 # Taps of a window up to which they are read, or added, in one loop over the map instead of axis by axis.
@@ -92,7 +97,8 @@ def unfold(
     [[[0, 1, 4, 5], [2, 3, 6, 7]], [[4, 5, 8, 9], [6, 7, 10, 11]]]
     """
     x, window = exact_array("x", x), shape_of("window", window)
-    _, spatial = split_map("x", x.shape, len(window), "`window`")
+    _, spatial = split_spatial("x", x.shape, "window", window)
+    spatial = shape_of("x.shape", spatial)
     with hint_at_channels_first("x", x.shape, len(window)):
         geometry = unfold_geometry(
             spatial,
@@ -150,7 +156,8 @@ def fold(
             "`patches` must be numbers, which are added up, got booleans; convert them, for example with "
             "patches.astype(jnp.int32)."
         )
-    split_map("patches", patches.shape, len(window), "`window`")
+    split_spatial("patches", patches.shape, "window", window)
+    split_spatial("patches", patches.shape, "input_shape", shape_of("input_shape", input_shape))
     features, rest = divmod(patches.shape[-1], math.prod(window))
     if rest or not features:
         raise GeometryError(
@@ -202,16 +209,26 @@ def unfold_geometry(
     >>> unfold_geometry((5, 5), (3, 3), strides=2, features=2)
     ConvGeometry((5, 5), (3, 3), in_features=2, out_features=18, strides=(2, 2))
     """
+    shape = shape_of("input_shape", input_shape)
+    n = len(shape)
     window, features = shape_of("window", window), at_least_one("features", features)
+    if len(window) != n:
+        raise GeometryError(
+            "`input_shape` and `window` must each have one size per spatial axis, without batch and "
+            f"features; got {shape} and {window}."
+        )
+    s, d = per_axis("strides", strides, n), per_axis("dilation", dilation, n)
+    pads = padding_in_cells(padding, shape, window, s, d)
+    check_window_fits(shape, window, d, pads)
     return ConvGeometry(
-        input_shape,
+        shape,
         window,
         in_features=features,
         out_features=math.prod(window) * features,
-        strides=strides,
-        padding=padding,
+        strides=s,
+        padding=pads,
         padding_mode=padding_mode,
-        kernel_dilation=dilation,
+        kernel_dilation=d,
     )
 
 

@@ -16,12 +16,12 @@ import jax.core
 import jax.numpy as jnp
 import numpy as np
 
-from jaxconv.core.checks import ArrayOrList, check_dtypes, split_map
+from jaxconv.core.checks import ArrayOrList, check_dtypes
 from jaxconv.core.dtypes import accumulator
 from jaxconv.errors import GeometryError
 from jaxconv.geometry import ConvGeometry, IntPerAxis, Padding
 from jaxconv.geometry.arguments import flag, real, shape_of
-from jaxconv.operators.arguments import hint_at_channels_first
+from jaxconv.operators.arguments import hint_at_channels_first, split_spatial
 from jaxconv.operators.pooling.geometry import (
     Pairs,
     axis_counts,
@@ -299,12 +299,11 @@ def _pooled_map(
     else:
         check_dtypes(x=x)
     if jnp.iscomplexobj(x) and not complex_too:
-        raise TypeError(
-            f"`x` must be real, got {x.dtype}: complex numbers have no order, and no powers here; pool "
-            "jnp.abs(x)."
-        )
+        reason = ": pooling compares numbers, and complex numbers have no order" if integers_too else ""
+        raise TypeError(f"`x` must be real, got {x.dtype}{reason}; pool jnp.abs(x).")
     taps = shape_of("window", window)
-    _, spatial = split_map("x", x.shape, len(taps), "`window`")
+    _, spatial = split_spatial("x", x.shape, "window", taps)
+    spatial = shape_of("x.shape", spatial)
     with hint_at_channels_first("x", x.shape, len(taps)):
         g = pool_geometry(
             spatial,

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 
 import jax
 
-from jaxconv.core.checks import ArrayOrList, split_map
+from jaxconv.core.checks import ArrayOrList
 from jaxconv.core.rearrange import cells_as_features, features_as_cells
 from jaxconv.errors import GeometryError
 from jaxconv.geometry.arguments import shape_of
+from jaxconv.operators.arguments import split_spatial
 from jaxconv.operators.selections import exact_array
 
 
@@ -88,5 +89,5 @@ def space_to_depth(x: ArrayOrList, block: Sequence[int]) -> jax.Array:
 
 
 def _first_axis(x: jax.Array, block: tuple[int, ...]) -> int:
-    batch, _ = split_map("x", x.shape, len(block), "`block`")
+    batch, _ = split_spatial("x", x.shape, "block", block)
     return len(batch)
