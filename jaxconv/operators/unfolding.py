@@ -53,7 +53,7 @@ from jaxconv.operators.selections import exact_array
 # 5x5 dilated 1.5, 2.3; 9x9 over 2x32x32x16 0.71, 0.34. Where windows are whole runs of cells, `run_length`,
 # 2x2 stride 2 over 4x112x112x16: adding 0.30, 0.08, reading 0.12, 0.41; reading 3 features of 128x128: 0.05,
 # 0.03.
-MAX_TAPS_AT_ONCE = 32
+MAX_WINDOW_TAPS_IN_ONE_LOOP = 32
 MIN_PARALLEL_FEATURES = 16  # from so many features XLA's parallel loop is faster than its transpose of runs
 
 
@@ -313,7 +313,7 @@ def _read_at_once(x: jax.Array, g: ConvGeometry) -> jax.Array:
 
 
 def _has_few_taps(g: ConvGeometry) -> bool:
-    return math.prod(g.kernel_shape) <= MAX_TAPS_AT_ONCE
+    return math.prod(g.kernel_shape) <= MAX_WINDOW_TAPS_IN_ONE_LOOP
 
 
 def _has_runs(g: ConvGeometry) -> bool:

@@ -28,7 +28,7 @@ from jaxconv.errors import SizeError
 from jaxconv.geometry import AxisGeometry, ConvGeometry
 from jaxconv.operators.selections import exact_array
 
-MAX_SLICED_TAPS = 64  # taps of a window that are read by one slice each
+MAX_WINDOW_TAPS_READ_SINGLY = 64  # taps of a window that are read by one slice each
 
 
 def select(x: jax.Array, switches: jax.Array, g: ConvGeometry) -> jax.Array:
@@ -36,7 +36,7 @@ def select(x: jax.Array, switches: jax.Array, g: ConvGeometry) -> jax.Array:
 
     Linear in `x`, with a transpose of its own.
     """
-    if math.prod(g.kernel_shape) > MAX_SLICED_TAPS and math.prod(g.output_shape) > 1:
+    if math.prod(g.kernel_shape) > MAX_WINDOW_TAPS_READ_SINGLY and math.prod(g.output_shape) > 1:
         return gather_cells(x, switches, g.ndim)
     return SELECT.bind(x, switches, geometry=g)
 
