@@ -46,6 +46,12 @@ from jaxconv.geometry import IntPerAxis, Padding, PaddingMode
 from jaxconv.geometry.arguments import at_least_one, per_axis, shape_of
 from jaxconv.operators.arguments import check_window_fits, hint_at_channels_first, padding_in_cells
 
+__all__ = [
+    "convolve",
+    "correlate",
+    "filter_kernel",
+]
+
 
 def correlate(
     x: ArrayOrList,

@@ -17,6 +17,12 @@ from jaxconv.geometry.arguments import at_least_one, per_axis, shape_of
 from jaxconv.matrix.coordinates import ORDERS, Order
 from jaxconv.operators.arguments import split_spatial
 
+__all__ = [
+    "conv_to_dense",
+    "dense_to_conv",
+    "sliding_windows",
+]
+
 
 def dense_to_conv(
     weights: ArrayOrList, input_shape: Sequence[int], *, order: Order = "channels_last"

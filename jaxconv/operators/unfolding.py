@@ -48,6 +48,13 @@ from jaxconv.operators.arguments import (
 )
 from jaxconv.operators.selections import exact_array
 
+__all__ = [
+    "fold",
+    "unfold",
+    "unfold_geometry",
+    "unfold_matrix",
+]
+
 # Taps of a window up to which they are read, or added, in one loop over the map instead of axis by axis.
 # Milliseconds, float32, 2-core CPU, November 2026, one loop first. Adding: 3x3 over 4x56x56x16 0.25, 0.40;
 # 5x5 dilated 1.5, 2.3; 9x9 over 2x32x32x16 0.71, 0.34. Where windows are whole runs of cells, `run_length`,
