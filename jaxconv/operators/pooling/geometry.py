@@ -74,7 +74,7 @@ def pool_geometry(
     taps, features = shape_of("window", window, n), at_least_one("features", features)
     s = taps if strides is None else per_axis("strides", strides, n)
     d = per_axis("dilation", dilation, n)
-    _refuse_padding_mode(padding)
+    refuse_padding_mode(padding)
     pads = padding_in_cells(padding, shape, taps, s, d)
     if flag("ceil_mode", ceil_mode):
         numbers = zip(shape, taps, s, d, pads, strict=True)
@@ -96,7 +96,12 @@ def pool_geometry(
 _MODES_OF_PAD = {"zeros": "constant", "circular": "wrap", "reflect": "reflect", "replicate": "edge"}
 
 
-def _refuse_padding_mode(padding: Padding) -> None:
+def refuse_padding_mode(padding: Padding) -> None:
+    """Checks that the padding of a pooling is not a padding mode, of convolutions or of `jnp.pad`.
+
+    Raises:
+      GeometryError: It is; the message has the `jnp.pad` that does it.
+    """
     word = padding.lower() if isinstance(padding, str) else ""
     mode = _MODES_OF_PAD.get(word, word)
     if mode in _MODES_OF_PAD.values():
