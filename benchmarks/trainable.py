@@ -9,7 +9,7 @@ import numpy as np
 
 from jaxconv.data import Batch
 from jaxconv.training import Config
-from jaxconv.training.devices import batch_mesh, put_batch, put_replicated, replicated
+from jaxconv.training.devices import batch_mesh, put_batch, put_replicated, replicated_sharding
 from jaxconv.training.losses import LOSSES
 from jaxconv.training.state import State, Step, apply_network, build_optimizer, initial_state
 
@@ -57,7 +57,7 @@ class Ours:
         self.parameters = sum(leaf.size for leaf in jax.tree.leaves(state.parameters))
         self.state: State = put_replicated(state, mesh)
         self.batch = put_batch(Batch(images, labels), mesh)
-        step = Step(self.config, self.graphs, optimizer, schedule, loss, replicated(mesh))
+        step = Step(self.config, self.graphs, optimizer, schedule, loss, replicated_sharding(mesh))
         self.program = step.compile().lower(self.state, self.batch).compile()
 
     @property

@@ -107,7 +107,7 @@ def floors():
     return floor, sum(map(len, uses.values()))
 
 
-def test_the_house_stays_small():
+def test_rooms_floors_and_arrows_stay_few():
     """Rooms, floors and arrows between rooms; more of them want a reason."""
     floor, arrows = floors()
     assert len(floor) <= 20

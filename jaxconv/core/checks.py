@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jax import lax
 from jax.typing import ArrayLike
 
-from jaxconv.errors import GeometryError
+from jaxconv.errors import GeometryError, JaxconvError
 from jaxconv.geometry import ConvGeometry
 from jaxconv.geometry.arguments import describe, did_you_mean
 
@@ -265,14 +265,23 @@ def split_map(
     return tuple(shape[: -n - 1]), tuple(shape[-n - 1 : -1])
 
 
-def check_option(name: str, value: Any, options: tuple[str, ...]) -> None:
+def check_option(
+    name: str, value: Any, options: tuple[str, ...], *, error: type[JaxconvError] = GeometryError
+) -> None:
     """Checks that a value is one of the options.
 
+    Args:
+      name: Name of the argument, for the message.
+      value: The argument.
+      options: The words that it may be.
+      error: Class of the error for another word; `OptionError` where it is not a geometry's.
+
     Raises:
-      GeometryError: It is not; the message has all options and the nearest one.
+      GeometryError: It is not; or the class given as `error`. The message has all options and the nearest
+        one.
     """
     if value not in options:
-        raise GeometryError(
+        raise error(
             f"`{name}` must be one of {', '.join(map(repr, options))}; got {describe(value)}"
             f"{did_you_mean(value, options, otherwise='.')}"
         )

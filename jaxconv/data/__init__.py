@@ -7,7 +7,7 @@ from jaxconv.data.coloured_shapes import Shapes, shapes
 from jaxconv.data.dataset import SPLITS, VOID, Classes, Dataset, Example, Split, Task, check_dataset
 from jaxconv.data.digit_mosaics import BACKGROUND, CLASS_NAMES, DigitMosaics, digits
 from jaxconv.data.downsampling import downsample_example, downsample_image
-from jaxconv.data.file_pairs import Pairs
+from jaxconv.data.file_pairs import FilePairs
 from jaxconv.data.folders import folder, read_classes
 from jaxconv.data.image_files import LabelCode, list_images, read_image
 from jaxconv.data.prefetch import Prefetcher
@@ -28,8 +28,8 @@ __all__ = [
     "DigitImages",
     "DigitMosaics",
     "Example",
+    "FilePairs",
     "LabelCode",
-    "Pairs",
     "Prefetcher",
     "Shapes",
     "Split",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from jaxconv.data.dataset import VOID, Classes, Split, check_split
-from jaxconv.data.file_pairs import Pairs, describe_contents, pair_files
+from jaxconv.data.file_pairs import FilePairs, describe_contents, pair_files
 from jaxconv.data.image_files import LabelCode
 from jaxconv.errors import DataError
 
@@ -23,7 +23,7 @@ CAMVID = Classes(
 CAMVID_VOID = 11
 
 
-def camvid(split: Split, folder: str | Path | None = None) -> Pairs:
+def camvid(split: Split, folder: str | Path | None = None) -> FilePairs:
     """Reads CamVid at 480x360 with eleven classes.
 
     The folder has subfolders ``train``, ``val`` and ``test`` with images, PNG or JPEG, and ``trainannot``,
@@ -56,4 +56,4 @@ def camvid(split: Split, folder: str | Path | None = None) -> Pairs:
         raise DataError(f"CamVid's `folder` must hold {layout}; {describe_contents(folder)}.")
     values = {**{c: c for c in range(len(CAMVID))}, CAMVID_VOID: VOID}
     colors = {**dict(zip(CAMVID.colors, range(len(CAMVID)), strict=True)), (0, 0, 0): VOID}
-    return Pairs(CAMVID, LabelCode(values, colors), pair_files(images, labels))
+    return FilePairs(CAMVID, LabelCode(values, colors), pair_files(images, labels))

@@ -13,7 +13,7 @@ from jaxconv.errors import DataError
 
 
 @dataclass(frozen=True)
-class Pairs:
+class FilePairs:
     """A data set of images and labels on disk, which are read when an example is used.
 
     Attributes:

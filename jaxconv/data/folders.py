@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from jaxconv.data.dataset import VOID, Classes, Split, check_split
-from jaxconv.data.file_pairs import Pairs, describe_contents, pair_files
+from jaxconv.data.file_pairs import FilePairs, describe_contents, pair_files
 from jaxconv.data.image_files import LabelCode
 from jaxconv.errors import DataError, JaxconvError
 from jaxconv.geometry.arguments import did_you_mean
@@ -15,7 +15,7 @@ from jaxconv.geometry.arguments import did_you_mean
 CLASSES_FILE = "classes.toml"
 
 
-def folder(split: Split, folder: str | Path | None = None, *, grey: bool = False) -> Pairs:
+def folder(split: Split, folder: str | Path | None = None, *, grey: bool = False) -> FilePairs:
     """Reads images and labels from a folder of your own.
 
     Images and labels of a split are in ``train`` and ``trainannot``, or in ``images/train`` and
@@ -53,7 +53,7 @@ def folder(split: Split, folder: str | Path | None = None, *, grey: bool = False
         (folder / "images" / split, folder / "labels" / split),
     ):
         if images.is_dir() and labels.is_dir():
-            return Pairs(*read_classes(folder / CLASSES_FILE), pair_files(images, labels), grey)
+            return FilePairs(*read_classes(folder / CLASSES_FILE), pair_files(images, labels), grey)
     raise DataError(f"`folder` must hold {layout}; {describe_contents(folder)}.")
 
 

@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeGuard, cast, get_args
 
 import numpy as np
 
-from jaxconv.errors import GeometryError
+from jaxconv.errors import GeometryError, JaxconvError
 
 PaddingWord = Literal["VALID", "SAME", "SAME_LOWER", "HALF", "FULL", "CAUSAL"]
 PADDING_WORDS: tuple[PaddingWord, ...] = get_args(PaddingWord)
@@ -25,6 +25,7 @@ _MODES_ELSEWHERE = {"constant": "zeros", "wrap": "circular", "edge": "replicate"
 IntPerAxis = int | Sequence[int]
 # A word, one int for both sides of every axis, or per axis an int or a (low, high) pair.
 Padding = PaddingWord | _SmallPaddingWord | int | Sequence[int | tuple[int, int]]
+PaddingPairs = tuple[tuple[int, int], ...]  # (low, high) per axis, as `resolve_padding` returns each
 
 
 def resolve_padding(
@@ -225,16 +226,21 @@ def ints(name: str, value: Any) -> tuple[int, ...]:
     return tuple(int(v) for v in values)
 
 
-def at_least_one(name: str, value: Any) -> int:
+def at_least_one(name: str, value: Any, *, error: type[JaxconvError] = GeometryError) -> int:
     """Returns a positive integer.
 
+    Args:
+      name: Name of the argument, for the message.
+      value: The argument.
+      error: Class of the error for an integer below 1; `OptionError` where it is not a geometry's.
+
     Raises:
-      GeometryError: It is below 1.
+      GeometryError: It is below 1; or the class given as `error`.
       TypeError: It is not an integer.
     """
     number = integer(name, value)
     if number < 1:
-        raise GeometryError(f"`{name}` must be at least 1, got {number}.")
+        raise error(f"`{name}` must be at least 1, got {number}.")
     return number
 
 

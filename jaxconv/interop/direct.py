@@ -17,14 +17,12 @@ from jaxconv.errors import GeometryError
 from jaxconv.interop.layer import Convolution
 from jaxconv.interop.padding import spans
 
-Pairs = Sequence[tuple[int, int]]
-
 
 def of_direct(
     kernel: jax.Array,
     bias: jax.Array | None,
     strides: Sequence[int],
-    padding: Pairs,
+    padding: Sequence[tuple[int, int]],
     kernel_dilation: Sequence[int],
     feature_group_count: int = 1,
     **options: Any,

@@ -19,6 +19,7 @@ from jaxconv.interop.padding import spans
 from jaxconv.interop.refusals import (
     check_computes_in_its_dtype,
     check_convolution,
+    check_library,
     check_type,
     dilates_input,
     refuse,
@@ -50,6 +51,7 @@ def from_equinox(layer: Any) -> Convolution:
     >>> layer.kernel.shape, layer.padding, layer.geometry((9, 6)).input_shape
     ((4, 4, 3, 8), ((1, 1), (1, 1)), (18, 12))
     """
+    check_library(layer, "equinox")
     with needs_extra(__name__, "lineax"):
         import equinox as eqx
 
@@ -106,10 +108,10 @@ def to_equinox(layer: Convolution) -> eqx.nn.Conv | eqx.nn.ConvTranspose:
     >>> to_equinox(Convolution(jnp.ones((3, 1, 1)), strides=2, padding=1, transposed=True)).padding
     ((1, 1),)
     """
+    check_convolution(layer)
     with needs_extra(__name__, "lineax"):
         import equinox as eqx
 
-    check_convolution(layer)
     check_computes_in_its_dtype(layer, "equinox.nn")
     kernel, bias = layer.kernel, layer.bias
     if layer.transposed:
@@ -126,7 +128,7 @@ def call(layer: Convolution, input_shape: tuple[int, ...] | None = None) -> Call
 
     Args:
       layer: The layer.
-      input_shape: Not used; the other libraries have it.
+      input_shape: Not used; every library's `call` takes it.
 
     Raises:
       GeometryError: Equinox has no such layer.

@@ -14,12 +14,12 @@ import jax
 from jaxconv.convolution import transposed_kernel
 from jaxconv.errors import GeometryError
 from jaxconv.geometry import PaddingMode
-from jaxconv.geometry.arguments import padding_per_axis
+from jaxconv.geometry.arguments import PaddingPairs, padding_per_axis
 from jaxconv.interop.call import Call, Name, without_defaults
 from jaxconv.interop.direct import direct_padding, of_direct
 from jaxconv.interop.lax import refuse_transposed, transpose_padding
 from jaxconv.interop.layer import Convolution
-from jaxconv.interop.padding import Pairs, spans
+from jaxconv.interop.padding import spans
 from jaxconv.interop.refusals import check_convolution, check_type, refuse
 
 if TYPE_CHECKING:
@@ -116,7 +116,7 @@ def _read_padding(
     return padding.upper(), "zeros"
 
 
-def _border(lengths: Sequence[int]) -> Pairs:
+def _border(lengths: Sequence[int]) -> PaddingPairs:
     """Returns how nnx.Conv pads for 'CIRCULAR' and 'REFLECT'."""
     return tuple(((span - 1) // 2, span // 2) for span in lengths)
 
@@ -154,7 +154,7 @@ def _read_transposed(
 
 def _fold_spans(
     lengths: Sequence[int], strides: Sequence[int], transpose_kernel: bool
-) -> tuple[Pairs, tuple[int, ...]]:
+) -> tuple[PaddingPairs, tuple[int, ...]]:
     """Returns the padding and output padding of the forward convolution whose transpose 'CIRCULAR' is.
 
     nnx.ConvTranspose wraps around what exceeds strides x size; for a forward kernel an odd cell is on the low
@@ -207,7 +207,7 @@ def call(layer: Convolution, input_shape: tuple[int, ...] | None = None) -> Call
 
     Args:
       layer: The layer.
-      input_shape: Not used; the other libraries have it.
+      input_shape: Not used; every library's `call` takes it.
 
     Raises:
       GeometryError: flax.nnx has no such layer.

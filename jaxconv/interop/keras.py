@@ -10,17 +10,18 @@ from __future__ import annotations
 from itertools import product
 from typing import TYPE_CHECKING, Any, Literal
 
+import jax
 import jax.numpy as jnp
 
 from jaxconv.convolution import transposed_kernel
 from jaxconv.core.checks import check_option
-from jaxconv.errors import GeometryError
+from jaxconv.errors import GeometryError, needs_extra
 from jaxconv.interop.call import Call, without_defaults
 from jaxconv.interop.direct import direct_padding, of_direct
 from jaxconv.interop.lax import refuse_transposed
 from jaxconv.interop.layer import Convolution
 from jaxconv.interop.padding import spans
-from jaxconv.interop.refusals import check_convolution, check_type, dilates_input, refuse
+from jaxconv.interop.refusals import check_convolution, check_library, check_type, dilates_input, refuse
 
 if TYPE_CHECKING:
     import keras
@@ -39,6 +40,7 @@ def from_keras(layer: keras.layers.Layer) -> Convolution:
 
     Raises:
       GeometryError: The layer is not built yet, or has an activation.
+      MissingExtraError: Keras is not installed.
       TypeError: `layer` is another layer.
 
     >>> import keras  # doctest: +SKIP
@@ -47,7 +49,9 @@ def from_keras(layer: keras.layers.Layer) -> Convolution:
     >>> from_keras(layer).geometry((9, 6)).input_shape  # doctest: +SKIP
     (18, 12)
     """
-    from keras import activations, layers, ops
+    check_library(layer, "keras")
+    with needs_extra(__name__, "peers"):
+        from keras import activations, layers, ops
 
     if "SeparableConv" in type(layer).__name__:
         raise TypeError(
@@ -66,8 +70,11 @@ def from_keras(layer: keras.layers.Layer) -> Convolution:
             f"`layer` has the activation {getattr(layer.activation, '__name__', layer.activation)!r}, which "
             "is not part of a convolution: set `layer.activation = None` and apply it afterwards."
         )
-    read = lambda numbers: jnp.array(ops.convert_to_numpy(ops.convert_to_tensor(numbers)))  # noqa: E731
-    kernel, bias = read(layer.kernel), None if layer.bias is None else read(layer.bias)
+
+    def to_jax(numbers: keras.Variable) -> jax.Array:
+        return jnp.array(ops.convert_to_numpy(ops.convert_to_tensor(numbers)))
+
+    kernel, bias = to_jax(layer.kernel), None if layer.bias is None else to_jax(layer.bias)
     s, d = layer.strides, layer.dilation_rate
     if "Transpose" in type(layer).__name__:
         lengths = spans(layer.kernel_size, d)
@@ -113,12 +120,14 @@ def to_keras(
 
     Raises:
       GeometryError: Keras has no such layer, or `data_format` is another word.
+      MissingExtraError: Keras is not installed.
       TypeError: `layer` is not a `Convolution`.
     """
-    from keras import layers
-
     check_convolution(layer)
     check_option("data_format", data_format, ("channels_last", "channels_first"))
+    with needs_extra(__name__, "peers"):
+        from keras import layers
+
     made = call(layer).call_in(layers, data_format=data_format, dtype=_policy(layer))
     unknown = (None,) * layer.ndim
     features = (layer.in_features,)

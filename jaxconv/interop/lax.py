@@ -18,11 +18,11 @@ from jax.typing import ArrayLike
 from jaxconv.convolution import transposed_kernel
 from jaxconv.errors import GeometryError
 from jaxconv.geometry import Padding
-from jaxconv.geometry.arguments import padding_per_axis, per_axis
+from jaxconv.geometry.arguments import PaddingPairs, padding_per_axis, per_axis
 from jaxconv.interop.call import without_defaults
 from jaxconv.interop.direct import direct_padding, of_direct
 from jaxconv.interop.layer import Convolution
-from jaxconv.interop.padding import Pairs, spans
+from jaxconv.interop.padding import spans
 from jaxconv.interop.refusals import check_convolution, refuse
 
 _LETTERS = {1: "W", 2: "HW", 3: "DHW"}
@@ -141,7 +141,7 @@ def from_lax_conv_transpose(
 
 def transpose_padding(
     lengths: Sequence[int], strides: Sequence[int], padding: Any, use_consistent_padding: bool = False
-) -> Pairs:
+) -> PaddingPairs:
     """Returns how `lax.conv_transpose` pads the stretched y, one pair per axis.
 
     Args:

@@ -51,7 +51,8 @@ class Convolution:
       padding_mode: ``"zeros"``, ``"circular"``, ``"reflect"`` or ``"replicate"``: what the padding holds.
       input_dilation: Distance between neighbouring inputs once zeros are inserted, an int or one int per
         spatial axis.
-      kernel_dilation: Distance between neighbouring taps, an int or one int per spatial axis.
+      kernel_dilation: Distance between neighbouring taps, in cells; 1 means adjacent. An int or one int per
+        spatial axis.
       feature_group_count: Number of groups.
       transposed: Whether the layer multiplies by the transpose.
       output_padding: For a transposed layer, which of the possible output sizes it has, in cells beyond the

@@ -6,10 +6,15 @@ from collections.abc import Sequence
 
 from jaxconv.errors import GeometryError
 from jaxconv.geometry import ConvGeometry, IntPerAxis, Padding
-from jaxconv.geometry.arguments import check_output_padding, padding_per_axis, per_axis, resolve_padding
+from jaxconv.geometry.arguments import (
+    PaddingPairs,
+    check_output_padding,
+    padding_per_axis,
+    per_axis,
+    resolve_padding,
+)
 
 _SAME = ("SAME", "SAME_LOWER")
-Pairs = tuple[tuple[int, int], ...]  # (low, high) per axis
 
 
 def spans(kernel_shape: Sequence[int], kernel_dilation: Sequence[int]) -> tuple[int, ...]:
@@ -23,7 +28,7 @@ def spans(kernel_shape: Sequence[int], kernel_dilation: Sequence[int]) -> tuple[
 
 def in_cells(
     g: ConvGeometry, padding: Padding, output_padding: IntPerAxis | None
-) -> tuple[Pairs | str, None]:
+) -> tuple[PaddingPairs | str, None]:
     """Returns the padding of a forward layer: in cells, or a word where it depends on the input's size."""
     if output_padding is not None:
         raise GeometryError(
@@ -39,7 +44,7 @@ def in_cells(
 
 def transposed_in_cells(
     g: ConvGeometry, padding: Padding, output_padding: IntPerAxis | None
-) -> tuple[Pairs, tuple[int, ...] | None]:
+) -> tuple[PaddingPairs, tuple[int, ...] | None]:
     """Returns the padding and output padding of a transposed layer, which do not depend on its input."""
     pads, a = padding_per_axis(padding, g.ndim), None
     if output_padding is not None:

@@ -17,6 +17,32 @@ _READERS = {
 }
 
 
+def check_library(layer: object, library: str) -> None:
+    """Checks that a layer is not one that another reader takes; the library itself is not imported.
+
+    Args:
+      layer: The layer.
+      library: Name of the package whose layers the reader takes.
+
+    Raises:
+      TypeError: It is a `Convolution`, or a layer of a package that has another reader.
+    """
+    if isinstance(layer, Convolution):
+        found = "a Convolution; it needs no conversion"
+    elif not isinstance(layer, type) and (reader := _other_reader(layer, {library})):
+        found = f"{_class_name(type(layer))}; use {reader}"
+    else:
+        return
+    raise TypeError(f"`layer` must be a layer of {library}, got {found}.")
+
+
+def _other_reader(layer: object, libraries: set[str]) -> str | None:
+    """Returns the name of the function that reads the layer, if it is not of one of the libraries."""
+    root = type(layer).__module__.partition(".")[0]
+    reader = _READERS.get(root, "")
+    return None if {root, reader.removeprefix("from_")} & libraries else reader or None
+
+
 def check_type(layer: object, classes: Iterable[type], methods: Sequence[str], library: str) -> None:
     """Checks that a layer computes what one of `classes` computes, with none of `methods` overridden.
 
@@ -49,10 +75,10 @@ def _describe_layer(layer: object, classes: tuple[type, ...]) -> str:
     if isinstance(layer, type):
         hint = "; pass an instance" if issubclass(layer, classes) else ""
         return f"the class {_class_name(layer)}{hint}"
-    name, own = _class_name(type(layer)), {cls.__module__.partition(".")[0] for cls in classes}
-    root = name.partition(".")[0]
-    if root in _READERS and not {root, _READERS[root].removeprefix("from_")} & own:
-        return f"{name}; use {_READERS[root]}"
+    name = _class_name(type(layer))
+    other = _other_reader(layer, {cls.__module__.partition(".")[0] for cls in classes})
+    if other:
+        return f"{name}; use {other}"
     if type(layer).__name__ in ("Sequential", "ModuleList", "Functional", "Model"):
         return f"{name}; pass one of its layers"
     if type(layer).__name__ in ("Linear", "Dense"):

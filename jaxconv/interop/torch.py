@@ -13,14 +13,15 @@ import jax.numpy as jnp
 import ml_dtypes
 import numpy as np
 
-from jaxconv.errors import GeometryError
+from jaxconv.errors import GeometryError, needs_extra
 from jaxconv.geometry import Padding
+from jaxconv.geometry.arguments import PaddingPairs
 from jaxconv.interop.call import Call, without_defaults
 from jaxconv.interop.layer import Convolution
-from jaxconv.interop.padding import Pairs
 from jaxconv.interop.refusals import (
     check_computes_in_its_dtype,
     check_convolution,
+    check_library,
     check_type,
     dilates_input,
     refuse,
@@ -47,6 +48,7 @@ def from_torch(layer: torch.nn.Module) -> Convolution:
     Raises:
       GeometryError: ``output_padding`` is not below the stride (PyTorch also accepts it below the dilation):
         no forward convolution has that input size. Or the layer is lazy and has no kernel yet.
+      MissingExtraError: PyTorch is not installed.
       TypeError: `layer` is another layer, or a hook may change what it computes.
 
     >>> import torch  # doctest: +SKIP
@@ -54,7 +56,9 @@ def from_torch(layer: torch.nn.Module) -> Convolution:
     >>> layer.geometry((5,)), layer.kernel.shape  # doctest: +SKIP
     (ConvGeometry((9,), (3,), in_features=2, out_features=4, strides=(2,), padding=((1, 1),)), (3, 2, 4))
     """
-    from torch import nn
+    check_library(layer, "torch")
+    with needs_extra(__name__, "torch"):
+        from torch import nn
 
     classes = [getattr(nn, f"Conv{kind}{n}d") for kind in ("", "Transpose") for n in (1, 2, 3)]
     check_type(layer, classes, ("__call__", "forward", "_conv_forward", "_output_padding"), "torch.nn")
@@ -89,11 +93,13 @@ def to_torch(layer: Convolution) -> torch.nn.Module:
 
     Raises:
       GeometryError: PyTorch has no such layer.
+      MissingExtraError: PyTorch is not installed.
       TypeError: `layer` is not a `Convolution`.
     """
-    import torch
-
     check_convolution(layer)
+    with needs_extra(__name__, "torch"):
+        import torch
+
     check_computes_in_its_dtype(layer, "torch.nn")
     kernel = _tensor(layer.kernel)
     made = call(layer).call_in(torch.nn, dtype=kernel.dtype)
@@ -167,7 +173,7 @@ def _call(layer: Convolution, kind: str, padding: str | tuple[int, ...], **optio
     return Call(f"nn.{kind}{layer.ndim}d", positional, {"padding": padding} | options | shared)
 
 
-def _check_signs(padding: Pairs, when: str) -> None:
+def _check_signs(padding: PaddingPairs, when: str) -> None:
     if min(map(min, padding)) < 0:
         raise GeometryError(f"torch refuses negative padding: crop with F.pad {when}")
 

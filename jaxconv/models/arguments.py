@@ -20,11 +20,11 @@ def check_network(in_features: int, n_classes: int, rngs: nnx.Rngs) -> None:
     """Checks the arguments that every network takes.
 
     Raises:
-      GeometryError: `in_features` or `n_classes` is below 1.
+      OptionError: `in_features` or `n_classes` is below 1.
       TypeError: They are not integers, or `rngs` is not an `nnx.Rngs`.
     """
-    at_least_one("in_features", in_features)
-    at_least_one("n_classes", n_classes)
+    at_least_one("in_features", in_features, error=OptionError)
+    at_least_one("n_classes", n_classes, error=OptionError)
     if not isinstance(rngs, nnx.Rngs):
         raise TypeError(f"`rngs` must be a flax.nnx.Rngs, such as nnx.Rngs(0), got {type(rngs).__name__}.")
 

@@ -44,9 +44,10 @@ class DeconvNet(nnx.Module):
       PUBLISHED: The options of the paper's network, which takes images of 224x224.
 
     Raises:
-      OptionError: `blocks` are not at least one ``(features, convolutions)`` pair.
+      OptionError: `in_features` or `n_classes` is below 1, `blocks` are not at least one
+        ``(features, convolutions)`` pair, or `norm` is unknown.
       DataError: The file of weights cannot be read or does not fit.
-      GeometryError: `in_features` or `n_classes` is below 1, or an option of a layer is unknown.
+      GeometryError: `dense` or `window` is below 1.
       TypeError: `in_features` or `n_classes` is not an integer, or `rngs` is not an `nnx.Rngs`.
 
     References:

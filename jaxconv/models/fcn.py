@@ -53,10 +53,9 @@ class FCN8s(nnx.Module):
       PUBLISHED: The options of the paper's network.
 
     Raises:
-      OptionError: There are fewer blocks than scored maps, `window` is even, `upsampling` is unknown, or
-        `dropout` is not a probability.
+      OptionError: `in_features` or `n_classes` is below 1, there are fewer blocks than scored maps, `window`
+        is even or below 1, `upsampling` or `norm` is unknown, or `dropout` is not a probability.
       DataError: The file of weights cannot be read or does not fit.
-      GeometryError: `in_features` or `n_classes` is below 1, or an option of a layer is unknown.
       TypeError: `in_features` or `n_classes` is not an integer, or `rngs` is not an `nnx.Rngs`.
 
     References:
@@ -93,7 +92,7 @@ class FCN8s(nnx.Module):
                 f"{type(self).__name__} scores the pooled maps of its last {self.scales} blocks, so "
                 f"`blocks` must have at least {self.scales}; got {blocks}."
             )
-        if at_least_one("window", window) % 2 == 0:
+        if at_least_one("window", window, error=OptionError) % 2 == 0:
             raise OptionError(f"`window` must be odd, so that it has a middle; got {window}.")
         self.in_features = in_features
         self.features = VGGFeatures(in_features, blocks, norm=norm, rngs=rngs)

@@ -47,9 +47,9 @@ class ReNetClassifier(nnx.Module):
         layers is uncertain.
 
     Raises:
-      OptionError: `patches` or `window` is not made of ``(rows, columns)`` pairs, `patches` is empty, or
-        `dropout` is not a probability.
-      GeometryError: `in_features` or `n_classes` is below 1, or an option of a layer is unknown.
+      OptionError: `in_features` or `n_classes` is below 1, `patches` or `window` is not made of
+        ``(rows, columns)`` pairs, `patches` is empty, or `dropout` is not a probability.
+      GeometryError: `units` is below 1, or an option of the recurrent layers is unknown.
       TypeError: `in_features` or `n_classes` is not an integer, or `rngs` is not an `nnx.Rngs`.
 
     References:

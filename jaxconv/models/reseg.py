@@ -61,9 +61,10 @@ class ReSeg(nnx.Module):
         2,405,400 parameters; its front end has the weights of VGG-16, which are not trained.
 
     Raises:
-      OptionError: Options contradict each other, or `blocks` or `patch` are not made of pairs.
+      OptionError: `in_features` or `n_classes` is below 1, `front_end` or `norm` is unknown, `blocks` or
+        `patch` are not made of pairs, or options contradict each other.
       DataError: The file of weights cannot be read or does not fit.
-      GeometryError: `in_features` or `n_classes` is below 1, or an option of a layer is unknown.
+      GeometryError: `units` or `filters` is below 1, or an option of the recurrent layers is unknown.
       TypeError: `in_features` or `n_classes` is not an integer, or `rngs` is not an `nnx.Rngs`.
 
     References:
@@ -101,7 +102,7 @@ class ReSeg(nnx.Module):
         rngs: nnx.Rngs,
     ):
         check_network(in_features, n_classes, rngs)
-        check_option("front_end", front_end, tuple(FRONT_BLOCKS))
+        check_option("front_end", front_end, tuple(FRONT_BLOCKS), error=OptionError)
         blocks = FRONT_BLOCKS[front_end] if blocks is None else blocks
         _check_options(front_end, blocks, weights, layers, patch)
         self.in_features = in_features

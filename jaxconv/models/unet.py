@@ -52,10 +52,8 @@ class UNet(nnx.Module):
       PUBLISHED: The options of the paper's network.
 
     Raises:
-      OptionError: `features` is not at least one integer, `padding` is unknown, or `dropout` is not a
-        probability.
-      GeometryError: `in_features`, `n_classes`, `depth` or a number of features is below 1, or `norm` is
-        unknown.
+      OptionError: `in_features`, `n_classes`, `depth` or a number of features is below 1, `features` is
+        empty, `padding` or `norm` is unknown, or `dropout` is not a probability.
       TypeError: A number is not an integer, or `rngs` is not an `nnx.Rngs`.
 
     References:
@@ -81,14 +79,14 @@ class UNet(nnx.Module):
         rngs: nnx.Rngs,
     ):
         check_network(in_features, n_classes, rngs)
-        at_least_one("depth", depth)
+        at_least_one("depth", depth, error=OptionError)
         if not isinstance(features, Sequence) or not features:
             raise OptionError(
                 f"`features` must be one integer for each of at least one level, such as (16, 32, 64); got "
                 f"{features!r}."
             )
         for width in features:
-            at_least_one("features", width)
+            at_least_one("features", width, error=OptionError)
         if padding not in ("same", "valid"):
             raise OptionError(f"`padding` must be 'same' or 'valid', got {padding!r}.")
         self.in_features = in_features

@@ -9,7 +9,7 @@ import jax
 from flax import nnx
 from jax.typing import ArrayLike
 
-from jaxconv.errors import GeometryError
+from jaxconv.errors import GeometryError, OptionError
 from jaxconv.geometry.arguments import at_least_one
 from jaxconv.limits import Features, Fraction, Layers, Taps, Within
 from jaxconv.models.arguments import check_blocks, check_images, check_network
@@ -43,8 +43,8 @@ class VGGFeatures(nnx.Module):
       rngs: Source of the random initial parameters.
 
     Raises:
-      OptionError: `blocks` are not at least one ``(features, convolutions)`` pair.
-      GeometryError: `in_features` is below 1, or `norm` is unknown.
+      OptionError: `blocks` are not at least one ``(features, convolutions)`` pair, or `norm` is unknown.
+      GeometryError: `in_features` is below 1.
 
     References:
       Simonyan & Zisserman, arXiv:1409.1556.
@@ -124,10 +124,10 @@ class VGG(nnx.Module):
       rngs: Source of the random initial parameters, and of dropout.
 
     Raises:
-      OptionError: `blocks` are not at least one ``(features, convolutions)`` pair, or `dropout` is not a
-        probability.
+      OptionError: `in_features`, `n_classes` or `window` is below 1, `blocks` are not at least one
+        ``(features, convolutions)`` pair, `norm` is unknown, or `dropout` is not a probability.
       DataError: The file of weights cannot be read or does not fit.
-      GeometryError: `in_features` or `n_classes` is below 1, or an option of a layer is unknown.
+      GeometryError: `dense` is below 1.
       TypeError: `in_features` or `n_classes` is not an integer, or `rngs` is not an `nnx.Rngs`.
 
     References:
@@ -153,7 +153,7 @@ class VGG(nnx.Module):
         rngs: nnx.Rngs,
     ):
         check_network(in_features, n_classes, rngs)
-        at_least_one("window", window)
+        at_least_one("window", window, error=OptionError)
         self.features = VGGFeatures(in_features, blocks, norm=norm, ceil_mode=False, rngs=rngs)
         he = nnx.initializers.he_normal()
         self.fc6 = Conv(blocks[-1][0], dense, (window, window), kernel_init=he, rngs=rngs)

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from flax import nnx
 
 from jaxconv.core.checks import ArrayOrList, as_array, check_map, check_option, split_map
+from jaxconv.errors import OptionError
 from jaxconv.geometry.arguments import at_least_one
 
 Norm = Literal["none", "batch", "group"]
@@ -30,7 +31,7 @@ class Normalization(nnx.Module):
       rngs: Source of the parameters' randomness.
 
     Raises:
-      GeometryError: `kind` is another word, or `features` is below 1.
+      OptionError: `kind` is another word, or `features` is below 1.
       TypeError: `features` is not an integer.
 
     References:
@@ -43,8 +44,8 @@ class Normalization(nnx.Module):
     """
 
     def __init__(self, kind: Norm, features: int, *, rngs: nnx.Rngs) -> None:
-        check_option("kind", kind, get_args(Norm))
-        self.kind, self.features = kind, at_least_one("features", features)
+        check_option("kind", kind, get_args(Norm), error=OptionError)
+        self.kind, self.features = kind, at_least_one("features", features, error=OptionError)
         self.inner: nnx.Module
         if kind == "batch":
             self.inner = nnx.BatchNorm(features, momentum=0.9, dtype=jnp.float32, rngs=rngs)

@@ -74,11 +74,13 @@ def correlate(
     Args:
       x: Feature map ``(*batch, *spatial, features)`` with any number of batch axes, floating or complex.
       filter: Weights, of the dtype of `x`, with one axis per spatial axis.
-      strides: Cells between neighbouring windows, an int or one int per spatial axis.
+      strides: Distance between the starts of neighbouring windows, in cells, an int or one int per spatial
+        axis.
       padding: ``"VALID"`` shrinks the map, ``"SAME"`` keeps its size; another word of `ConvGeometry`, an int,
         or per spatial axis an int or a ``(low, high)`` pair, in cells.
       padding_mode: ``"zeros"``, ``"circular"``, ``"reflect"`` or ``"replicate"``: what the padding holds.
-      kernel_dilation: Distance between neighbouring taps, an int or one int per spatial axis.
+      kernel_dilation: Distance between neighbouring taps, in cells; 1 means adjacent. An int or one int per
+        spatial axis.
 
     Returns:
       ``(*batch, *output_shape, features)``, of x's dtype.
@@ -97,6 +99,11 @@ def correlate(
     x, filter = as_array("x", x), as_array("filter", filter)
     check_dtypes(x=x, filter=filter)
     _check_filter(filter)
+    if x.ndim <= filter.ndim and filter.ndim > 2 and filter.shape[-2:] == (1, 1):
+        raise GeometryError(
+            f"`filter` must have one axis per spatial axis of `x` and none for features, got "
+            f"{filter.shape} for x of shape {x.shape}; if it is a kernel of `conv`, pass filter[..., 0, 0]."
+        )
     n, taps = filter.ndim, shape_of("filter.shape", filter.shape)
     _, spatial = split_map("x", x.shape, n, "`filter`")
     spatial = shape_of("x.shape", spatial)
@@ -134,11 +141,13 @@ def convolve(
     Args:
       x: Feature map ``(*batch, *spatial, features)`` with any number of batch axes, floating or complex.
       filter: Weights before the flip, of the dtype of `x`, with one axis per spatial axis.
-      strides: Cells between neighbouring windows, an int or one int per spatial axis.
+      strides: Distance between the starts of neighbouring windows, in cells, an int or one int per spatial
+        axis.
       padding: ``"VALID"`` shrinks the map, ``"SAME"`` keeps its size; another word of `ConvGeometry`, an int,
         or per spatial axis an int or a ``(low, high)`` pair, in cells.
       padding_mode: ``"zeros"``, ``"circular"``, ``"reflect"`` or ``"replicate"``: what the padding holds.
-      kernel_dilation: Distance between neighbouring taps, an int or one int per spatial axis.
+      kernel_dilation: Distance between neighbouring taps, in cells; 1 means adjacent. An int or one int per
+        spatial axis.
 
     Returns:
       ``(*batch, *output_shape, features)``, of x's dtype.

@@ -145,7 +145,8 @@ def sliding_windows(
       function: Maps ``(maps, *window, features)`` to ``(maps, *results)``, such as a classifier.
       x: Feature map ``(*batch, *spatial, features)`` with any number of batch axes.
       window: Spatial shape of the crops, a tuple of N ints.
-      strides: Cells between neighbouring crops, an int or one int per spatial axis.
+      strides: Distance between the starts of neighbouring crops, in cells, an int or one int per spatial
+        axis.
       batch_size: Number of positions that are cropped at a time, by `jax.vmap`.
 
     Returns:

@@ -64,7 +64,7 @@ def binomial_filter(shape: Sequence[int], dtype: DTypeLike = float) -> jax.Array
      [1 2 1]]
     """
     rows = [[math.comb(k - 1, t) / 2 ** (k - 1) for t in range(k)] for k in shape_of("shape", shape)]
-    return _outer(rows, dtype)
+    return _separable(rows, dtype)
 
 
 def gaussian_filter(
@@ -106,7 +106,7 @@ def gaussian_filter(
     for k, deviation in zip(shape, sigmas, strict=True):
         weights = np.exp(-0.5 * ((np.arange(k) - (k - 1) / 2) / deviation) ** 2)
         rows.append(weights / weights.sum())
-    return _outer(rows, dtype)
+    return _separable(rows, dtype)
 
 
 def sharpen_filter(ndim: int = 2, dtype: DTypeLike = float) -> jax.Array:
@@ -177,9 +177,9 @@ def sobel_filter(axis: int, ndim: int = 2, dtype: DTypeLike = float) -> jax.Arra
     axis = integer("axis", axis)
     if axis not in range(-n, n):
         raise GeometryError(f"`axis` must be one of the {n} spatial axes, in [{-n}, {n}), got {axis}.")
-    return _outer([[-1, 0, 1] if one == axis % n else [1, 2, 1] for one in range(n)], dtype)
+    return _separable([[-1, 0, 1] if one == axis % n else [1, 2, 1] for one in range(n)], dtype)
 
 
-def _outer(rows: Sequence[Sequence[float]], dtype: DTypeLike) -> jax.Array:
+def _separable(rows: Sequence[Sequence[float]], dtype: DTypeLike) -> jax.Array:
     """Returns the separable filter of one row per axis."""
     return jnp.asarray(reduce(np.multiply.outer, map(np.asarray, rows)), check_dtype(dtype))

@@ -38,7 +38,7 @@ def effective_receptive_field(
       dtype: Dtype of the inputs, real floating.
 
     Returns:
-      An array of shape `input_shape`.
+      Mean magnitudes of the gradient, not negative: an array of shape `input_shape` and of `dtype`.
 
     Raises:
       GeometryError: The result of `function` is not a feature map, or has no output at `position`.

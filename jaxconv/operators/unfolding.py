@@ -56,10 +56,14 @@ __all__ = [
 ]
 
 # Taps of a window up to which they are read, or added, in one loop over the map instead of axis by axis.
-# Milliseconds, float32, 2-core CPU, November 2026, one loop first. Adding: 3x3 over 4x56x56x16 0.25, 0.40;
-# 5x5 dilated 1.5, 2.3; 9x9 over 2x32x32x16 0.71, 0.34. Where windows are whole runs of cells, `run_length`,
-# 2x2 stride 2 over 4x112x112x16: adding 0.30, 0.08, reading 0.12, 0.41; reading 3 features of 128x128: 0.05,
-# 0.03.
+# Milliseconds, float32, 2-core CPU, November 2026; windows with a stride are runs of cells (`run_length`):
+#   case                                     at once  axis by axis
+#   adding   3x3           over 4x56x56x16      0.25          0.40
+#   adding   5x5 dilated                        1.5           2.3
+#   adding   9x9           over 2x32x32x16      0.71          0.34
+#   adding   2x2 stride 2  over 4x112x112x16    0.30          0.08
+#   reading  2x2 stride 2  over 4x112x112x16    0.12          0.41
+#   reading  2x2 stride 2  over 128x128x3       0.05          0.03
 MAX_WINDOW_TAPS_IN_ONE_LOOP = 32
 MIN_PARALLEL_FEATURES = 16  # from so many features XLA's parallel loop is faster than its transpose of runs
 
@@ -79,10 +83,12 @@ def unfold(
       x: Feature map ``(*batch, *spatial, features)`` with any number of batch axes, of any dtype.
       window: Shape of a window in cells, a tuple of N ints: the N axes of `x` before its features are the
         spatial ones.
-      strides: Cells between neighbouring windows, an int or one int per spatial axis.
+      strides: Distance between the starts of neighbouring windows, in cells, an int or one int per spatial
+        axis.
       padding: ``"VALID"``, ``"SAME"`` or another word of `ConvGeometry`, an int, or per spatial axis an int
         or a ``(low, high)`` pair, in cells.
-      dilation: Distance between neighbouring cells of a window, an int or one int per spatial axis.
+      dilation: Distance between neighbouring cells of a window, in cells; 1 means adjacent. An int or one int
+        per spatial axis.
       padding_mode: ``"zeros"``, ``"circular"``, ``"reflect"`` or ``"replicate"``: what the padding holds.
 
     Returns:
@@ -140,10 +146,12 @@ def fold(
         bool.
       input_shape: Spatial shape of the result, a tuple of N ints.
       window: Shape of a window in cells, a tuple of N ints.
-      strides: Cells between neighbouring windows, an int or one int per spatial axis.
+      strides: Distance between the starts of neighbouring windows, in cells, an int or one int per spatial
+        axis.
       padding: ``"VALID"``, ``"SAME"`` or another word of `ConvGeometry`, an int, or per spatial axis an int
         or a ``(low, high)`` pair, in cells.
-      dilation: Distance between neighbouring cells of a window, an int or one int per spatial axis.
+      dilation: Distance between neighbouring cells of a window, in cells; 1 means adjacent. An int or one int
+        per spatial axis.
       padding_mode: ``"zeros"``, ``"circular"``, ``"reflect"`` or ``"replicate"``: what the padding holds in
         `unfold`. Here the padding is added to the cells that it was copied from.
 
@@ -200,10 +208,12 @@ def unfold_geometry(
     Args:
       input_shape: Spatial shape of the map, a tuple of N ints.
       window: Shape of a window in cells, a tuple of N ints.
-      strides: Cells between neighbouring windows, an int or one int per spatial axis.
+      strides: Distance between the starts of neighbouring windows, in cells, an int or one int per spatial
+        axis.
       padding: ``"VALID"``, ``"SAME"`` or another word of `ConvGeometry`, an int, or per spatial axis an int
         or a ``(low, high)`` pair, in cells.
-      dilation: Distance between neighbouring cells of a window, an int or one int per spatial axis.
+      dilation: Distance between neighbouring cells of a window, in cells; 1 means adjacent. An int or one int
+        per spatial axis.
       padding_mode: ``"zeros"``, ``"circular"``, ``"reflect"`` or ``"replicate"``: what the padding holds.
       features: Number of features of the map.
 
@@ -259,10 +269,12 @@ def unfold_matrix(
     Args:
       input_shape: Spatial shape of the map, a tuple of N ints.
       window: Shape of a window in cells, a tuple of N ints.
-      strides: Cells between neighbouring windows, an int or one int per spatial axis.
+      strides: Distance between the starts of neighbouring windows, in cells, an int or one int per spatial
+        axis.
       padding: ``"VALID"``, ``"SAME"`` or another word of `ConvGeometry`, an int, or per spatial axis an int
         or a ``(low, high)`` pair, in cells.
-      dilation: Distance between neighbouring cells of a window, an int or one int per spatial axis.
+      dilation: Distance between neighbouring cells of a window, in cells; 1 means adjacent. An int or one int
+        per spatial axis.
       padding_mode: ``"zeros"``, ``"circular"``, ``"reflect"`` or ``"replicate"``: what the padding holds.
       features: Number of features of the map.
       dtype: Dtype of the entries; it must be that of the maps. ``float`` is JAX's default.

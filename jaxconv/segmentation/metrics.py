@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from jaxconv.errors import DataError, GeometryError
+from jaxconv.errors import DataError, GeometryError, OptionError
 from jaxconv.geometry.arguments import at_least_one, integer
 from jaxconv.segmentation.losses import check_label_shape
 
@@ -28,7 +28,8 @@ def confusion_matrix(
       ``(n_classes, n_classes)`` int64; rows are true classes, columns predicted ones.
 
     Raises:
-      GeometryError: `labels` and `predictions` differ in shape, or `n_classes` is below 1.
+      GeometryError: `labels` and `predictions` differ in shape.
+      OptionError: `n_classes` is below 1.
       DataError: A label or prediction that counts is not a class.
       TypeError: `labels`, `predictions`, `n_classes` or `ignore_label` are not integers.
 
@@ -36,7 +37,7 @@ def confusion_matrix(
     [[1 1]
      [0 1]]
     """
-    n_classes = at_least_one("n_classes", n_classes)
+    n_classes = at_least_one("n_classes", n_classes, error=OptionError)
     true, predicted = _classes("labels", labels), _classes("predictions", predictions)
     if true.shape != predicted.shape:
         hint = "; take logits.argmax(-1) first" if predicted.ndim > true.ndim else ""
@@ -71,7 +72,8 @@ def void_predictions(
       ``(n_classes,)`` int64.
 
     Raises:
-      GeometryError: `labels` and `predictions` differ in shape, or `n_classes` is below 1.
+      GeometryError: `labels` and `predictions` differ in shape.
+      OptionError: `n_classes` is below 1.
       DataError: A prediction on a void pixel is not a class.
       TypeError: `labels`, `predictions`, `n_classes` or `ignore_label` are not integers.
 
@@ -80,7 +82,7 @@ def void_predictions(
     """
     is_void = _classes("labels", labels) == integer("ignore_label", ignore_label)
     # Void becomes class 0 and everything else is ignored: the counts are the first row of that matrix.
-    void = np.where(is_void, 0, at_least_one("n_classes", n_classes))
+    void = np.where(is_void, 0, at_least_one("n_classes", n_classes, error=OptionError))
     return confusion_matrix(void, predictions, n_classes, ignore_label=n_classes)[0]
 
 
@@ -212,14 +214,16 @@ def top_k_accuracy(
       ignore_label: Label of void, which is left out. By default every label counts.
 
     Raises:
-      GeometryError: `logits` and `labels` have shapes that do not fit, or `k` is below 1.
+      GeometryError: `logits` and `labels` have shapes that do not fit.
+      OptionError: `k` is below 1.
       DataError: A label that counts is not a class.
       TypeError: `labels`, `k` or `ignore_label` are not integers.
 
     >>> top_k_accuracy([[0.1, 0.7, 0.2], [0.5, 0.3, 0.2]], [2, 0], k=2)
     1.0
     """
-    k, classes, ranked = at_least_one("k", k), _classes("labels", labels), np.asarray(logits)
+    k = at_least_one("k", k, error=OptionError)
+    classes, ranked = _classes("labels", labels), np.asarray(logits)
     check_label_shape(ranked.shape, classes.shape)
     if ignore_label is not None:
         valid = classes != integer("ignore_label", ignore_label)

@@ -50,7 +50,7 @@ class Checkpoints:
         return sorted(int(name) for name in names if name.isdecimal() and str(int(name)) == name)
 
     @property
-    def lost(self) -> bool:
+    def has_lost_all(self) -> bool:
         """Whether checkpoints were saved and none is left."""
         return self.marker.exists() and not self.steps
 
@@ -121,7 +121,7 @@ class Checkpoints:
         Raises:
           RunError: Checkpoints were saved and none is left.
         """
-        if self.lost:
+        if self.has_lost_all:
             raise RunError(
                 f"the checkpoints of {self.folder.parent} are missing: some were saved, but none is left in "
                 f"{self.folder}; restore that folder from a copy, or start a new training with another --out."

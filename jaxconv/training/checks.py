@@ -12,7 +12,7 @@ from rich.console import Console
 from jaxconv.data import VOID, Batch, Dataset, check_dataset
 from jaxconv.errors import ConfigError, DataError
 from jaxconv.training.config import Config
-from jaxconv.training.devices import local_mesh, replicated
+from jaxconv.training.devices import local_mesh, replicated_sharding
 from jaxconv.training.losses import build_class_weights
 from jaxconv.training.state import Step, abstract_state, build_optimizer
 
@@ -102,7 +102,7 @@ def check_model(config: Config, dataset: Dataset) -> None:
     optimizer, schedule = build_optimizer(config)
     graphs, state = abstract_state(config, optimizer, dataset.in_features, len(dataset.classes))
     loss = lambda logits, labels: logits.sum()  # noqa: E731
-    step = Step(config, graphs, optimizer, schedule, loss, replicated(local_mesh()))
+    step = Step(config, graphs, optimizer, schedule, loss, replicated_sharding(local_mesh()))
     jax.eval_shape(step.objective, state.parameters, state.rest, Batch(images, labels))
 
 

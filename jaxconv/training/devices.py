@@ -49,12 +49,12 @@ def local_mesh() -> Mesh:
     return Mesh(np.asarray(jax.local_devices()), (AXIS,))
 
 
-def replicated(mesh: Mesh) -> NamedSharding:
+def replicated_sharding(mesh: Mesh) -> NamedSharding:
     """Returns the sharding of parameters: a full copy on every device."""
     return NamedSharding(mesh, P())
 
 
-def split(mesh: Mesh) -> NamedSharding:
+def batch_sharding(mesh: Mesh) -> NamedSharding:
     """Returns the sharding of batches: the first axis split over the devices."""
     return NamedSharding(mesh, P(AXIS))
 
@@ -71,7 +71,7 @@ def put_replicated(tree: Tree, mesh: Mesh) -> Tree:
       tree: Pytree of arrays, the same in every process.
       mesh: Devices of the copies.
     """
-    return jax.tree.map(lambda leaf: _global(leaf, replicated(mesh)), tree)
+    return jax.tree.map(lambda leaf: _global(leaf, replicated_sharding(mesh)), tree)
 
 
 def _global(leaf: jax.Array | np.ndarray, sharding: NamedSharding) -> jax.Array:
@@ -84,7 +84,7 @@ def _global(leaf: jax.Array | np.ndarray, sharding: NamedSharding) -> jax.Array:
 
 def put_batch(batch: Batch, mesh: Mesh) -> Batch:
     """Returns the whole batch as arrays over all devices, given the part that this process has loaded."""
-    return Batch(*(jax.make_array_from_process_local_data(split(mesh), part) for part in batch))
+    return Batch(*(jax.make_array_from_process_local_data(batch_sharding(mesh), part) for part in batch))
 
 
 def first_decides(decide: Callable[[], T]) -> T:

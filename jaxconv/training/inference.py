@@ -21,7 +21,7 @@ from PIL import Image
 from jaxconv.data import read_image
 from jaxconv.data.image_files import IMAGE_SUFFIXES
 from jaxconv.errors import DataError, GeometryError, JaxconvError, OptionError
-from jaxconv.geometry.arguments import at_least_one, per_axis
+from jaxconv.geometry.arguments import at_least_one, integer
 from jaxconv.operators import avg_pool, resize
 from jaxconv.training.network import Network
 
@@ -118,9 +118,9 @@ def predict(network: Network, images: ArrayLike, *, max_pixels: int = 2**20, hal
       Classes, ``(*batch, rows, columns)`` int32; ``(*batch)`` from a classifier.
 
     Raises:
-      GeometryError: An image is empty, or `max_pixels` or `halo` is out of range.
+      GeometryError: `images` have another number of axes, or are empty.
       DataError: The features cannot be converted.
-      OptionError: `max_pixels` is too small for tiles with this `halo`.
+      OptionError: `max_pixels` is below 1 or too small for tiles with this `halo`, or `halo` is negative.
       TypeError: `images` are not floating, or `max_pixels` or `halo` is not an integer.
 
     >>> from types import SimpleNamespace
@@ -130,7 +130,9 @@ def predict(network: Network, images: ArrayLike, *, max_pixels: int = 2**20, hal
     >>> predict(network, np.float32([[[0.9], [0.2]]])).tolist()
     [[0, 1]]
     """
-    max_pixels, (halo,) = at_least_one("max_pixels", max_pixels), per_axis("halo", halo, 1, least=0)
+    max_pixels, halo = at_least_one("max_pixels", max_pixels, error=OptionError), integer("halo", halo)
+    if halo < 0:
+        raise OptionError(f"`halo` must be at least 0, got {halo}.")
     images = np.asarray(images)
     if images.dtype.kind != "f":
         raise TypeError(f"`images` must be floating, from 0 to 1; got {images.dtype}. Divide bytes by 255.")

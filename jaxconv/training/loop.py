@@ -28,7 +28,7 @@ from jaxconv.training.devices import (
     first_decides,
     put_batch,
     put_replicated,
-    replicated,
+    replicated_sharding,
 )
 from jaxconv.training.evaluation import evaluate
 from jaxconv.training.log import TrainingLog, read_log_until
@@ -174,7 +174,7 @@ def train(
         graphs, state = _build_state(config, optimizer, train_set, mesh, checkpoints, start)
         lines = all_succeed(lambda: read_log_until(out / "log.jsonl", start))
         checkpoints.drop_after(start)
-        step = Step(config, graphs, optimizer, schedule, loss, replicated(mesh))
+        step = Step(config, graphs, optimizer, schedule, loss, replicated_sharding(mesh))
         parameters = sum(leaf.size for leaf in jax.tree.leaves(state.parameters))
         first_decides(lambda: _write_description(out, config, data, parameters))
         _warn_of_frozen(config, console)
@@ -279,7 +279,7 @@ def _build_state(
         graphs, state = initial_state(config, optimizer, *sizes)
         return graphs, put_replicated(state, mesh)
     graphs, shapes = abstract_state(config, optimizer, *sizes)
-    return graphs, checkpoints.read_state(start, shapes, replicated(mesh))
+    return graphs, checkpoints.read_state(start, shapes, replicated_sharding(mesh))
 
 
 class _FirstBatch(Stream):

@@ -15,7 +15,13 @@ from jaxconv.data import Classes, Dataset
 from jaxconv.errors import GeometryError
 from jaxconv.training.checkpoints import Checkpoints, WhichCheckpoint
 from jaxconv.training.config import Config
-from jaxconv.training.devices import first_decides, local_mesh, put_replicated, replicated, split
+from jaxconv.training.devices import (
+    batch_sharding,
+    first_decides,
+    local_mesh,
+    put_replicated,
+    replicated_sharding,
+)
 from jaxconv.training.options import ConfigError
 from jaxconv.training.run_folder import json_value
 from jaxconv.training.state import Graphs, State, abstract_state, apply_network, build_optimizer
@@ -139,7 +145,7 @@ class Trained:
                 f"{images.shape}."
             )
         mesh = local_mesh()
-        where = split(mesh) if len(images) % mesh.size == 0 else replicated(mesh)
+        where = batch_sharding(mesh) if len(images) % mesh.size == 0 else replicated_sharding(mesh)
         return self.call(self.parameters, self.rest, jax.device_put(images, where))
 
     def call(self, parameters: nnx.State, rest: nnx.State, images: jax.Array) -> jax.Array:
@@ -221,5 +227,5 @@ def load_network(checkpoints: Checkpoints, which: WhichCheckpoint) -> Trained:
     config, classes = Config.of(saved["config"]), len(saved["classes"]["names"])
     optimizer, _ = build_optimizer(config)
     graphs, shapes = abstract_state(config, optimizer, saved["in_features"], classes)
-    state = checkpoints.read_state(step, shapes, replicated(local_mesh()))
+    state = checkpoints.read_state(step, shapes, replicated_sharding(local_mesh()))
     return Trained.of(config, saved, graphs, state)

@@ -157,7 +157,7 @@ def test_colours_stay_in_range_and_the_input_as_it_was(example):
     np.testing.assert_array_equal(example.image, before)
 
 
-def test_one_change_does_not_move_the_others(example):
+def test_colour_changes_leave_the_crop_unchanged(example):
     crop = Augmentation(crop=(5, 6))
     both = Augmentation(crop=(5, 6), brightness=0.2, contrast=0.1)
     for seed in range(5):

@@ -95,7 +95,7 @@ def test_parts_make_the_whole(count):
     assert same(stream.batch(7), [np.concatenate(arrays) for arrays in zip(*parts, strict=True)])
 
 
-def test_a_part_reads_nothing_else():
+def test_part_loads_only_its_own_examples():
     dataset = Numbers(10)
     stream = Stream(dataset, 6)
     stream.batch(0, (1, 3))

@@ -33,7 +33,7 @@ def test_shapes_are_their_corners(shape, rng):
     assert 50 < found.sum() < 700
 
 
-def test_ripples_are_their_own_negative():
+def test_ripple_rotated_by_half_a_turn_is_negated():
     from jaxconv.data.coloured_shapes import _ripple
 
     y, x = np.indices((31, 41), np.float32) - np.float32([[[15]], [[20]]])

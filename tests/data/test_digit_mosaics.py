@@ -88,7 +88,7 @@ def test_digits_barely_overlap():
     assert all(len(np.unique(label)) == 1 for label in labels)
 
 
-def test_what_cannot_be_made_is_refused():
+def test_impossible_options_are_refused():
     with pytest.raises(OptionError, match="canvas"):
         make_digit_mosaics((12, 64))
     with pytest.raises(OptionError, match="held_out"):

@@ -46,7 +46,7 @@ def test_options_can_be_checked_against_the_signature(name):
         assert option.name in hints
 
 
-def test_what_is_made_reads_no_folder(tmp_path):
+def test_generated_data_refuse_a_folder(tmp_path):
     for name in ("digits", "digit_images", "shapes"):
         with pytest.raises(OptionError, match=name):
             DATASETS[name]("train", tmp_path)

@@ -34,7 +34,7 @@ def of_geometry(layer, x):
 
 @pytest.mark.parametrize("transposed", [False, True])
 @pytest.mark.parametrize("options", OPTIONS, ids=str)
-def test_it_is_c_of_its_geometry_and_a_bias(options, transposed, rng):
+def test_layer_matches_matrix_plus_bias(options, transposed, rng):
     layer = layers(rng, 2, transposed, **options)
     x = numbers(rng, (2, 6, 5, layer.in_features))
     expected = of_geometry(layer, x)
@@ -102,7 +102,7 @@ def test_sixteen_bit_numbers_and_mixed_ones(rng):
     np.testing.assert_allclose(mixed(x), layer(x), rtol=1e-4, atol=1e-4)
 
 
-def test_words_are_settled_where_no_size_is_needed():
+def test_padding_words_resolve_where_no_size_is_needed():
     kernel = jnp.ones((3, 4, 2, 5))
     assert Convolution(kernel).padding == ((0, 0), (0, 0))
     assert Convolution(kernel, padding="SAME").padding == ((1, 1), (1, 2))

@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import sys
 
 import equinox as eqx
 import jax
@@ -29,6 +30,7 @@ from jaxconv import (
     to_lax_conv_transpose,
     to_torch,
 )
+from jaxconv.errors import MissingExtraError
 
 KERNEL = np.ones((3, 4, 5), np.float32)
 TORCH = np.ones((8, 4, 3), np.float32)  # (out, in, *kernel_shape)
@@ -199,10 +201,6 @@ FLAX = [
     BadCall("unconverted", lambda: to_flax(flax_layer()), ("`layer`", "from_flax(layer)"), TypeError),
 ]
 EQUINOX = [
-    BadCall("of flax", lambda: from_equinox(flax_layer()), ("`layer`", "from_flax"), TypeError),
-    BadCall(
-        "of jaxconv", lambda: from_equinox(nn.Conv(1, 1, (3,), rngs=nnx.Rngs(0))), ("from_flax",), TypeError
-    ),
     BadCall("dilated", lambda: to_equinox(made(input_dilation=2)), ("input dilation",), GeometryError),
     BadCall("dtype", lambda: to_equinox(made(dtype=jnp.bfloat16)), ("`layer`", "bfloat16"), GeometryError),
     BadCall(
@@ -239,7 +237,6 @@ PYTORCH = [
     BadCall(
         "lazy", lambda: from_torch(torch_layer("LazyConv1d", 2, 3)), ("`layer`", "call it"), GeometryError
     ),
-    BadCall("of flax", lambda: from_torch(flax_layer()), ("`layer`", "from_flax"), TypeError),
     BadCall(
         "to flax", lambda: from_flax(torch_layer("Conv1d", 1, 1, 3)), ("`layer`", "from_torch"), TypeError
     ),
@@ -276,7 +273,30 @@ KERAS = [
         "dilation", lambda: to_keras(made(strides=2, kernel_dilation=2)), ("dilation_rate",), GeometryError
     ),
 ]
-CASES = CONVOLUTION + LAX + FLAX + EQUINOX
+# These name the mistake before the other library is imported, so that it need not be installed.
+NOT_IMPORTED = [
+    BadCall(
+        f"{layer} for {reader.__name__}",
+        lambda reader=reader, make=make: reader(make()),
+        ("`layer`", words),
+        TypeError,
+    )
+    for reader in (from_torch, from_keras, from_equinox)
+    for layer, make, words in (
+        ("of flax", flax_layer, "use from_flax"),
+        ("of jaxconv", lambda: nn.Conv(1, 1, (3,), rngs=nnx.Rngs(0)), "use from_flax"),
+        ("a Convolution", made, "no conversion"),
+    )
+] + [
+    BadCall(
+        f"unconverted for {write.__name__}",
+        lambda write=write: write(flax_layer()),
+        ("from_flax(layer)",),
+        TypeError,
+    )
+    for write in (to_torch, to_keras, to_equinox)
+]
+CASES = CONVOLUTION + LAX + FLAX + EQUINOX + NOT_IMPORTED
 if importlib.util.find_spec("torch"):
     CASES += PYTORCH
 os.environ.setdefault("KERAS_BACKEND", "jax")  # read once, when it is imported
@@ -287,3 +307,18 @@ if importlib.util.find_spec("keras"):
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_message(case):
     check(case)
+
+
+@pytest.mark.parametrize(
+    ("package", "extra", "read", "write"),
+    [
+        ("torch", "torch", from_torch, to_torch),
+        ("keras", "peers", from_keras, to_keras),
+        ("equinox", "lineax", from_equinox, to_equinox),
+    ],
+)
+def test_missing_library_is_named_with_its_extra(package, extra, read, write, monkeypatch):
+    monkeypatch.setitem(sys.modules, package, None)  # as if it were not installed
+    for call in (lambda: read(object()), lambda: write(made())):
+        with pytest.raises(MissingExtraError, match=rf"needs {package}; .* 'jaxconv\[{extra}\]'"):
+            call()

@@ -158,7 +158,7 @@ def test_norms_count_as_what_a_call_in_eval_mode_computes(norm, training, rng):
         assert_same(ours, x, apply(layer.eval(), x))
 
 
-def test_norms_of_anything(rng):
+def test_weight_and_spectral_norm_are_applied(rng):
     """Of the bias, along another axis, two on one layer, and after its numbers were loaded."""
     norms = torch.nn.utils
     both = normed(norms.weight_norm, dim=None)
@@ -282,7 +282,7 @@ def test_same_padding_is_torchs_for_stride_1(rng):
     assert_same(layer, x, apply(to_torch(layer), x))
 
 
-def test_at_settles_what_depends_on_the_input(rng):
+def test_at_resolves_size_dependent_padding(rng):
     layer = layers(rng, 2, False, kernel_shape=(3, 3), padding="SAME", strides=2)
     settled = layer.at((7, 7))
     assert settled.padding == ((1, 1), (1, 1))

@@ -91,7 +91,7 @@ CASES = [
             f"no classes for {network.__name__}",
             lambda network=network: build(network, n_classes=0),
             ("`n_classes` must be at least 1", "0"),
-            GeometryError,
+            OptionError,
         )
         for network in SMALL
     ),
@@ -126,7 +126,7 @@ CASES = [
         TypeError,
     ),
     BadCall(
-        "no features", lambda: build(VGG, in_features=0), ("`in_features` must be at least 1",), GeometryError
+        "no features", lambda: build(VGG, in_features=0), ("`in_features` must be at least 1",), OptionError
     ),
     BadCall(
         "a key in place of rngs",
@@ -184,13 +184,13 @@ CASES = [
         OptionError,
     ),
     BadCall(
-        "a level without features", lambda: build(UNet, features=(4, 0)), ("`features`", "0"), GeometryError
+        "a level without features", lambda: build(UNet, features=(4, 0)), ("`features`", "0"), OptionError
     ),
     BadCall(
         "levels without convolution",
         lambda: build(UNet, depth=0),
         ("`depth` must be at least 1",),
-        GeometryError,
+        OptionError,
     ),
     BadCall(
         "a size that the unpadded U-Net does not take",
@@ -239,7 +239,7 @@ CASES = [
         "a misspelled front end",
         lambda: build(ReSeg, front_end="vggg"),
         ("`front_end`", "did you mean 'vgg'?"),
-        GeometryError,
+        OptionError,
     ),
     BadCall(
         "a front end without blocks", lambda: build(ReSeg, blocks=()), ("`blocks`", "'conv'"), OptionError

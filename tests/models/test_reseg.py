@@ -125,7 +125,7 @@ def test_options_have_types_and_defaults(model):
 
 def test_bad_models_say_what_is_wrong():
     rngs = nnx.Rngs(0)
-    with pytest.raises(GeometryError, match="did you mean 'vgg'"):
+    with pytest.raises(OptionError, match="did you mean 'vgg'"):
         ReSeg(3, 2, front_end="vggg", rngs=rngs)
     with pytest.raises(OptionError, match="`blocks` must be empty for the front end 'none'"):
         ReSeg(3, 2, front_end="none", blocks=((3, 1),), rngs=rngs)

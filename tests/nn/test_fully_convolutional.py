@@ -245,7 +245,7 @@ def refusals(layers):
     yield "nothing to unroll", nnx.relu, flatten
 
 
-def test_what_breaks_the_equality_is_refused(layers):
+def test_layers_that_depend_on_the_map_size_are_refused(layers):
     for message, *some in refusals(layers):
         with pytest.raises(GeometryError, match=message):
             fully_convolutional(nnx.Sequential(*some), (8, 8), in_features=1)

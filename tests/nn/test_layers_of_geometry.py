@@ -61,7 +61,7 @@ def test_another_size_is_refused():
 
 
 @pytest.mark.parametrize("layer_class", [Conv, ConvTranspose])
-def test_nothing_stands_beside_a_geometry(layer_class):
+def test_options_beside_a_geometry_are_refused(layer_class):
     g, rngs = GEOMETRIES[0], nnx.Rngs(0)
     with pytest.raises(GeometryError, match="already fixes `in_features`; leave out one of the two"):
         layer_class(2, geometry=g, rngs=rngs)

@@ -5,7 +5,7 @@ import pytest
 from flax import nnx
 from messages import BadCall, check
 
-from jaxconv import ConvGeometry, GeometryError
+from jaxconv import ConvGeometry, GeometryError, OptionError
 from jaxconv.nn import (
     AvgPool,
     BidirectionalSweep,
@@ -129,8 +129,19 @@ CASES = [
     ),
     case("Unpool: switches", lambda: Unpool()(X, X, (16, 18)), "`switches`", error=TypeError),
     # normalisation
-    case("Normalization: kind", lambda: Normalization("layer", 4, rngs=RNGS), "`kind`", "'group'"),
-    case("Normalization: features", lambda: Normalization("batch", 0, rngs=RNGS), "`features`"),
+    case(
+        "Normalization: kind",
+        lambda: Normalization("layer", 4, rngs=RNGS),
+        "`kind`",
+        "'group'",
+        error=OptionError,
+    ),
+    case(
+        "Normalization: features",
+        lambda: Normalization("batch", 0, rngs=RNGS),
+        "`features`",
+        error=OptionError,
+    ),
     case("Normalization: a map", lambda: Normalization("batch", 3, rngs=RNGS)(X), "`x`", "3"),
     case("Normalization: one axis", lambda: Normalization("batch", 4, rngs=RNGS)(X[0, 0, 0]), "`x`"),
     # sweeps

@@ -142,7 +142,7 @@ def plain(x, U, cell, reverse):
 
 
 @pytest.mark.parametrize(("cell", "reverse"), [("gru", False), ("lstm", True)])
-def test_every_derivative_is_autodiffs(cell, reverse, rng):
+def test_derivatives_match_plain_autodiff(cell, reverse, rng):
     """Forward, reverse, the second derivative by forward over reverse, and each of them mapped."""
     gates = GATES[cell]
     x = jnp.asarray(rng.normal(size=(5, 2, gates * 3)))
@@ -296,7 +296,7 @@ def test_a_sweep_of_lists(rng):
         np.testing.assert_array_equal(call(maps.tolist(), **axis), call(jnp.asarray(maps), **axis))
 
 
-def test_a_sweep_goes_along_no_features():
+def test_sweep_along_features_is_refused():
     """Where the sizes agree, the features would be taken for steps without a word."""
     for layer in (Sweep(4, 4, rngs=nnx.Rngs(0)), BidirectionalSweep(4, 4, rngs=nnx.Rngs(0))):
         x = jnp.ones((4, 4, 4), jnp.float32)

@@ -49,7 +49,7 @@ def test_every_weight_has_its_place(shape, features, outputs, order):
 
 @pytest.mark.parametrize("order", ORDERS)
 @pytest.mark.parametrize(("shape", "features", "outputs"), SHAPES)
-def test_c_is_the_weights(shape, features, outputs, order):
+def test_matrix_equals_dense_weights(shape, features, outputs, order):
     """Also in the order of the weights, by the export's own renumbering."""
     weights = oracles.numbers((int(np.prod(shape)) * features, outputs), np.complex128)
     g = ConvGeometry(shape, shape, in_features=features, out_features=outputs)

@@ -63,7 +63,7 @@ def test_signal(shape, taps, mode, padding):
         against(got, lambda x, w: scipy.signal.correlate(x, w, mode, "direct"), x, filter)
 
 
-def test_a_flip_tells_them_apart():
+def test_convolve_and_correlate_differ_by_a_flip():
     x = jnp.zeros((5, 5, 1)).at[2, 2].set(1.0)
     filter = jnp.arange(9.0).reshape(3, 3)
     np.testing.assert_array_equal(convolve(x, filter)[..., 0], filter)

@@ -301,6 +301,12 @@ UNFOLDING = [
 ]
 OTHERS = [
     BadCall(
+        "filter is a kernel of conv",
+        lambda: correlate(X, np.ones((3, 3, 1, 1), np.float32)),
+        ("`filter`", "filter[..., 0, 0]", "(3, 3, 1, 1)"),
+        GeometryError,
+    ),
+    BadCall(
         "filter is a number", lambda: correlate(X, np.float32(2)), ("`filter`", "jnp.full"), GeometryError
     ),
     BadCall(

@@ -209,7 +209,7 @@ def test_unpool_is_s_transposed(shape, window, options, rng):
         np.testing.assert_array_equal(jax.jvp(pool, (x,), (tangent,))[1], selected)
 
 
-def test_s_without_its_zeros():
+def test_eliminate_zeros_leaves_one_entry_per_row():
     _, switches = max_pool(jnp.array([[3.0, 1.0, 2.0, 5.0]]).T, (2,), strides=1, return_switches=True)
     S = pool_matrix((4,), (2,), strides=1, switches=switches).to_scipy()
     S.eliminate_zeros()
@@ -287,7 +287,7 @@ def test_against_lax(rng):
 
 
 @pytest.mark.parametrize("taps", [(2,), (5,), (20,)])
-def test_a_nan_wins_its_window_and_minus_infinity_points_inside(taps, rng):
+def test_nan_is_the_maximum_and_minus_infinity_points_inside(taps, rng):
     x = ties((24, 1), rng)
     x[7], x[9] = np.nan, np.nan
     y, switches = (np.asarray(a) for a in max_pool(x, taps, strides=1, return_switches=True))

@@ -134,7 +134,7 @@ def rounding(W, x, shape):
 
 
 @pytest.mark.parametrize("options", INTERPOLATIONS, ids=name)
-def test_weights_are_the_fractions(options):
+def test_weights_match_exact_fractions(options):
     """Every weight of one axis; the convolution's pattern has an entry wherever there is one."""
     for n, m in PAIRS:
         exact = weight_matrix((n,), (m,), **options)
@@ -447,7 +447,7 @@ def test_transformations(options):
         np.testing.assert_allclose(hessian(one).reshape(W.T.shape[0], -1), W.T @ W, rtol=0, atol=256 * EPS)
 
 
-def test_neither_way_scatters():
+def test_resize_and_its_transpose_do_not_scatter():
     x = numbers((9, 8, 2))
     for options in FEW:
         loss = lambda x, options=options: (resize(x, (6, 16), **options) ** 2).sum()  # noqa: E731

@@ -71,7 +71,7 @@ def test_max_pool_and_unpool(shape, window, options, dtype, x64, rng):
 
 
 @pytest.mark.parametrize(("shape", "window", "options"), CASES, ids=IDS)
-def test_padding_never_wins(shape, window, options, rng):
+def test_padding_is_never_the_maximum(shape, window, options, rng):
     """Where all numbers are the lowest of their dtype, switches still point into the input."""
     x = np.zeros((1, *shape, 1), np.uint8)
     expected, cells = pool_by_loops(x, shape, window, options)

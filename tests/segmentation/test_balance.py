@@ -51,6 +51,6 @@ def test_classification_counts_images():
     np.testing.assert_array_equal(frequencies, 1)  # whatever contains a class is that class
 
 
-def test_nothing_but_void():
+def test_data_of_only_void_are_refused():
     with pytest.raises(DataError, match="void"):
         median_frequency_weights(class_frequencies(Few([np.full((2, 2), VOID, np.int32)], 2)))

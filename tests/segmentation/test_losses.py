@@ -110,7 +110,7 @@ def test_void_changes_nothing(pixels, loss):
 
 @pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
-def test_nothing_but_void(pixels, loss, shape):
+def test_loss_and_gradient_of_only_void_are_zero(pixels, loss, shape):
     logits, *_ = pixels(shape)
     value, gradient = graded(loss)(jnp.asarray(logits), jnp.full(shape, VOID, jnp.int32))
     assert value == 0
@@ -118,7 +118,7 @@ def test_nothing_but_void(pixels, loss, shape):
 
 
 @pytest.mark.parametrize("loss", LOSSES)
-def test_another_void(pixels, loss):
+def test_ignore_label_can_be_another_number(pixels, loss):
     logits, labels, _ = pixels()
     expected = loss(jnp.asarray(logits), jnp.asarray(labels))
     renamed = jnp.asarray(np.where(labels == VOID, -1, labels))
@@ -152,7 +152,7 @@ def test_a_dtype_that_does_not_hold_every_class(loss, dtype, n, rng):
     [("int8", -1, 255), ("uint8", 255, -1), ("int16", -1, 2**16 - 1), ("uint32", 2**32 - 1, -1),
      ("int64", 2**32, 0), ("uint64", 2**64 - 1, -1)],
 )  # fmt: skip
-def test_void_is_told_apart_from_other_numbers(loss, dtype, label, void):
+def test_labels_do_not_wrap_around_to_void(loss, dtype, label, void):
     """Numbers that are equal modulo a power of two stay different: the label is neither a class nor void."""
     labels = jnp.asarray(np.array([1, label], dtype))
     logits = jnp.asarray([[0.1, 2.0, -0.3], [1.0, -0.2, 0.5]])

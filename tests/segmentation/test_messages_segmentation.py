@@ -126,7 +126,7 @@ CASES = [
         TypeError,
     ),
     BadCall(
-        "no classes", lambda: confusion_matrix([], [], 0), ("`n_classes` must be at least 1",), ValueError
+        "no classes", lambda: confusion_matrix([], [], 0), ("`n_classes` must be at least 1",), OptionError
     ),
     BadCall(
         "the names of the classes",
@@ -171,7 +171,9 @@ CASES = [
         ("`logits`", "`labels`", "(4, 3)", "(5,)"),
         GeometryError,
     ),
-    BadCall("top-0", lambda: top_k_accuracy(np.zeros((4, 3)), np.zeros(4, int), 0), ("`k`", "0"), ValueError),
+    BadCall(
+        "top-0", lambda: top_k_accuracy(np.zeros((4, 3)), np.zeros(4, int), 0), ("`k`", "0"), OptionError
+    ),
     BadCall(
         "top-k of void",
         lambda: top_k_accuracy(np.zeros((2, 3)), [0, 255]),

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn import metrics
 
-from jaxconv.errors import DataError, GeometryError
+from jaxconv.errors import DataError, GeometryError, OptionError
 from jaxconv.segmentation import (
     confusion_matrix,
     frequency_weighted_iou,
@@ -66,7 +66,7 @@ def test_small_integers_do_not_overflow(dtype):
 
 
 @pytest.mark.parametrize("dtype", ["int8", "uint8", "int16", "uint32", "uint64"])
-def test_void_is_told_apart_from_other_numbers(dtype):
+def test_labels_do_not_wrap_around_to_void(dtype):
     """Only void is void, in the metrics too: not what equals it modulo a power of two."""
     held = np.iinfo(dtype)
     labels = np.array([1, held.max if held.min == 0 else -1], dtype)
@@ -202,7 +202,7 @@ def test_equal_scores_gain_nothing_in_top_k():
     assert top_k_accuracy(np.zeros((4, 3)), np.arange(4) % 3, 2) == 0.0
     assert top_k_accuracy(np.full((4, 3), np.nan), np.zeros(4, int), 1) == 0.0
     assert np.isnan(top_k_accuracy(np.zeros((0, 3)), np.zeros(0, int)))
-    with pytest.raises(GeometryError, match="`k` must be at least 1, got 0"):
+    with pytest.raises(OptionError, match="`k` must be at least 1, got 0"):
         top_k_accuracy(np.zeros((4, 3)), np.zeros(4, int), 0)
     with pytest.raises(DataError, match=r"\[0, 3\)"):
         top_k_accuracy(np.zeros((4, 3)), np.full(4, 3))

@@ -186,7 +186,7 @@ def test_a_kill_during_a_save_leaves_usable_checkpoints(tmp_path, audited):
         for copy in copies.iterdir():
             left = make_checkpoints(copy)
             found.add(tuple(left.steps))
-            assert not left.lost
+            assert not left.has_lost_all
             assert {path.name for path in left.folder.iterdir()} == set(map(str, left.steps))
             for one in left.steps:
                 left._check(one)
@@ -196,7 +196,7 @@ def test_a_kill_during_a_save_leaves_usable_checkpoints(tmp_path, audited):
 def test_a_complete_checkpoint_is_renamed(tmp_path):
     checkpoints = make_checkpoints(tmp_path, at3=0.5)
     (checkpoints.folder / "3").rename(checkpoints.folder / "3.new")
-    assert checkpoints.lost
+    assert checkpoints.has_lost_all
     assert make_checkpoints(tmp_path).steps == [3]
     assert_whole(checkpoints, 3)
 
@@ -231,7 +231,7 @@ def test_a_full_disk_is_one_error_and_loses_nothing(tmp_path, capfd, caplog, lig
                 checkpoints.save(state(7, size=10_000), 7, ABOUT, 0.5)
             assert checkpoints.steps == [1][:n]
             assert [path.name for path in checkpoints.folder.iterdir()] == ["1"][:n]
-            assert not checkpoints.lost
+            assert not checkpoints.has_lost_all
         if not n:
             checkpoints.save(state(1), 1, ABOUT, 0.25)
     assert_whole(checkpoints, 1)

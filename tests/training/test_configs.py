@@ -64,7 +64,7 @@ def test_all_configurations_are_listed():
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_head_says_command_cost_and_result(name):
+def test_config_heads_have_command_cost_and_result(name):
     text = shipped_configs()[name].read_text()
     head = "\n".join(text.split("\n[")[0].splitlines())
     assert re.match(r"# \S.*\.\n", head), "a sentence first"

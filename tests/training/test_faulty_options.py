@@ -176,7 +176,7 @@ def every_numeric_option():
 EVERY = list(every_numeric_option())
 
 
-def test_the_sweep_finds_the_options():
+def test_every_option_is_in_the_sweep():
     found = {(table, option) for _, table, option, _ in EVERY}
     assert len(found) >= 44
     for known in (("model", "blocks"), ("schedule", "final"), ("augmentation", "crop"), ("loss", "gamma")):

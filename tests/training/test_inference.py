@@ -120,5 +120,5 @@ def test_bad_input(rng):
         predict(network, large, max_pixels=256**2)
     assert predict(network, large, max_pixels=288**2).shape == (300, 300)  # as it says
     for options in ({"max_pixels": 0}, {"max_pixels": -4}, {"halo": -1}):
-        with pytest.raises(GeometryError, match=f"`{next(iter(options))}` must be at least"):
+        with pytest.raises(OptionError, match=f"`{next(iter(options))}` must be at least"):
             predict(network, large, **options)

@@ -398,11 +398,9 @@ CASES = [
         "max_pixels of 0",
         lambda: predict(network(), zeros(4, 4, 3), max_pixels=0),
         ("`max_pixels`",),
-        GeometryError,
+        OptionError,
     ),
-    BadCall(
-        "a halo below 0", lambda: predict(network(), zeros(4, 4, 3), halo=-1), ("`halo`",), GeometryError
-    ),
+    BadCall("a halo below 0", lambda: predict(network(), zeros(4, 4, 3), halo=-1), ("`halo`",), OptionError),
     BadCall(
         "files in tiles too small",
         within(small_tiles),

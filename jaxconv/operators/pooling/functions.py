@@ -20,10 +20,9 @@ from jaxconv.core.checks import ArrayOrList, check_dtypes
 from jaxconv.core.dtypes import accumulator
 from jaxconv.errors import GeometryError
 from jaxconv.geometry import ConvGeometry, IntPerAxis, Padding
-from jaxconv.geometry.arguments import flag, real, shape_of
+from jaxconv.geometry.arguments import PaddingPairs, flag, real, shape_of
 from jaxconv.operators.arguments import hint_at_channels_first, split_spatial
 from jaxconv.operators.pooling.geometry import (
-    Pairs,
     axis_counts,
     counted_padding,
     pool_geometry,
@@ -82,21 +81,23 @@ def max_pool(
     r"""Returns the maximum of every window, for each feature separately.
 
     The derivatives are those of $y = S x$ with fixed switches: of equal numbers, the first in row-major
-    order gets the whole gradient. A NaN wins its window. Padding never wins: it holds minus infinity, or
-    the smallest integer of the dtype. Integers are exact and keep their dtype.
+    order gets the whole gradient. The maximum of a window with a NaN is NaN. Padding is never the maximum:
+    it holds minus infinity, or the smallest integer of the dtype. Integers are exact and keep their dtype.
 
     Args:
       x: Feature map ``(*batch, *spatial, features)`` with any number of batch axes: real floating,
         integer or boolean.
       window: Spatial shape of the windows, a tuple of N ints: the N axes of `x` before its features are
         the spatial ones.
-      strides: Cells between neighbouring windows, an int or one int per spatial axis; by default the shape
-        of the window, so that windows do not overlap.
+      strides: Distance between the starts of neighbouring windows, in cells, an int or one int per spatial
+        axis; by default the shape of the window, so that windows do not overlap.
       padding: ``"VALID"``, ``"SAME"`` or another word of `ConvGeometry`, an int, or per spatial axis an int
-        or a ``(low, high)`` pair, in cells. It never wins.
-      dilation: Distance between neighbouring cells of a window, an int or one int per spatial axis.
+        or a ``(low, high)`` pair, in cells. Padding is never the maximum.
+      dilation: Distance between neighbouring cells of a window, in cells; 1 means adjacent. An int or one int
+        per spatial axis.
       ceil_mode: Whether a last window that reaches over the high edge is added; see `pool_geometry`.
-      return_switches: Whether to return also which cell won each window.
+      return_switches: Whether to return also the cell that holds each maximum, as PyTorch does with
+        ``return_indices``.
 
     Returns:
       The maxima ``(*batch, *output_shape, features)``, of x's dtype. With `return_switches` a pair: the
@@ -151,11 +152,12 @@ def avg_pool(
       x: Feature map ``(*batch, *spatial, features)`` with any number of batch axes, floating or complex.
       window: Spatial shape of the windows, a tuple of N ints: the N axes of `x` before its features are
         the spatial ones.
-      strides: Cells between neighbouring windows, an int or one int per spatial axis; by default the shape
-        of the window, so that windows do not overlap.
+      strides: Distance between the starts of neighbouring windows, in cells, an int or one int per spatial
+        axis; by default the shape of the window, so that windows do not overlap.
       padding: ``"VALID"``, ``"SAME"`` or another word of `ConvGeometry`, an int, or per spatial axis an int
         or a ``(low, high)`` pair, in cells. It holds zeros.
-      dilation: Distance between neighbouring cells of a window, an int or one int per spatial axis.
+      dilation: Distance between neighbouring cells of a window, in cells; 1 means adjacent. An int or one int
+        per spatial axis.
       ceil_mode: Whether a last window that reaches over the high edge is added; see `pool_geometry`. Its
         cells outside the padded map do not count.
       count_include_pad: Whether the cells of the padding count in the mean.
@@ -202,11 +204,12 @@ def lp_pool(
       x: Feature map ``(*batch, *spatial, features)`` with any number of batch axes, real floating.
       window: Spatial shape of the windows, a tuple of N ints: the N axes of `x` before its features are
         the spatial ones.
-      strides: Cells between neighbouring windows, an int or one int per spatial axis; by default the shape
-        of the window, so that windows do not overlap.
+      strides: Distance between the starts of neighbouring windows, in cells, an int or one int per spatial
+        axis; by default the shape of the window, so that windows do not overlap.
       padding: ``"VALID"``, ``"SAME"`` or another word of `ConvGeometry`, an int, or per spatial axis an int
         or a ``(low, high)`` pair, in cells. It holds zeros.
-      dilation: Distance between neighbouring cells of a window, an int or one int per spatial axis.
+      dilation: Distance between neighbouring cells of a window, in cells; 1 means adjacent. An int or one int
+        per spatial axis.
       ceil_mode: Whether a last window that reaches over the high edge is added; see `pool_geometry`.
       p: Exponent, a positive number. For large p the norm approaches `max_pool` of the magnitudes.
 
@@ -236,7 +239,7 @@ def lp_pool(
     return _lp_pool(x, g, counted, p)
 
 
-def _check_means(x: jax.Array, g: ConvGeometry, counted: Pairs) -> None:
+def _check_means(x: jax.Array, g: ConvGeometry, counted: PaddingPairs) -> None:
     refuse_empty_windows(g, counted)
     check_memory(without_padding_taps(g), x.shape, accumulator(x.dtype).itemsize, "sum")
 
@@ -249,18 +252,18 @@ def _max_pool(
 
 
 @partial(jax.jit, static_argnums=(1, 2))
-def _avg_pool(x: jax.Array, g: ConvGeometry, counted: Pairs) -> jax.Array:
+def _avg_pool(x: jax.Array, g: ConvGeometry, counted: PaddingPairs) -> jax.Array:
     return _means(x.astype(accumulator(x.dtype)), g, counted).astype(x.dtype)
 
 
 @partial(jax.jit, static_argnums=(1, 2, 3))
-def _lp_pool(x: jax.Array, g: ConvGeometry, counted: Pairs, p: float) -> jax.Array:
+def _lp_pool(x: jax.Array, g: ConvGeometry, counted: PaddingPairs, p: float) -> jax.Array:
     x, dtype = x.astype(accumulator(x.dtype)), x.dtype
     powers = x * x if p == 2 else _power(jnp.where(x == 0, jnp.zeros((), x.dtype), abs(x)), p)
     return _power(_means(powers, g, counted) * float(math.prod(g.kernel_shape)), 1 / p).astype(dtype)
 
 
-def _means(x: jax.Array, g: ConvGeometry, counted: Pairs) -> jax.Array:
+def _means(x: jax.Array, g: ConvGeometry, counted: PaddingPairs) -> jax.Array:
     counts = axis_counts(g, counted)
     sums = window_sums(x, without_padding_taps(g))
     if all(count.size == 1 for count in counts):

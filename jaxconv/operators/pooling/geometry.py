@@ -15,6 +15,7 @@ from jax import lax
 from jaxconv.errors import GeometryError, SizeError
 from jaxconv.geometry import AxisGeometry, ConvGeometry, IntPerAxis, Padding
 from jaxconv.geometry.arguments import (
+    PaddingPairs,
     at_least_one,
     flag,
     padding_per_axis,
@@ -23,8 +24,6 @@ from jaxconv.geometry.arguments import (
     shape_of,
 )
 from jaxconv.operators.arguments import check_window_fits, padding_in_cells
-
-Pairs = tuple[tuple[int, int], ...]  # (low, high) per axis
 
 
 def pool_geometry(
@@ -46,11 +45,12 @@ def pool_geometry(
     Args:
       input_shape: Spatial shape of the input, a tuple of N ints.
       window: Spatial shape of the windows, a tuple of N ints.
-      strides: Cells between neighbouring windows, an int or one int per spatial axis; by default the shape
-        of the window.
+      strides: Distance between the starts of neighbouring windows, in cells, an int or one int per spatial
+        axis; by default the shape of the window.
       padding: ``"VALID"``, ``"SAME"`` or another word of `ConvGeometry`, an int, or per spatial axis an int
         or a ``(low, high)`` pair, in cells. What it holds depends on the pooling.
-      dilation: Distance between neighbouring cells of a window, an int or one int per spatial axis.
+      dilation: Distance between neighbouring cells of a window, in cells; 1 means adjacent. An int or one int
+        per spatial axis.
       ceil_mode: Whether a last window that reaches over the high edge is added.
       features: Number of features of the maps, each of which is pooled separately.
 
@@ -127,7 +127,7 @@ def _with_last_window(
     return low, high + (outputs - 1) * stride - slack
 
 
-def counted_padding(g: ConvGeometry, padding: Padding, include: bool) -> Pairs:
+def counted_padding(g: ConvGeometry, padding: Padding, include: bool) -> PaddingPairs:
     """Returns the padding whose cells count in a mean: none, or with `include` what ceil mode did not add."""
     if not include:
         return ((0, 0),) * g.ndim
@@ -135,7 +135,7 @@ def counted_padding(g: ConvGeometry, padding: Padding, include: bool) -> Pairs:
     return tuple(resolve_padding(pad, axis.size, axis.span, axis.stride) for pad, axis in pads)
 
 
-def cell_counts(g: ConvGeometry, padding: Pairs) -> np.ndarray:
+def cell_counts(g: ConvGeometry, padding: PaddingPairs) -> np.ndarray:
     """Counts the cells of every window that lie in the input or in `padding` around it, ``output_shape``.
 
     Raises:
@@ -148,7 +148,7 @@ def cell_counts(g: ConvGeometry, padding: Pairs) -> np.ndarray:
     return np.broadcast_to(counts, g.output_shape)
 
 
-def axis_counts(g: ConvGeometry, padding: Pairs) -> list[np.ndarray]:
+def axis_counts(g: ConvGeometry, padding: PaddingPairs) -> list[np.ndarray]:
     """Counts the cells of every window along each axis, as factors of `cell_counts`.
 
     Returns:
@@ -171,7 +171,7 @@ def _axis_count(axis: AxisGeometry, low: int, high: int) -> np.ndarray:
     return end.clip(0, axis.kernel) - first.clip(0, axis.kernel)
 
 
-def refuse_empty_windows(g: ConvGeometry, padding: Pairs) -> None:
+def refuse_empty_windows(g: ConvGeometry, padding: PaddingPairs) -> None:
     """Checks that every window has a cell in the input or in `padding` around it.
 
     Raises:
@@ -205,7 +205,7 @@ def _empty_window(axis: AxisGeometry, low: int, high: int) -> int | None:
 def without_padding_taps(g: ConvGeometry) -> ConvGeometry:
     """Returns the geometry without the taps that lie in the padding in all windows.
 
-    Such taps add nothing to a sum and never win a maximum, but there may be any number of them.
+    Such taps add nothing to a sum and are never a maximum, but there may be any number of them.
 
     Raises:
       SizeError: The windows reach over more cells than an axis of an array can have.

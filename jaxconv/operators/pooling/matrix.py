@@ -12,11 +12,11 @@ from jax.typing import DTypeLike
 from jaxconv.core.checks import ArrayOrList, check_dtype
 from jaxconv.errors import GeometryError
 from jaxconv.geometry import ConvGeometry, IntPerAxis, Padding
-from jaxconv.geometry.arguments import shape_of
+from jaxconv.geometry.arguments import PaddingPairs, shape_of
 from jaxconv.matrix import ConvMatrix
 from jaxconv.matrix.coordinates import block_rows
 from jaxconv.matrix.sizes import check_size
-from jaxconv.operators.pooling.geometry import Pairs, cell_counts, counted_padding, pool_geometry
+from jaxconv.operators.pooling.geometry import cell_counts, counted_padding, pool_geometry
 from jaxconv.operators.pooling.switches import cell_numbers
 
 
@@ -36,17 +36,19 @@ def pool_matrix(
 ) -> ConvMatrix:
     r"""Returns the matrix of `avg_pool`, or, with switches, the selection matrix S of `max_pool`.
 
-    Both have the pattern of the depthwise convolution of `pool_geometry`. S has a 1 at the cell that won
-    each window and stores the zeros beside it; ``to_scipy().eliminate_zeros()`` drops them.
+    Both have the pattern of the depthwise convolution of `pool_geometry`. S has a 1 at the cell that
+    holds the maximum of each window and stores the other cells as zeros; ``to_scipy().eliminate_zeros()``
+    drops them.
 
     Args:
       input_shape: Spatial shape of the input, a tuple of N ints.
       window: Spatial shape of the windows, a tuple of N ints.
-      strides: Cells between neighbouring windows, an int or one int per spatial axis; by default the shape
-        of the window.
+      strides: Distance between the starts of neighbouring windows, in cells, an int or one int per spatial
+        axis; by default the shape of the window.
       padding: ``"VALID"``, ``"SAME"`` or another word of `ConvGeometry`, an int, or per spatial axis an int
         or a ``(low, high)`` pair, in cells.
-      dilation: Distance between neighbouring cells of a window, an int or one int per spatial axis.
+      dilation: Distance between neighbouring cells of a window, in cells; 1 means adjacent. An int or one int
+        per spatial axis.
       ceil_mode: Whether a last window that reaches over the high edge is added; see `pool_geometry`.
       count_include_pad: Whether the cells of the padding count in the mean. Not used with `switches`.
       switches: Switches of one map, ``(*output_shape, features)``, as `max_pool` returned them for the same
@@ -86,18 +88,18 @@ def pool_matrix(
     dtype = check_dtype(dtype)
     check_size(g, dtype.itemsize, max_bytes)
     if switches is None:
-        return _means(g, counted_padding(g, padding, count_include_pad), dtype)
-    return _selection(g, switches, dtype)
+        return _mean_matrix(g, counted_padding(g, padding, count_include_pad), dtype)
+    return _selection_matrix(g, switches, dtype)
 
 
-def _means(g: ConvGeometry, counted: Pairs, dtype: jnp.dtype) -> ConvMatrix:
+def _mean_matrix(g: ConvGeometry, counted: PaddingPairs, dtype: jnp.dtype) -> ConvMatrix:
     """Returns the matrix whose entries are one over the number of cells that count in their window."""
     filled = block_rows(g).filled.T.reshape(-1, *g.output_shape)
     values = jnp.asarray(filled / cell_counts(g, counted), dtype)[..., None, None, None]
     return ConvMatrix(jnp.broadcast_to(values, (*values.shape[: 1 + g.ndim], g.in_features, 1, 1)), g)
 
 
-def _selection(g: ConvGeometry, switches: jax.Array, dtype: jnp.dtype) -> ConvMatrix:
+def _selection_matrix(g: ConvGeometry, switches: jax.Array, dtype: jnp.dtype) -> ConvMatrix:
     """Returns the matrix whose entries are 1 where a slot reads the cell that the switch names, else 0."""
     if switches.shape != (*g.output_shape, g.in_features):
         raise GeometryError(

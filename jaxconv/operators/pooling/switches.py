@@ -1,7 +1,7 @@
 """The products with the selection matrix S of max pooling, and with its transpose.
 
-S is given by switches: for every output, the row-major index of the input cell that won, features not
-counted. Where the windows are known, S is a sum of slices, one per tap, and so is its transpose, which
+S is given by switches: for every output, the row-major index of the spatial input cell that holds the
+maximum. Where the windows are known, S is a sum of slices, one per tap, and so is its transpose, which
 then neither scatters nor adds in an undefined order. With switches alone, and for windows of very many
 taps, S is a gather and its transpose a scatter.
 """
@@ -161,7 +161,7 @@ def _cells(g: ConvGeometry, ndim: int) -> jax.Array:
     return cells.reshape((1,) * (ndim - g.ndim - 1) + (*g.input_shape, 1))
 
 
-class Phase:
+class CellPhase:
     """The cells of an axis that have the same remainder by the stride, and the outputs that read them.
 
     Cell ``q stride + remainder`` is read by the outputs ``q + shift``, with one shift per tap that reads it.
@@ -174,29 +174,29 @@ class Phase:
         self.cells = np.arange(-(-axis.size // axis.stride)) * axis.stride + remainder
 
 
-def phases(axis: AxisGeometry) -> list[Phase]:
+def cell_phases(axis: AxisGeometry) -> list[CellPhase]:
     """Returns the phases of an axis, one per remainder."""
-    return [Phase(axis, remainder) for remainder in range(axis.stride)]
+    return [CellPhase(axis, remainder) for remainder in range(axis.stride)]
 
 
 def _unselect(y: jax.Array, switches: jax.Array, geometry: ConvGeometry) -> jax.Array:
     g, first, dtype = geometry, y.ndim - geometry.ndim - 1, y.dtype
     if math.prod(g.output_shape) == 1:
         return jnp.where(_cells(g, y.ndim) == switches, y, jnp.zeros((), dtype))
-    by_axis = [phases(axis) for axis in g.axes]
+    by_axis = [cell_phases(axis) for axis in g.axes]
     y = _pad_outputs(y.astype(accumulator(dtype)), by_axis, g, 0)  # windows may share a cell
     switches = _pad_outputs(switches, by_axis, g, -1)
-    parts = [_collect(y, switches, combined, g) for combined in product(*by_axis)]
+    parts = [_add_chosen_outputs(y, switches, combined, g) for combined in product(*by_axis)]
     for dimension in reversed(range(g.ndim)):
         s = g.strides[dimension]
-        parts = [_interleave(parts[i : i + s], first + dimension) for i in range(0, len(parts), s)]
+        parts = [_merge_phases(parts[i : i + s], first + dimension) for i in range(0, len(parts), s)]
     (x,) = parts
     for dimension, size in enumerate(g.input_shape, start=first):
         x = lax.slice_in_dim(x, 0, size, axis=dimension)
     return x.astype(dtype)
 
 
-def _interleave(phases: list[jax.Array], dimension: int) -> jax.Array:
+def _merge_phases(phases: list[jax.Array], dimension: int) -> jax.Array:
     """Merges the cells of all phases into one axis."""
     if len(phases) == 1:
         return phases[0]
@@ -205,7 +205,9 @@ def _interleave(phases: list[jax.Array], dimension: int) -> jax.Array:
     return x.reshape(*x.shape[:dimension], cells, *x.shape[dimension + 2 :])
 
 
-def _collect(y: jax.Array, switches: jax.Array, combined: tuple[Phase, ...], g: ConvGeometry) -> jax.Array:
+def _add_chosen_outputs(
+    y: jax.Array, switches: jax.Array, combined: tuple[CellPhase, ...], g: ConvGeometry
+) -> jax.Array:
     """Adds up, for the cells of one phase per axis, the outputs whose switch names them."""
     numbers = np.zeros((), np.int64)
     for phase, axis in zip(combined, g.axes, strict=True):
@@ -221,20 +223,20 @@ def _collect(y: jax.Array, switches: jax.Array, combined: tuple[Phase, ...], g: 
     return total
 
 
-def _corners(phase: Phase, axis: AxisGeometry) -> Iterator[int]:
+def _corners(phase: CellPhase, axis: AxisGeometry) -> Iterator[int]:
     """Yields where the outputs of each tap begin after `_pad_outputs`."""
-    low, _ = _reach(phases(axis), axis)
+    low, _ = _reach(cell_phases(axis), axis)
     return (low + shift for shift in phase.shifts)
 
 
-def _reach(by_remainder: list[Phase], axis: AxisGeometry) -> tuple[int, int]:
+def _reach(by_remainder: list[CellPhase], axis: AxisGeometry) -> tuple[int, int]:
     """Returns how many outputs the shifts need before the first and after the last."""
     shifts = [shift for phase in by_remainder for shift in phase.shifts]
     cells = len(by_remainder[0].cells)
     return max(0, -min(shifts)), max(0, max(shifts) + cells - axis.out_size)
 
 
-def _pad_outputs(array: jax.Array, by_axis: list[list[Phase]], g: ConvGeometry, value: int) -> jax.Array:
+def _pad_outputs(array: jax.Array, by_axis: list[list[CellPhase]], g: ConvGeometry, value: int) -> jax.Array:
     edges = [(*_reach(by_remainder, axis), 0) for by_remainder, axis in zip(by_axis, g.axes, strict=True)]
     config = [(0, 0, 0)] * (array.ndim - g.ndim - 1) + edges + [(0, 0, 0)]
     return lax.pad(array, jnp.asarray(value, array.dtype), config)

@@ -21,13 +21,15 @@ from jaxconv.operators.selections import check_selectable, exact_array
 def unpool(y: ArrayOrList, switches: ArrayOrList, input_shape: Sequence[int]) -> jax.Array:
     r"""Returns a map of zeros with every number of `y` at the cell that its switch names: $S^\mathsf{T} y$.
 
-    This is the transpose of max pooling with fixed switches. Where windows share a cell the numbers add up;
-    sums of integers are exact, and wrap around beyond the range of their dtype.
+    This is the transpose of max pooling with fixed switches, and PyTorch's ``MaxUnpool1d`` to
+    ``MaxUnpool3d``. Where windows share a cell the numbers add up, while PyTorch keeps one of them; sums of
+    integers are exact, and wrap around beyond the range of their dtype.
 
     Args:
       y: ``(*batch, *spatial, features)``, floating, complex or integer.
-      switches: Integers of `y`'s shape: row-major indices into `input_shape`.
-      input_shape: Spatial shape of the result; its length is N.
+      switches: Switches as `max_pool` returns them: integers of y's shape, each the row-major index of a cell
+        of `input_shape`.
+      input_shape: Spatial shape of the result, a tuple of N ints.
 
     Returns:
       ``(*batch, *input_shape, features)``, of y's dtype.

@@ -22,8 +22,14 @@ from jaxconv.operators.pooling.geometry import only_window
 T = TypeVar("T")
 
 # Taps of a window up to which it is summed at once; larger ones are summed along one axis after the other.
-# Milliseconds on two cores, November 2026, 4x48x64x16, at once first: 5x5 0.15, 0.14 and its gradient 0.17,
-# 0.37; 7x7 0.24, 0.19 and 0.29, 0.49; 16x16 on 4x128x128x8 15, 0.48 and 23, 0.95.
+# Milliseconds on two cores, November 2026:
+#   case                             at once  axis by axis
+#   5x5   on 4x48x64x16                 0.15          0.14
+#   5x5   on 4x48x64x16, gradient       0.17          0.37
+#   7x7   on 4x48x64x16                 0.24          0.19
+#   7x7   on 4x48x64x16, gradient       0.29          0.49
+#   16x16 on 4x128x128x8                15            0.48
+#   16x16 on 4x128x128x8, gradient      23            0.95
 MAX_WINDOW_TAPS_SUMMED_AT_ONCE = 49
 # Taps of an axis that are read by one slice each; of more, sums of twice the width are made of two.
 MAX_AXIS_TAPS_SUMMED_BY_CONV = MAX_UNROLLED_TAPS

@@ -61,7 +61,7 @@ def bilinear_taps(kernel_shape: Sequence[int], factor: Sequence[int]) -> np.ndar
 
     Args:
       kernel_shape: Taps of the kernel per spatial axis.
-      factor: $f$ of every axis.
+      factor: Upsampling factor $f$ per spatial axis.
 
     >>> bilinear_taps((3,), (2,)).tolist()
     [0.5, 1.0, 0.5]
