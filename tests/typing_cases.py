@@ -68,10 +68,30 @@ def right_uses() -> None:
     assert_type(jaxconv.fold(jaxconv.unfold(x, (2, 2)), (8, 8), (2, 2)), jax.Array)
     assert_type(jaxconv.gaussian_filter((3, 3), sigma=(1.0, 2.0), dtype=jnp.bfloat16), jax.Array)
     assert_type(jaxconv.conv_to_dense(numbers, order="channels_first"), jax.Array)
+    # Lists of numbers, as the convolutions take them.
+    assert_type(jaxconv.max_pool([[1], [2]], (2,)), jax.Array)
+    assert_type(jaxconv.max_pool([[1], [2]], (2,), return_switches=True), tuple[jax.Array, jax.Array])
+    assert_type(jaxconv.avg_pool([[1.0], [2.0]], (2,)), jax.Array)
+    assert_type(operators.lp_pool([[1.0], [2.0]], (2,)), jax.Array)
+    assert_type(jaxconv.unpool([[1.0]], [[2]], (4,)), jax.Array)
+    assert_type(operators.pool_matrix((4,), (2,), switches=[[1], [2]]), jaxconv.ConvMatrix)
+    assert_type(jaxconv.resize([[1.0], [2.0]], (4,)), jax.Array)
+    assert_type(operators.depth_to_space([[1, 2]], (2,)), jax.Array)
+    assert_type(operators.space_to_depth([[1], [2]], (2,)), jax.Array)
+    assert_type(jaxconv.unfold([[1.0], [2.0]], (2,)), jax.Array)
+    assert_type(jaxconv.fold([[1.0, 2.0]], (2,), (2,)), jax.Array)
+    assert_type(operators.correlate([[1.0], [2.0]], [0.5, 0.5]), jax.Array)
+    assert_type(operators.convolve([[1.0], [2.0]], [0.5, 0.5]), jax.Array)
+    assert_type(operators.filter_kernel([0.5, 0.5], features=2), jax.Array)
+    assert_type(operators.dense_to_conv([[1.0], [2.0]], (2,)), jax.Array)
+    assert_type(operators.conv_to_dense([[[1.0]], [[2.0]]]), jax.Array)
+    assert_type(operators.sliding_windows(lambda crops: crops, [[1.0], [2.0]], (1,)), jax.Array)
+    assert_type(jaxconv.Convolution([[[1.0]], [[2.0]]], [1.0])([[1.0], [2.0]]), jax.Array)
     # Names that are loaded when they are first used.
     assert_type(jaxconv.ConvOperator(kernel, g), ConvOperator)
     assert_type(jaxconv.ConvMatrixOperator(C).transpose(), ConvMatrixOperator)
     assert_type(operators.ConvOperator(kernel, g).transpose(), ConvOperator)
+    assert_type(ConvOperator([[[1.0]]], jaxconv.ConvGeometry((4,), (1,)), transposed=True), ConvOperator)
     assert_type(jaxconv.from_lax_conv(numbers, (1, 1), "same"), jaxconv.Convolution)
 
 
@@ -136,6 +156,14 @@ def wrong_types(rngs: nnx.Rngs) -> None:
     jaxconv.max_pool(x, 2)  # error: call-overload
     jaxconv.unpool(x, x)  # error: call-arg
     jaxconv.ConvGeometry(8, 3)  # error: arg-type
+    ConvOperator(g, kernel)  # error: arg-type
+    ConvOperator(kernel)  # error: call-arg
+    ConvOperator(kernel, g, transpose=True)  # error: call-arg
+    ConvOperator("kernel", g)  # error: arg-type
+    ConvMatrixOperator(kernel)  # error: arg-type
+    ConvMatrixOperator(C, g)  # error: call-arg
+    jaxconv.Convolution(kernel, g)  # error: arg-type
+    jaxconv.unfold("x", (2, 2))  # error: arg-type
     C @ "x"  # error: operator
     jaxconv.receptive_field(g)  # error: arg-type
     nn.Conv(2, 4, (3, 3))  # error: call-arg

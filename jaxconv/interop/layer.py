@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Any
+from typing import Any, cast
 
 import jax
 import jax.numpy as jnp
-import numpy as np
-from jax.typing import ArrayLike, DTypeLike
+from jax.typing import DTypeLike
 
 from jaxconv.convolution import conv, conv_transpose
 from jaxconv.core.checks import (
+    ArrayOrList,
+    as_array,
     check_dtype,
     check_dtypes,
     check_features,
@@ -91,8 +92,8 @@ class Convolution:
 
     def __init__(
         self,
-        kernel: jax.Array | np.ndarray | jax.ShapeDtypeStruct,
-        bias: jax.Array | np.ndarray | jax.ShapeDtypeStruct | None = None,
+        kernel: ArrayOrList | jax.ShapeDtypeStruct,
+        bias: ArrayOrList | jax.ShapeDtypeStruct | None = None,
         *,
         strides: IntPerAxis = 1,
         padding: Padding = "VALID",
@@ -105,7 +106,8 @@ class Convolution:
         dtype: DTypeLike | None = None,
         precision: jax.lax.PrecisionLike = None,
     ):
-        kernel, bias = _array(kernel), _array(bias)
+        kernel = _array("kernel", kernel)
+        bias = None if bias is None else _array("bias", bias)
         check_dtypes(kernel=kernel, **({} if bias is None else {"bias": bias}))
         if kernel.ndim < 3:
             raise GeometryError(
@@ -238,7 +240,7 @@ class Convolution:
         names = ("strides", "padding", "padding_mode", "input_dilation", "kernel_dilation")
         return {name: getattr(self, name) for name in (*names, "feature_group_count")}
 
-    def __call__(self, x: ArrayLike) -> jax.Array:
+    def __call__(self, x: ArrayOrList) -> jax.Array:
         """Applies the layer.
 
         Args:
@@ -253,7 +255,7 @@ class Convolution:
           TypeError: `x` has another dtype than the kernel, and the layer has no `dtype`.
         """
         self.check_single()
-        x = jnp.asarray(x)
+        x = as_array("x", x)
         split_map("x", x.shape, self.ndim, "`kernel`")
         check_features("x", x.shape, self.kernel.shape, self.feature_group_count, transposed=self.transposed)
         return _apply(self, x)
@@ -294,5 +296,7 @@ def _hint_at_channels_first(kernel_shape: tuple[int, ...], likely: bool) -> str:
     )
 
 
-def _array(values: Any) -> Any:
-    return values if values is None or isinstance(values, jax.ShapeDtypeStruct) else jnp.asarray(values)
+def _array(name: str, values: Any) -> jax.Array:
+    if isinstance(values, ConvGeometry):
+        raise TypeError(f"`{name}` must be an array, got a ConvGeometry; pass **geometry.options.")
+    return cast(jax.Array, values) if isinstance(values, jax.ShapeDtypeStruct) else as_array(name, values)

@@ -38,19 +38,24 @@ from __future__ import annotations
 
 import jax
 import jax.numpy as jnp
-from jax.typing import ArrayLike
 
 from jaxconv.convolution import conv
-from jaxconv.core.checks import check_dtypes, split_map
+from jaxconv.core.checks import ArrayOrList, as_array, check_dtypes, split_map
 from jaxconv.errors import GeometryError
 from jaxconv.geometry import IntPerAxis, Padding, PaddingMode
-from jaxconv.geometry.arguments import at_least_one
-from jaxconv.operators.arguments import hint_at_channels_first
+from jaxconv.geometry.arguments import at_least_one, per_axis, shape_of
+from jaxconv.operators.arguments import check_window_fits, hint_at_channels_first, padding_in_cells
+
+__all__ = [
+    "convolve",
+    "correlate",
+    "filter_kernel",
+]
 
 
 def correlate(
-    x: ArrayLike,
-    filter: ArrayLike,
+    x: ArrayOrList,
+    filter: ArrayOrList,
     *,
     strides: IntPerAxis = 1,
     padding: Padding = "VALID",
@@ -91,7 +96,7 @@ def correlate(
     >>> correlate(x, jnp.array([1.0, 2.0, 3.0])).ravel().tolist()
     [3.0, 2.0, 1.0]
     """
-    x, filter = jnp.asarray(x), jnp.asarray(filter)
+    x, filter = as_array("x", x), as_array("filter", filter)
     check_dtypes(x=x, filter=filter)
     _check_filter(filter)
     if x.ndim <= filter.ndim and filter.ndim > 2 and filter.shape[-2:] == (1, 1):
@@ -99,22 +104,27 @@ def correlate(
             f"`filter` must have one axis per spatial axis of `x` and none for features, got "
             f"{filter.shape} for x of shape {x.shape}; if it is a kernel of `conv`, pass filter[..., 0, 0]."
         )
-    split_map("x", x.shape, filter.ndim, "`filter`")
-    with hint_at_channels_first("x", x.shape, filter.ndim):
+    n, taps = filter.ndim, shape_of("filter.shape", filter.shape)
+    _, spatial = split_map("x", x.shape, n, "`filter`")
+    spatial = shape_of("x.shape", spatial)
+    s, d = per_axis("strides", strides, n), per_axis("kernel_dilation", kernel_dilation, n)
+    pads = padding_in_cells(padding, spatial, taps, s, d)
+    with hint_at_channels_first("x", x.shape, n):
+        check_window_fits(spatial, taps, d, pads, name="filter", dilation_name="kernel_dilation")
         return conv(
             x,
             filter_kernel(filter, x.shape[-1]),
-            strides=strides,
-            padding=padding,
+            strides=s,
+            padding=pads,
             padding_mode=padding_mode,
-            kernel_dilation=kernel_dilation,
+            kernel_dilation=d,
             feature_group_count=x.shape[-1],
         )
 
 
 def convolve(
-    x: ArrayLike,
-    filter: ArrayLike,
+    x: ArrayOrList,
+    filter: ArrayOrList,
     *,
     strides: IntPerAxis = 1,
     padding: Padding = "VALID",
@@ -155,7 +165,7 @@ def convolve(
     """
     return correlate(
         x,
-        jnp.flip(jnp.asarray(filter)),
+        jnp.flip(as_array("filter", filter)),
         strides=strides,
         padding=padding,
         padding_mode=padding_mode,
@@ -163,7 +173,7 @@ def convolve(
     )
 
 
-def filter_kernel(filter: ArrayLike, features: int = 1) -> jax.Array:
+def filter_kernel(filter: ArrayOrList, features: int = 1) -> jax.Array:
     """Returns the kernel of the depthwise convolution that applies a filter to every feature.
 
     It is meant for `conv` and `conv_matrix` with ``feature_group_count=features``.
@@ -182,7 +192,7 @@ def filter_kernel(filter: ArrayLike, features: int = 1) -> jax.Array:
     >>> filter_kernel(box_filter((2, 2)), features=3).shape
     (2, 2, 1, 3)
     """
-    filter = jnp.asarray(filter)
+    filter = as_array("filter", filter)
     _check_filter(filter)
     features = at_least_one("features", features)
     return jnp.broadcast_to(filter[..., None, None], (*filter.shape, 1, features))

@@ -9,17 +9,23 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.typing import ArrayLike
 
-from jaxconv.core.checks import check_dtypes, check_option
+from jaxconv.core.checks import ArrayOrList, as_array, check_dtypes, check_option
 from jaxconv.errors import GeometryError
 from jaxconv.geometry import IntPerAxis
 from jaxconv.geometry.arguments import at_least_one, per_axis, shape_of
 from jaxconv.matrix.coordinates import ORDERS, Order
+from jaxconv.operators.arguments import split_spatial
+
+__all__ = [
+    "conv_to_dense",
+    "dense_to_conv",
+    "sliding_windows",
+]
 
 
 def dense_to_conv(
-    weights: ArrayLike, input_shape: Sequence[int], *, order: Order = "channels_last"
+    weights: ArrayOrList, input_shape: Sequence[int], *, order: Order = "channels_last"
 ) -> jax.Array:
     r"""Converts a dense layer on a flattened feature map to a convolution with a kernel of the map's size.
 
@@ -54,7 +60,7 @@ def dense_to_conv(
     >>> bool((C.todense() == weights.T).all())
     True
     """
-    weights = jnp.asarray(weights)
+    weights = as_array("weights", weights)
     check_dtypes(weights=weights)
     check_option("order", order, ORDERS)
     shape = shape_of("input_shape", input_shape)
@@ -80,7 +86,7 @@ def _to_conv(weights: jax.Array, shape: tuple[int, ...], order: Order) -> jax.Ar
     return jnp.moveaxis(weights.reshape(features, *shape, -1), 0, -2)
 
 
-def conv_to_dense(kernel: ArrayLike, *, order: Order = "channels_last") -> jax.Array:
+def conv_to_dense(kernel: ArrayOrList, *, order: Order = "channels_last") -> jax.Array:
     """Converts a convolution of a map as large as its kernel to a dense layer: undoes `dense_to_conv`.
 
     On a larger map a convolution is a dense layer too, whose weights are mostly zeros:
@@ -104,7 +110,7 @@ def conv_to_dense(kernel: ArrayLike, *, order: Order = "channels_last") -> jax.A
     >>> bool((x.ravel() @ last == jnp.moveaxis(x, -1, 0).ravel() @ first).all())
     True
     """
-    kernel = jnp.asarray(kernel)
+    kernel = as_array("kernel", kernel)
     check_dtypes(kernel=kernel)
     check_option("order", order, ORDERS)
     if kernel.ndim < 3:
@@ -124,7 +130,7 @@ def _to_dense(kernel: jax.Array, order: Order) -> jax.Array:
 
 def sliding_windows(
     function: Callable[[jax.Array], jax.Array],
-    x: ArrayLike,
+    x: ArrayOrList,
     window: Sequence[int],
     strides: IntPerAxis = 1,
     *,
@@ -153,16 +159,15 @@ def sliding_windows(
     >>> sliding_windows(lambda crops: crops.sum((1, 2)), x, (2, 2)).ravel().tolist()
     [6.0, 14.0, 22.0]
     """
-    x = jnp.asarray(x)
+    x = as_array("x", x)
     shape = shape_of("window", window)
     steps = per_axis("strides", strides, len(shape))
-    spatial = x.shape[x.ndim - len(shape) - 1 : -1]
-    if len(spatial) != len(shape) or any(size < w for size, w in zip(spatial, shape, strict=True)):
+    batch, spatial = split_spatial("x", x.shape, "window", shape)
+    if any(size < w for size, w in zip(spatial, shape, strict=True)):
         raise GeometryError(
             f"`x` must be a feature map (*batch, *spatial, features) at least as large as window={shape}, "
             f"got {x.shape}."
         )
-    batch = x.shape[: x.ndim - len(shape) - 1]
     maps = x.reshape(math.prod(batch), *spatial, x.shape[-1])
     positions = [range(0, size - w + 1, s) for size, w, s in zip(spatial, shape, steps, strict=True)]
     corners = np.stack(np.meshgrid(*positions, indexing="ij"), -1).reshape(-1, len(shape))

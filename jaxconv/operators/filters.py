@@ -16,6 +16,15 @@ from jaxconv.core.checks import check_dtype
 from jaxconv.errors import GeometryError
 from jaxconv.geometry.arguments import at_least_one, integer, real, shape_of
 
+__all__ = [
+    "binomial_filter",
+    "box_filter",
+    "edge_filter",
+    "gaussian_filter",
+    "sharpen_filter",
+    "sobel_filter",
+]
+
 
 def box_filter(shape: Sequence[int], dtype: DTypeLike = float) -> jax.Array:
     """Returns the filter that takes the mean of a box: every weight is one over their number.

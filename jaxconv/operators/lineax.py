@@ -6,13 +6,20 @@ from functools import partial
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax.typing import DTypeLike
 
 from jaxconv.convolution import conv, conv_transpose
-from jaxconv.core.checks import check_dtypes, check_kernel, check_single
+from jaxconv.core.checks import (
+    ArrayOrList,
+    as_array,
+    check_dtypes,
+    check_geometry,
+    check_kernel,
+    check_single,
+)
 from jaxconv.errors import GeometryError, needs_extra
 from jaxconv.geometry import ConvGeometry
+from jaxconv.geometry.arguments import describe, flag
 from jaxconv.matrix import ConvMatrix
 
 with needs_extra(__name__, "lineax"):
@@ -30,7 +37,7 @@ class ConvOperator(lx.AbstractLinearOperator):
 
     Raises:
       GeometryError: The kernel's shape contradicts the geometry.
-      TypeError: The kernel is not floating or complex.
+      TypeError: The kernel is not a floating or complex array, or `geometry` is not a `ConvGeometry`.
 
     The least-squares solution of ``C x = y`` with the smallest norm:
 
@@ -41,14 +48,17 @@ class ConvOperator(lx.AbstractLinearOperator):
     True
     """
 
-    kernel: jax.Array = eqx.field(converter=lambda k: jnp.asarray(k) if isinstance(k, np.ndarray) else k)
+    kernel: jax.Array
     geometry: ConvGeometry = eqx.field(static=True)
-    transposed: bool = eqx.field(static=True, default=False)
+    transposed: bool = eqx.field(static=True)
 
-    def __check_init__(self) -> None:
-        if isinstance(self.kernel, jax.Array):  # while JAX rebuilds the pytree it may be anything
-            check_dtypes(kernel=self.kernel)
-            check_kernel(self.kernel.shape, self.geometry)
+    def __init__(self, kernel: ArrayOrList, geometry: ConvGeometry, transposed: bool = False) -> None:
+        check_geometry(geometry)
+        kernel = as_array("kernel", kernel)
+        check_dtypes(kernel=kernel)
+        check_kernel(kernel.shape, geometry)
+        self.kernel, self.geometry = kernel, geometry
+        self.transposed = flag("transposed", transposed)
 
     def _check_single(self) -> None:
         check_single("operators", "C.mv(x)", self.kernel.shape, len(self.geometry.kernel_array_shape))
@@ -98,11 +108,12 @@ class ConvMatrixOperator(lx.AbstractLinearOperator):
 
     matrix: ConvMatrix
 
-    def __check_init__(self) -> None:
-        if not isinstance(self.matrix, ConvMatrix):
+    def __init__(self, matrix: ConvMatrix) -> None:
+        if not isinstance(matrix, ConvMatrix):
             raise TypeError(
-                f"`matrix` must be a ConvMatrix, as conv_matrix returns it, got {type(self.matrix).__name__}."
+                f"`matrix` must be a ConvMatrix, as conv_matrix returns it, got {describe(matrix)}."
             )
+        self.matrix = matrix
 
     def mv(self, vector: jax.Array) -> jax.Array:
         """Computes C x for a flat vector ``x``."""

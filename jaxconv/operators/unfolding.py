@@ -27,21 +27,33 @@ from functools import partial
 
 import jax
 import jax.numpy as jnp
-from jax.typing import ArrayLike, DTypeLike
+from jax.typing import DTypeLike
 
 from jaxconv.convolution.formulations.im2col import windows
 from jaxconv.convolution.formulations.taps import tap_cells, tap_corners
 from jaxconv.convolution.formulations.windows import run_length
 from jaxconv.convolution.padding import stretch_and_pad
-from jaxconv.core.checks import check_dtype, check_map, split_map
+from jaxconv.core.checks import ArrayOrList, check_dtype, check_map
 from jaxconv.core.dtypes import accumulator
 from jaxconv.core.linear_primitives import linear_transpose, linear_with_transpose
 from jaxconv.errors import GeometryError
 from jaxconv.geometry import ConvGeometry, IntPerAxis, Padding, PaddingMode
-from jaxconv.geometry.arguments import at_least_one, shape_of
+from jaxconv.geometry.arguments import at_least_one, per_axis, shape_of
 from jaxconv.matrix import ConvMatrix, conv_matrix
-from jaxconv.operators.arguments import hint_at_channels_first
+from jaxconv.operators.arguments import (
+    check_window_fits,
+    hint_at_channels_first,
+    padding_in_cells,
+    split_spatial,
+)
 from jaxconv.operators.selections import exact_array
+
+__all__ = [
+    "fold",
+    "unfold",
+    "unfold_geometry",
+    "unfold_matrix",
+]
 
 # Taps of a window up to which they are read, or added, in one loop over the map instead of axis by axis.
 # Milliseconds, float32, 2-core CPU, November 2026; windows with a stride are runs of cells (`run_length`):
@@ -52,12 +64,12 @@ from jaxconv.operators.selections import exact_array
 #   adding   2x2 stride 2  over 4x112x112x16    0.30          0.08
 #   reading  2x2 stride 2  over 4x112x112x16    0.12          0.41
 #   reading  2x2 stride 2  over 128x128x3       0.05          0.03
-MAX_TAPS_AT_ONCE = 32
+MAX_WINDOW_TAPS_IN_ONE_LOOP = 32
 MIN_PARALLEL_FEATURES = 16  # from so many features XLA's parallel loop is faster than its transpose of runs
 
 
 def unfold(
-    x: ArrayLike,
+    x: ArrayOrList,
     window: Sequence[int],
     *,
     strides: IntPerAxis = 1,
@@ -98,7 +110,8 @@ def unfold(
     [[[0, 1, 4, 5], [2, 3, 6, 7]], [[4, 5, 8, 9], [6, 7, 10, 11]]]
     """
     x, window = exact_array("x", x), shape_of("window", window)
-    _, spatial = split_map("x", x.shape, len(window), "`window`")
+    _, spatial = split_spatial("x", x.shape, "window", window)
+    spatial = shape_of("x.shape", spatial)
     with hint_at_channels_first("x", x.shape, len(window)):
         geometry = unfold_geometry(
             spatial,
@@ -113,7 +126,7 @@ def unfold(
 
 
 def fold(
-    patches: ArrayLike,
+    patches: ArrayOrList,
     input_shape: Sequence[int],
     window: Sequence[int],
     *,
@@ -158,7 +171,8 @@ def fold(
             "`patches` must be numbers, which are added up, got booleans; convert them, for example with "
             "patches.astype(jnp.int32)."
         )
-    split_map("patches", patches.shape, len(window), "`window`")
+    split_spatial("patches", patches.shape, "window", window)
+    split_spatial("patches", patches.shape, "input_shape", shape_of("input_shape", input_shape))
     features, rest = divmod(patches.shape[-1], math.prod(window))
     if rest or not features:
         raise GeometryError(
@@ -212,16 +226,26 @@ def unfold_geometry(
     >>> unfold_geometry((5, 5), (3, 3), strides=2, features=2)
     ConvGeometry((5, 5), (3, 3), in_features=2, out_features=18, strides=(2, 2))
     """
+    shape = shape_of("input_shape", input_shape)
+    n = len(shape)
     window, features = shape_of("window", window), at_least_one("features", features)
+    if len(window) != n:
+        raise GeometryError(
+            "`input_shape` and `window` must each have one size per spatial axis, without batch and "
+            f"features; got {shape} and {window}."
+        )
+    s, d = per_axis("strides", strides, n), per_axis("dilation", dilation, n)
+    pads = padding_in_cells(padding, shape, window, s, d)
+    check_window_fits(shape, window, d, pads)
     return ConvGeometry(
-        input_shape,
+        shape,
         window,
         in_features=features,
         out_features=math.prod(window) * features,
-        strides=strides,
-        padding=padding,
+        strides=s,
+        padding=pads,
         padding_mode=padding_mode,
-        kernel_dilation=dilation,
+        kernel_dilation=d,
     )
 
 
@@ -308,7 +332,7 @@ def _read_at_once(x: jax.Array, g: ConvGeometry) -> jax.Array:
 
 
 def _has_few_taps(g: ConvGeometry) -> bool:
-    return math.prod(g.kernel_shape) <= MAX_TAPS_AT_ONCE
+    return math.prod(g.kernel_shape) <= MAX_WINDOW_TAPS_IN_ONE_LOOP
 
 
 def _has_runs(g: ConvGeometry) -> bool:

@@ -13,6 +13,7 @@ from flax import nnx
 from messages import BadCall, check
 
 from jaxconv import (
+    ConvGeometry,
     Convolution,
     GeometryError,
     from_equinox,
@@ -54,6 +55,17 @@ class Changed(nnx.Conv):
 
 CONVOLUTION = [
     BadCall("no spatial axis", lambda: Convolution(KERNEL[0]), ("`kernel`", "spatial axis"), GeometryError),
+    BadCall("no kernel", lambda: Convolution(None), ("`kernel`", "array of numbers", "None"), TypeError),
+    BadCall("a word", lambda: Convolution("abc"), ("`kernel`", "array of numbers", "'abc'"), TypeError),
+    BadCall("ragged", lambda: Convolution([[1.0], [2.0, 3.0]]), ("`kernel`", "unequal"), TypeError),
+    BadCall("a bias of words", lambda: Convolution(KERNEL, "abc"), ("`bias`", "'abc'"), TypeError),
+    BadCall("no map", lambda: Convolution(KERNEL)(None), ("`x`", "array of numbers"), TypeError),
+    BadCall(
+        "a geometry as bias",
+        lambda: Convolution(KERNEL, ConvGeometry((5, 5), (3, 3))),
+        ("`bias`", "ConvGeometry", "**geometry.options"),
+        TypeError,
+    ),
     BadCall("integers", lambda: Convolution(KERNEL.astype("int32")), ("`kernel`", "astype"), TypeError),
     BadCall(
         "two dtypes", lambda: Convolution(KERNEL, np.ones(5, np.float16)), ("bias", "float16"), TypeError

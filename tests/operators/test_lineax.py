@@ -110,3 +110,12 @@ def test_a_batch_of_operators_is_for_vmap(make, rng):
     ):
         with pytest.raises(GeometryError, match=r"a batch of (operators|matrices), .* jax.vmap, as in"):
             use(batch)
+
+
+def test_takes_a_list_and_is_rebuilt_without_checks():
+    g = ConvGeometry((4,), (2,))
+    operator = ConvOperator([[[1.0]], [[10.0]]], g)
+    assert operator.mv(jnp.arange(4.0)).tolist() == [10.0, 21.0, 32.0]
+    leaves, structure = jax.tree.flatten(operator)
+    assert jax.tree.unflatten(structure, [None]).kernel is None  # as JAX does inside of its transformations
+    assert jax.tree.unflatten(structure, leaves).T.transposed

@@ -1,5 +1,7 @@
 """The messages of bad calls of the operators."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -45,6 +47,7 @@ from jaxconv import (
 X = np.ones((2, 6, 5, 3), np.float32)
 FIRST = np.ones((2, 3, 32, 32), np.float32)  # channels-first
 SWITCHES = np.zeros((2, 3, 2, 3), np.int32)
+RAGGED = [[1.0], [2.0, 3.0]]
 KEY = jax.random.key(0)
 G = ConvGeometry((5,), (3,))
 
@@ -58,6 +61,32 @@ POOLING = [
     BadCall("window is empty", lambda: max_pool(X, ()), ("`window`", "at least one"), GeometryError),
     BadCall("window of floats", lambda: avg_pool(X, (2.0, 2.0)), ("`window`", "integers"), TypeError),
     BadCall("window of 0", lambda: lp_pool(X, (2, 0)), ("`window`", "at least 1"), GeometryError),
+    BadCall("the whole window", lambda: max_pool(X, (1, 2, 2, 1)), ("`window`", "Try (2, 2)"), GeometryError),
+    BadCall(
+        "no features",
+        lambda: max_pool(X[..., 0], (2, 2, 2)),
+        ("`window`", "Try (2, 2)", "x[..., None]"),
+        GeometryError,
+    ),
+    BadCall("an empty map", lambda: max_pool(X[:, :0], (2, 2)), ("`x.shape`", "axis 0"), GeometryError),
+    BadCall(
+        "circular",
+        lambda: max_pool(X, (2, 2), padding="circular"),
+        ("`padding`", "no padding modes", "jnp.pad(x, ..., mode='wrap')"),
+        GeometryError,
+    ),
+    BadCall(
+        "a word of NumPy",
+        lambda: lp_pool(X, (2, 2), padding="edge"),
+        ("`padding`", "no padding modes", "mode='edge'"),
+        GeometryError,
+    ),
+    BadCall(
+        "norms of complex numbers",
+        lambda: lp_pool(X.astype("complex64"), (2, 2)),
+        ("`x`", "jnp.abs(x)"),
+        TypeError,
+    ),
     BadCall("too few axes", lambda: max_pool(X[0, 0], (2, 2)), ("`window`", "`x`"), GeometryError),
     BadCall("too large", lambda: max_pool(X, (7, 2)), ("`window`", "axis 0", "7 cells"), GeometryError),
     BadCall(
@@ -125,6 +154,12 @@ POOLING = [
     BadCall(
         "unpool another shape", lambda: unpool(X, SWITCHES, (6, 5)), ("`switches`", "`y`"), GeometryError
     ),
+    BadCall(
+        "unpool to the whole shape",
+        lambda: unpool(X[:, :3, :2], SWITCHES, X.shape),
+        ("`input_shape`", "Try (6, 5)"),
+        GeometryError,
+    ),
     BadCall("unpool by floats", lambda: unpool(X, X, (6, 5)), ("`switches`", "integers"), TypeError),
     BadCall(
         "unpool outside",
@@ -167,9 +202,7 @@ POOLING = [
 ]
 RESIZING = [
     BadCall("shape is an int", lambda: resize(X, 6), ("`shape`", "tuple"), TypeError),
-    BadCall(
-        "the whole shape", lambda: resize(X, (2, 12, 10, 3)), ("`shape`", "shape=(12, 10)"), GeometryError
-    ),
+    BadCall("the whole shape", lambda: resize(X, (2, 12, 10, 3)), ("`shape`", "Try (12, 10)"), GeometryError),
     BadCall(
         "the whole shape without batch",
         lambda: resize(X[0], (12, 10, 3)),
@@ -177,6 +210,7 @@ RESIZING = [
         GeometryError,
     ),
     BadCall("too many axes", lambda: resize(X, (2, 2, 2, 2, 2)), ("`shape`", "`x`"), GeometryError),
+    BadCall("integers beyond int64", lambda: resize([[2**70]], (2,)), ("`x`", "int64", "floats"), TypeError),
     BadCall("shape of 0", lambda: resize(X, (0, 3)), ("`shape`", "at least 1"), GeometryError),
     BadCall("an empty map", lambda: resize(X[:, :0], (3, 3)), ("`x.shape`", "at least 1"), GeometryError),
     BadCall("method", lambda: resize(X, (3, 3), "linear"), ("`method`", "'bilinear'"), GeometryError),
@@ -212,12 +246,26 @@ RESIZING = [
     BadCall("block is an int", lambda: depth_to_space(X, 2), ("`block`", "tuple"), TypeError),
     BadCall("features of no block", lambda: depth_to_space(X, (2, 1)), ("`x`", "`block`"), GeometryError),
     BadCall("cells of no block", lambda: space_to_depth(X, (4, 4)), ("`x`", "`block`"), GeometryError),
-    BadCall("block of too many axes", lambda: space_to_depth(X, (1,) * 4), ("`block`", "`x`"), GeometryError),
+    BadCall(
+        "the whole block", lambda: space_to_depth(X, (1, 2, 2, 1)), ("`block`", "Try (2, 2)"), GeometryError
+    ),
+    BadCall("block of too many axes", lambda: space_to_depth(X, (1,) * 5), ("`block`", "`x`"), GeometryError),
 ]
 UNFOLDING = [
     BadCall("window is an int", lambda: unfold(X, 2), ("`window`", "tuple"), TypeError),
-    BadCall("too few axes", lambda: unfold(X, (1,) * 4), ("`window`", "`x`"), GeometryError),
-    BadCall("too large", lambda: unfold(X, (7, 2)), ("`padding`", "7 cells"), GeometryError),
+    BadCall("the whole window", lambda: unfold(X, (1, 2, 2, 1)), ("`window`", "Try (2, 2)"), GeometryError),
+    BadCall("too few axes", lambda: unfold(X, (1,) * 5), ("`window`", "`x`"), GeometryError),
+    BadCall(
+        "too large", lambda: unfold(X, (7, 2)), ("`window` spans 7 cells", "smaller `window`"), GeometryError
+    ),
+    BadCall(
+        "too far apart",
+        lambda: unfold(X, (2, 2), dilation=6),
+        ("`window` spans 7 cells", "lower `dilation`"),
+        GeometryError,
+    ),
+    BadCall("dilation of 0", lambda: unfold(X, (2, 2), dilation=0), ("`dilation`", "least 1"), GeometryError),
+    BadCall("an empty map", lambda: unfold(X[:, :0], (2, 2)), ("`x.shape`", "axis 0"), GeometryError),
     BadCall(
         "channels-first", lambda: unfold(FIRST, (4, 4)), ("`x`", "jnp.moveaxis(x, 1, -1)"), GeometryError
     ),
@@ -231,6 +279,18 @@ UNFOLDING = [
     BadCall("fold other taps", lambda: fold(X, (6, 5), (2, 2)), ("`patches`", "`window`"), GeometryError),
     BadCall(
         "fold other positions", lambda: fold(X, (5, 6), (1, 1)), ("`patches`", "(2, 6, 5, 3)"), GeometryError
+    ),
+    BadCall(
+        "fold to the whole shape",
+        lambda: fold(np.ones((2, 4, 3, 12)), X.shape, (3, 2)),
+        ("`input_shape`", "Try (6, 5)"),
+        GeometryError,
+    ),
+    BadCall(
+        "fold to other axes",
+        lambda: fold(np.ones((2, 4, 3, 12)), (6, 5, 3), (3, 2)),
+        ("`input_shape`", "`window`", "(6, 5, 3)"),
+        GeometryError,
     ),
     BadCall("fold to an int", lambda: fold(X, 5, (1, 1)), ("`input_shape`", "tuple"), TypeError),
     BadCall("no features", lambda: unfold_geometry((4,), (2,), features=0), ("`features`",), GeometryError),
@@ -249,6 +309,19 @@ OTHERS = [
     BadCall(
         "filter is a number", lambda: correlate(X, np.float32(2)), ("`filter`", "jnp.full"), GeometryError
     ),
+    BadCall(
+        "a large filter",
+        lambda: correlate(X, np.ones((2, 9), np.float32)),
+        ("axis 1", "`filter` spans 9 cells", "smaller `filter`"),
+        GeometryError,
+    ),
+    BadCall(
+        "a dilated filter",
+        lambda: convolve(X, np.ones((2, 2), np.float32), kernel_dilation=6),
+        ("axis 0", "`filter` spans 7 cells", "lower `kernel_dilation`"),
+        GeometryError,
+    ),
+    BadCall("an empty filter", lambda: correlate(X, X[0, :0, :, 0]), ("`filter.shape`",), GeometryError),
     BadCall(
         "filter of other dtype",
         lambda: correlate(X, np.ones((2, 2), np.float16)),
@@ -312,6 +385,12 @@ OTHERS = [
         ("`x`", "window=(7, 7)"),
         GeometryError,
     ),
+    BadCall(
+        "crops of the whole map",
+        lambda: sliding_windows(jnp.sum, X, (1, 2, 2, 1)),
+        ("`window`", "Try (2, 2)"),
+        GeometryError,
+    ),
     BadCall("crops by an int", lambda: sliding_windows(jnp.sum, X, 3), ("`window`", "tuple"), TypeError),
     BadCall(
         "no crops at a time",
@@ -332,6 +411,19 @@ OTHERS = [
         "operator of integers", lambda: ConvOperator(np.ones((3, 1, 1), int), G), ("`kernel`",), TypeError
     ),
     BadCall(
+        "operator with swapped arguments",
+        lambda: ConvOperator(G, jnp.ones((3, 1, 1))),
+        ("`geometry`", "swapped"),
+        TypeError,
+    ),
+    BadCall("no geometry", lambda: ConvOperator(np.ones((3, 1, 1)), None), ("`geometry`", "None"), TypeError),
+    BadCall(
+        "transposed",
+        lambda: ConvOperator(np.ones((3, 1, 1)), G, "no"),
+        ("`transposed`", "'no'"),
+        TypeError,
+    ),
+    BadCall(
         "another vector",
         lambda: ConvOperator(np.ones((3, 1, 1)), G).mv(jnp.ones(4)),
         ("`vector`", "(5,)"),
@@ -341,7 +433,32 @@ OTHERS = [
         "no matrix", lambda: ConvMatrixOperator(jnp.ones((3, 5))), ("`matrix`", "conv_matrix"), TypeError
     ),
 ]
-CASES = POOLING + RESIZING + UNFOLDING + OTHERS
+WITH_ARRAYS = [
+    ("x", lambda x: max_pool(x, (2,))),
+    ("x", lambda x: avg_pool(x, (2,))),
+    ("x", lambda x: lp_pool(x, (2,))),
+    ("y", lambda y: unpool(y, SWITCHES, (6, 5))),
+    ("switches", lambda switches: unpool(X[:, :3, :2], switches, (6, 5))),
+    ("x", lambda x: resize(x, (2,))),
+    ("x", lambda x: unfold(x, (2,))),
+    ("patches", lambda patches: fold(patches, (2,), (1,))),
+    ("x", lambda x: depth_to_space(x, (2,))),
+    ("x", lambda x: space_to_depth(x, (2,))),
+    ("x", lambda x: correlate(x, np.ones(3))),
+    ("filter", lambda filter: correlate(X, filter)),
+    ("filter", lambda filter: convolve(X, filter)),
+    ("filter", filter_kernel),
+    ("weights", lambda weights: dense_to_conv(weights, (2, 3))),
+    ("kernel", conv_to_dense),
+    ("x", lambda x: sliding_windows(jnp.sum, x, (2,))),
+    ("kernel", lambda kernel: ConvOperator(kernel, G)),
+]
+BAD_ARRAYS = [
+    BadCall(f"{number} {name} is {kind}", partial(call, value), (f"`{name}`", "array of numbers"), TypeError)
+    for number, (name, call) in enumerate(WITH_ARRAYS)
+    for kind, value in (("None", None), ("a word", "abc"), ("ragged", RAGGED))
+]
+CASES = POOLING + RESIZING + UNFOLDING + OTHERS + BAD_ARRAYS
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)

@@ -567,8 +567,10 @@ def test_refusals_of_blocks_and_factors():
         space_to_depth(x, (3, 3))
     with pytest.raises(GeometryError, match="divide the 3 features"):
         depth_to_space(x, (2, 1))
-    with pytest.raises(GeometryError, match="at least 5 axes"):
-        space_to_depth(x, (1, 1, 1, 1))
+    with pytest.raises(GeometryError, match=r"`block` must be the spatial shape.*Try \(1, 2\)"):
+        space_to_depth(x, (1, 1, 2, 1))
+    with pytest.raises(GeometryError, match="at least 6 axes"):
+        space_to_depth(x, (1, 1, 1, 1, 1))
     for factor, features, error, message in (
         (2, 1, TypeError, "`factor` needs a tuple"),
         ((0,), 1, GeometryError, "`factor` must be at least 1"),

@@ -255,7 +255,7 @@ def test_bad_arguments():
     x = jnp.ones((2, 5, 4, 3))
     with pytest.raises(TypeError, match=r"`window`.*tuple"):
         unfold(x, 3)
-    with pytest.raises(GeometryError, match=r"`window` has 4 spatial axes"):
+    with pytest.raises(GeometryError, match=r"`window` must be the spatial shape.*Try \(1, 1\)"):
         unfold(x, (1, 1, 1, 1))
     with pytest.raises(GeometryError, match="spans 6 cells"):
         unfold(x, (6, 2))

@@ -15,14 +15,13 @@ import jax
 import jax.core
 import jax.numpy as jnp
 import numpy as np
-from jax.typing import ArrayLike
 
-from jaxconv.core.checks import check_dtypes, split_map
+from jaxconv.core.checks import ArrayOrList, check_dtypes
 from jaxconv.core.dtypes import accumulator
 from jaxconv.errors import GeometryError
 from jaxconv.geometry import ConvGeometry, IntPerAxis, Padding
 from jaxconv.geometry.arguments import PaddingPairs, flag, real, shape_of
-from jaxconv.operators.arguments import hint_at_channels_first
+from jaxconv.operators.arguments import hint_at_channels_first, split_spatial
 from jaxconv.operators.pooling.geometry import (
     axis_counts,
     counted_padding,
@@ -38,7 +37,7 @@ from jaxconv.operators.selections import check_selectable, exact_array
 
 @overload
 def max_pool(
-    x: ArrayLike,
+    x: ArrayOrList,
     window: Sequence[int],
     *,
     strides: IntPerAxis | None = None,
@@ -49,7 +48,7 @@ def max_pool(
 ) -> jax.Array: ...
 @overload
 def max_pool(
-    x: ArrayLike,
+    x: ArrayOrList,
     window: Sequence[int],
     *,
     strides: IntPerAxis | None = None,
@@ -60,7 +59,7 @@ def max_pool(
 ) -> tuple[jax.Array, jax.Array]: ...
 @overload
 def max_pool(
-    x: ArrayLike,
+    x: ArrayOrList,
     window: Sequence[int],
     *,
     strides: IntPerAxis | None = None,
@@ -70,7 +69,7 @@ def max_pool(
     return_switches: bool,
 ) -> jax.Array | tuple[jax.Array, jax.Array]: ...
 def max_pool(
-    x: ArrayLike,
+    x: ArrayOrList,
     window: Sequence[int],
     *,
     strides: IntPerAxis | None = None,
@@ -136,7 +135,7 @@ def max_pool(
 
 
 def avg_pool(
-    x: ArrayLike,
+    x: ArrayOrList,
     window: Sequence[int],
     *,
     strides: IntPerAxis | None = None,
@@ -186,7 +185,7 @@ def avg_pool(
 
 
 def lp_pool(
-    x: ArrayLike,
+    x: ArrayOrList,
     window: Sequence[int],
     *,
     strides: IntPerAxis | None = None,
@@ -286,7 +285,7 @@ def _power(x: jax.Array, p: float) -> jax.Array:
 
 
 def _pooled_map(
-    x: ArrayLike,
+    x: ArrayOrList,
     window: Sequence[int],
     strides: IntPerAxis | None,
     padding: Padding,
@@ -303,12 +302,11 @@ def _pooled_map(
     else:
         check_dtypes(x=x)
     if jnp.iscomplexobj(x) and not complex_too:
-        raise TypeError(
-            f"`x` must be real, got {x.dtype}: complex numbers have no order, and no powers here; pool "
-            "jnp.abs(x)."
-        )
+        reason = ": pooling compares numbers, and complex numbers have no order" if integers_too else ""
+        raise TypeError(f"`x` must be real, got {x.dtype}{reason}; pool jnp.abs(x).")
     taps = shape_of("window", window)
-    _, spatial = split_map("x", x.shape, len(taps), "`window`")
+    _, spatial = split_spatial("x", x.shape, "window", taps)
+    spatial = shape_of("x.shape", spatial)
     with hint_at_channels_first("x", x.shape, len(taps)):
         g = pool_geometry(
             spatial,

@@ -23,7 +23,7 @@ from jaxconv.geometry.arguments import (
     resolve_padding,
     shape_of,
 )
-from jaxconv.operators.arguments import check_window_fits
+from jaxconv.operators.arguments import check_window_fits, padding_in_cells
 
 
 def pool_geometry(
@@ -74,13 +74,11 @@ def pool_geometry(
     taps, features = shape_of("window", window, n), at_least_one("features", features)
     s = taps if strides is None else per_axis("strides", strides, n)
     d = per_axis("dilation", dilation, n)
-    pads = [
-        resolve_padding(pad, i, d * (k - 1) + 1, s)
-        for pad, i, k, s, d in zip(padding_per_axis(padding, n), shape, taps, s, d, strict=True)
-    ]
+    refuse_padding_mode(padding)
+    pads = padding_in_cells(padding, shape, taps, s, d)
     if flag("ceil_mode", ceil_mode):
         numbers = zip(shape, taps, s, d, pads, strict=True)
-        pads = [_with_last_window(*axis) for axis in numbers]
+        pads = tuple(_with_last_window(*axis) for axis in numbers)
     check_window_fits(shape, taps, d, pads)
     return ConvGeometry(
         shape,
@@ -92,6 +90,25 @@ def pool_geometry(
         kernel_dilation=d,
         feature_group_count=features,
     )
+
+
+# The words of `jnp.pad` for what convolutions have as `padding_mode`.
+_MODES_OF_PAD = {"zeros": "constant", "circular": "wrap", "reflect": "reflect", "replicate": "edge"}
+
+
+def refuse_padding_mode(padding: Padding) -> None:
+    """Checks that the padding of a pooling is not a padding mode, of convolutions or of `jnp.pad`.
+
+    Raises:
+      GeometryError: It is; the message has the `jnp.pad` that does it.
+    """
+    word = padding.lower() if isinstance(padding, str) else ""
+    mode = _MODES_OF_PAD.get(word, word)
+    if mode in _MODES_OF_PAD.values():
+        raise GeometryError(
+            f"`padding` says how many cells are added, not what they hold; got {padding!r}. Pooling has no "
+            f"padding modes; pad first: jnp.pad(x, ..., mode={mode!r})."
+        )
 
 
 def _with_last_window(

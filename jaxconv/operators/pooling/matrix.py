@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
-from jax.typing import ArrayLike, DTypeLike
+from jax.typing import DTypeLike
 
-from jaxconv.core.checks import check_dtype
+from jaxconv.core.checks import ArrayOrList, check_dtype
 from jaxconv.errors import GeometryError
 from jaxconv.geometry import ConvGeometry, IntPerAxis, Padding
 from jaxconv.geometry.arguments import PaddingPairs, shape_of
@@ -29,7 +29,7 @@ def pool_matrix(
     dilation: IntPerAxis = 1,
     ceil_mode: bool = False,
     count_include_pad: bool = True,
-    switches: ArrayLike | None = None,
+    switches: ArrayOrList | None = None,
     features: int = 1,
     dtype: DTypeLike = float,
     max_bytes: int | None = None,

@@ -21,13 +21,14 @@ from jax import lax
 from jax.typing import ArrayLike
 
 from jaxconv.convolution.formulations.windows import read_tap
+from jaxconv.core.checks import ArrayOrList
 from jaxconv.core.dtypes import accumulator
 from jaxconv.core.linear_primitives import linear_with_transpose
 from jaxconv.errors import SizeError
 from jaxconv.geometry import AxisGeometry, ConvGeometry
 from jaxconv.operators.selections import exact_array
 
-MAX_SLICED_TAPS = 64  # taps of a window that are read by one slice each
+MAX_WINDOW_TAPS_READ_SINGLY = 64  # taps of a window that are read by one slice each
 
 
 def select(x: jax.Array, switches: jax.Array, g: ConvGeometry) -> jax.Array:
@@ -35,7 +36,7 @@ def select(x: jax.Array, switches: jax.Array, g: ConvGeometry) -> jax.Array:
 
     Linear in `x`, with a transpose of its own.
     """
-    if math.prod(g.kernel_shape) > MAX_SLICED_TAPS and math.prod(g.output_shape) > 1:
+    if math.prod(g.kernel_shape) > MAX_WINDOW_TAPS_READ_SINGLY and math.prod(g.output_shape) > 1:
         return gather_cells(x, switches, g.ndim)
     return SELECT.bind(x, switches, geometry=g)
 
@@ -54,7 +55,7 @@ def gather_cells(x: jax.Array, switches: jax.Array, ndim: int) -> jax.Array:
     return _vmap_batch(gather, x.ndim - ndim - 1)(x, switches)
 
 
-def cell_numbers(switches: ArrayLike, cells: int) -> jax.Array:
+def cell_numbers(switches: ArrayOrList, cells: int) -> jax.Array:
     """Returns switches of any integer dtype as int32, with -1 for those outside of the map.
 
     Raises:

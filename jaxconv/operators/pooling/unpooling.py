@@ -8,17 +8,17 @@ from functools import partial
 
 import jax
 import jax.core
-from jax.typing import ArrayLike
 
-from jaxconv.core.checks import split_map
+from jaxconv.core.checks import ArrayOrList
 from jaxconv.core.dtypes import accumulator
 from jaxconv.errors import GeometryError
 from jaxconv.geometry.arguments import shape_of
+from jaxconv.operators.arguments import split_spatial
 from jaxconv.operators.pooling.switches import cell_numbers, scatter_to_cells
 from jaxconv.operators.selections import check_selectable, exact_array
 
 
-def unpool(y: ArrayLike, switches: ArrayLike, input_shape: Sequence[int]) -> jax.Array:
+def unpool(y: ArrayOrList, switches: ArrayOrList, input_shape: Sequence[int]) -> jax.Array:
     r"""Returns a map of zeros with every number of `y` at the cell that its switch names: $S^\mathsf{T} y$.
 
     This is the transpose of max pooling with fixed switches, and PyTorch's ``MaxUnpool1d`` to
@@ -55,7 +55,7 @@ def unpool(y: ArrayLike, switches: ArrayLike, input_shape: Sequence[int]) -> jax
             "with y.astype(jnp.int32)."
         )
     shape = shape_of("input_shape", input_shape)
-    split_map("y", y.shape, len(shape), "`input_shape`")
+    split_spatial("y", y.shape, "input_shape", shape)
     if y.shape != switches.shape:
         raise GeometryError(
             f"`y` and `switches` must have the same shape, got {y.shape} and {switches.shape}; pass both as "

@@ -18,9 +18,9 @@ from jaxconv.operators.pooling.switches import first_cells, pad, select, tap_ste
 from jaxconv.operators.selections import lowest
 
 # Taps of an axis that are read by one slice each; of more, windows of twice the width are made of two.
-MAX_SLICED_TAPS = 16
+MAX_AXIS_TAPS_READ_SINGLY = 16
 # Taps of a window up to which every comparison handles NaN; for more, looking for a NaN first is cheaper.
-MAX_TAPS_COMPARING_NAN = 4
+MAX_WINDOW_TAPS_COMPARING_NAN = 4
 
 Parts = tuple[jax.Array, ...]  # numbers, and optionally their offsets, of the same shape
 
@@ -35,7 +35,7 @@ def _window_max(x: jax.Array, g: ConvGeometry) -> jax.Array:
     if math.prod(g.output_shape) == 1:
         return only_window(x, g).max(tuple(range(first, x.ndim - 1)), keepdims=True)
     x = pad(x, g, lowest(x.dtype))
-    larger = _maximum if math.prod(g.kernel_shape) <= MAX_TAPS_COMPARING_NAN else jnp.maximum
+    larger = _maximum if math.prod(g.kernel_shape) <= MAX_WINDOW_TAPS_COMPARING_NAN else jnp.maximum
     for dimension, axis in enumerate(g.axes, start=first):
         (x,) = _reduce_axis((x,), dimension, axis, 0, lambda a, b: (larger(a[0], b[0]),))
     return x
@@ -92,7 +92,7 @@ def _max_and_switches(x: jax.Array, g: ConvGeometry) -> tuple[jax.Array, jax.Arr
         return y, _switch_of_only_window(x, y, g)
     if not jnp.issubdtype(x.dtype, jnp.inexact):
         y, offset = _max_and_offsets(x, g, _larger)
-    elif math.prod(g.kernel_shape) <= MAX_TAPS_COMPARING_NAN:
+    elif math.prod(g.kernel_shape) <= MAX_WINDOW_TAPS_COMPARING_NAN:
         y, offset = _max_and_offsets(x, g, _larger_or_nan)
     else:
         some_nan = jnp.isnan(x.reshape(-1, x.shape[-1]).sum(0)).any()
@@ -159,7 +159,7 @@ def _reduce_axis(
         cells = [read_tap(part, dimension, number * axis.dilation, axis) for part in parts]
         return (cells[0], *(offset + jnp.int32(number * step) for offset in cells[1:]))
 
-    if axis.kernel <= MAX_SLICED_TAPS:
+    if axis.kernel <= MAX_AXIS_TAPS_READ_SINGLY:
         result = read_parts(parts, 0, axis)
         for number in range(1, axis.kernel):
             result = combine(result, read_parts(parts, number, axis))

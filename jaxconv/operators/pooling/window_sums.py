@@ -30,9 +30,9 @@ T = TypeVar("T")
 #   7x7   on 4x48x64x16, gradient       0.29          0.49
 #   16x16 on 4x128x128x8                15            0.48
 #   16x16 on 4x128x128x8, gradient      23            0.95
-MAX_TAPS_AT_ONCE = 49
+MAX_WINDOW_TAPS_SUMMED_AT_ONCE = 49
 # Taps of an axis that are read by one slice each; of more, sums of twice the width are made of two.
-MAX_SLICED_TAPS = MAX_UNROLLED_TAPS
+MAX_AXIS_TAPS_SUMMED_BY_CONV = MAX_UNROLLED_TAPS
 
 
 def window_sums(x: jax.Array, g: ConvGeometry) -> jax.Array:
@@ -44,13 +44,13 @@ def window_sums(x: jax.Array, g: ConvGeometry) -> jax.Array:
     """
     if math.prod(g.output_shape) == 1:
         return only_window(x, g).sum(tuple(range(x.ndim - g.ndim - 1, x.ndim - 1)), keepdims=True)
-    if math.prod(g.kernel_shape) <= MAX_TAPS_AT_ONCE:
+    if math.prod(g.kernel_shape) <= MAX_WINDOW_TAPS_SUMMED_AT_ONCE:
         return _sum_by_conv(x, g)
     for dimension in reversed(range(g.ndim)):
         axis = g.axes[dimension]
         shape = (*g.input_shape[: dimension + 1], *g.output_shape[dimension + 1 :])
         along = _windows_along(g, dimension, shape)
-        by_conv = axis.kernel <= MAX_SLICED_TAPS
+        by_conv = axis.kernel <= MAX_AXIS_TAPS_SUMMED_BY_CONV
         x = _sum_by_conv(x, along) if by_conv else _sum_by_doubling(x, along, dimension)
     return x
 

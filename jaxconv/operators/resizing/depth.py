@@ -6,16 +6,16 @@ import math
 from collections.abc import Sequence
 
 import jax
-from jax.typing import ArrayLike
 
-from jaxconv.core.checks import split_map
+from jaxconv.core.checks import ArrayOrList
 from jaxconv.core.rearrange import cells_as_features, features_as_cells
 from jaxconv.errors import GeometryError
 from jaxconv.geometry.arguments import shape_of
+from jaxconv.operators.arguments import split_spatial
 from jaxconv.operators.selections import exact_array
 
 
-def depth_to_space(x: ArrayLike, block: Sequence[int]) -> jax.Array:
+def depth_to_space(x: ArrayOrList, block: Sequence[int]) -> jax.Array:
     """Spreads the features of every cell over a block of cells; the inverse of `space_to_depth`.
 
     The features of `x` are ordered by the cell of the block, row-major, and then by the feature of that
@@ -53,7 +53,7 @@ def depth_to_space(x: ArrayLike, block: Sequence[int]) -> jax.Array:
     return features_as_cells(x.reshape(*x.shape[:-1], cells, x.shape[-1] // cells), block, first)
 
 
-def space_to_depth(x: ArrayLike, block: Sequence[int]) -> jax.Array:
+def space_to_depth(x: ArrayOrList, block: Sequence[int]) -> jax.Array:
     """Turns every block of cells into the features of one cell; the inverse of `depth_to_space`.
 
     This is `unfold` with windows that do not overlap, in the same order: by the cell of the block,
@@ -89,5 +89,5 @@ def space_to_depth(x: ArrayLike, block: Sequence[int]) -> jax.Array:
 
 
 def _first_axis(x: jax.Array, block: tuple[int, ...]) -> int:
-    batch, _ = split_map("x", x.shape, len(block), "`block`")
+    batch, _ = split_spatial("x", x.shape, "block", block)
     return len(batch)

@@ -8,11 +8,10 @@ from functools import partial
 
 import jax
 import jax.numpy as jnp
-from jax.typing import ArrayLike
 
-from jaxconv.core.checks import check_dtypes, split_map
-from jaxconv.errors import GeometryError
+from jaxconv.core.checks import ArrayOrList, check_dtypes
 from jaxconv.geometry.arguments import shape_of
+from jaxconv.operators.arguments import split_spatial
 from jaxconv.operators.resizing.options import Resizing, resizing
 from jaxconv.operators.resizing.primitive import RESIZE
 from jaxconv.operators.resizing.weights import Edges, Method
@@ -20,7 +19,7 @@ from jaxconv.operators.selections import check_selectable, exact_array
 
 
 def resize(
-    x: ArrayLike,
+    x: ArrayOrList,
     shape: Sequence[int],
     method: Method = "nearest",
     align_corners: bool = False,
@@ -94,14 +93,7 @@ def resize(
         check_selectable("x", x)
     else:
         _check_weighted(x, method)
-    n = len(shape_of("shape", shape))
-    if n == x.ndim > 2:
-        whole = tuple(shape)
-        raise GeometryError(
-            f"`shape` must be the spatial shape of the result, without batch and features; got {whole} for "
-            f"`x` of shape {x.shape}. Pass for example shape={whole[:-1] if n == 3 else whole[1:-1]}."
-        )
-    _, spatial = split_map("x", x.shape, n, "`shape`")
+    _, spatial = split_spatial("x", x.shape, "shape", shape_of("shape", shape))
     spatial = shape_of("x.shape", spatial)
     return _resize_map(x, resizing(spatial, shape, method, align_corners, cubic_a, antialias, edges))
 
