@@ -44,7 +44,7 @@ napoleon_numpy_docstring = False
 napoleon_use_ivar = True
 # These names stay as they are in signatures; spelled out, they would take most of the page.
 KEPT_ALIASES = """
-ArrayLike DTypeLike jax.lax.PrecisionLike IntPerAxis Order Padding PaddingMode PaddingWord
+ArrayLike ArrayOrList DTypeLike jax.lax.PrecisionLike IntPerAxis Order Padding PaddingMode PaddingWord
 ConvMethod ConvTransposeMethod ConvKernelVjpMethod
 """.split()
 autodoc_type_aliases = dict(zip(KEPT_ALIASES, KEPT_ALIASES, strict=True))

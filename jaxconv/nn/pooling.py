@@ -13,6 +13,7 @@ from jaxconv.errors import GeometryError
 from jaxconv.geometry import IntPerAxis, Padding
 from jaxconv.geometry.arguments import flag, padding_per_axis, per_axis, shape_of
 from jaxconv.operators import avg_pool, max_pool, pool_geometry, unpool
+from jaxconv.operators.pooling.geometry import refuse_padding_mode
 
 
 class _Options(TypedDict, total=False):
@@ -38,6 +39,7 @@ class _Pool(nnx.Module):
         dilation: IntPerAxis = 1,
         ceil_mode: bool = False,
     ) -> None:
+        refuse_padding_mode(padding)
         self.window, self.strides, self.padding = shape_of("window", window), strides, padding
         self.dilation, self.ceil_mode = dilation, flag("ceil_mode", ceil_mode)
         g = pool_geometry(self._some_shape(), **self._options())
