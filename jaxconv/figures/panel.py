@@ -45,11 +45,12 @@ def _draw_titles(pen: Pen, panel: Panel, plan: Plan) -> float:
         at = MARGIN + text_width(panel.heading, 14, True) + 12
         pen.text(at, MARGIN + 4.5, numbers, size=12, colour="muted")
         right = at + text_width(numbers, 12) + MARGIN
-    with_notes = any(block.note for block in plan.blocks)
+    highest = max(block.note_height for block in plan.blocks)
     for block, (x, y) in zip(plan.blocks, plan.corners, strict=True):
-        up = NOTE if (block.note if panel.stacked else with_notes) else 0.0
-        pen.text(x, y - up - 12, block.name, size=13, bold=True)
-        pen.text(x, y - 10, block.note, size=11, colour="muted")
+        top = y - (block.note_height if panel.stacked else highest)
+        pen.text(x, top - 12, block.name, size=13, bold=True)
+        for line, text in enumerate(block.note_lines):
+            pen.text(x, top + 6 + line * NOTE, text, size=11, colour="muted")
     return right
 
 

@@ -123,6 +123,19 @@ def test_both_strides_of_figure_1_4_reach_the_retained_outputs_together():
     assert len({strided for strided, _ in found[2:6]}) == 1  # stands still between two retained outputs
 
 
+def test_figure_4_7_names_and_shades_the_output_padding():
+    drawn = guide_animation("4.7")
+    texts = [text.text for text in ElementTree.fromstring(drawn.svg()).iter(f"{SVG}text")]
+    assert "1 zero inserted; padding (dashed) 1, and a = 1 after (shaded)" in texts
+    (panel,) = drawn.display.items
+    rectangles = [item for item in panel.items if isinstance(item, Rectangle)]
+    shaded = {(item.x, item.y) for item in rectangles if item.fill == "empty" and item.line is None}
+    dashed = [item for item in rectangles if item.dashes]
+    right, bottom = max(item.x for item in dashed), max(item.y for item in dashed)
+    assert shaded == {(item.x, item.y) for item in dashed if right == item.x or bottom == item.y}
+    assert len(shaded) == 2 * 8 - 1
+
+
 def test_numbers_of_the_draft():
     assert figure_of("draft 2.3") is GUIDE["1.1"]
     assert figure_of("2.3") is GUIDE["2.3"]
