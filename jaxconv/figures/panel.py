@@ -45,12 +45,10 @@ def _draw_titles(pen: Pen, panel: Panel, plan: Plan) -> float:
         at = MARGIN + text_width(panel.heading, 14, True) + 12
         pen.text(at, MARGIN + 4.5, numbers, size=12, colour="muted")
         right = at + text_width(numbers, 12) + MARGIN
-    highest = max(block.note_height for block in plan.blocks)
-    for block, (x, y) in zip(plan.blocks, plan.corners, strict=True):
-        top = y - (block.note_height if panel.stacked else highest)
-        pen.text(x, top - 12, block.name, size=13, bold=True)
+    for block, (x, _), top in zip(plan.blocks, plan.corners, plan.tops, strict=True):
+        pen.text(x, top + 8, block.name, size=13, bold=True)
         for line, text in enumerate(block.note_lines):
-            pen.text(x, top + 6 + line * NOTE, text, size=11, colour="muted")
+            pen.text(x, top + 26 + line * NOTE, text, size=11, colour="muted")
     return right
 
 

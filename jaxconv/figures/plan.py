@@ -124,6 +124,7 @@ class Plan:
       cell: Pixels of a cell.
       blocks: Input, kernel and output, and C if it is drawn.
       corners: Upper left corner of the map of each block.
+      tops: Upper edge of the name of each block, in pixels.
       width: Pixels of the panel.
       height: Pixels of the panel.
     """
@@ -131,6 +132,7 @@ class Plan:
     cell: float
     blocks: tuple[Block, ...]
     corners: tuple[Offset, ...]
+    tops: tuple[float, ...]
     width: float
     height: float
 
@@ -149,8 +151,8 @@ def make_plan(panel: Panel) -> Plan:
     """
     cell = _cell_size(panel)
     blocks = _blocks(panel, cell)
-    corners, width, height = _place(panel, blocks)
-    return Plan(cell, tuple(blocks), tuple(corners), width, height)
+    corners, tops, width, height = _place(panel, blocks)
+    return Plan(cell, tuple(blocks), tuple(corners), tuple(tops), width, height)
 
 
 def _cell_size(panel: Panel) -> float:
@@ -203,16 +205,18 @@ def _map_block(name: str, shape: Sequence[int], features: int, note: str, layout
     return Block(f"{name} {sizes(shape)}{count}", note, layout.width, layout.height)
 
 
-def _place(panel: Panel, blocks: Sequence[Block]) -> tuple[list[Offset], float, float]:
-    """Returns the corners of the maps, and the size of the panel."""
+def _place(panel: Panel, blocks: Sequence[Block]) -> tuple[list[Offset], list[float], float, float]:
+    """Returns the corners of the maps, the upper edges of their names, and the size of the panel."""
     top = MARGIN + (HEADING if panel.heading else 0.0)
     titles = LABEL + max(block.note_height for block in blocks)
     corners: list[Offset] = []
+    tops: list[float] = []
     if panel.stacked:
         y = top
         for block in blocks[:3]:
             own = LABEL + block.note_height
             corners.append((MARGIN, y + own))
+            tops.append(y)
             y += own + block.height + BELOW
         right = MARGIN + max(block.whole_width for block in blocks[:3])
         bottom = y - BELOW
@@ -220,16 +224,20 @@ def _place(panel: Panel, blocks: Sequence[Block]) -> tuple[list[Offset], float, 
         right = MARGIN - GAP
         for block in blocks[:3]:
             corners.append((right + GAP, top + titles))
+            tops.append(top)
             right += GAP + block.whole_width
         bottom = top + titles + max(block.height for block in blocks[:3])
     bottom += SUM if panel.with_sums else 0.0
     for block in blocks[3:]:
         if right + GAP + block.whole_width + MARGIN <= WIDEST_WITH_MATRIX:
             corners.append((right + GAP, top + titles))
+            tops.append(top)
             right += GAP + block.whole_width
             bottom = max(bottom, top + titles + block.height)
         else:
-            corners.append((MARGIN, bottom + BELOW + titles))
+            own = LABEL + block.note_height
+            corners.append((MARGIN, bottom + BELOW + own))
+            tops.append(bottom + BELOW)
             right = max(right, MARGIN + block.whole_width)
-            bottom += BELOW + titles + block.height
-    return corners, right + MARGIN, bottom + MARGIN
+            bottom += BELOW + own + block.height
+    return corners, tops, right + MARGIN, bottom + MARGIN
