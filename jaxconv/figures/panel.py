@@ -96,11 +96,6 @@ def _draw_output(pen: Pen, panel: Panel, layout: MapLayout, colour: str) -> None
             pen.items.append(_group_in_frames([blank], range(frame), frames, still=None))
         text = Text(x + c / 2, y + c / 2, word, size=text_size(word, c), anchor="middle")
         pen.items.append(_group_in_frames([text], range(frame, frames), frames, still=(0.0, 0.0)))
-    for place in layout.cells() if panel.subsample is not None else ():
-        if panel.subsample is not None and place not in panel.subsample:
-            x, y = layout.corner(place)
-            cross = "\N{MULTIPLICATION SIGN}"
-            pen.text(x + c / 2, y + c / 2, cross, size=0.7 * c, colour="muted", anchor="middle")
     x, y = layout.corner(first.output, first.output_feature)
     fill = f"{colour}_line" if panel.texts is None else None
     mark = Rectangle(x, y, c, c, fill=fill, line="ink", thickness=2.8)
@@ -109,6 +104,11 @@ def _draw_output(pen: Pen, panel: Panel, layout: MapLayout, colour: str) -> None
         for scene in panel.scenes
     )
     pen.items.append(Group((mark,), offsets))
+    for place in layout.cells() if panel.subsample is not None else ():
+        if panel.subsample is not None and place not in panel.subsample:
+            x, y = layout.corner(place)
+            cross = "\N{MULTIPLICATION SIGN}"
+            pen.text(x + c / 2, y + c / 2, cross, size=0.7 * c, colour="ink", anchor="middle")
 
 
 def _draw_arrow(pen: Pen, panel: Panel, plan: Plan) -> None:
