@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from jaxconv.figures import GUIDE, guide
+from jaxconv.figures import GUIDE, animation, guide
+from jaxconv.figures.guide_figures import guide_animation
 
 HEAD = """\
 # The figures of arXiv:1603.07285
@@ -28,6 +29,31 @@ guide("{number}", "{file}")
 ```
 
 """
+SAME_ANIMATION = """\
+The same animation, with numbers to change:
+
+```python
+from jaxconv import ConvGeometry
+from jaxconv.figures import animate
+
+{call}
+```
+
+"""
+
+
+OPTIONS = ({}, {"values": "numbers"}, {"values": "symbols", "matrix": True})
+
+
+def animate_call(figure):
+    """Returns the call of `animate` that draws a figure; None for a figure that `animate` does not draw."""
+    display = guide_animation(figure.number).display
+    for options in OPTIONS:
+        options = {"transposed": True} | options if figure.transposed else options
+        if animation(figure.geometry, **options).display == display:
+            words = "".join(f", {name}={value!r}" for name, value in options.items()).replace("'", '"')
+            return f'animate({figure.geometry!r}, "mine.svg"{words})'
+    return None
 
 
 def write_gallery_page(app):
@@ -45,6 +71,8 @@ def write_gallery_page(app):
             parameters=figure.parameters,
             file=file,
         )
+        call = animate_call(figure)
+        page += SAME_ANIMATION.format(call=call) if call else ""
     (folder / "index.md").write_text(page)
 
 

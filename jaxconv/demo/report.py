@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import base64
+import html
+import mimetypes
 import re
 from pathlib import Path
+from urllib.parse import unquote
+
+from jaxconv.errors import DataError
 
 PAGE = """\
 <!doctype html>
@@ -35,7 +40,6 @@ a {{ color: inherit; text-decoration-color: var(--quiet); text-underline-offset:
 {body}</body>
 </html>
 """
-MEDIA_TYPES = {".png": "image/png", ".svg": "image/svg+xml"}
 
 
 def html_report(markdown: str, folder: Path) -> str:
@@ -47,14 +51,31 @@ def html_report(markdown: str, folder: Path) -> str:
 
     Returns:
       A whole HTML document that needs no other file and no network.
+
+    Raises:
+      DataError: A picture's suffix is not that of an image format.
+      OSError: A picture cannot be read.
     """
     from markdown_it import MarkdownIt
 
     body = MarkdownIt("commonmark").enable("table").render(markdown)
-    body = re.sub(r'(<img src=")([^":]+)"', lambda match: f'{match[1]}{data_uri(folder / match[2])}"', body)
-    return PAGE.format(title=markdown.splitlines()[0].lstrip("# "), body=body)
+    body = re.sub(r'(<img src=")([^":]+)"', lambda match: f'{match[1]}{_source(folder, match[2])}"', body)
+    return PAGE.format(title=html.escape(markdown.partition("\n")[0].lstrip("# ")), body=body)
+
+
+def _source(folder: Path, address: str) -> str:
+    """Returns the URI of a picture, given its address in which special characters are quoted."""
+    return data_uri(folder / unquote(html.unescape(address)))
 
 
 def data_uri(path: Path) -> str:
-    """Encodes a picture as a URI that holds all of it."""
-    return f"data:{MEDIA_TYPES[path.suffix]};base64,{base64.b64encode(path.read_bytes()).decode()}"
+    """Encodes a picture as a URI that holds all of it.
+
+    Raises:
+      DataError: The suffix is not that of an image format.
+      OSError: The file cannot be read.
+    """
+    media_type = mimetypes.guess_type(path.name, strict=False)[0] or ""
+    if not media_type.startswith("image/"):
+        raise DataError(f"`path` must end in the suffix of an image such as .png or .svg, got {str(path)!r}.")
+    return f"data:{media_type};base64,{base64.b64encode(path.read_bytes()).decode()}"

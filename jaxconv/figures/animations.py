@@ -229,34 +229,51 @@ def frame(
     return picture.frame(scene.row)
 
 
-def of_panels(panels: Sequence[Panel], title: str, milliseconds: int, theme: ThemeOption) -> Animation:
-    """Returns panels one below the other, all with the same duration."""
+def of_panels(
+    panels: Sequence[Panel],
+    title: str,
+    milliseconds: int,
+    theme: ThemeOption,
+    steps: Sequence[Sequence[int]] | None = None,
+) -> Animation:
+    """Returns panels one below the other, all with the same duration.
+
+    Args:
+      panels: Panels to draw, from top to bottom.
+      title: Description of the picture for screen readers.
+      milliseconds: Duration of a frame in milliseconds.
+      theme: Colours, or the word for them.
+      steps: For each panel, the scene that each frame of the animation shows; all of one length. By default
+        the panel with the most scenes shows one per frame, and the others repeat theirs evenly.
+    """
     light, dark = resolve_theme(theme)
     duration = _milliseconds(milliseconds)
-    return Animation(_stack_pictures(list(map(draw_panel, panels))), title, duration, light, dark)
+    pictures = [draw_panel(panel) for panel in panels]
+    if steps is None:
+        frames = max(picture.frames for picture in pictures)
+        steps = [[at * picture.frames // frames for at in range(frames)] for picture in pictures]
+    return Animation(_stack_pictures(pictures, steps), title, duration, light, dark)
 
 
-def _stack_pictures(pictures: list[DisplayList]) -> DisplayList:
-    frames = max(picture.frames for picture in pictures)
+def _stack_pictures(pictures: Sequence[DisplayList], steps: Sequence[Sequence[int]]) -> DisplayList:
+    frames = len(steps[0])
     groups, y = [], 0.0
-    for picture in pictures:
-        items = tuple(_repeat_frames(item, picture.frames, frames) for item in picture.items)
+    for picture, own in zip(pictures, steps, strict=True):
+        items = tuple(_choose_frames(item, own) for item in picture.items)
         groups.append(Group(items, ((0.0, y),) * frames, (0.0, y)))
         y += picture.height
     return DisplayList(max(picture.width for picture in pictures), y, tuple(groups), frames)
 
 
-def _repeat_frames(item: Item, frames: int, wanted: int) -> Item:
-    """Returns the same motion in more frames."""
-    if not isinstance(item, Group) or frames == wanted:
+def _choose_frames(item: Item, steps: Sequence[int]) -> Item:
+    """Returns an item whose frame n is frame ``steps[n]`` of the given one."""
+    if not isinstance(item, Group):
         return item
-    offsets = tuple(item.offsets[at * frames // wanted] for at in range(wanted)) if item.offsets else ()
-    still = item.at(0) if item.still == "first" else item.still
     return replace(
         item,
-        items=tuple(_repeat_frames(one, frames, wanted) for one in item.items),
-        offsets=offsets,
-        still=still,
+        items=tuple(_choose_frames(one, steps) for one in item.items),
+        offsets=tuple(item.offsets[step] for step in steps) if item.offsets else (),
+        still=item.at(0) if item.still == "first" else item.still,
     )
 
 

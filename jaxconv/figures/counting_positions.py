@@ -42,7 +42,7 @@ def draw_positions(geometry: ConvGeometry) -> DisplayList:
         name = "first position" if number == 0 else f"step {number}"
         pen.text(x, MARGIN + 4, name, size=13, bold=True)
         layout = MapLayout(x, MARGIN + 22, CELL, input_positions(geometry))
-        draw_input(pen, layout, geometry, "x", zeros=False)
+        draw_input(pen, layout, geometry, "x", (0,) * geometry.ndim, zeros=False)
         _draw_window(pen, layout, scene)
         x += layout.width + GAP
         if number + 1 < len(steps):

@@ -37,7 +37,8 @@ HEAD = f"""<!doctype html>
 <p>The figures of Dumoulin &amp; Visin, <i>A guide to convolution arithmetic for deep learning</i>,
 <a href="https://arxiv.org/abs/1603.07285">arXiv:1603.07285</a>, drawn by jaxconv. Blue cells are the input of
 the convolution and the output of its transpose, green cells the reverse. The colours of the kernel say which
-tap reads which cell. Dashed cells are padding, cells with a dot are inserted zeros.</p>
+tap reads which cell. Dashed cells are padding, the shaded ones among them the output padding a of a
+transpose; cells with a dot are inserted zeros.</p>
 <main>
 """
 

@@ -193,7 +193,9 @@ def _subsampling(milliseconds: int, theme: ThemeOption) -> Animation:
         Panel(scenes(strided), heading="Stride 2"),
         Panel(scenes(unit), heading="Stride 1, one in two outputs retained", subsample=subsample),
     ]
-    return of_panels(panels, "", milliseconds, theme)
+    # Stride 2 moves on when stride 1 reaches the next output that is retained: 0, 2, 6 and 8.
+    steps = [0, 0, 1, 1, 1, 1, 2, 2, 3], range(9)
+    return of_panels(panels, "", milliseconds, theme, steps)
 
 
 def _matrix(milliseconds: int, theme: ThemeOption) -> Animation:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -121,7 +121,14 @@ def input_positions(geometry: ConvGeometry) -> tuple[range, ...]:
     return tuple(map(drawn_positions, geometry.axes))
 
 
-def draw_input(pen: Pen, layout: MapLayout, geometry: ConvGeometry, colour: str, zeros: bool) -> None:
+def draw_input(
+    pen: Pen,
+    layout: MapLayout,
+    geometry: ConvGeometry,
+    colour: str,
+    output_padding: Sequence[int],
+    zeros: bool,
+) -> None:
     """Draws the cells of a stretched and padded input, each kind with an outline of its own.
 
     Args:
@@ -129,6 +136,7 @@ def draw_input(pen: Pen, layout: MapLayout, geometry: ConvGeometry, colour: str,
       layout: Layout of the input on the sheet.
       geometry: Convolution that reads the input.
       colour: Role of the input cells' colour in the theme, ``"x"`` or ``"y"``.
+      output_padding: Cells after each axis that are the a of a transpose, a part of the padding.
       zeros: Whether the caller writes ``0`` into the cells that hold zeros; otherwise a dot marks inserted
         zeros.
     """
@@ -148,6 +156,8 @@ def draw_input(pen: Pen, layout: MapLayout, geometry: ConvGeometry, colour: str,
                 corner = layout.corner(position, feature)
                 if kind == "padding" and cell.cell is not None:  # repeats an input cell
                     pen.rectangle(*corner, c, c, fill=colour, opacity=0.45)
+                elif kind == "padding" and _is_output_padding(geometry, position, output_padding):
+                    pen.rectangle(*corner, c, c, fill="empty")
                 pen.rectangle(*corner, c, c, **style)
         for position, cell in cells.items():
             x, y = layout.corner(position, feature)
@@ -163,6 +173,11 @@ def draw_input(pen: Pen, layout: MapLayout, geometry: ConvGeometry, colour: str,
             elif cell.kind == "inserted" and not zeros:
                 pen.rectangle(x + c / 2 - 1.5, y + c / 2 - 1.5, 3, 3, fill="muted")
     layout.draw_heads(pen)
+
+
+def _is_output_padding(g: ConvGeometry, position: Sequence[int], output_padding: Sequence[int]) -> bool:
+    places = zip(g.axes, position, output_padding, strict=True)
+    return any(axis.padded - a <= at < axis.padded for axis, at, a in places)
 
 
 def draw_plain(pen: Pen, layout: MapLayout, colour: str) -> None:

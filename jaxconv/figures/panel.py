@@ -45,11 +45,10 @@ def _draw_titles(pen: Pen, panel: Panel, plan: Plan) -> float:
         at = MARGIN + text_width(panel.heading, 14, True) + 12
         pen.text(at, MARGIN + 4.5, numbers, size=12, colour="muted")
         right = at + text_width(numbers, 12) + MARGIN
-    with_notes = any(block.note for block in plan.blocks)
-    for block, (x, y) in zip(plan.blocks, plan.corners, strict=True):
-        up = NOTE if (block.note if panel.stacked else with_notes) else 0.0
-        pen.text(x, y - up - 12, block.name, size=13, bold=True)
-        pen.text(x, y - 10, block.note, size=11, colour="muted")
+    for block, (x, _), top in zip(plan.blocks, plan.corners, plan.tops, strict=True):
+        pen.text(x, top + 8, block.name, size=13, bold=True)
+        for line, text in enumerate(block.note_lines):
+            pen.text(x, top + 26 + line * NOTE, text, size=11, colour="muted")
     return right
 
 
@@ -97,11 +96,6 @@ def _draw_output(pen: Pen, panel: Panel, layout: MapLayout, colour: str) -> None
             pen.items.append(_group_in_frames([blank], range(frame), frames, still=None))
         text = Text(x + c / 2, y + c / 2, word, size=text_size(word, c), anchor="middle")
         pen.items.append(_group_in_frames([text], range(frame, frames), frames, still=(0.0, 0.0)))
-    for place in layout.cells() if panel.subsample is not None else ():
-        if panel.subsample is not None and place not in panel.subsample:
-            x, y = layout.corner(place)
-            cross = "\N{MULTIPLICATION SIGN}"
-            pen.text(x + c / 2, y + c / 2, cross, size=0.7 * c, colour="muted", anchor="middle")
     x, y = layout.corner(first.output, first.output_feature)
     fill = f"{colour}_line" if panel.texts is None else None
     mark = Rectangle(x, y, c, c, fill=fill, line="ink", thickness=2.8)
@@ -110,6 +104,11 @@ def _draw_output(pen: Pen, panel: Panel, layout: MapLayout, colour: str) -> None
         for scene in panel.scenes
     )
     pen.items.append(Group((mark,), offsets))
+    for place in layout.cells() if panel.subsample is not None else ():
+        if panel.subsample is not None and place not in panel.subsample:
+            x, y = layout.corner(place)
+            cross = "\N{MULTIPLICATION SIGN}"
+            pen.text(x + c / 2, y + c / 2, cross, size=0.7 * c, colour="ink", anchor="middle")
 
 
 def _draw_arrow(pen: Pen, panel: Panel, plan: Plan) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -17,6 +18,7 @@ from jaxconv.geometry.scene import Scene
 
 MARGIN, GAP = 16.0, 34.0  # pixels around a panel, and between its maps
 HEADING, LABEL, NOTE, SUM = 30.0, 20.0, 16.0, 26.0  # pixels of the lines of text
+NOTE_WIDTH = 390.0  # pixels that a line of a note may take above a map that is narrower
 BELOW = 18.0  # pixels between maps that stand below each other
 MOST_COLUMNS, MOST_SHEETS = 24, 16  # of kernels; of more, only the first is drawn
 LARGEST, LARGEST_WITH_TEXT, SMALLEST = 30.0, 34.0, 5.0  # pixels of a cell
@@ -67,6 +69,13 @@ class Panel:
         """Whether the sum of the frame is written below the maps."""
         return self.texts is not None and self.texts.kernel is not None
 
+    @property
+    def output_padding(self) -> tuple[int, ...]:
+        """Padded cells that are the a of a transpose, per axis; 0 where cropping removes them."""
+        first = self.scenes[0]
+        a = first.geometry.output_padding if first.transposed else (0,) * self.shown.ndim
+        return tuple(n if n <= high else 0 for n, (_, high) in zip(a, self.shown.padding, strict=True))
+
     def input_map(self, x: float, y: float, cell: float) -> MapLayout:
         """Returns the layout of the input."""
         return MapLayout(x, y, cell, input_positions(self.shown), self.shown.in_features)
@@ -93,7 +102,18 @@ class Block:
     @property
     def whole_width(self) -> float:
         """Width of the map, or of the text above it if that is wider, in pixels."""
-        return max(self.width, text_width(self.name, 13, True), text_width(self.note, 11))
+        notes = [text_width(line, 11) for line in self.note_lines]
+        return max(self.width, text_width(self.name, 13, True), *notes)
+
+    @property
+    def note_lines(self) -> list[str]:
+        """The note in lines that are not much wider than the map."""
+        return textwrap.wrap(self.note, int(max(self.width, NOTE_WIDTH) / text_width("m", 11)))
+
+    @property
+    def note_height(self) -> float:
+        """Height of the note, in pixels."""
+        return NOTE * len(self.note_lines)
 
 
 @dataclass(frozen=True)
@@ -104,6 +124,7 @@ class Plan:
       cell: Pixels of a cell.
       blocks: Input, kernel and output, and C if it is drawn.
       corners: Upper left corner of the map of each block.
+      tops: Upper edge of the name of each block, in pixels.
       width: Pixels of the panel.
       height: Pixels of the panel.
     """
@@ -111,6 +132,7 @@ class Plan:
     cell: float
     blocks: tuple[Block, ...]
     corners: tuple[Offset, ...]
+    tops: tuple[float, ...]
     width: float
     height: float
 
@@ -129,8 +151,8 @@ def make_plan(panel: Panel) -> Plan:
     """
     cell = _cell_size(panel)
     blocks = _blocks(panel, cell)
-    corners, width, height = _place(panel, blocks)
-    return Plan(cell, tuple(blocks), tuple(corners), width, height)
+    corners, tops, width, height = _place(panel, blocks)
+    return Plan(cell, tuple(blocks), tuple(corners), tuple(tops), width, height)
 
 
 def _cell_size(panel: Panel) -> float:
@@ -152,14 +174,14 @@ def _cell_size(panel: Panel) -> float:
 def _blocks(panel: Panel, cell: float) -> list[Block]:
     g, first = panel.shown, panel.scenes[0]
     kernel, columns = panel.kernel_map(0, 0, cell), panel.sheets[1]
-    note = kernel_note(first)
+    note, input_note = kernel_note(first), padding_note(g, panel.output_padding)
     features = ""
     if g.in_features * g.out_features > 1:
         features = f", {len(first.input_features)} to {g.out_features} features"
         if panel.sheets == (1, 1) and panel.texts is not None:
             note = f"{note}, " * bool(note) + "first features"
     blocks = [
-        _map_block("Input", g.input_shape, g.in_features, padding_note(g), panel.input_map(0, 0, cell)),
+        _map_block("Input", g.input_shape, g.in_features, input_note, panel.input_map(0, 0, cell)),
         Block(
             f"Kernel {sizes(g.kernel_shape)}{features}",
             note,
@@ -183,16 +205,18 @@ def _map_block(name: str, shape: Sequence[int], features: int, note: str, layout
     return Block(f"{name} {sizes(shape)}{count}", note, layout.width, layout.height)
 
 
-def _place(panel: Panel, blocks: Sequence[Block]) -> tuple[list[Offset], float, float]:
-    """Returns the corners of the maps, and the size of the panel."""
+def _place(panel: Panel, blocks: Sequence[Block]) -> tuple[list[Offset], list[float], float, float]:
+    """Returns the corners of the maps, the upper edges of their names, and the size of the panel."""
     top = MARGIN + (HEADING if panel.heading else 0.0)
-    titles = LABEL + (NOTE if any(block.note for block in blocks) else 0.0)
+    titles = LABEL + max(block.note_height for block in blocks)
     corners: list[Offset] = []
+    tops: list[float] = []
     if panel.stacked:
         y = top
         for block in blocks[:3]:
-            own = LABEL + (NOTE if block.note else 0.0)
+            own = LABEL + block.note_height
             corners.append((MARGIN, y + own))
+            tops.append(y)
             y += own + block.height + BELOW
         right = MARGIN + max(block.whole_width for block in blocks[:3])
         bottom = y - BELOW
@@ -200,16 +224,20 @@ def _place(panel: Panel, blocks: Sequence[Block]) -> tuple[list[Offset], float, 
         right = MARGIN - GAP
         for block in blocks[:3]:
             corners.append((right + GAP, top + titles))
+            tops.append(top)
             right += GAP + block.whole_width
         bottom = top + titles + max(block.height for block in blocks[:3])
     bottom += SUM if panel.with_sums else 0.0
     for block in blocks[3:]:
         if right + GAP + block.whole_width + MARGIN <= WIDEST_WITH_MATRIX:
             corners.append((right + GAP, top + titles))
+            tops.append(top)
             right += GAP + block.whole_width
             bottom = max(bottom, top + titles + block.height)
         else:
-            corners.append((MARGIN, bottom + BELOW + titles))
+            own = LABEL + block.note_height
+            corners.append((MARGIN, bottom + BELOW + own))
+            tops.append(bottom + BELOW)
             right = max(right, MARGIN + block.whole_width)
-            bottom += BELOW + titles + block.height
-    return corners, right + MARGIN, bottom + MARGIN
+            bottom += BELOW + own + block.height
+    return corners, tops, right + MARGIN, bottom + MARGIN

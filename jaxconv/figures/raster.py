@@ -36,9 +36,15 @@ def save_pixels(picture: DisplayList, path: Path, theme: Theme, milliseconds: in
     if path.suffix.lower() == ".webp":
         if not features.check("webp"):
             raise OptionError("this build of Pillow cannot write WebP files; choose .svg or .gif.")
-        rest = images[1:]
         images[0].save(
-            path, save_all=True, append_images=rest, duration=milliseconds, loop=0, lossless=True, quality=100
+            path,
+            save_all=True,
+            append_images=images[1:],
+            duration=milliseconds,
+            loop=0,
+            lossless=True,
+            quality=100,
+            method=4,  # Pillow's own choice for animations, 0, makes files several times as large
         )
     else:
         frames = _with_one_palette(images)

@@ -23,7 +23,7 @@ def draw_window(pen: Pen, panel: Panel, layout: MapLayout, colour: str) -> None:
       colour: Role of the input cells' colour in the theme, ``"x"`` or ``"y"``.
     """
     texts, first = panel.texts, panel.scenes[0]
-    draw_input(pen, layout, panel.shown, colour, zeros=texts is not None)
+    draw_input(pen, layout, panel.shown, colour, panel.output_padding, zeros=texts is not None)
     offsets = tuple(
         layout.shift(
             scene.reads[0].position,

@@ -14,7 +14,8 @@ from PIL import Image
 
 import jaxconv
 from jaxconv.demo import photograph, pipeline, segmentation
-from jaxconv.errors import FailureError, OptionError
+from jaxconv.demo.report import html_report
+from jaxconv.errors import DataError, FailureError, OptionError
 from jaxconv.figures import draw_matrix, matrix_figure
 
 
@@ -54,6 +55,33 @@ def test_the_files_of_a_short_demo(tmp_path, monkeypatch):
     assert metrics["claims"]["held"] == 1
     assert metrics["fcn"]["samples"] == {"train": 1347, "val": 225, "test": 225}
     assert 0 <= metrics["fcn"]["mean_iou"] < 1
+
+
+PICTURES = [  # name of a file, the same in Markdown, media type
+    ("a picture.png", "a%20picture.png", "image/png"),
+    ("50% \N{MULTIPLICATION SIGN} 2.svg", "<50%25 \N{MULTIPLICATION SIGN} 2.svg>", "image/svg+xml"),
+    ("R&D.webp", "R&D.webp", "image/webp"),
+]
+
+
+def test_a_report_quotes_its_title_and_finds_its_pictures(tmp_path):
+    for name, _, _ in PICTURES:
+        (tmp_path / name).write_bytes(name.encode())
+    report = html_report(
+        "# a < b & c\n\n" + "".join(f"![]({quoted})\n" for _, quoted, _ in PICTURES), tmp_path
+    )
+    assert "<title>a &lt; b &amp; c</title>" in report
+    found = re.findall(r'src="data:([^;]+);base64,([^"]+)"', report)
+    assert [(base64.b64decode(data).decode(), media_type) for media_type, data in found] == [
+        (name, media_type) for name, _, media_type in PICTURES
+    ]
+
+
+@pytest.mark.parametrize("name", ["table.csv", "picture", "picture.nothing"])
+def test_a_report_refuses_files_that_are_not_images(name, tmp_path):
+    (tmp_path / name).write_bytes(b"1")
+    with pytest.raises(DataError, match=name):
+        html_report(f"# Title\n\n![]({name})\n", tmp_path)
 
 
 def test_a_failed_claim_stops_the_demo(tmp_path, monkeypatch):

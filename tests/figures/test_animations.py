@@ -12,6 +12,7 @@ from PIL import Image
 
 from jaxconv import ConvGeometry
 from jaxconv.figures import DARK, LIGHT, Theme, animate, animation, frame, scenes
+from jaxconv.figures.raster import pixels
 from jaxconv.figures.svg import svg
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -159,6 +160,18 @@ def test_rasters_have_a_frame_per_output(tmp_path, suffix):
         corner = "#{:02x}{:02x}{:02x}".format(*image.convert("RGB").getpixel((1, 1)))
     assert corner == LIGHT.paper
     assert size == (animation(STRIDED).display.width, animation(STRIDED).display.height)
+
+
+def test_webp_files_are_exact_and_smaller_than_gif(tmp_path):
+    drawn = animation(STRIDED, values="numbers")
+    with Image.open(drawn.save(tmp_path / "a.webp")) as image:
+        for number, expected in enumerate(pixels(drawn.display, LIGHT)):
+            image.seek(number)
+            assert image.convert("RGB").tobytes() == expected.tobytes()
+    for name in ("2-D", "features"):
+        drawn = animation(GEOMETRIES[name])
+        webp, gif = (drawn.save(tmp_path / f"{name}.{suffix}").stat().st_size for suffix in ("webp", "gif"))
+        assert webp < gif
 
 
 @pytest.mark.parametrize("suffix", ["svg", "gif", "webp"])

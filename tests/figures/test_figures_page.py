@@ -2,10 +2,14 @@
 
 import doctest
 import re
+import runpy
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
 import pytest
+
+from jaxconv import ConvGeometry
+from jaxconv.figures import GUIDE, animate, guide
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGE = DOCS / "figures.md"
@@ -33,3 +37,22 @@ def test_pictures_are_small_and_self_contained(path):
     assert not re.search(r"href|url\(|@import|<script|<image", text)
     assert re.findall(r"https?://[^\"' ]+", text) == ["http://www.w3.org/2000/svg"]
     assert float(root.get("width")) <= 1100
+
+
+def test_the_gallery_prints_calls_that_draw_its_figures(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    animate_call = runpy.run_path(str(DOCS / "extensions" / "guide_gallery.py"))["animate_call"]
+    calls = {number: animate_call(figure) for number, figure in GUIDE.items()}
+    assert {number for number, call in calls.items() if call is None} == {
+        "kernel", "1.4", "1.5", "1.6", "2.8a", "2.8b",
+    }  # fmt: skip
+    assert (
+        calls["4.5"] == 'animate(ConvGeometry((5, 5), (3, 3), strides=(2, 2)), "mine.svg", transposed=True)'
+    )
+    for number in ("1.2", "4.7", "matrix"):
+        eval(calls[number], {"animate": animate, "ConvGeometry": ConvGeometry})
+        assert texts_of(tmp_path / "mine.svg") == texts_of(guide(number, tmp_path / "guide.svg"))
+
+
+def texts_of(path):
+    return [item.text for item in ElementTree.parse(path).iter() if item.tag.endswith("}text")]

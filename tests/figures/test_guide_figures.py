@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from jaxconv.figures import GUIDE, guide
+from jaxconv.figures.display import Group, Rectangle
 from jaxconv.figures.gallery import write_gallery
 from jaxconv.figures.guide_figures import PRINTED_OUTPUTS, figure_of, guide_animation
 from jaxconv.figures.numbers import PRINTED_INPUT, PRINTED_KERNEL, results
@@ -92,6 +93,47 @@ def test_output_padding_is_at_the_bottom_and_right():
     """Figure 4.7; some copies say top and right."""
     shown = scenes(GUIDE["4.7"].geometry, transposed=True)[0].shown
     assert shown.padding == ((1, 2), (1, 2))
+
+
+def marked_outputs(picture):
+    """The output cell that each panel marks in a picture of one frame, as (row, column)."""
+    found = []
+    for panel in picture.items:
+        (mark,) = [
+            (group, item)
+            for group in panel.items
+            if isinstance(group, Group)
+            for item in group.items
+            if isinstance(item, Rectangle) and item.thickness == 2.8
+        ]
+        x, y = mark[0].at(0)
+        found.append((y / mark[1].height, x / mark[1].width))
+    return found
+
+
+def test_both_strides_of_figure_1_4_reach_the_retained_outputs_together():
+    display = guide_animation("1.4").display
+    found = [marked_outputs(display.frame(frame)) for frame in range(9)]
+    assert [unit for _, unit in found] == list(np.ndindex(3, 3))
+    for frame, output in zip((0, 2, 6, 8), np.ndindex(2, 2), strict=True):
+        strided, unit = found[frame]
+        assert strided == output
+        assert unit == (2 * output[0], 2 * output[1])
+    assert [strided for strided, _ in found] == sorted(strided for strided, _ in found)
+    assert len({strided for strided, _ in found[2:6]}) == 1  # stands still between two retained outputs
+
+
+def test_figure_4_7_names_and_shades_the_output_padding():
+    drawn = guide_animation("4.7")
+    texts = [text.text for text in ElementTree.fromstring(drawn.svg()).iter(f"{SVG}text")]
+    assert "1 zero inserted; padding (dashed) 1, and a = 1 after (shaded)" in texts
+    (panel,) = drawn.display.items
+    rectangles = [item for item in panel.items if isinstance(item, Rectangle)]
+    shaded = {(item.x, item.y) for item in rectangles if item.fill == "empty" and item.line is None}
+    dashed = [item for item in rectangles if item.dashes]
+    right, bottom = max(item.x for item in dashed), max(item.y for item in dashed)
+    assert shaded == {(item.x, item.y) for item in dashed if right == item.x or bottom == item.y}
+    assert len(shaded) == 2 * 8 - 1
 
 
 def test_numbers_of_the_draft():
