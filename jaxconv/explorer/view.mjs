@@ -219,6 +219,7 @@ function draw(rebuild = false) {
     if (!(error instanceof Refusal)) throw error;
     geometry = null;
     stop();
+    model = null; // the drawings stay, but nothing in them can be selected
     showRefusal(error.message);
   }
   if (rebuild) buildControls();
@@ -448,6 +449,7 @@ function step(by) {
   if (!model) return;
   hovered = null;
   state.at = String((now() + by + frames()) % frames());
+  if (!timer) remember();
   select();
 }
 
@@ -485,6 +487,9 @@ async function copy(text, button) {
 }
 
 // ---------------------------------------------------------------------------------------------- events
+
+/** What does something of its own with the arrow keys, Home and End. */
+const KEYED = "input, select, textarea, summary, [role=gridcell], .scroll, .sum";
 
 function listen() {
   const controls = element("controls");
@@ -529,7 +534,6 @@ function listen() {
     if (button.dataset.step) {
       stop();
       step(Number(button.dataset.step));
-      remember();
     }
     if (text) copy(text, button);
     if (button.id === "play") (timer ? stop : play)();
@@ -571,7 +575,8 @@ function listen() {
   });
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || walk(event)) return;
-    if (event.target !== document.body) return;
+    const taken = event.key === " " ? `${KEYED}, button, a` : KEYED;
+    if (!model || event.target.closest(taken)) return;
     const keys = {
       ArrowLeft: () => step(-1), ArrowRight: () => step(1), " ": timer ? stop : play,
       Home: () => pin("0"), End: () => pin(String(frames() - 1)),

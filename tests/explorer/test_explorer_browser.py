@@ -260,6 +260,36 @@ def test_time(visitor):
     assert "at=6" in page.evaluate("location.hash")
 
 
+def test_keys_step_wherever_they_mean_nothing_else(visitor):
+    page = visitor.open("i=5,5&k=3&at=0")
+    count = page.locator("#count")
+    page.focus("button[data-view=direct]")
+    page.keyboard.press("ArrowRight")
+    assert count.inner_text() == "2 of 9"
+    assert "at=1" in page.evaluate("location.hash")
+    page.keyboard.press("End")
+    assert count.inner_text() == "9 of 9"
+    page.focus("button[data-values=symbols]")
+    page.keyboard.press(" ")  # presses the button
+    assert page.get_attribute("button[data-values=symbols]", "aria-pressed") == "true"
+    assert page.get_attribute("#play", "aria-label") == "Play"
+    for selector in ("#i0", "#mode", "summary:visible", "#sum", "#linked"):
+        page.focus(selector)
+        page.keyboard.press("Home")
+        assert count.inner_text() == "9 of 9", selector
+
+
+def test_a_refused_geometry_leaves_nothing_to_step_through(visitor):
+    page = visitor.open("i=5,5&k=3&at=0")
+    page.fill("#k0", "9")
+    page.focus("button[data-view=direct]")
+    for key in ("ArrowRight", "End"):
+        page.keyboard.press(key)
+    page.hover(".output [data-at=y4]", force=True)
+    page.click("button[data-step='1']")
+    assert "spans 9 cells" in page.locator("#refusal").inner_text()
+
+
 def test_motion_only_where_it_is_wanted(browser, address):
     for motion, label in (("reduce", "Play"), ("no-preference", "Pause")):
         visitor = Visitor(browser, address, reduced_motion=motion)
@@ -341,6 +371,25 @@ LOOKS = {
 }
 
 
+# Not innerWidth, which grows with what is too wide on a phone.
+FITS = "document.documentElement.scrollWidth <= document.documentElement.clientWidth"
+
+
+@pytest.mark.parametrize("width", [320, 360, 390])
+def test_narrow_phones_show_the_whole_width(browser, address, width):
+    visitor = Visitor(browser, address, **LOOKS["phone"] | {"viewport": {"width": width, "height": 700}})
+    for state in (*STATES, "i=5,5&k=3&op=max", "i=1000,1000&k=7&s=2&p=3"):
+        page = visitor.open(state)
+        assert page.evaluate("document.documentElement.clientWidth") == width
+        assert page.evaluate(FITS), state
+        sides = page.eval_on_selector_all(
+            "#time *", "all => all.map(one => one.getBoundingClientRect().right)"
+        )
+        assert max(sides, default=0) <= width, state
+    assert visitor.faults == []
+    visitor.context.close()
+
+
 @pytest.mark.parametrize("look", LOOKS)
 def test_looks(browser, address, tmp_path, look):
     """Nothing is wider than the screen, and the picture is not blank."""
@@ -349,7 +398,7 @@ def test_looks(browser, address, tmp_path, look):
     visitor = Visitor(browser, address, **LOOKS[look])
     for number, state in enumerate(STATES):
         page = visitor.open(state)
-        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), state
+        assert page.evaluate(FITS), state
         path = tmp_path / f"{number}.png"
         page.screenshot(path=path, full_page=True)
         with Image.open(path) as picture:

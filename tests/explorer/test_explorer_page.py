@@ -17,7 +17,7 @@ from test_explorer_arithmetic import CASES
 import jaxconv
 from jaxconv import ConvGeometry
 from jaxconv.cli import main
-from jaxconv.errors import GeometryError
+from jaxconv.errors import GeometryError, OptionError
 from jaxconv.explorer import Explorer, page
 from jaxconv.explorer.compact import compact_script, compact_style
 from jaxconv.explorer.document import MODULES, joined
@@ -52,9 +52,9 @@ def test_the_state_is_the_geometry():
 def test_refusals():
     with pytest.raises(GeometryError, match="`geometry` must have one to three spatial axes"):
         page(ConvGeometry((4,) * 4, (2,) * 4))
-    with pytest.raises(GeometryError, match="`view` must be one of"):
+    with pytest.raises(OptionError, match="`view` must be one of"):
         page(view="reverse")  # type: ignore[arg-type]
-    with pytest.raises(GeometryError, match="`values` must be one of"):
+    with pytest.raises(OptionError, match="`values` must be one of"):
         Explorer(values="letters")  # type: ignore[arg-type]
 
 
