@@ -8,7 +8,7 @@ import { MatrixDrawing, escapeText, inputSvg, kernelSvg, mapMarks, outputSvg, ti
 import { exportedSvg, savePng, saveSvg } from "./export.mjs";
 import { Model, Panel } from "./model.mjs";
 import {
-  OPERATIONS, PRESETS, VALUES, VIEWS, drawable, format, geometryOf, numbersOf, parse, presetState,
+  OPERATIONS, PRESETS, VALUES, VIEWS, badWord, drawable, format, geometryOf, numbersOf, parse, presetState,
 } from "./state.mjs";
 import { borderNote, codeHtml, describe, factsHtml, foldingNote, outline, power } from "./words.mjs";
 
@@ -65,7 +65,7 @@ function buildControls() {
   });
   const heads = linked ? "" :
     `<span></span>${columns.map((axis) => `<span class="axis">axis ${axis}</span>`).join("")}`;
-  const presets = Object.entries(PRESETS).map(([name, { title }]) => [/^\d+\.\d/.test(name), name, title]);
+  const presets = Object.entries(PRESETS).map(([name, { title }]) => [/^(\d+\.\d|matrix)/.test(name), name, title]);
   const group = (label, guide) =>
     `<optgroup label="${label}">${presets.filter(([is]) => is === guide).map(([, name, title]) =>
       option(name, guide ? `${name}  ${title}` : title, state.preset)).join("")}</optgroup>`;
@@ -99,7 +99,8 @@ function buildControls() {
       <details${state.x || state.w || state.y ? " open" : ""} style="margin-top: 12px"><summary>Own numbers</summary>
       ${[["x", "input x"], ["w", "kernel w"], ["y", "output y, for the transpose"]].map(([name, text]) =>
         `<label for="own-${name}">${text}</label><input type="text" id="own-${name}" data-own="${name}"
-        placeholder="3 3 2 1 0 ..." value="${state[name]?.join(" ") ?? ""}">`).join("")}</details>
+        placeholder="3 3 2 1 0 ..." value="${escapeText(state[name]?.join(" ") ?? "")}" aria-describedby="note-${name}">
+        <p class="quiet note" id="note-${name}" role="status"></p>`).join("")}</details>
     </fieldset>`;
   element("preset").innerHTML = option("", "your own", state.preset) +
     group("Figures of Dumoulin & Visin", true) + group("More", false);
@@ -115,9 +116,27 @@ function fillNumbers() {
     const value = fieldValue(field, Number(axis));
     if (input !== document.activeElement) input.value = value ?? "";
   }
+  for (const input of element("controls").querySelectorAll("[data-own]")) {
+    const bad = badWord(state[input.dataset.own]);
+    input.setAttribute("aria-invalid", bad !== undefined);
+    element(`note-${input.dataset.own}`).textContent = bad === undefined ? ownNote(input.dataset.own) :
+      `"${bad}" is not a number; none of these numbers is used.`;
+  }
+  element("mode").value = state.mode; // empty for an unknown one
   element("word").value = Array.isArray(state.p) ? "cells" : state.p;
   element("preset").value = state.preset in PRESETS ? state.preset : "";
   element("sizes").innerHTML = sizeChips();
+}
+
+/** Says how own numbers fill a map or the kernel. */
+function ownNote(name) {
+  const count = state[name]?.length;
+  if (!count || !geometry || (name === "w" && state.op !== "conv")) return "";
+  const places = { x: geometry.columns, w: geometry.parameters, y: geometry.rows }[name];
+  if (count === places) return "";
+  const numbers = count === 1 ? "1 number" : `${count} numbers`;
+  const used = count < places ? "repeated over" : "of which the first are used for";
+  return `${numbers}, ${used} ${places.toLocaleString("en")} ${name === "w" ? "weights" : "cells"}`;
 }
 
 function fieldValue(field, axis) {
@@ -338,7 +357,11 @@ function select() {
     return;
   }
   let selected = model.selection(hovered ?? state.at);
-  if (selected.kind === "none") selected = model.selection("0"); // of a map that has become smaller
+  if (selected.kind === "none") { // of another geometry
+    state.at = "0";
+    remember();
+    selected = model.selection("0");
+  }
   panels.forEach((panel, number) => {
     for (const [name, marks] of Object.entries(marksOf(number, selected))) {
       document.querySelector(`[data-panel="${number}"] .${name} .marks`).innerHTML = marks;
@@ -501,6 +524,14 @@ function listen() {
     } else if (["in", "out", "groups"].includes(target.id) && target.value !== "") {
       change({ [target.id]: Number(target.value) });
     } else if (target.dataset.own) change({ [target.dataset.own]: numbersOf(target.value) });
+  });
+  controls.addEventListener("focusout", ({ target }) => {
+    const { field, axis } = target.dataset;
+    const value = field && String(fieldValue(field, Number(axis)) ?? "");
+    if (!field || target.value === value) return;
+    target.value = value; // what was refused or left empty
+    if (geometry) showRefusal("");
+    else draw();
   });
   element("preset").addEventListener("change", ({ target }) => {
     if (!(target.value in PRESETS)) return;

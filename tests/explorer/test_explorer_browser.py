@@ -13,10 +13,12 @@ from typing import Any
 import pytest
 from explorer_browser import Visitor, open_browser
 
+import jaxconv.explorer
 from jaxconv import ConvGeometry, symbols
 from jaxconv.claims.figures import FIGURES
 from jaxconv.errors import GeometryError
 from jaxconv.explorer import Explorer, page
+from jaxconv.figures import GUIDE
 
 pytestmark = pytest.mark.slow
 
@@ -73,6 +75,7 @@ def test_every_preset_draws(visitor):
     page = visitor.open()
     names = page.eval_on_selector_all("#preset option", "all => all.map(one => one.value).filter(Boolean)")
     assert {figure.number for figure in FIGURES} <= set(names)
+    assert set(GUIDE) - {"kernel"} <= set(names)  # the kernel is no geometry
     for name in names:
         page.select_option("#preset", name)
         assert page.locator("#refusal").inner_text() == ""
@@ -165,6 +168,76 @@ def test_the_sum_is_written_out(visitor):
 def test_own_numbers(visitor):
     page = visitor.open("i=3&k=2&x=1,10,100&w=2,3")
     assert texts(page, ".output [role=gridcell] text:first-of-type") == ["32", "320"]
+    page.fill("#own-x", "1 2")
+    assert page.locator("#note-x").inner_text() == "2 numbers, repeated over 3 cells"
+    page.fill("#own-x", "1 2 3 4 5")
+    assert "of which the first are used for 3 cells" in page.locator("#note-x").inner_text()
+
+
+def test_own_numbers_that_are_not_numbers_are_named(visitor):
+    page = visitor.open("i=3&k=2")
+    usual = texts(page, ".output [role=gridcell] text:first-of-type")
+    page = visitor.open('i=3&k=2&x=1,"<b>,3')
+    for _ in range(2):
+        assert page.get_attribute("#own-x", "aria-invalid") == "true"
+        assert page.input_value("#own-x") == '1 "<b> 3'
+        assert '""<b>" is not a number' in page.locator("#note-x").inner_text()
+        assert texts(page, ".output [role=gridcell] text:first-of-type") == usual
+        page = visitor.open(page.evaluate("location.hash")[1:])
+    page.fill("#own-x", "")
+    assert page.get_attribute("#own-x", "aria-invalid") == "false"
+    assert "x=" not in page.evaluate("location.hash")
+
+
+def test_a_preset_alone_is_its_geometry_and_another_geometry_has_none(visitor):
+    page = visitor.open("preset=4.7&values=symbols")
+    assert page.input_value("#preset") == "4.7"
+    assert (page.input_value("#i0"), page.input_value("#low0")) == ("6", "1")
+    assert page.get_attribute("button[data-view=transposed]", "aria-pressed") == "true"
+    assert page.get_attribute("button[data-values=symbols]", "aria-pressed") == "true"
+    fragment = page.evaluate("location.hash")
+    assert "preset=4.7" in fragment
+    page = visitor.open(fragment[1:])
+    assert page.input_value("#preset") == "4.7"
+    for wrong in ("i=7,7&k=3&preset=4.7", "i=5,5&k=3&preset=9.9", "preset=constructor"):
+        page = visitor.open(wrong)
+        assert page.input_value("#preset") == ""
+        assert "preset" not in page.evaluate("location.hash")
+
+
+def test_a_wrong_address_is_not_shown_as_right(visitor):
+    page = visitor.open("i=5,5&k=3&mode=sideways&p=1")
+    with pytest.raises(GeometryError, match="`padding_mode` must be one of") as refused:
+        ConvGeometry((5, 5), (3, 3), padding_mode="sideways")  # type: ignore[arg-type]
+    assert page.locator("#refusal").inner_text() == str(refused.value)
+    page.select_option("#mode", "zeros")
+    assert page.locator("#refusal").inner_text() == ""
+    page = visitor.open("i=4,4,4,4&k=2")
+    with pytest.raises(GeometryError, match="one to three") as refused:
+        jaxconv.explorer.page(ConvGeometry((4,) * 4, (2,) * 4))
+    assert page.locator("#refusal").inner_text() == str(refused.value)
+    page.click("button[data-axes='2']")
+    assert page.locator("#refusal").inner_text() == ""
+    for at in ("y99", "z3", "t10", "e1.99"):
+        page = visitor.open(f"i=5,5&k=3&at={at}")
+        assert "row 0 of C" in page.locator("#sum").inner_text()
+        assert "at=" not in page.evaluate("location.hash")
+
+
+def test_the_commands_open_this_page_and_draw_it(visitor):
+    def commands(fragment: str) -> list[str]:
+        found = texts(visitor.open(fragment), "#code code")
+        return [text for text in found if text.startswith("jaxconv ")]
+
+    assert commands("i=6,6&k=3&s=2&view=both&values=symbols") == [
+        "jaxconv explore --input 6 6 --kernel 3 --strides 2 --view both --values symbols",
+        "jaxconv animate --input 6 6 --kernel 3 --strides 2 --both --matrix --values symbols --out conv.gif",
+    ]
+    assert commands("i=6&k=3")[1].endswith("--kernel 3 --matrix --values numbers --out conv.gif")
+    assert len(commands("i=6&k=3&p=1&mode=circular&view=transposed")) == 1
+    assert len(commands("i=600&k=3")) == 1
+    assert commands("i=6&k=3&op=max") == []
+    assert "convolutions only" in visitor.page.locator("#code").inner_text()
 
 
 def test_the_output_size_solves_for_the_input(visitor):
@@ -177,6 +250,12 @@ def test_the_output_size_solves_for_the_input(visitor):
     page = visitor.open("i=4&k=1&f=3")
     page.fill("#o0", "5")
     assert "no input size has 5 outputs" in page.locator("#refusal").inner_text()
+    page.focus("#k0")
+    assert page.locator("#refusal").inner_text() == ""
+    assert page.input_value("#o0") == "10"
+    page.fill("#k0", "")
+    page.focus("#s0")
+    assert page.input_value("#k0") == "1"
 
 
 def test_refusals_show_the_message_of_the_library(visitor):
@@ -454,6 +533,17 @@ def test_everything_has_a_name_and_a_role(visitor):
             "|| !one.getAttribute('aria-label')).length",
         )
         assert orphans == 0
+        for grid in page.locator("[role=grid]").all():
+            rows, columns = (int(grid.get_attribute(f"aria-{name}count")) for name in ("row", "col"))
+            row = grid.locator("[role=row]").last.get_attribute("aria-rowindex")
+            indices = grid.locator("[role=gridcell]").evaluate_all(
+                "all => all.map(one => Number(one.ariaColIndex))"
+            )
+            assert int(row) <= rows
+            assert 1 <= min(indices) <= max(indices) <= columns
+    grid = visitor.open("i=4,4&k=3").locator(".matrix [role=grid]")
+    assert [grid.get_attribute(f"aria-{name}count") for name in ("row", "col")] == ["4", "16"]
+    assert grid.locator("[data-at='e3.5']").get_attribute("aria-colindex") == "6"
 
 
 def luminance(colour: str) -> float:
