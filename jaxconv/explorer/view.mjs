@@ -496,7 +496,7 @@ function stop() {
 function saveAnimation() {
   const selections = Array.from({ length: frames() }, (_, frame) => model.selection(String(frame)));
   const steps = panels.map((_, number) => selections.map((selected) => marksOf(number, selected)));
-  saveSvg(exportedSvg(String(geometry), steps, state.speed), "convolution-animated.svg");
+  saveSvg(exportedSvg(String(geometry), { steps, speed: state.speed }), "convolution-animated.svg");
 }
 
 async function copy(text, button) {
@@ -571,7 +571,7 @@ function listen() {
     if (button.id === "link") copy(`${location.href.split("#")[0]}#${format(state)}`, button);
     if (button.id === "svg") saveSvg(exportedSvg(String(geometry)), "convolution.svg");
     if (button.id === "animation") saveAnimation();
-    if (button.id === "png") savePng(exportedSvg(String(geometry)), "convolution.png");
+    if (button.id === "png") savePng(exportedSvg(String(geometry), { fixed: true }), "convolution.png");
   });
   element("time").addEventListener("input", ({ target }) => {
     if (target.id === "frame") pin(target.value);

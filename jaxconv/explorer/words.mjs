@@ -7,8 +7,8 @@ import { escapeText, tapColour, times } from "./drawing.mjs";
 import { short } from "./state.mjs";
 
 const MOST_TERMS = 64;
-/** Rows and columns of C that `jaxconv animate --matrix` draws. */
-const MOST_MOVING = 288;
+/** Rows and columns of C up to which `jaxconv animate` has room for the maps and C. */
+const MOST_MOVING = 144;
 
 export const power = (transposed) => (transposed ? "C<sup>T</sup>" : "C");
 
