@@ -12,6 +12,7 @@ import {
 } from "./state.mjs";
 import { borderNote, codeHtml, describe, factsHtml, foldingNote, outline, power } from "./words.mjs";
 
+const SAVES = ["svg", "png", "animation"];
 const element = (id) => document.getElementById(id);
 const darkness = matchMedia("(prefers-color-scheme: dark)");
 const narrowness = matchMedia("(max-width: 960px)");
@@ -238,7 +239,8 @@ function draw(rebuild = false) {
     if (!(error instanceof Refusal)) throw error;
     geometry = null;
     stop();
-    model = null; // the drawings stay, but nothing in them can be selected
+    model = null; // the drawings stay, but nothing in them can be selected or saved
+    for (const id of SAVES) element(id).disabled = true;
     showRefusal(error.message);
   }
   if (rebuild) buildControls();
@@ -456,7 +458,7 @@ function drawTime() {
     <span class="count quiet" id="count">1 of ${frames().toLocaleString("en")}</span>
     <span class="speed"><label for="speed" class="quiet" aria-hidden="true">speed</label>
     <input type="range" id="speed" aria-label="speed" min="0.25" max="8" step="0.25" value="${state.speed}"${shown}></span>`;
-  for (const id of ["svg", "png", "animation"]) element(id).disabled = !model;
+  for (const id of SAVES) element(id).disabled = !model;
   showPlaying();
 }
 

@@ -379,6 +379,9 @@ def test_a_refused_geometry_leaves_nothing_to_step_through(visitor):
     page.hover(".output [data-at=y4]", force=True)
     page.click("button[data-step='1']")
     assert "spans 9 cells" in page.locator("#refusal").inner_text()
+    assert page.locator("#share button:disabled").count() == 3
+    page.fill("#k0", "2")
+    assert page.locator("#share button:disabled").count() == 0
 
 
 def test_motion_only_where_it_is_wanted(browser, address):
