@@ -22,6 +22,9 @@ export const SENTENCES = {
     return `\`${name}\` must be at least 1, got ${values[axis]}${where}.`;
   },
   positive: (name, value) => `\`${name}\` must be at least 1, got ${value}.`,
+  mode: (mode) =>
+    `\`padding_mode\` must be one of ${PADDING_MODES.map((word) => `'${word}'`).join(", ")}; got '${mode}'.`,
+  axes: (count) => `\`geometry\` must have one to three spatial axes to be drawn, got ${count}.`,
   divisible: (name, value, groups) =>
     `\`${name}\` must be divisible by feature_group_count=${groups}, got ${value}; change one of the two.`,
   onAxis: (axis, axes, sentence) => `${axes > 1 ? `on axis ${axis}, ` : ""}${sentence}`,
@@ -210,6 +213,7 @@ export class Geometry {
   constructor(numbers) {
     const { input, kernel, strides, kernelDilation, inputDilation, padding, mode } = numbers;
     const { inFeatures, outFeatures, groups } = numbers;
+    if (!PADDING_MODES.includes(mode)) throw new Refusal(SENTENCES.mode(mode));
     const perAxis = {
       input_shape: input, kernel_shape: kernel, strides, input_dilation: inputDilation,
       kernel_dilation: kernelDilation,

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from jaxconv.core.checks import check_geometry, check_option
-from jaxconv.errors import GeometryError
+from jaxconv.errors import GeometryError, OptionError
 from jaxconv.explorer.compact import compact_script, compact_style
 from jaxconv.geometry import ConvGeometry
 from jaxconv.geometry.arguments import at_least_one
@@ -39,7 +39,8 @@ def page(geometry: ConvGeometry | None = None, *, view: View = "direct", values:
       values: ``"numbers"`` or ``"symbols"``: what is written into the cells first.
 
     Raises:
-      GeometryError: `geometry` has more than three axes, or `view` or `values` is unknown.
+      GeometryError: `geometry` has more than three axes.
+      OptionError: `view` or `values` is unknown.
       TypeError: `geometry` is not a `ConvGeometry`.
 
     >>> from jaxconv import ConvGeometry
@@ -48,8 +49,8 @@ def page(geometry: ConvGeometry | None = None, *, view: View = "direct", values:
     (True, True)
     """
     fragment = "" if geometry is None else _fragment(geometry)
-    check_option("view", view, get_args(View))
-    check_option("values", values, get_args(Values))
+    check_option("view", view, get_args(View), error=OptionError)
+    check_option("values", values, get_args(Values), error=OptionError)
     chosen = {"view": view, "values": values}
     usual = {"view": "direct", "values": "numbers"}
     words = [f"{name}={value}" for name, value in chosen.items() if value != usual[name]]
@@ -68,8 +69,8 @@ class Explorer:
       height: Height of the frame, in pixels.
 
     Raises:
-      GeometryError: `geometry` has more than three axes, `view` or `values` is unknown, or
-        `height` is below 1.
+      GeometryError: `geometry` has more than three axes.
+      OptionError: `view` or `values` is unknown, or `height` is below 1.
       TypeError: `geometry` is not a `ConvGeometry`, or `height` is not an integer.
 
     >>> from jaxconv import ConvGeometry
@@ -86,7 +87,7 @@ class Explorer:
         height: int = 900,
     ) -> None:
         self.geometry = geometry
-        self.height = at_least_one("height", height)
+        self.height = at_least_one("height", height, error=OptionError)
         self._page = page(geometry, view=view, values=values)
 
     def __repr__(self) -> str:

@@ -107,16 +107,17 @@ const featureLabel = (sheets) => (row, _, slice) =>
     .filter(Boolean).join(", ");
 
 /** Cells as a grid that a screen reader and the arrow keys can walk through. */
-function grid(label, cells) {
+function grid(label, cells, counts) {
   const rows = new Map();
   for (const cell of cells) rows.set(cell.place[1], [...(rows.get(cell.place[1]) ?? []), cell]);
   const lines = [...rows].sort(([a], [b]) => a - b).map(([, line], row) => {
     const written = line.sort((a, b) => a.place[0] - b.place[0]).map((cell, column) =>
-      `<g role="gridcell" tabindex="-1" data-at="${cell.at}" data-r="${row}" data-c="${cell.column ?? column}" ` +
+      `<g role="gridcell" tabindex="-1" data-at="${cell.at}" data-r="${row}" data-c="${cell.column ?? column}" aria-colindex="${(cell.column ?? column) + 1}" ` +
       `aria-label="${escapeText(cell.label)}" class="${cell.kind}">${cell.drawn}</g>`);
-    return `<g role="row">${written.join("")}</g>`;
+    return `<g role="row" aria-rowindex="${(counts ? line[0].place[1] : row) + 1}">${written.join("")}</g>`;
   });
-  return `<g role="grid" aria-label="${escapeText(label)}">${lines.join("")}</g>`;
+  const [down, across] = counts ?? [rows.size, Math.max(...[...rows.values()].map((line) => line.length))];
+  return `<g role="grid" aria-rowcount="${down}" aria-colcount="${across}" aria-label="${escapeText(label)}">${lines.join("")}</g>`;
 }
 
 const spoken = (index) => (index.length === 1 ? String(index[0]) : `(${index.join(", ")})`);
@@ -287,7 +288,7 @@ export class MatrixDrawing {
         label: this.label(entry),
         drawn: this.drawn(entry),
       }));
-      entries = grid(title, cells);
+      entries = grid(title, cells, [rows, columns]);
     } else {
       const paths = new Map();
       for (const entry of model.entries) {

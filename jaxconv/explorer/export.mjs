@@ -9,19 +9,24 @@ const MOVING = `
 @media (prefers-reduced-motion: reduce) { .frame { animation: none; } .frame:first-child { visibility: visible; } }`;
 
 /**
- * One SVG of all drawings, with the colours written in: as they are now, or moving.
+ * One SVG of all drawings, as they are now or moving. Its colours follow the system's scheme; programs that know
+ * no CSS variables take those of now.
  *
  * @param {string} title
  * @param {object[][]} steps Per panel and step what lies over its drawings, by their names; without steps the SVG
  *   does not move.
  * @param {number} speed Steps per second.
+ * @param {boolean} fixed Whether the colours are written in as they are now, as a PNG needs them.
  */
-export function exportedSvg(title, steps = [], speed = 1) {
+export function exportedSvg(title, { steps = [], speed = 1, fixed = false } = {}) {
   const count = steps[0]?.length ?? 0;
   const colours = getComputedStyle(document.documentElement);
   const resolve = (text) => text.replace(/var\((--[a-z-]+)\)/g, (_, name) => colours.getPropertyValue(name).trim());
   const moving = count ? MOVING.replace("SECONDS", count / speed).replace("SHARE", 100 / count) : "";
-  const style = resolve(document.getElementById("drawing-style").textContent) + moving;
+  const text = (id) => document.getElementById(id).textContent;
+  const drawn = `${text("drawing-style")}.drawing .paper { fill: var(--paper); }`;
+  const followed = (rules) => rules.replace(/[^;{}]*var\([^;}]*/g, (rule) => `${resolve(rule)};${rule}`);
+  const style = (fixed ? resolve(drawn) : text("colours") + followed(drawn)) + moving;
   const margin = 28;
   let [top, widest] = [margin, 0];
   let content = "";
@@ -46,13 +51,12 @@ export function exportedSvg(title, steps = [], speed = 1) {
     widest = Math.max(widest, left);
     top += tallest + 22 + margin;
   }
-  const paper = colours.getPropertyValue("--paper").trim();
   return {
     width: Math.ceil(widest),
     height: Math.ceil(top),
     text: `<svg class="drawing" xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${widest} ${top}" width="${widest}" height="${top}">` +
       `<title>${escapeText(title)}</title><style>${style.replaceAll("<", "&lt;")}</style>` +
-      `<rect width="100%" height="100%" fill="${paper}"/>${content}</svg>`,
+      `<rect class="paper" width="100%" height="100%"/>${content}</svg>`,
   };
 }
 

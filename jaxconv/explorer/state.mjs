@@ -1,7 +1,7 @@
 /**
  * The state of the page: the URL fragment that holds all of it, the presets, and the numbers of the maps.
  */
-import { Geometry, PADDING_MODES, PADDING_WORDS, product } from "./arithmetic.mjs";
+import { Geometry, PADDING_WORDS, Refusal, SENTENCES, product } from "./arithmetic.mjs";
 
 /** Input and kernel of figures 1.1 to 1.6 of Dumoulin & Visin, arXiv:1603.07285. */
 export const GUIDE_INPUT = [3, 3, 2, 1, 0, 0, 0, 1, 3, 1, 3, 1, 2, 2, 3, 2, 0, 0, 2, 2, 2, 0, 0, 0, 1];
@@ -18,6 +18,8 @@ const DEFAULTS = {
 };
 const PER_AXIS = ["i", "k", "s", "d", "f"];
 const LISTS = ["x", "w", "y"];
+/** What a preset fixes. */
+const SHAPE = [...PER_AXIS, "p", "mode", "in", "out", "groups", "op"];
 
 const integers = (text) => text.split(",").map(Number);
 const pairOf = (text) => {
@@ -31,7 +33,14 @@ const stretchTo = (list, n) => Array.from({ length: n }, (_, axis) => list[Math.
 
 /** Reads a fragment such as "i=6,6&k=3&s=2&p=1:1&view=both&at=3"; one entry serves all axes. */
 export function parse(fragment) {
-  const given = new Map(new URLSearchParams(fragment.replace(/^#/, "")));
+  const words = fragment.replace(/^#/, "");
+  const given = new Map(new URLSearchParams(words));
+  const preset = Object.hasOwn(PRESETS, given.get("preset") ?? "") ? given.get("preset") : "";
+  if (preset && !SHAPE.some((name) => given.has(name))) {
+    given.delete("preset");
+    const others = String(new URLSearchParams([...given]));
+    return { ...parse(`${PRESETS[preset].fragment}&${others}`), preset }; // of a key that comes twice, the last counts
+  }
   const state = structuredClone(DEFAULTS);
   for (const name of PER_AXIS) if (given.has(name)) state[name] = integers(given.get(name));
   if (given.has("p")) {
@@ -39,26 +48,33 @@ export function parse(fragment) {
     const word = text.toUpperCase();
     state.p = PADDING_WORDS.includes(word) ? word : text.split(",").map(pairOf);
   }
-  const n = Math.min(Math.max((given.has("i") ? state.i : state.k).length, 1), 3);
+  const n = (given.has("i") ? state.i : state.k).length;
   for (const name of PER_AXIS) state[name] = stretchTo(state[name], n);
   if (Array.isArray(state.p)) state.p = stretchTo(state.p, n);
   for (const name of ["in", "out", "groups"]) if (given.has(name)) state[name] = Number(given.get(name));
-  state.mode = oneOf(PADDING_MODES, given.get("mode"), DEFAULTS.mode);
+  state.mode = given.get("mode") ?? DEFAULTS.mode;
   state.view = oneOf(VIEWS, given.get("view"), DEFAULTS.view);
   state.values = oneOf(VALUES, given.get("values"), DEFAULTS.values);
   state.op = oneOf(Object.keys(OPERATIONS), given.get("op"), DEFAULTS.op);
-  state.preset = given.get("preset") ?? "";
   if (/^(\d+|[yxt]\d+|e\d+\.\d+)$/.test(given.get("at") ?? "")) state.at = given.get("at");
   if (Number(given.get("speed")) > 0) state.speed = Math.min(Math.max(Number(given.get("speed")), 0.25), 8);
   for (const name of LISTS) if (given.get(name)) state[name] = numbersOf(given.get(name));
+  if (preset && shapeOf(state) === shapeOf(parse(PRESETS[preset].fragment))) state.preset = preset;
   return state;
 }
 
-/** Reads own numbers, separated by spaces or commas; null where there are none. */
+const shapeOf = (state) => JSON.stringify(SHAPE.map((name) => state[name]));
+
+/** Reads own numbers, separated by spaces or commas; words that are not numbers stay words, none is null. */
 export function numbersOf(text) {
-  const numbers = text.split(/[\s,;]+/).filter(Boolean).map(Number);
-  return numbers.length && numbers.every(Number.isFinite) ? numbers : null;
+  const words = text.split(/[\s,;]+/).filter(Boolean);
+  return words.length ? words.map((word) => (Number.isFinite(Number(word)) ? Number(word) : word)) : null;
 }
+
+/** The first word among own numbers that is not a number. */
+export const badWord = (list) => list?.find((one) => typeof one === "string");
+
+const usable = (list) => (badWord(list) === undefined ? list : null);
 
 /** Writes the state as a fragment, defaults left out. */
 export function format(state) {
@@ -70,13 +86,14 @@ export function format(state) {
   for (const name of ["mode", "in", "out", "groups", "op", "view", "values", "at", "speed", "preset"]) {
     if (state[name] !== DEFAULTS[name]) parts.push(`${name}=${encodeURIComponent(state[name])}`);
   }
-  for (const name of LISTS) if (state[name]) parts.push(`${name}=${state[name].join(",")}`);
+  for (const name of LISTS) if (state[name]) parts.push(`${name}=${encodeURIComponent(state[name].join(",")).replaceAll("%2C", ",")}`);
   return parts.join("&");
 }
 
 /** Returns the geometry of a state; a pooling treats every feature alone. */
 export function geometryOf(state) {
   const pooling = state.op !== "conv";
+  if (state.i.length > 3) throw new Refusal(SENTENCES.axes(state.i.length));
   return new Geometry({
     input: state.i, kernel: state.k, strides: state.s, kernelDilation: state.d, inputDilation: state.f,
     padding: state.p, mode: state.mode, inFeatures: state.in,
@@ -89,11 +106,11 @@ const repeated = (numbers, size) => Array.from({ length: size }, (_, place) => n
 /** Returns the numbers of the maps and of the kernel, all flat and channels last. */
 export function numbers(state, g) {
   const weights = g.taps * g.groupInputs * g.outFeatures;
-  const kernel = state.op === "average" ? [1 / g.taps] : state.w ?? GUIDE_KERNEL;
+  const kernel = state.op === "average" ? [1 / g.taps] : usable(state.w) ?? GUIDE_KERNEL;
   return {
-    x: repeated(state.x ?? GUIDE_INPUT, g.columns),
+    x: repeated(usable(state.x) ?? GUIDE_INPUT, g.columns),
     w: repeated(kernel, weights),
-    y: repeated(state.y ?? GUIDE_INPUT, g.rows),
+    y: repeated(usable(state.y) ?? GUIDE_INPUT, g.rows),
   };
 }
 
@@ -156,6 +173,7 @@ export const PRESETS = {
   "4.6": figure("Transpose of padding 1, stride 2", "i=5,5&k=3&s=2&p=1&view=transposed"),
   "4.7": figure("Transpose of padding 1, stride 2, a = 1", "i=6,6&k=3&s=2&p=1&view=transposed"),
   "5.1": figure("Dilation 2", "i=7,7&k=3&d=2"),
+  "matrix": figure("The matrix of section 4.1, in symbols", "i=4,4&k=3&values=symbols"),
   "causal": figure("Causal convolution, dilation 2", "i=8&k=3&d=2&p=CAUSAL&values=symbols"),
   "circular": figure("Circular padding", "i=6&k=3&p=1&mode=circular&values=symbols"),
   "depthwise": figure("Depthwise: as many groups as features", "i=4,4&k=2&in=2&out=2&groups=2"),

@@ -8,10 +8,11 @@ import { MatrixDrawing, escapeText, inputSvg, kernelSvg, mapMarks, outputSvg, ti
 import { exportedSvg, savePng, saveSvg } from "./export.mjs";
 import { Model, Panel } from "./model.mjs";
 import {
-  OPERATIONS, PRESETS, VALUES, VIEWS, drawable, format, geometryOf, numbersOf, parse, presetState,
+  OPERATIONS, PRESETS, VALUES, VIEWS, badWord, drawable, format, geometryOf, numbersOf, parse, presetState,
 } from "./state.mjs";
 import { borderNote, codeHtml, describe, factsHtml, foldingNote, outline, power } from "./words.mjs";
 
+const SAVES = ["svg", "png", "animation"];
 const element = (id) => document.getElementById(id);
 const darkness = matchMedia("(prefers-color-scheme: dark)");
 const narrowness = matchMedia("(max-width: 960px)");
@@ -65,7 +66,7 @@ function buildControls() {
   });
   const heads = linked ? "" :
     `<span></span>${columns.map((axis) => `<span class="axis">axis ${axis}</span>`).join("")}`;
-  const presets = Object.entries(PRESETS).map(([name, { title }]) => [/^\d+\.\d/.test(name), name, title]);
+  const presets = Object.entries(PRESETS).map(([name, { title }]) => [/^(\d+\.\d|matrix)/.test(name), name, title]);
   const group = (label, guide) =>
     `<optgroup label="${label}">${presets.filter(([is]) => is === guide).map(([, name, title]) =>
       option(name, guide ? `${name}  ${title}` : title, state.preset)).join("")}</optgroup>`;
@@ -99,7 +100,8 @@ function buildControls() {
       <details${state.x || state.w || state.y ? " open" : ""} style="margin-top: 12px"><summary>Own numbers</summary>
       ${[["x", "input x"], ["w", "kernel w"], ["y", "output y, for the transpose"]].map(([name, text]) =>
         `<label for="own-${name}">${text}</label><input type="text" id="own-${name}" data-own="${name}"
-        placeholder="3 3 2 1 0 ..." value="${state[name]?.join(" ") ?? ""}">`).join("")}</details>
+        placeholder="3 3 2 1 0 ..." value="${escapeText(state[name]?.join(" ") ?? "")}" aria-describedby="note-${name}">
+        <p class="quiet note" id="note-${name}" role="status"></p>`).join("")}</details>
     </fieldset>`;
   element("preset").innerHTML = option("", "your own", state.preset) +
     group("Figures of Dumoulin & Visin", true) + group("More", false);
@@ -115,9 +117,27 @@ function fillNumbers() {
     const value = fieldValue(field, Number(axis));
     if (input !== document.activeElement) input.value = value ?? "";
   }
+  for (const input of element("controls").querySelectorAll("[data-own]")) {
+    const bad = badWord(state[input.dataset.own]);
+    input.setAttribute("aria-invalid", bad !== undefined);
+    element(`note-${input.dataset.own}`).textContent = bad === undefined ? ownNote(input.dataset.own) :
+      `"${bad}" is not a number; none of these numbers is used.`;
+  }
+  element("mode").value = state.mode; // empty for an unknown one
   element("word").value = Array.isArray(state.p) ? "cells" : state.p;
   element("preset").value = state.preset in PRESETS ? state.preset : "";
   element("sizes").innerHTML = sizeChips();
+}
+
+/** Says how own numbers fill a map or the kernel. */
+function ownNote(name) {
+  const count = state[name]?.length;
+  if (!count || !geometry || (name === "w" && state.op !== "conv")) return "";
+  const places = { x: geometry.columns, w: geometry.parameters, y: geometry.rows }[name];
+  if (count === places) return "";
+  const numbers = count === 1 ? "1 number" : `${count} numbers`;
+  const used = count < places ? "repeated over" : "of which the first are used for";
+  return `${numbers}, ${used} ${places.toLocaleString("en")} ${name === "w" ? "weights" : "cells"}`;
 }
 
 function fieldValue(field, axis) {
@@ -219,6 +239,8 @@ function draw(rebuild = false) {
     if (!(error instanceof Refusal)) throw error;
     geometry = null;
     stop();
+    model = null; // the drawings stay, but nothing in them can be selected or saved
+    for (const id of SAVES) element(id).disabled = true;
     showRefusal(error.message);
   }
   if (rebuild) buildControls();
@@ -337,7 +359,11 @@ function select() {
     return;
   }
   let selected = model.selection(hovered ?? state.at);
-  if (selected.kind === "none") selected = model.selection("0"); // of a map that has become smaller
+  if (selected.kind === "none") { // of another geometry
+    state.at = "0";
+    remember();
+    selected = model.selection("0");
+  }
   panels.forEach((panel, number) => {
     for (const [name, marks] of Object.entries(marksOf(number, selected))) {
       document.querySelector(`[data-panel="${number}"] .${name} .marks`).innerHTML = marks;
@@ -432,7 +458,7 @@ function drawTime() {
     <span class="count quiet" id="count">1 of ${frames().toLocaleString("en")}</span>
     <span class="speed"><label for="speed" class="quiet" aria-hidden="true">speed</label>
     <input type="range" id="speed" aria-label="speed" min="0.25" max="8" step="0.25" value="${state.speed}"${shown}></span>`;
-  for (const id of ["svg", "png", "animation"]) element(id).disabled = !model;
+  for (const id of SAVES) element(id).disabled = !model;
   showPlaying();
 }
 
@@ -448,6 +474,7 @@ function step(by) {
   if (!model) return;
   hovered = null;
   state.at = String((now() + by + frames()) % frames());
+  if (!timer) remember();
   select();
 }
 
@@ -471,7 +498,7 @@ function stop() {
 function saveAnimation() {
   const selections = Array.from({ length: frames() }, (_, frame) => model.selection(String(frame)));
   const steps = panels.map((_, number) => selections.map((selected) => marksOf(number, selected)));
-  saveSvg(exportedSvg(String(geometry), steps, state.speed), "convolution-animated.svg");
+  saveSvg(exportedSvg(String(geometry), { steps, speed: state.speed }), "convolution-animated.svg");
 }
 
 async function copy(text, button) {
@@ -486,6 +513,9 @@ async function copy(text, button) {
 
 // ---------------------------------------------------------------------------------------------- events
 
+/** What does something of its own with the arrow keys, Home and End. */
+const KEYED = "input, select, textarea, summary, [role=gridcell], .scroll, .sum";
+
 function listen() {
   const controls = element("controls");
   controls.addEventListener("submit", (event) => event.preventDefault());
@@ -496,6 +526,14 @@ function listen() {
     } else if (["in", "out", "groups"].includes(target.id) && target.value !== "") {
       change({ [target.id]: Number(target.value) });
     } else if (target.dataset.own) change({ [target.dataset.own]: numbersOf(target.value) });
+  });
+  controls.addEventListener("focusout", ({ target }) => {
+    const { field, axis } = target.dataset;
+    const value = field && String(fieldValue(field, Number(axis)) ?? "");
+    if (!field || target.value === value) return;
+    target.value = value; // what was refused or left empty
+    if (geometry) showRefusal("");
+    else draw();
   });
   element("preset").addEventListener("change", ({ target }) => {
     if (!(target.value in PRESETS)) return;
@@ -529,14 +567,13 @@ function listen() {
     if (button.dataset.step) {
       stop();
       step(Number(button.dataset.step));
-      remember();
     }
     if (text) copy(text, button);
     if (button.id === "play") (timer ? stop : play)();
     if (button.id === "link") copy(`${location.href.split("#")[0]}#${format(state)}`, button);
     if (button.id === "svg") saveSvg(exportedSvg(String(geometry)), "convolution.svg");
     if (button.id === "animation") saveAnimation();
-    if (button.id === "png") savePng(exportedSvg(String(geometry)), "convolution.png");
+    if (button.id === "png") savePng(exportedSvg(String(geometry), { fixed: true }), "convolution.png");
   });
   element("time").addEventListener("input", ({ target }) => {
     if (target.id === "frame") pin(target.value);
@@ -571,7 +608,8 @@ function listen() {
   });
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || walk(event)) return;
-    if (event.target !== document.body) return;
+    const taken = event.key === " " ? `${KEYED}, button, a` : KEYED;
+    if (!model || event.target.closest(taken)) return;
     const keys = {
       ArrowLeft: () => step(-1), ArrowRight: () => step(1), " ": timer ? stop : play,
       Home: () => pin("0"), End: () => pin(String(frames() - 1)),

@@ -7,6 +7,8 @@ import { escapeText, tapColour, times } from "./drawing.mjs";
 import { short } from "./state.mjs";
 
 const MOST_TERMS = 64;
+/** Rows and columns of C up to which `jaxconv animate` has room for the maps and C. */
+const MOST_MOVING = 144;
 
 export const power = (transposed) => (transposed ? "C<sup>T</sup>" : "C");
 
@@ -190,7 +192,7 @@ function codeOf(state, g, transposed) {
     return { jaxconv: ownCall(g, transposed), ...others };
   }
   const name = state.op === "max" ? "max_pool" : "avg_pool";
-  return { jaxconv: poolingCall(name, g) };
+  return { jaxconv: poolingCall(name, g), others: "# for other libraries this page writes convolutions only" };
 }
 
 function poolingCall(name, g) {
@@ -217,8 +219,22 @@ export function codeHtml(state, g) {
     });
     return `${parts.length > 1 ? `<h3>${transposed ? "the transpose" : "the convolution"}</h3>` : ""}<dl>${rows.join("")}</dl>`;
   });
-  const command = `jaxconv explore ${commandLine(g)}`;
-  return `<h2>Code</h2>${lines.join("")}
-    <h3>at the command line</h3><dl><dt>this page</dt><dd><code>${escapeText(command)}</code></dd>
-    <dd><button type="button" data-copy="${escapeText(command)}" aria-label="Copy the command">copy</button></dd></dl>`;
+  const commands = Object.entries(pooling ? {} : commandsOf(state, g)).map(([name, command]) =>
+    `<dt>${name}</dt><dd><code>${escapeText(command)}</code></dd><dd><button type="button" ` +
+    `data-copy="${escapeText(command)}" aria-label="Copy the command for ${name}">copy</button></dd>`);
+  const rows = commands.length ? `<h3>at the command line</h3><dl>${commands.join("")}</dl>` : "";
+  return `<h2>Code</h2>${lines.join("")}${rows}`;
+}
+
+/** Commands take convolutions only; animations are not for large maps, nor for the transpose of another padding. */
+function commandsOf(state, g) {
+  const { view, values } = state;
+  const flags = `${view === "direct" ? "" : ` --view ${view}`}${values === "numbers" ? "" : ` --values ${values}`}`;
+  const commands = { "this page": `jaxconv explore ${commandLine(g)}${flags}` };
+  const moves = view === "direct" || g.mode === "zeros";
+  if (moves && Math.max(g.rows, g.columns) <= MOST_MOVING) {
+    const drawn = view === "direct" ? "" : ` --${view}`;
+    commands["as GIF"] = `jaxconv animate ${commandLine(g)}${drawn} --matrix --values ${values} --out conv.gif`;
+  }
+  return commands;
 }

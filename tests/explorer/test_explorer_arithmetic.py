@@ -70,6 +70,7 @@ def bad_cases() -> Iterator[dict[str, Any]]:
         yield {**good, name: 0}
     yield {**good, "inFeatures": 3, "outFeatures": 2, "groups": 2}
     yield {**good, "inFeatures": 2, "outFeatures": 3, "groups": 2}
+    yield {**good, "mode": "sideways"}
     yield {**good, "kernel": [9]}
     yield {**good, "padding": [[-3, -2]]}
     yield {**good, "input": [1], "kernel": [1], "padding": [[1, 1]], "mode": "reflect"}

@@ -13,10 +13,13 @@ from typing import Any
 import pytest
 from explorer_browser import Visitor, open_browser
 
+import jaxconv.explorer
 from jaxconv import ConvGeometry, symbols
 from jaxconv.claims.figures import FIGURES
+from jaxconv.cli import main
 from jaxconv.errors import GeometryError
 from jaxconv.explorer import Explorer, page
+from jaxconv.figures import GUIDE
 
 pytestmark = pytest.mark.slow
 
@@ -73,6 +76,7 @@ def test_every_preset_draws(visitor):
     page = visitor.open()
     names = page.eval_on_selector_all("#preset option", "all => all.map(one => one.value).filter(Boolean)")
     assert {figure.number for figure in FIGURES} <= set(names)
+    assert set(GUIDE) - {"kernel"} <= set(names)  # the kernel is no geometry
     for name in names:
         page.select_option("#preset", name)
         assert page.locator("#refusal").inner_text() == ""
@@ -165,6 +169,87 @@ def test_the_sum_is_written_out(visitor):
 def test_own_numbers(visitor):
     page = visitor.open("i=3&k=2&x=1,10,100&w=2,3")
     assert texts(page, ".output [role=gridcell] text:first-of-type") == ["32", "320"]
+    page.fill("#own-x", "1 2")
+    assert page.locator("#note-x").inner_text() == "2 numbers, repeated over 3 cells"
+    page.fill("#own-x", "1 2 3 4 5")
+    assert "of which the first are used for 3 cells" in page.locator("#note-x").inner_text()
+
+
+def test_own_numbers_that_are_not_numbers_are_named(visitor):
+    page = visitor.open("i=3&k=2")
+    usual = texts(page, ".output [role=gridcell] text:first-of-type")
+    page = visitor.open('i=3&k=2&x=1,"<b>,3')
+    for _ in range(2):
+        assert page.get_attribute("#own-x", "aria-invalid") == "true"
+        assert page.input_value("#own-x") == '1 "<b> 3'
+        assert '""<b>" is not a number' in page.locator("#note-x").inner_text()
+        assert texts(page, ".output [role=gridcell] text:first-of-type") == usual
+        page = visitor.open(page.evaluate("location.hash")[1:])
+    page.fill("#own-x", "")
+    assert page.get_attribute("#own-x", "aria-invalid") == "false"
+    assert "x=" not in page.evaluate("location.hash")
+
+
+def test_a_preset_alone_is_its_geometry_and_another_geometry_has_none(visitor):
+    page = visitor.open("preset=4.7&values=symbols")
+    assert page.input_value("#preset") == "4.7"
+    assert (page.input_value("#i0"), page.input_value("#low0")) == ("6", "1")
+    assert page.get_attribute("button[data-view=transposed]", "aria-pressed") == "true"
+    assert page.get_attribute("button[data-values=symbols]", "aria-pressed") == "true"
+    fragment = page.evaluate("location.hash")
+    assert "preset=4.7" in fragment
+    page = visitor.open(fragment[1:])
+    assert page.input_value("#preset") == "4.7"
+    for wrong in ("i=7,7&k=3&preset=4.7", "i=5,5&k=3&preset=9.9", "preset=constructor"):
+        page = visitor.open(wrong)
+        assert page.input_value("#preset") == ""
+        assert "preset" not in page.evaluate("location.hash")
+
+
+def test_a_wrong_address_is_not_shown_as_right(visitor):
+    page = visitor.open("i=5,5&k=3&mode=sideways&p=1")
+    with pytest.raises(GeometryError, match="`padding_mode` must be one of") as refused:
+        ConvGeometry((5, 5), (3, 3), padding_mode="sideways")  # type: ignore[arg-type]
+    assert page.locator("#refusal").inner_text() == str(refused.value)
+    page.select_option("#mode", "zeros")
+    assert page.locator("#refusal").inner_text() == ""
+    page = visitor.open("i=4,4,4,4&k=2")
+    with pytest.raises(GeometryError, match="one to three") as refused:
+        jaxconv.explorer.page(ConvGeometry((4,) * 4, (2,) * 4))
+    assert page.locator("#refusal").inner_text() == str(refused.value)
+    page.click("button[data-axes='2']")
+    assert page.locator("#refusal").inner_text() == ""
+    for at in ("y99", "z3", "t10", "e1.99"):
+        page = visitor.open(f"i=5,5&k=3&at={at}")
+        assert "row 0 of C" in page.locator("#sum").inner_text()
+        assert "at=" not in page.evaluate("location.hash")
+
+
+def test_the_commands_open_this_page_and_draw_it(visitor):
+    def commands(fragment: str) -> list[str]:
+        found = texts(visitor.open(fragment), "#code code")
+        return [text for text in found if text.startswith("jaxconv ")]
+
+    assert commands("i=6,6&k=3&s=2&view=both&values=symbols") == [
+        "jaxconv explore --input 6 6 --kernel 3 --strides 2 --view both --values symbols",
+        "jaxconv animate --input 6 6 --kernel 3 --strides 2 --both --matrix --values symbols --out conv.gif",
+    ]
+    assert commands("i=6&k=3")[1].endswith("--kernel 3 --matrix --values numbers --out conv.gif")
+    assert len(commands("i=6&k=3&p=1&mode=circular&view=transposed")) == 1
+    assert len(commands("i=600&k=3")) == 1
+    assert commands("i=6&k=3&op=max") == []
+    assert "convolutions only" in visitor.page.locator("#code").inner_text()
+
+
+@pytest.mark.parametrize(
+    "fragment", ["i=4&k=3&p=1&view=both", "i=144&k=1&view=transposed", "i=5,5&k=3&in=2&p=SAME"]
+)
+def test_the_command_for_a_gif_makes_one(visitor, tmp_path, monkeypatch, fragment):
+    pytest.importorskip("tyro")
+    command = texts(visitor.open(fragment), "#code code")[-1]
+    monkeypatch.chdir(tmp_path)
+    main(command.split()[1:])
+    assert (tmp_path / "conv.gif").read_bytes().startswith(b"GIF89a")
 
 
 def test_the_output_size_solves_for_the_input(visitor):
@@ -177,6 +262,12 @@ def test_the_output_size_solves_for_the_input(visitor):
     page = visitor.open("i=4&k=1&f=3")
     page.fill("#o0", "5")
     assert "no input size has 5 outputs" in page.locator("#refusal").inner_text()
+    page.focus("#k0")
+    assert page.locator("#refusal").inner_text() == ""
+    assert page.input_value("#o0") == "10"
+    page.fill("#k0", "")
+    page.focus("#s0")
+    assert page.input_value("#k0") == "1"
 
 
 def test_refusals_show_the_message_of_the_library(visitor):
@@ -260,6 +351,39 @@ def test_time(visitor):
     assert "at=6" in page.evaluate("location.hash")
 
 
+def test_keys_step_wherever_they_mean_nothing_else(visitor):
+    page = visitor.open("i=5,5&k=3&at=0")
+    count = page.locator("#count")
+    page.focus("button[data-view=direct]")
+    page.keyboard.press("ArrowRight")
+    assert count.inner_text() == "2 of 9"
+    assert "at=1" in page.evaluate("location.hash")
+    page.keyboard.press("End")
+    assert count.inner_text() == "9 of 9"
+    page.focus("button[data-values=symbols]")
+    page.keyboard.press(" ")  # presses the button
+    assert page.get_attribute("button[data-values=symbols]", "aria-pressed") == "true"
+    assert page.get_attribute("#play", "aria-label") == "Play"
+    for selector in ("#i0", "#mode", "summary:visible", "#sum", "#linked"):
+        page.focus(selector)
+        page.keyboard.press("Home")
+        assert count.inner_text() == "9 of 9", selector
+
+
+def test_a_refused_geometry_leaves_nothing_to_step_through(visitor):
+    page = visitor.open("i=5,5&k=3&at=0")
+    page.fill("#k0", "9")
+    page.focus("button[data-view=direct]")
+    for key in ("ArrowRight", "End"):
+        page.keyboard.press(key)
+    page.hover(".output [data-at=y4]", force=True)
+    page.click("button[data-step='1']")
+    assert "spans 9 cells" in page.locator("#refusal").inner_text()
+    assert page.locator("#share button:disabled").count() == 3
+    page.fill("#k0", "2")
+    assert page.locator("#share button:disabled").count() == 0
+
+
 def test_motion_only_where_it_is_wanted(browser, address):
     for motion, label in (("reduce", "Play"), ("no-preference", "Pause")):
         visitor = Visitor(browser, address, reduced_motion=motion)
@@ -293,7 +417,6 @@ def test_pictures_can_be_saved(visitor, tmp_path, kind):
         assert path.stat().st_size > 20_000
     else:
         text = path.read_text()
-        assert "var(" not in text
         root = ElementTree.fromstring(text)
         assert len(root.findall("{http://www.w3.org/2000/svg}svg")) == 8
 
@@ -312,6 +435,32 @@ def test_an_animation_shows_one_output_after_the_other(visitor, tmp_path):
     visitor.page.goto(path.as_uri())
     visible = "all => all.filter(one => getComputedStyle(one).visibility === 'visible').length"
     assert visitor.page.eval_on_selector_all(".frame", visible) == 4  # without motion the first
+
+
+@pytest.mark.parametrize("button", ["svg", "animation"])
+def test_saved_drawings_follow_the_scheme(browser, address, tmp_path, button):
+    """A picture that was saved on a light page is dark where the system is dark."""
+    visitor = Visitor(browser, address)
+    page = visitor.open("i=5,5&k=3")
+    with page.expect_download() as saved:
+        page.click(f"#{button}")
+    path = tmp_path / "picture.svg"
+    saved.value.save_as(path)
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+        page.goto(path.as_uri())
+        paper, ink = (
+            page.eval_on_selector(selector, "one => getComputedStyle(one).fill")
+            for selector in (".paper", ".output .cell text")
+        )
+        assert (luminance(paper) < luminance(ink)) == (scheme == "dark")
+    without_variables = re.sub(r"[^;{}]*var[(][^;}]*", "", path.read_text())
+    path.write_text(without_variables)
+    page.goto(path.as_uri())
+    paper = page.eval_on_selector(".paper", "one => getComputedStyle(one).fill")
+    assert luminance(paper) > 0.9  # of the page from which it was saved
+    assert visitor.faults == []
+    visitor.context.close()
 
 
 def test_in_a_notebook(browser):
@@ -341,6 +490,25 @@ LOOKS = {
 }
 
 
+# Not innerWidth, which grows with what is too wide on a phone.
+FITS = "document.documentElement.scrollWidth <= document.documentElement.clientWidth"
+
+
+@pytest.mark.parametrize("width", [320, 360, 390])
+def test_narrow_phones_show_the_whole_width(browser, address, width):
+    visitor = Visitor(browser, address, **LOOKS["phone"] | {"viewport": {"width": width, "height": 700}})
+    for state in (*STATES, "i=5,5&k=3&op=max", "i=1000,1000&k=7&s=2&p=3"):
+        page = visitor.open(state)
+        assert page.evaluate("document.documentElement.clientWidth") == width
+        assert page.evaluate(FITS), state
+        sides = page.eval_on_selector_all(
+            "#time *", "all => all.map(one => one.getBoundingClientRect().right)"
+        )
+        assert max(sides, default=0) <= width, state
+    assert visitor.faults == []
+    visitor.context.close()
+
+
 @pytest.mark.parametrize("look", LOOKS)
 def test_looks(browser, address, tmp_path, look):
     """Nothing is wider than the screen, and the picture is not blank."""
@@ -349,7 +517,7 @@ def test_looks(browser, address, tmp_path, look):
     visitor = Visitor(browser, address, **LOOKS[look])
     for number, state in enumerate(STATES):
         page = visitor.open(state)
-        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), state
+        assert page.evaluate(FITS), state
         path = tmp_path / f"{number}.png"
         page.screenshot(path=path, full_page=True)
         with Image.open(path) as picture:
@@ -405,6 +573,17 @@ def test_everything_has_a_name_and_a_role(visitor):
             "|| !one.getAttribute('aria-label')).length",
         )
         assert orphans == 0
+        for grid in page.locator("[role=grid]").all():
+            rows, columns = (int(grid.get_attribute(f"aria-{name}count")) for name in ("row", "col"))
+            row = grid.locator("[role=row]").last.get_attribute("aria-rowindex")
+            indices = grid.locator("[role=gridcell]").evaluate_all(
+                "all => all.map(one => Number(one.ariaColIndex))"
+            )
+            assert int(row) <= rows
+            assert 1 <= min(indices) <= max(indices) <= columns
+    grid = visitor.open("i=4,4&k=3").locator(".matrix [role=grid]")
+    assert [grid.get_attribute(f"aria-{name}count") for name in ("row", "col")] == ["4", "16"]
+    assert grid.locator("[data-at='e3.5']").get_attribute("aria-colindex") == "6"
 
 
 def luminance(colour: str) -> float:
