@@ -2,6 +2,7 @@
 
 import importlib
 import sys
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 # `__all__` lists what most programs need; the other names of `geometry`, `interop` and `operators` can be
@@ -97,8 +98,12 @@ _LAZY_NAMES = {
     "fully_convolutional": "jaxconv.nn",
     "verify": "jaxconv.claims",
 }
-_LAZY_SUBPACKAGES = ("claims", "data", "explorer", "figures", "models", "nn", "segmentation", "training")
-_SUBPACKAGES = ("convolution", "errors", "geometry", "interop", "matrix", "operators", *_LAZY_SUBPACKAGES)
+# Subpackages that are loaded when first used, with the package of an extra that they need.
+_LAZY_SUBPACKAGES = {
+    **dict.fromkeys(("claims", "data", "explorer", "models", "nn", "segmentation")),
+    "figures": "matplotlib",
+    "training": "tomli_w",
+}
 
 
 if not TYPE_CHECKING:  # a type checker that saw this function would accept every name
@@ -112,5 +117,7 @@ if not TYPE_CHECKING:  # a type checker that saw this function would accept ever
 
 
 def __dir__() -> list[str]:
-    """Names for completion: the public list and the subpackages."""
-    return sorted((*__all__, *_SUBPACKAGES, "__doc__", "__file__", "__name__", "__path__", "__version__"))
+    """Names for completion: the public list, and the subpackages that can be loaded."""
+    loaded = ("convolution", "errors", "geometry", "interop", "matrix", "operators")
+    lazy = [room for room, needed in _LAZY_SUBPACKAGES.items() if not needed or find_spec(needed)]
+    return sorted((*__all__, *loaded, *lazy, "__doc__", "__file__", "__name__", "__path__", "__version__"))
