@@ -30,7 +30,7 @@ h2 {{ margin-top: 3rem; padding-bottom: .3rem; border-bottom: 1px solid var(--li
 img {{ max-width: 100%; height: auto; border-radius: .4rem; }}
 img[src^="data:image/png"] {{ background: #fff; }}
 table {{ display: block; overflow-x: auto; border-collapse: collapse; margin: 1rem 0; }}
-th, td {{ padding: .4rem .8rem; border: 1px solid var(--line); text-align: left;
+th, td {{ padding: .4rem .55rem; border: 1px solid var(--line); text-align: left;
          font-variant-numeric: tabular-nums; }}
 code {{ font: .9em ui-monospace, monospace; }}
 a {{ color: inherit; text-decoration-color: var(--quiet); text-underline-offset: .2em; }}
