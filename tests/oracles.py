@@ -65,7 +65,7 @@ def kernel_shape(g):
 
 
 def terms(g):
-    """Counts the taps that each entry of C sums; 0 where there is no entry."""
+    """Counts the taps that each entry of C sums; 0 outside of the entries."""
     return dense(g, np.ones(kernel_shape(g)))
 
 

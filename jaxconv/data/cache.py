@@ -38,7 +38,7 @@ class Cache:
         return Example(small.name, small.image, small.label.astype(np.int32))
 
     def _store(self, index: int, example: Example) -> Example | None:
-        """Stores an example, with labels of one byte, and returns it; None if there is no room."""
+        """Stores an example, with labels of one byte, and returns it, or None if the cache is full."""
         # Labels never exceed VOID, so one byte per pixel holds them.
         assert VOID <= np.iinfo(np.uint8).max
         small = Example(example.name, example.image, example.label.astype(np.uint8))

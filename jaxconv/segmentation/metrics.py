@@ -147,7 +147,7 @@ def frequency_weighted_iou(confusion: ArrayLike, void: ArrayLike | None = None) 
 
 
 def global_accuracy(confusion: ArrayLike) -> float:
-    """Computes the part of all pixels that is predicted correctly; NaN if there are no pixels.
+    """Computes the part of all pixels that is predicted correctly; NaN without pixels.
 
     Args:
       confusion: ``(n, n)`` counts, the result of `confusion_matrix`.

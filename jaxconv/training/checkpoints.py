@@ -55,7 +55,7 @@ class Checkpoints:
         return self.marker.exists() and not self.steps
 
     def find_step(self, which: WhichCheckpoint = "last") -> int | None:
-        """Returns the step of the last or the best checkpoint; None if there is no checkpoint.
+        """Returns the step of the last or the best checkpoint, or None without checkpoints.
 
         Of two checkpoints, the earlier one is kept because of its score: if the score cannot be read, the
         earlier one counts as the best.

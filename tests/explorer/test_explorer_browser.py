@@ -76,7 +76,7 @@ def test_every_preset_draws(visitor):
     page = visitor.open()
     names = page.eval_on_selector_all("#preset option", "all => all.map(one => one.value).filter(Boolean)")
     assert {figure.number for figure in FIGURES} <= set(names)
-    assert set(GUIDE) - {"kernel"} <= set(names)  # the kernel is no geometry
+    assert set(GUIDE) - {"kernel"} <= set(names)  # the figure of the kernel has no geometry to load
     for name in names:
         page.select_option("#preset", name)
         assert page.locator("#refusal").inner_text() == ""
