@@ -43,16 +43,18 @@ def reason_against(g: ConvGeometry) -> str:
 
 def is_for(kind: native.Kind, g: ConvGeometry, batch: int, *dtypes: DTypeLike) -> bool:
     """Returns whether ``method="auto"`` may take oneDNN for operands of these dtypes."""
-    if not all(dtype in DTYPES for dtype in dtypes) or reason_against(g):
-        return False
-    return native.available() and has_kernel(kind, g, min(batch, LARGE_BATCH))
+    return all(dtype in DTYPES for dtype in dtypes) and has_kernel(kind, g, batch) and native.available()
 
 
-@lru_cache(maxsize=4096)
 def has_kernel(kind: native.Kind, g: ConvGeometry, batch: int) -> bool:
-    """Returns whether oneDNN has an implementation for this CPU, other than its plain reference loops."""
-    name = native.implementation(kind, g, batch)
+    """Returns whether a oneDNN was found that computes a geometry, and not by its plain reference loops."""
+    if reason_against(g) or not native.found().available:
+        return False
+    name = _implementation(kind, g, min(batch, LARGE_BATCH))
     return name is not None and not name.startswith("ref")
+
+
+_implementation = lru_cache(maxsize=4096)(native.implementation)
 
 
 def _formulation(kind: native.Kind) -> Formulation:

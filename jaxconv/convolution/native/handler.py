@@ -6,7 +6,7 @@ import ctypes
 import platform
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -48,17 +48,42 @@ def available() -> bool:
     return state().available
 
 
-_lock = threading.Lock()
-_state: State | None = None
-
-
 def state() -> State:
     """Returns what was found of oneDNN: finds, loads and tries it on the first call. Never raises."""
-    global _state
-    with _lock:
-        if _state is None:
-            _state = _find()
-    return _state
+    return _states.tried()
+
+
+def found() -> State:
+    """Returns what was found of oneDNN as far as that can be told without starting JAX's backends."""
+    return _states.connected()
+
+
+class _States:
+    """The two steps to an available oneDNN, each taken once, by whichever thread comes first."""
+
+    def __init__(self) -> None:
+        self.lock = threading.RLock()
+        self.first: State | None = None
+        self.last: State | None = None
+
+    def connected(self) -> State:
+        """Loads oneDNN and gives its functions to the handler."""
+        with self.lock:
+            if self.first is None:
+                self.first = connect()
+            return self.last or self.first
+
+    def tried(self) -> State:
+        """Also registers the handler and runs the self-test."""
+        with self.lock:
+            if self.last is None:
+                found = self.connected()
+                reason = try_handler() if found.available else found.reason
+                self.last = replace(found, available=not reason, reason=reason)
+            return self.last
+
+
+_states = _States()
 
 
 def implementation(kind: Kind, g: ConvGeometry, batch: int) -> str | None:
@@ -70,12 +95,11 @@ def implementation(kind: Kind, g: ConvGeometry, batch: int) -> str | None:
     return None if failed else text.value.decode()
 
 
-def _find() -> State:
+def connect() -> State:
+    """Finds and loads oneDNN, and gives its functions to the handler."""
     found: dict[str, str] = {}
     try:
-        native = _object()
-        _connect(native, found)
-        _try(native)
+        _connect(_object(), found)
     except UnusableError as error:
         return State(False, str(error), **found)
     return State(True, "", **found)
@@ -121,20 +145,20 @@ def _addresses(native: ctypes.CDLL, library: ctypes.CDLL) -> ctypes.Array:
     return (ctypes.c_void_p * count)(*addresses)
 
 
-def _try(native: ctypes.CDLL) -> None:
-    """Registers the handler with XLA and runs the self-test."""
+def try_handler() -> str:
+    """Registers the handler with XLA and runs the self-test. Returns why that failed, or an empty string."""
     import jax
 
     from jaxconv.convolution.native import self_test
 
     try:
         jax.local_devices(backend="cpu")  # a handler that XLA refuses must not be there when it starts
-        jax.ffi.register_ffi_target(TARGET, jax.ffi.pycapsule(native.jaxconv_convolution), platform="cpu")
+        capsule = jax.ffi.pycapsule(_object().jaxconv_convolution)
+        jax.ffi.register_ffi_target(TARGET, capsule, platform="cpu")
         difference = _in_a_new_thread(self_test.run)
     except Exception as error:  # of XLA or of the handler: whatever it is, oneDNN is not used
-        raise UnusableError(f"its self-test failed: {error}") from error
-    if difference:
-        raise UnusableError(f"its self-test failed: {difference}")
+        difference = str(error)
+    return f"its self-test failed: {difference}" if difference else ""
 
 
 def _in_a_new_thread(function: Callable[[], str]) -> str:
