@@ -7,6 +7,7 @@ from enum import IntEnum
 import jax
 import numpy as np
 
+from jaxconv.core.sharding import typed_like
 from jaxconv.geometry import ConvGeometry
 
 TARGET = "jaxconv_convolution"
@@ -31,9 +32,7 @@ def call(kind: Kind, a: jax.Array, b: jax.Array, g: ConvGeometry) -> jax.Array:
         Kind.CONV_KERNEL_VJP: g.kernel_array_shape,
     }[kind]
     options = [g.feature_group_count, *g.strides, *g.kernel_dilation, *_lows(g), *_highs(g)]
-    axes = getattr(jax.typeof(a), "manual_axis_type", None)
-    result = jax.ShapeDtypeStruct(shape, a.dtype, manual_axis_type=axes)
-    run = jax.ffi.ffi_call(TARGET, result)
+    run = jax.ffi.ffi_call(TARGET, typed_like(a, shape))
     return run(a, b, kind=np.int64(kind), devices=np.int64(1), options=np.array(options, np.int64))
 
 
