@@ -57,10 +57,12 @@ def has_kernel(kind: native.Kind, g: ConvGeometry, batch: int) -> bool:
 _implementation = lru_cache(maxsize=4096)(native.implementation)
 
 
-def _formulation(kind: native.Kind) -> Formulation:
+def formulation(kind: native.Kind, devices: int = 1) -> Formulation:
+    """Makes the formulation of a member, for a program that so many devices of a process run at once."""
+
     def multiply(a: jax.Array, b: jax.Array, g: ConvGeometry, precision: jax.lax.PrecisionLike) -> jax.Array:
         _check(a.dtype, g)
-        return native.call(kind, a, b, g)
+        return native.call(kind, a, b, g, devices)
 
     return multiply
 
@@ -82,6 +84,6 @@ def _check(dtype: np.dtype, g: ConvGeometry) -> None:
         )
 
 
-conv = _formulation(native.Kind.CONV)
-conv_transpose = _formulation(native.Kind.CONV_TRANSPOSE)
-conv_kernel_vjp = _formulation(native.Kind.CONV_KERNEL_VJP)
+conv = formulation(native.Kind.CONV)
+conv_transpose = formulation(native.Kind.CONV_TRANSPOSE)
+conv_kernel_vjp = formulation(native.Kind.CONV_KERNEL_VJP)
