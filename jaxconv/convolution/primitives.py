@@ -67,7 +67,7 @@ def _computation(
         if method == "auto":
             batch = batch_of(a)
             method = method_for(geometry, batch)
-            if kind is not None and onednn.is_for(kind, geometry, batch, a.dtype, b.dtype):
+            if kind is not None and onednn.is_for(kind, geometry, batch, a.dtype, b.dtype, dtype):
                 method = auto.method_with_onednn(kind, geometry, batch)
         work = _working_dtype(method, a.dtype, b.dtype, dtype)
         formulation = formulations[method]

@@ -180,6 +180,12 @@ CASES = [
         GeometryError,
     ),
     BadCall(
+        "a result in double precision",
+        lambda: conv(X, KERNEL, preferred_element_type=np.float64, method="onednn"),
+        ('`method`="onednn"', "float32", "a result of float64"),
+        GeometryError,
+    ),
+    BadCall(
         "complex numbers",
         lambda: conv(X.astype(np.complex64), KERNEL.astype(np.complex64), method="onednn"),
         ('`method`="onednn"', "float32", "complex64"),

@@ -42,7 +42,7 @@ def reason_against(g: ConvGeometry) -> str:
 
 
 def is_for(kind: native.Kind, g: ConvGeometry, batch: int, *dtypes: DTypeLike) -> bool:
-    """Returns whether ``method="auto"`` may take oneDNN for operands of these dtypes."""
+    """Returns whether ``method="auto"`` may take oneDNN for operands and a result of these dtypes."""
     return all(dtype in DTYPES for dtype in dtypes) and has_kernel(kind, g, batch) and native.available()
 
 
@@ -61,20 +61,28 @@ def formulation(kind: native.Kind, devices: int = 1) -> Formulation:
     """Makes the formulation of a member, for a program that so many devices of a process run at once."""
 
     def multiply(a: jax.Array, b: jax.Array, g: ConvGeometry, precision: jax.lax.PrecisionLike) -> jax.Array:
-        _check(a.dtype, g)
         return native.call(kind, a, b, g, devices)
 
     return multiply
 
 
-def _check(dtype: np.dtype, g: ConvGeometry) -> None:
-    """Checks that oneDNN can do what it was asked for by name."""
+def check_onednn(g: ConvGeometry, *dtypes: DTypeLike) -> None:
+    """Checks that oneDNN can do what it is asked for by name.
+
+    Args:
+      g: Geometry of the convolution, without another padding mode than zeros.
+      *dtypes: Dtypes of the operands and of the result.
+
+    Raises:
+      GeometryError: It cannot, or it is not available.
+    """
     reason = reason_against(g)
     if reason:
         raise GeometryError(f'`method`="onednn" needs {reason}. `method`="auto" chooses another one.')
-    if dtype != np.float32:
+    wide = [dtype for dtype in dtypes if dtype not in DTYPES]
+    if wide:
         raise GeometryError(
-            f'`method`="onednn" computes in float32, got operands of {dtype}. '
+            f'`method`="onednn" computes in float32, got operands or a result of {np.dtype(wide[0])}. '
             '`method`="auto" chooses another one.'
         )
     if not native.available():
