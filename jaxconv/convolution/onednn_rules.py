@@ -24,6 +24,8 @@ from jaxconv.convolution.rules import (
 from jaxconv.geometry import ConvGeometry
 
 MAX_FEW = 4  # features of a result that oneDNN computes in a vector of 16
+MAX_POSITIONS = 200  # positions of a batch for which a large kernel is not worth a new order
+MIN_LARGE_KERNEL = 3 * 2**18  # numbers of a kernel that a core's cache does not hold
 MAX_FEW_OUTPUTS = 3  # the same of the map that a kernel's gradient reads
 
 
@@ -44,19 +46,31 @@ def reads_few_outputs(g: ConvGeometry, batch: int) -> bool:
     return few and when.split_columns_pay(g, batch)
 
 
-def _taken_over(rules: Iterable[Rule[Any]]) -> tuple[Rule[Any], ...]:
-    """Returns the rules that hold beside oneDNN too: for large kernels, and for those that outweigh the map.
-
-    oneDNN puts the numbers of a kernel into another order at every call.
-    """
-    return tuple(rule for rule in rules if rule.method == "fft" or rule.holds is when.kernel_outweighs_map)
+def kernel_outweighs_map(g: ConvGeometry, batch: int) -> bool:
+    """Returns whether a large kernel is read for so few positions that reordering it does not pay."""
+    few = batch * math.prod(g.output_shape) <= MAX_POSITIONS
+    return few and g.parameters >= MIN_LARGE_KERNEL and when.kernel_outweighs_map(g, batch)
 
 
+def _first(rules: Iterable[Rule[Any]], *measured: Measurement) -> tuple[Rule[Any], ...]:
+    """Returns the rules before oneDNN's: those for an FFT, and that for kernels which outweigh the map."""
+    of_fft = tuple(rule for rule in rules if rule.method == "fft")
+    return *of_fft, Rule("im2col", kernel_outweighs_map, _OUTWEIGHS, measured, _EXCLUDED)
+
+
+_OUTWEIGHS = (
+    "the kernel has 786,432 numbers or more for at most 200 positions of the batch: oneDNN reorders it at "
+    "every call"
+)
+_EXCLUDED = (
+    Measurement("3x3, 512 to 512 on 7x7, batch 16", 16.9, 20.0, "onednn"),
+    Measurement("3x3, 256 to 256 on 14x14", 1.21, 1.39, "onednn"),
+)
 _ONEDNN = "oneDNN has a kernel for it"
 
 WITH_ONEDNN: dict[Kind, tuple[Rule[Any], ...]] = {
     Kind.CONV: (
-        *_taken_over(CONV_RULES),
+        *_first(CONV_RULES, Measurement("3x3, 512 to 512 on 7x7", 4.3, 1.8, "onednn")),
         Rule(
             "onednn",
             when.always,
@@ -71,7 +85,7 @@ WITH_ONEDNN: dict[Kind, tuple[Rule[Any], ...]] = {
         ),
     ),
     Kind.CONV_TRANSPOSE: (
-        *_taken_over(CONV_TRANSPOSE_RULES),
+        *_first(CONV_TRANSPOSE_RULES, Measurement("3x3, 512 to 512 on 7x7", 5.5, 2.1, "onednn")),
         Rule(
             "im2col",
             leads_to_one_feature,
@@ -108,7 +122,7 @@ WITH_ONEDNN: dict[Kind, tuple[Rule[Any], ...]] = {
         ),
     ),
     Kind.CONV_KERNEL_VJP: (
-        *_taken_over(CONV_KERNEL_VJP_RULES),
+        *_first(CONV_KERNEL_VJP_RULES, Measurement("3x3, 512 to 512 on 7x7", 4.4, 2.9, "onednn")),
         Rule(
             "split_im2col",
             reads_few_outputs,
