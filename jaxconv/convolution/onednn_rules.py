@@ -36,8 +36,24 @@ def leads_to_one_feature(g: ConvGeometry, batch: int) -> bool:
 
 def leads_to_few_features(g: ConvGeometry, batch: int) -> bool:
     """Returns whether the transpose leads from many features to a few."""
-    several = math.prod(g.kernel_shape) > 1 and set(g.strides) == {1} and g.feature_group_count == 1
-    return several and 1 < g.in_features <= MAX_FEW and g.out_features >= 8 * MAX_FEW
+    plane = g.ndim == 2 and math.prod(g.kernel_shape) > 1 and set(g.strides) == {1}
+    few = 1 < g.in_features <= MAX_FEW and g.out_features >= 8 * MAX_FEW
+    return plane and few and g.feature_group_count == 1
+
+
+def upsamples_to_few_features(g: ConvGeometry, batch: int) -> bool:
+    """Returns whether the transpose leads to a few features in several phases."""
+    return g.in_features <= MAX_FEW and when.strides_lead_to_few_features(g, batch)
+
+
+def blocks_of_few_features(g: ConvGeometry, batch: int) -> bool:
+    """Returns whether blocks of stride cells pay, of a few features or in a volume."""
+    return when.blocks_pay(g, batch) and (g.in_features <= MAX_FEW or g.ndim > 2)
+
+
+def is_first_layer_of_volumes(g: ConvGeometry, batch: int) -> bool:
+    """Returns whether one input feature leads to several outputs, on three spatial axes."""
+    return g.ndim > 2 and when.is_first_layer(g, batch)
 
 
 def reads_few_outputs(g: ConvGeometry, batch: int) -> bool:
@@ -72,6 +88,13 @@ WITH_ONEDNN: dict[Kind, tuple[Rule[Any], ...]] = {
     Kind.CONV: (
         *_first(CONV_RULES, Measurement("3x3, 512 to 512 on 7x7", 4.3, 1.8, "onednn")),
         Rule(
+            "taps",
+            is_first_layer_of_volumes,
+            "one input feature leads to a few outputs on three spatial axes, without strides",
+            (Measurement("3x3x3, 1 to 8", 0.37, 0.31, "onednn"),),
+            excluded=(Measurement("3x3, 1 to 16", 0.12, 0.24, "onednn"),),
+        ),
+        Rule(
             "onednn",
             when.always,
             _ONEDNN,
@@ -87,6 +110,22 @@ WITH_ONEDNN: dict[Kind, tuple[Rule[Any], ...]] = {
     Kind.CONV_TRANSPOSE: (
         *_first(CONV_TRANSPOSE_RULES, Measurement("3x3, 512 to 512 on 7x7", 5.5, 2.1, "onednn")),
         Rule(
+            "space_to_depth",
+            blocks_of_few_features,
+            "strides multiply to 16 or more, or windows do not overlap; at most 4 features, or three axes",
+            (
+                Measurement("1-D, 1024 taps, stride 256", 44, 3.3, "onednn"),
+                Measurement("2x2x2 stride 2, to 16", 0.62, 0.35, "onednn"),
+            ),
+            excluded=(Measurement("2x2 stride 2, to 32", 0.40, 0.44, "onednn"),),
+        ),
+        Rule(
+            "subpixel",
+            upsamples_to_few_features,
+            "the transpose upsamples to at most 4 features",
+            (Measurement("7x7 stride 2, to 3", 5.8, 3.5, "onednn"),),
+        ),
+        Rule(
             "im2col",
             leads_to_one_feature,
             "the result has one feature, and the windows fit into 16 MB",
@@ -98,7 +137,7 @@ WITH_ONEDNN: dict[Kind, tuple[Rule[Any], ...]] = {
         Rule(
             "direct",
             leads_to_few_features,
-            "the result has at most 4 features, of at least 32, without strides",
+            "the transpose leads from 32 features or more to at most 4 on two spatial axes, without strides",
             (
                 Measurement("3x3, 3 to 32 on 64x64", 0.71, 0.58, "onednn"),
                 Measurement("3x3, 4 to 32 on 64x64", 0.71, 0.58, "onednn"),
