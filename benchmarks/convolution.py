@@ -40,7 +40,7 @@ def table(*, quick: bool = False, cases: Sequence[Case] | None = None, seconds: 
     """Measures every case, three rows per case for the results y, x and w."""
     if cases is None:
         cases = [case for case in CASES if not quick or case.name in QUICK]
-    rows = [row for case in cases for row in _rows(case, seconds / 3 if quick else seconds)]
+    rows = [row for case in cases for row in case_rows(case, seconds / 3 if quick else seconds)]
     return Table(
         "convolution",
         "Milliseconds of conv and conv_transpose: forward (y, x), gradient in the map (x, y), in the "
@@ -50,7 +50,8 @@ def table(*, quick: bool = False, cases: Sequence[Case] | None = None, seconds: 
     )
 
 
-def _rows(case: Case, seconds: float) -> list[Row]:
+def case_rows(case: Case, seconds: float) -> list[Row]:
+    """Measures one case: a row for each of the results y, x and w."""
     arrays, n = operands(case), terms(case)
     ours = _compile(jaxconv_ways(case), arrays)
     lax = _compile(lax_ways(case), arrays)
