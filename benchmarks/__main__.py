@@ -96,7 +96,7 @@ def _parser() -> argparse.ArgumentParser:
         "--seed",
         type=int,
         default=SEED,
-        help="for the table sweep: seed of its layers (default: %(default)s)",
+        help="for the table sweep: seed of its layers, by default %(default)s",
     )
     parser.add_argument("--out", type=Path, default=Path("runs/bench"), help="folder for Markdown and JSON")
     parser.add_argument("--keep-memory", action="store_true", help="glibc: never return memory to the system")
