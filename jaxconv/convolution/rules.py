@@ -239,7 +239,7 @@ CONV_TRANSPOSE_RULES: tuple[Rule[ConvTransposeMethod], ...] = (
             Measurement("7x7 stride 2, 12 to 4 on 7x21x21", 1.7, 0.67, "subpixel"),
             Measurement("7x7 stride 2, 24 to 4 on 7x55x31", 3.4, 1.6),
         ),
-        excluded=(Measurement("3x3 stride 2, 64 to 20 on 3x64x28", 1.3, 1.3),),
+        excluded=(Measurement("3x3 stride 2, 64 to 20 on 3x64x28", 1.26, 1.33),),
     ),
     Rule(
         "subpixel",

@@ -69,27 +69,27 @@ CHOSEN = {
 
 # How often a method is chosen for the random geometries below.
 COUNTS = {
-    "conv": {"direct": 715, "fft": 43, "grouped": 1243, "im2col": 408, "planes": 136, "taps": 1455},
+    "conv": {"direct": 770, "fft": 43, "grouped": 1243, "im2col": 353, "planes": 136, "taps": 1455},
     "conv_transpose": {
-        "direct": 639,
+        "direct": 541,
         "fft": 43,
         "grouped": 1417,
-        "im2col": 502,
-        "planes": 139,
-        "space_to_depth": 209,
+        "im2col": 468,
+        "planes": 155,
+        "space_to_depth": 325,
         "subpixel": 38,
         "taps": 1013,
     },
     "conv_kernel_vjp": {
-        "direct": 334,
+        "direct": 289,
         "fft": 70,
         "grouped": 1451,
-        "im2col": 179,
+        "im2col": 227,
         "planes": 205,
         "space_to_depth": 83,
-        "split_im2col": 13,
-        "taps": 1536,
-        "zero_insertion": 129,
+        "split_im2col": 8,
+        "taps": 1558,
+        "zero_insertion": 109,
     },
     "off CPU": {"direct": 3957, "fft": 43},
 }
