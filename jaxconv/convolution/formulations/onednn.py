@@ -47,11 +47,23 @@ def is_for(kind: native.Kind, g: ConvGeometry, batch: int, *dtypes: DTypeLike) -
 
 
 def has_kernel(kind: native.Kind, g: ConvGeometry, batch: int) -> bool:
-    """Returns whether a oneDNN was found that computes a geometry, and not by its plain reference loops."""
+    """Returns whether a oneDNN was found that has a fast kernel for a geometry.
+
+    Some geometries it computes by reference loops, or by columns and a product of matrices; and a depthwise
+    convolution that its depthwise kernels do not take (3-D, 1-D, several outputs each) as many tiny ones.
+    """
     if reason_against(g) or not native.found().available:
         return False
-    name = _implementation(kind, g, min(batch, LARGE_BATCH))
-    return name is not None and not name.startswith("ref")
+    name = _implementation(kind, g, min(batch, LARGE_BATCH)) or "ref"
+    return "dw" in name if _needs_depthwise(kind, g) else "ref" not in name and "gemm" not in name
+
+
+def _needs_depthwise(kind: native.Kind, g: ConvGeometry) -> bool:
+    """Returns whether only a depthwise kernel is faster than the fused loops of this library."""
+    one_each = g.feature_group_count == g.in_features
+    if kind == native.Kind.CONV_KERNEL_VJP or not one_each:
+        return False
+    return g.in_features == g.out_features or (g.in_features > 1 and kind == native.Kind.CONV)
 
 
 _implementation = lru_cache(maxsize=4096)(native.implementation)
