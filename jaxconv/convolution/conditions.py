@@ -127,7 +127,8 @@ def has_one_tap_that_pays(g: ConvGeometry, batch: int) -> bool:
     """
     if _has_unit_strides(g):
         widens = g.out_features > MAX_NARROW_OUTPUTS and g.out_features >= 5 * g.in_features
-        return has_one_tap(g, batch) and not widens and g.out_features > 1
+        to_one = g.out_features == 1 and g.in_features < 32
+        return has_one_tap(g, batch) and not widens and not to_one
     narrow = g.in_features <= 16 and 1 < g.out_features <= MAX_NARROW_OUTPUTS
     return has_one_tap(g, batch) and (narrow or g.out_features >= 80)
 
@@ -140,7 +141,8 @@ def has_one_tap_to_many(g: ConvGeometry, batch: int) -> bool:
 def has_narrow_windows(g: ConvGeometry, batch: int) -> bool:
     """Returns whether windows and outputs are too narrow for XLA's own convolution, and the columns fit."""
     narrow = _tap_count(g) * g.in_features <= MAX_NARROW_WINDOW and g.out_features <= MAX_NARROW_OUTPUTS
-    return narrow and _has_unit_strides(g) and _columns_fit(g, batch)
+    several = _tap_count(g) > 1 or g.out_features > 1
+    return narrow and several and _has_unit_strides(g) and _columns_fit(g, batch)
 
 
 def kernel_outweighs_map(g: ConvGeometry, batch: int) -> bool:
@@ -157,7 +159,7 @@ def leads_to_one_feature(g: ConvGeometry, batch: int) -> bool:
 
 def leads_to_few_features(g: ConvGeometry, batch: int) -> bool:
     """Returns whether the result of the transpose has few features and few taps, with columns that fit."""
-    few = g.in_features <= FEW_FEATURES and g.out_features <= 24 and _tap_count(g) <= MAX_LOOPED_TAPS
+    few = g.in_features <= FEW_FEATURES and g.out_features <= 24 and 1 < _tap_count(g) <= MAX_LOOPED_TAPS
     return few and _has_unit_strides(g) and _columns_fit(g, batch)
 
 

@@ -69,13 +69,13 @@ CHOSEN = {
 
 # How often a method is chosen for the random geometries below.
 COUNTS = {
-    "conv": {"direct": 770, "fft": 43, "grouped": 1243, "im2col": 353, "planes": 136, "taps": 1455},
+    "conv": {"direct": 771, "fft": 43, "grouped": 1243, "im2col": 352, "planes": 136, "taps": 1455},
     "conv_transpose": {
-        "direct": 541,
+        "direct": 546,
         "fft": 43,
         "grouped": 1417,
-        "im2col": 468,
-        "planes": 155,
+        "im2col": 461,
+        "planes": 157,
         "space_to_depth": 325,
         "subpixel": 38,
         "taps": 1013,
