@@ -103,7 +103,8 @@ CONV_RULES: tuple[Rule[ConvMethod], ...] = (
         "im2col",
         when.has_one_tap_that_pays,
         "the kernel has one tap; without strides outputs are at most 32 or less than 5 times the inputs, "
-        "which are 32 or more if there is one output; with strides outputs are 80 or more, or at most 32 of 16",
+        "which are 32 or more if there is one output; with strides outputs are 80 or more, or at most 32 and "
+        "inputs at most 16",
         (
             Measurement("1x1, 64 to 64", 0.68, 0.38),
             Measurement("1x1, 4 to 24 on 4x122x122", 0.57, 0.35),
