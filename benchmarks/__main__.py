@@ -3,6 +3,7 @@
 python -m benchmarks                        every table, about half an hour on two cores
 python -m benchmarks --quick                every table at a small size, about two minutes
 python -m benchmarks convolution --case depthwise
+python -m benchmarks sweep --seed 7         random layers beside lax and PyTorch
 python -m benchmarks operators --save       one table, saved in a file of its own
 """
 
@@ -20,10 +21,21 @@ from benchmarks.cases import CASES
 from benchmarks.machine import heading, machine, slug
 from benchmarks.operator_cases import operator_cases
 from benchmarks.report import save, show
+from benchmarks.sweep import SEED
 from benchmarks.table import Table
 from jaxconv.training.devices import keep_memory
 
-TABLES = ("build", "product", "convolution", "operators", "network", "training", "growth", "overhead")
+TABLES = (
+    "build",
+    "product",
+    "convolution",
+    "sweep",
+    "operators",
+    "network",
+    "training",
+    "growth",
+    "overhead",
+)
 RESULTS = Path(__file__).parent / "results"
 
 
@@ -64,6 +76,8 @@ def _measure(name: str, options: argparse.Namespace, cases: dict[str, list], fol
         more["cases"] = cases[name]
     if name == "growth":
         more["folder"] = folder
+    if name == "sweep":
+        more["seed"] = options.seed
     return importlib.import_module(f"benchmarks.{name}").table(quick=options.quick, **more)
 
 
@@ -77,6 +91,12 @@ def _parser() -> argparse.ArgumentParser:
         "--case",
         default="",
         help="for the tables convolution and operators: only cases whose name contains this",
+    )
+    parser.add_argument(
+        "--seed",
+        type=int,
+        default=SEED,
+        help="for the table sweep: seed of its layers, by default %(default)s",
     )
     parser.add_argument("--out", type=Path, default=Path("runs/bench"), help="folder for Markdown and JSON")
     parser.add_argument("--keep-memory", action="store_true", help="glibc: never return memory to the system")

@@ -15,7 +15,7 @@ from benchmarks.programs import Way, compile_way, first_names
 from benchmarks.table import Megabytes, Ratio, Row, Table, geometric_mean, ratio
 from benchmarks.timing import Timing, timings
 from benchmarks.torch_ways import torch_convolutions
-from benchmarks.ways import ARGUMENTS, Ways, jaxconv_ways, lax_ways, operands, terms
+from benchmarks.ways import ARGUMENTS, Ways, jaxconv_ways, lax_ways, operands, plain_ways, terms
 
 TIE = 0.95  # a ratio below it counts as slower
 QUICK = (
@@ -29,6 +29,7 @@ QUICK = (
     "4x4 stride 2, 32 to 64",
     "3x3x3 8 to 16",
 )
+RATIOS = ("lax / ours", "PyTorch / ours", "lax / plain", "PyTorch / plain")
 OURS = {  # our two ways to each result: by conv, by conv_transpose
     "y": ("conv", "vjp of conv_transpose"),
     "x": ("vjp of conv", "conv_transpose"),
@@ -40,24 +41,27 @@ def table(*, quick: bool = False, cases: Sequence[Case] | None = None, seconds: 
     """Measures every case, three rows per case for the results y, x and w."""
     if cases is None:
         cases = [case for case in CASES if not quick or case.name in QUICK]
-    rows = [row for case in cases for row in _rows(case, seconds / 3 if quick else seconds)]
+    rows = [row for case in cases for row in case_rows(case, seconds / 3 if quick else seconds)]
     return Table(
         "convolution",
         "Milliseconds of conv and conv_transpose: forward (y, x), gradient in the map (x, y), in the "
-        "kernel (w). Ratios are of the slower of our two to the best way of the peer.",
+        "kernel (w). Ratios are of the slower of our two to the best way of the peer. Plain: without oneDNN.",
         rows,
         _summary(rows),
     )
 
 
-def _rows(case: Case, seconds: float) -> list[Row]:
+def case_rows(case: Case, seconds: float) -> list[Row]:
+    """Measures one case: a row for each of the results y, x and w."""
     arrays, n = operands(case), terms(case)
     ours = _compile(jaxconv_ways(case), arrays)
+    plain = _compile(plain_ways(case), arrays)
     lax = _compile(lax_ways(case), arrays)
     torch = _torch(case, arrays)
     rows = []
     for result in ARGUMENTS:
-        peers = {"jaxconv": ours[result], "lax": lax[result], "PyTorch": torch[result]}
+        peers = {"jaxconv": ours[result], "plain": plain[result]}
+        peers |= {"lax": lax[result], "PyTorch": torch[result]}
         rows.append(_row(f"{case.name}: {result}", result, peers, n[result], seconds))
     return rows
 
@@ -74,17 +78,20 @@ def _row(what: str, result: str, peers: dict[str, dict[str, Way]], n: int, secon
     once = timings({name: ways[name].call for name in first.values()}, seconds=seconds, check=check)
     times = {name: once[program] for name, program in first.items()}
     by_conv, by_transpose = (times[f"jaxconv: {name}"] for name in OURS[result])
-    lax, torch = (_best(times, peer) for peer in ("lax", "PyTorch"))
+    plain, lax, torch = (_best(times, peer) for peer in ("plain", "lax", "PyTorch"))
     slower = max(by_conv, by_transpose)
     cells = {
         "case": what.removesuffix(f": {result}"),
         "result": result,
         "conv": by_conv,
         "conv_transpose": by_transpose,
+        "plain": times[plain],
         "lax": times[lax],
         "PyTorch": times.get(torch),
         "lax / ours": ratio(slower, times[lax]),
         "PyTorch / ours": ratio(slower, times.get(torch)),
+        "lax / plain": ratio(times[plain], times[lax]),
+        "PyTorch / plain": ratio(times[plain], times.get(torch)),
         "MB": Megabytes(max(way.temporary for way in peers["jaxconv"].values()) / 1e6),
         "lax MB": Megabytes(ways[lax].temporary / 1e6),
         "lax by": lax.removeprefix("lax: "),
@@ -120,20 +127,20 @@ def _torch(case: Case, arrays: dict[str, np.ndarray]) -> dict[str, dict[str, Way
 def _summary(rows: list[Row]) -> list[str]:
     """Writes notes: the mean and the worst ratio, and every slower row by name."""
     notes = []
-    for peer in ("lax", "PyTorch"):
-        column = f"{peer} / ours"
+    for column in RATIOS:
+        peer = column.partition(" ")[0]
         ratios = {f"{row.cells['case']}, {row.cells['result']}": row.cells[column] for row in rows}
         ratios = {name: value for name, value in ratios.items() if value is not None}
         notes.append(
-            _sentence(peer, ratios) if ratios else f"{peer} is not installed: its columns are empty."
+            _sentence(column, ratios) if ratios else f"{peer} is not installed: its columns are empty."
         )
     return notes
 
 
-def _sentence(peer: str, ratios: dict[str, Ratio]) -> str:
+def _sentence(column: str, ratios: dict[str, Ratio]) -> str:
     mean, worst = Ratio(geometric_mean(ratios.values())), min(ratios, key=ratios.get)
     slower = [f"{name} ({value})" for name, value in ratios.items() if value < TIE]
     return (
-        f"{peer}: geometric mean {mean} over {len(ratios)} rows, worst {ratios[worst]} ({worst}), "
+        f"{column}: geometric mean {mean} over {len(ratios)} rows, worst {ratios[worst]} ({worst}), "
         f"slower by more than 5% in {len(slower)}{': ' if slower else ''}{'; '.join(slower)}."
     )

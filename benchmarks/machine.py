@@ -11,6 +11,8 @@ from typing import Any
 
 import jax
 
+from jaxconv.convolution import native
+
 PACKAGES = ("jaxconv", "jax", "jaxlib", "numpy", "scipy", "torch", "asdex", "cupy")
 
 
@@ -24,6 +26,7 @@ def machine() -> dict[str, Any]:
         "device": device.device_kind if device.platform != "cpu" else "cpu",
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
+        "oneDNN": native.state().version if native.available() else "none",
         "versions": {name: version for name in PACKAGES if (version := _version(name))},
     }
 
@@ -35,6 +38,8 @@ def heading(info: dict[str, Any]) -> str:
         where = f"{info['device']}; host {where}"
     if "memory" in info:
         where = f"{where}, memory by {info['memory']}"
+    if "oneDNN" in info:
+        where = f"{where}, oneDNN: {info['oneDNN']}"
     return f"{where}; " + ", ".join(f"{name} {version}" for name, version in info["versions"].items())
 
 

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +20,20 @@ class ChildFailed(Exception):
     """A measurement in another process failed; the message has the end of its standard error."""
 
 
-def in_child(module: str, *arguments: str, devices: int | None = None, timeout: float = 600) -> Any:
+def in_child(
+    module: str,
+    *arguments: str,
+    devices: int | None = None,
+    variables: Mapping[str, str] | None = None,
+    timeout: float = 600,
+) -> Any:
     """Runs ``python -m module arguments`` in the root of the repository.
 
     Args:
       module: A module of this package.
       *arguments: Arguments of the command line.
       devices: Number of virtual CPU devices for jax; by default those of the machine.
+      variables: Environment variables that are set for the process.
       timeout: Time limit in seconds.
 
     Returns:
@@ -34,7 +42,7 @@ def in_child(module: str, *arguments: str, devices: int | None = None, timeout: 
     Raises:
       ChildFailed: The process failed, or took longer than `timeout`.
     """
-    environment = dict(os.environ)
+    environment = os.environ | (variables or {})
     if devices:
         flags = environment.get("XLA_FLAGS", "")
         environment["XLA_FLAGS"] = f"{flags} --xla_force_host_platform_device_count={devices}".strip()

@@ -16,9 +16,13 @@ from benchmarks.memory import Peak, answer, in_child
 from benchmarks.table import Megabytes, Row, Table, ratio
 from benchmarks.timing import Timing, timings
 from benchmarks.trainable import Ours, Size
+from jaxconv.convolution.native.library import VARIABLE
 from jaxconv.training.devices import prepare_cpu
 
 NETWORKS = ("unet", "fcn8s", "reseg")
+
+
+PLAIN = "jaxconv, plain"  # without oneDNN
 
 
 def _theirs(network: str, size: Size, *, channels_last: bool) -> Any:
@@ -29,6 +33,7 @@ def _theirs(network: str, size: Size, *, channels_last: bool) -> Any:
 
 SIDES = {
     "jaxconv": Ours,
+    PLAIN: Ours,
     "PyTorch": partial(_theirs, channels_last=False),
     "PyTorch, channels last": partial(_theirs, channels_last=True),
 }
@@ -49,7 +54,7 @@ def table(*, quick: bool = False, size: Size = SIZE, seconds: float = 3.0) -> Ta
     return Table(
         "training",
         f"Milliseconds of a network at its small size on {batch} images of {height}x{width}, float32; MB: "
-        "the highest resident memory in the steps, above that before the first step.",
+        "the highest resident memory in the steps, above that before the first step. Plain: without oneDNN.",
         rows,
         [
             "A step: loss, gradients and SGD; that of jaxconv is compiled as by the train command. The time "
@@ -69,7 +74,7 @@ def compare(network: str, size: Size) -> int:
       Disagreement: Numbers of parameters differ, or logits, losses or gradients differ by more than
         rounding errors.
     """
-    sides = {name: side(network, size) for name, side in SIDES.items()}
+    sides = {name: side(network, size) for name, side in SIDES.items() if name != PLAIN}
     counts = {name: side.parameters for name, side in sides.items()}
     if len(set(counts.values())) > 1:
         raise Disagreement(f"{network}: {counts} parameters.")
@@ -86,7 +91,7 @@ def compare(network: str, size: Size) -> int:
 
 def measure(network: str, side: str, size: Size, seconds: float) -> dict[str, Any]:
     """Measures times, and the memory of the first steps, in this process."""
-    if side == "jaxconv":
+    if side in ("jaxconv", PLAIN):
         prepare_cpu(size.batch)
     trainable = SIDES[side](network, size)
     peak = Peak()
@@ -100,7 +105,16 @@ def _measure_all(network: str, size: Size, seconds: float, processes: int) -> di
     """Measures every library in several processes, in turn, and returns the middle one of each."""
     arguments = (*map(str, size), str(seconds))
     runs = [
-        {side: in_child("benchmarks.training", network, side, *arguments) for side in SIDES}
+        {
+            side: in_child(
+                "benchmarks.training",
+                network,
+                side,
+                *arguments,
+                variables={VARIABLE: "off"} if side == PLAIN else None,
+            )
+            for side in SIDES
+        }
         for _ in range(processes)
     ]
     return {side: _middle([run[side] for run in runs]) for side in SIDES}
@@ -115,14 +129,16 @@ def _middle(runs: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _row(network: str, parameters: int, what: str, results: dict[str, dict[str, Any]]) -> Row:
-    ours, *peers = (side[what] for side in results.values())
+    ours, plain, *peers = (side[what] for side in results.values())
     best = min(peers, key=lambda timing: timing.median)
     cells: dict[str, Any] = {"network": network, "parameters": f"{parameters:,}", "what": what}
-    cells |= {"jaxconv": ours, "PyTorch": best, "PyTorch / ours": ratio(ours, best)}
-    memory = [results[side]["peak"] for side in ("jaxconv", "PyTorch")] if what == "step" else (None, None)
+    cells |= {"jaxconv": ours, "plain": plain, "PyTorch": best}
+    cells |= {"PyTorch / ours": ratio(ours, best), "PyTorch / plain": ratio(plain, best)}
+    sides = ("jaxconv", PLAIN, "PyTorch")
+    memory = [results[side]["peak"] for side in sides] if what == "step" else (None,) * len(sides)
     cells |= {
         label: None if peak is None else Megabytes(peak / 1e6)
-        for label, peak in zip(("MB", "PyTorch MB"), memory, strict=True)
+        for label, peak in zip(("MB", "plain MB", "PyTorch MB"), memory, strict=True)
     }
     return Row(cells, {side: {what: of[what]} for side, of in results.items()})
 

@@ -16,8 +16,8 @@ import numpy as np
 from jax import lax
 
 from benchmarks.cases import Case
-from jaxconv import ConvGeometry, conv, conv_transpose
-from jaxconv.convolution import transposed_kernel
+from jaxconv import ConvGeometry, conv, conv_kernel_vjp, conv_transpose
+from jaxconv.convolution import auto, transposed_kernel
 
 Function = Callable[..., jax.Array]
 Ways = dict[str, dict[str, Function]]  # result, name of the way, function
@@ -51,6 +51,22 @@ def jaxconv_ways(case: Case) -> Ways:
     g = case.geometry
     transpose = partial(conv_transpose, geometry=g)
     return _with_derivatives(case, {"conv": partial(conv, geometry=g)}, {"conv_transpose": transpose})
+
+
+def plain_ways(case: Case) -> Ways:
+    """Returns the public functions by the methods that ``"auto"`` takes without oneDNN: one way each."""
+    g, n = case.geometry, case.batch
+    return {
+        "y": {"conv": partial(conv, geometry=g, method=auto.method_for_conv(g, n))},
+        "x": {
+            "conv_transpose": partial(conv_transpose, geometry=g, method=auto.method_for_conv_transpose(g, n))
+        },
+        "w": {
+            "conv_kernel_vjp": partial(
+                conv_kernel_vjp, geometry=g, method=auto.method_for_conv_kernel_vjp(g, n)
+            )
+        },
+    }
 
 
 def lax_ways(case: Case) -> Ways:

@@ -9,7 +9,18 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from benchmarks import build, convolution, growth, network, operators, overhead, product, programs
+from benchmarks import (
+    build,
+    convolution,
+    growth,
+    network,
+    network_torch,
+    operators,
+    overhead,
+    product,
+    programs,
+    sweep,
+)
 from benchmarks.__main__ import TABLES, main
 from benchmarks.agreement import Disagreement, check_agreement
 from benchmarks.cases import CASES, case
@@ -18,6 +29,7 @@ from benchmarks.memory import ChildFailed, in_child
 from benchmarks.operator_case import OperatorCase
 from benchmarks.operator_cases import operator_cases
 from benchmarks.programs import compile_way, first_names
+from benchmarks.random_cases import KINDS, MAX_NUMBERS, random_cases
 from benchmarks.report import markdown, save
 from benchmarks.table import geometric_mean, ratio
 from benchmarks.timing import Timing, timings
@@ -54,6 +66,9 @@ def tiny_tables():
     yield product.table(cases=TINY[1:], **QUICKLY)
     yield convolution.table(cases=TINY, **QUICKLY)
     layers = (network.Layer(3, 2, 4), network.Layer(2, 4, 2, stride=2, up=True))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sweep, "random_cases", lambda seed, count: TINY[:count])
+        yield sweep.table(layers=2, **QUICKLY)
     yield network.table(networks=[network.Network("tiny", (1, 4, 4, 2), layers)], **QUICKLY)
 
 
@@ -81,6 +96,55 @@ def test_tables_are_complete(tmp_path):
     assert {"jaxconv: vjp of conv", "lax: roles swapped", "lax: roles swapped, groups as features"} <= set(
         ways
     )
+
+
+def test_sweep_sums_up_every_result(monkeypatch):
+    """The row of a ratio counts its results, and its details and its notes have them."""
+    monkeypatch.setattr(sweep, "random_cases", lambda seed, count: TINY[:1])
+    table = sweep.table(**QUICKLY)
+    row = table.rows[0]
+    assert row.cells["ratio"] == "lax / ours"
+    assert row.cells["results"] == len(row.details) == 3
+    ratios = [details["lax / ours"] for details in row.details.values()]
+    assert row.cells["worst"] == min(ratios) == ratios[0]
+    assert row.cells["below 0.9"] == sum(ratio < 0.9 for ratio in ratios)
+    assert table.notes[0].startswith(f"lax / ours {row.cells['worst']}: {TINY[0].name}, ")
+
+
+def test_random_layers():
+    """A seed fixes the layers; all kinds are drawn, none of them too large."""
+    cases = random_cases(3, 2 * len(KINDS))
+    assert cases == random_cases(3, 2 * len(KINDS))
+    assert cases != random_cases(4, 2 * len(KINDS))
+    assert {case.geometry.ndim for case in cases} == {1, 2, 3}
+    assert {max(case.geometry.strides) for case in cases} == {1, 2}
+    assert {max(case.geometry.kernel_shape) for case in cases} >= {1, 2, 3, 4, 5, 7, 9}
+    assert any(case.geometry.feature_group_count == case.geometry.in_features > 1 for case in cases)
+    for one in cases:
+        g = one.geometry
+        assert one.batch * np.prod(g.output_shape) * g.out_features <= MAX_NUMBERS
+
+
+@pytest.mark.peers
+def test_network_in_torch():
+    """The peer computes the same loss and gradients, also of grouped, strided and transposed layers."""
+    pytest.importorskip("torch")
+    layers = (
+        network.Layer(3, 2, 4),
+        network.Layer(2, 4, 2, stride=2, up=True),
+        network.Layer(3, 2, 2, groups=2),
+        network.Layer(2, 2, 4, stride=2),
+    )
+    row = network.table(networks=[network.Network("tiny", (1, 4, 4, 2), layers)], **QUICKLY).rows[0]
+    assert row.cells["PyTorch / ours"] > 0
+
+
+def test_network_without_torch(monkeypatch):
+    monkeypatch.setattr(network_torch, "torch", None)
+    tiny = network.Network("tiny", (1, 4, 4, 2), (network.Layer(3, 2, 4),))
+    row = network.table(networks=[tiny], **QUICKLY).rows[0]
+    assert row.cells["PyTorch"] is None
+    assert row.cells["lax / ours"] > 0
 
 
 @pytest.mark.parametrize("one", TINY, ids=lambda one: one.name)

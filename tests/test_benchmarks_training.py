@@ -20,8 +20,9 @@ def test_the_same_network(network):
 def test_table(monkeypatch):
     """What the processes do, here."""
 
-    def here(module, network, side, *arguments):
+    def here(module, network, side, *arguments, variables):
         assert module == training.__name__
+        assert (side == training.PLAIN) == (variables == {"JAXCONV_ONEDNN": "off"})
         *size, seconds = arguments
         return training.measure(network, side, trainable.Size(*map(int, size)), float(seconds))
 

@@ -23,10 +23,15 @@ MAX_FFT_NUMBERS = 2**24  # numbers in the kernel's spectrum: beyond, it costs mo
 
 # Where a product is too narrow, or a map too large, for XLA's own convolution.
 MAX_SHIFTED_PRODUCTS = 256  # taps times output features: as many products per position as one loop hides
-MAX_NARROW_WINDOW = 32  # numbers in one window
+MAX_NARROW_WINDOW = 36  # numbers in one window
+MAX_NARROW_OUTPUTS = 32  # output features of a narrow window: XLA's own convolution is fast with more
+OUTPUT_BLOCK = 64  # output features that XLA's own gradient of a kernel computes at once
+MAX_SPLIT_INPUTS = 32  # input features of a map that is not large, for split columns
+FEW_FEATURES = 4  # features of a map that XLA's own convolution hardly fills its registers with
 MIN_LARGE_MAP = 2048  # positions: on such maps XLA's gradient of a kernel is slow with many features too
 
 # Sizes of programs.
+MAX_PHASES = 4  # phases of a transpose, a convolution for each
 MAX_LOOPED_PHASES = 16  # phases of a transpose, a fused loop for each
 MAX_LOOPED_TAPS = 16  # taps of a fused loop with several features out of one
 MAX_WRITTEN_OUT_TAPS = 8  # taps whose products are written out one by one
@@ -115,10 +120,29 @@ def has_one_tap(g: ConvGeometry, batch: int) -> bool:
     return _tap_count(g) == 1
 
 
+def has_one_tap_that_pays(g: ConvGeometry, batch: int) -> bool:
+    """Returns whether the kernel is 1x1, and a matrix product is faster than XLA's own convolution.
+
+    That one is fast where many outputs follow from few inputs, and where strides leave out cells.
+    """
+    if _has_unit_strides(g):
+        widens = g.out_features > MAX_NARROW_OUTPUTS and g.out_features >= 5 * g.in_features
+        to_one = g.out_features == 1 and g.in_features < 32
+        return has_one_tap(g, batch) and not widens and not to_one
+    narrow = g.in_features <= 16 and 1 < g.out_features <= MAX_NARROW_OUTPUTS
+    return has_one_tap(g, batch) and (narrow or g.out_features >= 80)
+
+
+def has_one_tap_to_many(g: ConvGeometry, batch: int) -> bool:
+    """Returns whether the kernel is 1x1, and the transpose's result has several features."""
+    return has_one_tap(g, batch) and g.in_features > 1
+
+
 def has_narrow_windows(g: ConvGeometry, batch: int) -> bool:
-    """Returns whether windows hold too few numbers for XLA's own convolution, and the columns fit."""
-    narrow = _tap_count(g) * g.in_features <= MAX_NARROW_WINDOW and _has_unit_strides(g)
-    return narrow and _columns_fit(g, batch)
+    """Returns whether windows and outputs are too narrow for XLA's own convolution, and the columns fit."""
+    narrow = _tap_count(g) * g.in_features <= MAX_NARROW_WINDOW and g.out_features <= MAX_NARROW_OUTPUTS
+    several = _tap_count(g) > 1 or g.out_features > 1
+    return narrow and several and _has_unit_strides(g) and _columns_fit(g, batch)
 
 
 def kernel_outweighs_map(g: ConvGeometry, batch: int) -> bool:
@@ -129,8 +153,21 @@ def kernel_outweighs_map(g: ConvGeometry, batch: int) -> bool:
 
 def leads_to_one_feature(g: ConvGeometry, batch: int) -> bool:
     """Returns whether the result of the transpose has a single feature, with columns that fit."""
-    narrow = g.in_features == 1 and max(g.kernel_shape) <= MAX_CONCATENATED_SLICES
+    narrow = g.in_features == 1 < _tap_count(g) and max(g.kernel_shape) <= MAX_CONCATENATED_SLICES
     return narrow and _columns_fit(g, batch)
+
+
+def leads_to_few_features(g: ConvGeometry, batch: int) -> bool:
+    """Returns whether the result of the transpose has few features and few taps, with columns that fit."""
+    few = g.in_features <= FEW_FEATURES and g.out_features <= 24 and 1 < _tap_count(g) <= MAX_LOOPED_TAPS
+    return few and _has_unit_strides(g) and _columns_fit(g, batch)
+
+
+def reads_few_features(g: ConvGeometry, batch: int) -> bool:
+    """Returns whether windows hold few features but several numbers, without dilation, and columns fit."""
+    few = g.in_features <= FEW_FEATURES and _tap_count(g) * g.in_features >= MAX_NARROW_WINDOW
+    undilated = set(g.kernel_dilation) == {1}
+    return few and undilated and _column_count(g) <= MAX_COLUMNS and _columns_fit(g, batch)
 
 
 def has_one_output_per_group(g: ConvGeometry, batch: int) -> bool:
@@ -150,30 +187,60 @@ def blocks_pay(g: ConvGeometry, batch: int) -> bool:
     return math.prod(g.strides) >= 16 or has_disjoint_windows(g, batch)
 
 
+def phases_are_alike(g: ConvGeometry, batch: int) -> bool:
+    """Returns whether strides divide the kernel: the few phases of the transpose have as many taps each."""
+    alike = all(k % s == 0 for k, s in zip(g.kernel_shape, g.strides, strict=True))
+    return 1 < math.prod(g.strides) <= MAX_PHASES and alike and set(g.kernel_dilation) == {1}
+
+
+def strides_narrow_the_output(g: ConvGeometry, batch: int) -> bool:
+    """Returns whether a strided convolution leads to less than twice its features, or from few to few."""
+    few = g.in_features <= FEW_FEATURES and g.out_features <= MAX_NARROW_OUTPUTS
+    narrow = g.out_features < 2 * g.in_features or few
+    return max(g.strides) > 1 and narrow and set(g.input_dilation) == set(g.kernel_dilation) == {1}
+
+
 def strides_lead_to_few_features(g: ConvGeometry, batch: int) -> bool:
     """Returns whether a strided convolution has few features: XLA's transpose multiplies inserted zeros."""
-    return max(g.strides) > 1 and g.in_features < MAX_NARROW_WINDOW // math.prod(g.strides)
+    return max(g.strides) > 1 and g.in_features <= 32 // math.prod(g.strides)
 
 
 def has_few_windows(g: ConvGeometry, batch: int) -> bool:
-    """Returns whether strides are so long that there are few windows, and the columns fit."""
-    few = math.prod(g.strides) >= 8 and _column_count(g) <= MAX_COLUMNS
+    """Returns whether strides leave few windows, and the columns fit.
+
+    With short strides, XLA's own gradient is fast where outputs fill whole blocks.
+    """
+    short = math.prod(g.strides) < 8 and g.out_features % OUTPUT_BLOCK == 0
+    few = math.prod(g.strides) > 1 and not short and _column_count(g) <= MAX_COLUMNS
+    return few and _columns_fit(g, batch)
+
+
+def has_few_windows_of_few_taps(g: ConvGeometry, batch: int) -> bool:
+    """Returns whether strides leave fewer windows than cells, of few taps, and the columns would fit."""
+    few = max(g.strides) > 1 and g.in_features > FEW_FEATURES and _tap_count(g) <= MAX_FOLDED_TAPS
     return few and _columns_fit(g, batch)
 
 
 def split_columns_pay(g: ConvGeometry, batch: int) -> bool:
-    """Returns whether a small 2-D kernel reads a large map or few features, and the split columns fit."""
+    """Returns whether a small 2-D kernel reads a large map or few features, and split columns fit.
+
+    Where outputs are many more than inputs, XLA's own gradient is the faster one.
+    """
     large = math.prod(g.output_shape) >= MIN_LARGE_MAP
     small_kernel = g.ndim == 2 and max(g.kernel_shape) <= MAX_SLICED_TAPS
-    enough = g.in_features >= 8 and (large or g.in_features <= MAX_NARROW_WINDOW)
+    undilated = set(g.kernel_dilation) == {1}
+    few = g.in_features <= MAX_SPLIT_INPUTS
+    pays = undilated and g.in_features >= 8 and g.out_features <= 2 * g.in_features and (large or few)
+    enough = pays and (g.out_features < 32 or g.in_features >= 64)
     return (
         small_kernel and enough and _has_unit_strides(g) and batch * _split_column_count(g) <= MAX_TEMPORARY
     )
 
 
 def does_not_widen(g: ConvGeometry, batch: int) -> bool:
-    """Returns whether strides are 1, and output features are at most as many as inputs."""
-    return _has_unit_strides(g) and g.in_features >= g.out_features
+    """Returns whether strides are 1, and outputs are at most as many as inputs; fewer with dilation."""
+    enough = g.out_features if set(g.kernel_dilation) == {1} else 3 * g.out_features / 2
+    return _has_unit_strides(g) and g.in_features >= enough
 
 
 def _tap_count(g: ConvGeometry) -> int:

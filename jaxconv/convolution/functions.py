@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 from jax.typing import DTypeLike
 
+from jaxconv.convolution.call_geometry import geometry_of, transposed_geometry_of
 from jaxconv.convolution.formulations.onednn import check_onednn
 from jaxconv.convolution.methods import ConvKernelVjpMethod, ConvMethod, ConvTransposeMethod
 from jaxconv.convolution.options import OPTION_NAMES, instead_of_geometry
@@ -23,17 +24,15 @@ from jaxconv.core.checks import (
     ArrayOrList,
     as_array,
     check_dtypes,
-    check_features,
     check_kernel,
     check_map,
     check_option,
     check_precision,
     check_result_dtype,
-    split_map,
 )
 from jaxconv.errors import GeometryError
 from jaxconv.geometry import ConvGeometry, IntPerAxis, Padding, PaddingMode
-from jaxconv.geometry.arguments import at_least_one, per_axis, shape_of
+from jaxconv.geometry.arguments import shape_of
 
 CONV_METHODS: tuple[ConvMethod, ...] = tuple(CONV)
 CONV_TRANSPOSE_METHODS: tuple[ConvTransposeMethod, ...] = tuple(CONV_TRANSPOSE)
@@ -117,7 +116,7 @@ def conv(
     x, kernel = as_array("x", x), as_array("kernel", kernel)
     check_dtypes(x=x, kernel=kernel)
     if geometry is None:
-        geometry = _geometry_of(
+        geometry = geometry_of(
             x.shape,
             kernel.shape,
             strides=strides,
@@ -131,7 +130,7 @@ def conv(
     check_map("x", x.shape, geometry.input_shape, geometry.in_features)
     static = _static_arguments(geometry, method, CONV_METHODS, precision, preferred_element_type, x.dtype)
     y = CONV_PRIMITIVE.bind(pad_in_mode(_merge_batch(x, geometry), geometry), kernel, **static)
-    return y.reshape(*_batch(x, geometry), *y.shape[1:])
+    return _split_batch(y, _batch(x, geometry))
 
 
 @instead_of_geometry("input_shape", "output_padding", *OPTION_NAMES)
@@ -208,7 +207,7 @@ def conv_transpose(
     y, kernel = as_array("y", y), as_array("kernel", kernel)
     check_dtypes(y=y, kernel=kernel)
     if geometry is None:
-        geometry = _transposed_geometry_of(
+        geometry = transposed_geometry_of(
             y.shape,
             kernel.shape,
             input_shape,
@@ -229,8 +228,9 @@ def conv_transpose(
     if geometry.padding_mode != "zeros" and dtype.itemsize == 2:
         static["dtype"] = jnp.float32  # the padding adds to the product: 16-bit floats are rounded after that
     x = CONV_TRANSPOSE_PRIMITIVE.bind(_merge_batch(y, geometry), kernel, **static)
-    x = pad_in_mode_transpose(x, geometry).astype(dtype)
-    return x.reshape(*_batch(y, geometry), *x.shape[1:])
+    if geometry.padding_mode != "zeros":
+        x = pad_in_mode_transpose(x, geometry).astype(dtype)
+    return _split_batch(x, _batch(y, geometry))
 
 
 @instead_of_geometry(*OPTION_NAMES)
@@ -301,7 +301,7 @@ def conv_kernel_vjp(
         kernel_shape = shape_of("kernel_shape", kernel_shape)
     if geometry is None:
         assert kernel_shape is not None
-        geometry = _geometry_of(
+        geometry = geometry_of(
             x.shape,
             kernel_shape,
             kernel_name="kernel_shape",
@@ -327,48 +327,6 @@ def conv_kernel_vjp(
         _merge_batch(y, geometry),
         **static,
     )
-
-
-def _geometry_of(
-    x: tuple[int, ...], kernel: tuple[int, ...], *, kernel_name: str = "kernel", **options: Any
-) -> ConvGeometry:
-    """Builds the geometry of a convolution from the shapes of its map and its kernel array."""
-    spatial = _spatial_shape("x", x, kernel, kernel_name)
-    groups = at_least_one("feature_group_count", options["feature_group_count"])
-    check_features("x", x, kernel, groups, kernel_name=kernel_name)
-    return ConvGeometry(spatial, kernel[:-2], in_features=x[-1], out_features=kernel[-1], **options)
-
-
-def _transposed_geometry_of(
-    y: tuple[int, ...],
-    kernel: tuple[int, ...],
-    input_shape: Sequence[int] | None,
-    output_padding: IntPerAxis | None,
-    **options: Any,
-) -> ConvGeometry:
-    """Builds the forward geometry from the shapes of its output and its kernel array."""
-    spatial = _spatial_shape("y", y, kernel)
-    groups = at_least_one("feature_group_count", options["feature_group_count"])
-    check_features("y", y, kernel, groups, transposed=True)
-    options |= {"in_features": kernel[-2] * groups, "out_features": y[-1]}
-    if input_shape is None:
-        return ConvGeometry.of_transposed(spatial, kernel[:-2], output_padding=output_padding, **options)
-    geometry = ConvGeometry.from_shapes(input_shape, spatial, kernel[:-2], **options)
-    _check_output_padding(geometry, output_padding)
-    return geometry
-
-
-def _spatial_shape(
-    name: str, shape: tuple[int, ...], kernel: tuple[int, ...], kernel_name: str = "kernel"
-) -> tuple[int, ...]:
-    """Returns the spatial part of a feature map's shape; the kernel says how many axes that has."""
-    n = len(kernel) - 2
-    if n < 1:
-        raise GeometryError(
-            f"`{kernel_name}` must be (*kernel_shape, in_features // groups, out_features) with at least one "
-            f"spatial axis, got {kernel}."
-        )
-    return split_map(name, shape, n, "the kernel")[1]
 
 
 def _static_arguments(
@@ -400,16 +358,10 @@ def _batch(map_: jax.Array, geometry: ConvGeometry) -> tuple[int, ...]:
 def _merge_batch(map_: jax.Array, geometry: ConvGeometry) -> jax.Array:
     """Reshapes a feature map so that it has one batch axis."""
     batch = _batch(map_, geometry)
-    return map_.reshape(math.prod(batch), *map_.shape[len(batch) :])
+    # A reshape to the same shape is a call of its own outside of jit, a quarter of all that this costs.
+    return map_ if len(batch) == 1 else map_.reshape(math.prod(batch), *map_.shape[len(batch) :])
 
 
-def _check_output_padding(geometry: ConvGeometry, output_padding: IntPerAxis | None) -> None:
-    """Checks that an output padding given beside an input shape agrees with it."""
-    if output_padding is None:
-        return
-    a = per_axis("output_padding", output_padding, geometry.ndim, least=0)
-    if a != geometry.output_padding:
-        raise GeometryError(
-            f"`input_shape`={geometry.input_shape} means `output_padding`={geometry.output_padding}, "
-            f"got {a}; leave out one of the two."
-        )
+def _split_batch(map_: jax.Array, batch: tuple[int, ...]) -> jax.Array:
+    """Inverts `_merge_batch`."""
+    return map_ if len(batch) == 1 else map_.reshape(*batch, *map_.shape[1:])

@@ -1,5 +1,7 @@
 """Stretching, padding and cropping a feature map before a convolution."""
 
+from collections.abc import Sequence
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -16,15 +18,30 @@ def stretch_and_pad(x: jax.Array, g: ConvGeometry) -> jax.Array:
     Linear; it consists of pads, slices and concatenations, so that its transpose adds shifted slices
     and never scatters.
     """
-    zero = jnp.zeros((), x.dtype)
     if g.padding_mode == "zeros":
-        config = [(low, high, f - 1) for (low, high), f in zip(g.padding, g.input_dilation, strict=True)]
-        return lax.pad(x, zero, [(0, 0, 0), *config, (0, 0, 0)])
-    x = lax.pad(x, zero, [(0, 0, 0), *((0, 0, f - 1) for f in g.input_dilation), (0, 0, 0)])
+        return _pad_with_zeros(x, g.padding, g.input_dilation)
+    x = _pad_with_zeros(x, [(0, 0)] * g.ndim, g.input_dilation)
     for dimension, axis in enumerate(g.axes, start=1):
         pieces = [_read_run(x, dimension, *run) for run in runs(axis)]
         x = jnp.concatenate(pieces, dimension)
     return x
+
+
+def _pad_with_zeros(x: jax.Array, padding: Sequence[tuple[int, int]], dilation: Sequence[int]) -> jax.Array:
+    """Inserts zeros between the cells of a map and beside them; negative padding crops.
+
+    The cells of the last axis and their features are padded as one axis: with an axis for each, XLA needs
+    150 ms in place of 35 to compile a pad, and 0.20 ms in place of 0.09 to run it (4x56x56x64).
+    """
+    config = [(low, high, step - 1) for (low, high), step in zip(padding, dilation, strict=True)]
+    if not any(map(any, config)):
+        return x
+    zero, (low, high, inserted), features = jnp.zeros((), x.dtype), config[-1], x.shape[-1]
+    if inserted:
+        return lax.pad(x, zero, [(0, 0, 0), *config, (0, 0, 0)])
+    rows = x.reshape(*x.shape[:-2], x.shape[-2] * features)
+    rows = lax.pad(rows, zero, [(0, 0, 0), *config[:-1], (low * features, high * features, 0)])
+    return rows.reshape(*rows.shape[:-1], rows.shape[-1] // features, features)
 
 
 def geometry_after_padding(g: ConvGeometry) -> ConvGeometry:

@@ -99,12 +99,32 @@ CONV_RULES: tuple[Rule[ConvMethod], ...] = (
         "there are three spatial axes or more, the first ones with at most 9 taps",
         (Measurement("3x3x3, 8 to 16", 9.3, 1.8),),
     ),
-    Rule("im2col", when.has_one_tap, "the kernel has one tap", (Measurement("1x1, 64 to 64", 0.68, 0.38),)),
+    Rule(
+        "im2col",
+        when.has_one_tap_that_pays,
+        "the kernel has one tap; without strides outputs are at most 32 or less than 5 times the inputs, "
+        "which are 32 or more if there is one output; with strides outputs are 80 or more, or at most 32 and "
+        "inputs at most 16",
+        (
+            Measurement("1x1, 64 to 64", 0.68, 0.38),
+            Measurement("1x1, 4 to 24 on 4x122x122", 0.57, 0.35),
+            Measurement("1x1 stride 2, 4 to 12 on 4x74x74", 0.27, 0.12),
+            Measurement("1x1 stride 2, 20 to 96 on 2x62x38", 0.15, 0.10),
+        ),
+        excluded=(
+            Measurement("1x1, 3 to 64 on 5x64x64", 0.21, 0.25),
+            Measurement("1x1, 4 to 48 on 3x32x32", 0.07, 0.11),
+            Measurement("1x1, 16 to 1 on 5x122x42", 0.07, 0.15),
+            Measurement("1x1 stride 2, 20 to 64 on 4x60x60", 0.15, 0.21),
+            Measurement("1x1 stride 2, 64 to 8 on 1x120x120", 0.15, 0.21),
+        ),
+    ),
     Rule(
         "im2col",
         when.has_narrow_windows,
-        f"a window holds at most 32 numbers, without strides, and {_COLUMNS_FIT}",
-        (Measurement("3x3, 3 to 32", 2.1, 0.95),),
+        f"a window holds at most 36 numbers, without strides, outputs are at most 32, and {_COLUMNS_FIT}",
+        (Measurement("3x3, 3 to 32", 2.1, 0.95), Measurement("3x3 dilated 2, 4 to 8 on 8x111x111", 5.7, 1.3)),
+        excluded=(Measurement("3x3, 3 to 48 on 5x127x48", 1.1, 2.1),),
     ),
     Rule(
         "im2col",
@@ -163,7 +183,13 @@ CONV_TRANSPOSE_RULES: tuple[Rule[ConvTransposeMethod], ...] = (
         ),
     ),
     Rule("direct", when.has_groups, "groups do not merge into few dense blocks"),
-    Rule("im2col", when.has_one_tap, "the kernel has one tap", (Measurement("1x1, 64 to 64", 0.76, 0.42),)),
+    Rule(
+        "im2col",
+        when.has_one_tap_to_many,
+        "the kernel has one tap, and the result several features",
+        (Measurement("1x1, 64 to 64", 0.76, 0.42), Measurement("1x1, 24 to 4 on 4x122x122", 0.53, 0.23)),
+        excluded=(Measurement("1x1, 64 to 1 on 5x122x42", 0.52, 6.0),),
+    ),
     Rule(
         "im2col",
         when.kernel_outweighs_map,
@@ -177,6 +203,17 @@ CONV_TRANSPOSE_RULES: tuple[Rule[ConvTransposeMethod], ...] = (
         (Measurement("3x3, to 1", 0.97, 0.42), Measurement("3x3x3, to 1", 8.9, 0.74)),
     ),
     Rule(
+        "im2col",
+        when.leads_to_few_features,
+        f"the result has at most 4 features, of at most 24, with at most 16 taps, without strides, and "
+        f"{_COLUMNS_FIT}",
+        (Measurement("3x3, 12 to 3 on 1x69x69", 0.63, 0.22),),
+        excluded=(
+            Measurement("3x3, 32 to 3 on 8x64x64", 1.2, 1.3),
+            Measurement("5x5, 32 to 4 on 3x74x125", 2.4, 3.3),
+        ),
+    ),
+    Rule(
         "planes",
         when.has_volumes,
         "there are three spatial axes or more, the first ones with at most 9 taps",
@@ -184,10 +221,33 @@ CONV_TRANSPOSE_RULES: tuple[Rule[ConvTransposeMethod], ...] = (
     ),
     Rule(
         "subpixel",
+        when.phases_are_alike,
+        "strides multiply to at most 4 and divide the kernel, without dilation",
+        (
+            Measurement("4x4 stride 2, 8 to 80 on 8x60x12", 11, 2.8),
+            Measurement("4x4 stride 2, 24 to 20 on 2x33x45", 0.96, 0.67),
+            Measurement("4x4 stride 2, 80 to 24 on 7x14x53", 5.6, 4.0),
+            Measurement("4x4 stride 2, 40 to 96 on 7x47x47", 83, 23),
+        ),
+    ),
+    Rule(
+        "space_to_depth",
+        when.strides_narrow_the_output,
+        "there are strides without dilation, and the result has more than half as many features as the map, "
+        "or at most 4, and the map at most 32",
+        (
+            Measurement("3x3 stride 2, 20 to 12 on 8x29x55", 2.0, 0.96),
+            Measurement("3x3 stride 2, 48 to 64 on 8x43x27", 11, 6.3),
+            Measurement("7x7 stride 2, 12 to 4 on 7x21x21", 1.7, 0.67, "subpixel"),
+            Measurement("7x7 stride 2, 24 to 4 on 7x55x31", 3.4, 1.6),
+        ),
+        excluded=(Measurement("3x3 stride 2, 64 to 20 on 3x64x28", 1.26, 1.33),),
+    ),
+    Rule(
+        "subpixel",
         when.strides_lead_to_few_features,
         "the transpose upsamples to few features",
-        (Measurement("7x7 stride 2, to 3", 5.8, 2.4),),
-        excluded=(Measurement("4x4 stride 2, to 32", 1.2, 1.7),),
+        (Measurement("7x7 stride 2, 64 to 3 on 1x112x112", 2.9, 2.4),),
     ),
     Rule("direct", when.always, "no other rule applies"),
 )
@@ -261,38 +321,83 @@ CONV_KERNEL_VJP_RULES: tuple[Rule[ConvKernelVjpMethod], ...] = (
         f"there are at most as many positions as output features, and {_COLUMNS_FIT}",
     ),
     Rule(
+        "taps",
+        when.has_few_windows_of_few_taps,
+        "there are strides and at most 9 taps, the map has more than 4 features, and windows are few",
+        (
+            Measurement("3x3 stride 2, 48 to 40 on 4x128x59", 5.2, 4.7),
+            Measurement("3x3 stride 2, 64 to 8 on 2x58x58", 3.0, 0.56),
+            Measurement("3x3 stride 2, 20 to 64 on 3x127x56", 1.8, 1.3),
+            Measurement("3x3 stride 2, 12 to 20 on 8x58x109", 3.8, 2.3, "im2col"),
+        ),
+        excluded=(Measurement("3x3 stride 2, 64 to 48 on 8x86x53", 12, 16),),
+    ),
+    Rule(
         "im2col",
         when.has_few_windows,
-        f"strides multiply to 8 or more, and {_COLUMNS_FIT} (4 MB per map)",
-        (Measurement("1-D, 16 taps, stride 8", 4.7, 2.3), Measurement("16x16 stride 8", 1.4, 0.61)),
-        excluded=(Measurement("64x64 stride 32", 4.1, 6.6),),
+        "strides multiply to 8 or more, or there are strides and outputs are not a multiple of 64, and "
+        f"{_COLUMNS_FIT} (4 MB per map)",
+        (
+            Measurement("1-D, 16 taps, stride 8", 4.7, 2.3),
+            Measurement("16x16 stride 8", 1.4, 0.61),
+            Measurement("4x4 stride 2, 24 to 80 on 7x28x106", 13, 4.6),
+            Measurement("7x7 stride 2, 4 to 24 on 7x109x61", 12, 2.1),
+        ),
+        excluded=(
+            Measurement("64x64 stride 32", 4.1, 6.6),
+            Measurement("4x4 stride 2, 20 to 40 on 6x128x128", 12, 26),
+            Measurement("4x4 stride 2, 32 to 64 on 4x64x64", 3.3, 4.9),
+        ),
+    ),
+    Rule(
+        "im2col",
+        when.reads_few_features,
+        f"the map has at most 4 features, a window at least 36 numbers, without dilation, and {_COLUMNS_FIT} "
+        "(4 MB per map)",
+        (
+            Measurement("3x3, 4 to 96 on 5x35x35", 1.8, 0.64),
+            Measurement("5x5, 4 to 32 on 3x74x125", 8.4, 2.7),
+        ),
+        excluded=(
+            Measurement("3x3 dilated 2, 4 to 8 on 8x111x111", 1.3, 2.1),
+            Measurement("3x3, 3 to 32 on 8x64x64", 0.86, 1.2),
+            Measurement("7x7 stride 2, 3 to 64 on 224x224", 3.1, 4.1),
+        ),
     ),
     Rule(
         "split_im2col",
         when.split_columns_pay,
-        "a small 2-D kernel without strides reads a large map, or few features",
+        "a small 2-D kernel without strides and dilation reads a large map, or few features, and leads to at "
+        "most twice as many, fewer than 32 unless it reads 64",
         (
             Measurement("3x3, 16 to 16", 3.1, 2.2),
             Measurement("3x3, 32 to 16", 8.4, 4.6),
             Measurement("3x3, 64 to 64", 8.5, 5.1),
             Measurement("5x5", 2.3, 1.2),
-            Measurement("3x3 dilated 2", 2.6, 2.3),
             Measurement("four blocks of 16 to 16 on 28x28", 1.26, 0.62),
         ),
         excluded=(
             Measurement("3x3, 3 to 32", 1.1, 1.6),
             Measurement("3x3, 128 to 128", 2.4, 2.7),
-            Measurement("3x3 dilated 4, 64 to 64", 0.84, 1.3),
+            Measurement("3x3 dilated 2, 32 to 32", 3.0, 4.6),
+            Measurement("3x3, 32 to 32 on 4x48x64", 2.7, 3.0, "zero_insertion"),
+            Measurement("3x3 dilated 2, 20 to 8 on 8x17x17", 0.22, 0.34, "zero_insertion"),
+            Measurement("3x3, 16 to 48 on 5x60x82", 6.0, 10),
         ),
     ),
     # Also beyond the limit of split columns.
     Rule(
         "zero_insertion",
         when.does_not_widen,
-        "strides are 1, and output features are at most as many as inputs",
+        "strides are 1, and output features are at most as many as inputs, with dilation two thirds",
         (
+            Measurement("3x3 dilated 2, 20 to 8 on 8x17x17", 0.46, 0.22),
             Measurement("3x3 on 96x128, 16 to 16", 4.3, 3.4),
             Measurement("3x3 on 96x128, 32 to 16", 8.2, 6.2),
+        ),
+        excluded=(
+            Measurement("3x3 dilated 2, 40 to 32 on 1x36x36", 0.42, 0.59),
+            Measurement("3x3 dilated 4, 64 to 64", 0.69, 0.74),
         ),
     ),
     Rule("direct", when.always, "no other rule applies"),

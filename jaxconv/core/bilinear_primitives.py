@@ -17,9 +17,9 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir
 
+from jaxconv.core.primitive import Primitive
 from jaxconv.core.sharding import reshard_like, vary_alike
 
 # The axis that two of x (N, I), w (I, O) and y (N, O) share: the batch, the input or the output features.

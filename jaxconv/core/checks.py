@@ -23,6 +23,8 @@ def as_array(name: str, value: ArrayOrList) -> jax.Array:
     Raises:
       TypeError: `value` is not an array of numbers, or a list of them; the message names the argument.
     """
+    if isinstance(value, jax.Array):
+        return value
     try:
         return jnp.asarray(value)
     except (TypeError, ValueError) as error:

@@ -8,9 +8,9 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir
 
+from jaxconv.core.primitive import Primitive
 from jaxconv.core.sharding import vary_alike
 
 
