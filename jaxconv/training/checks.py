@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import jax
 import numpy as np
+from jax.sharding import Mesh
 from rich.console import Console
 
 from jaxconv.data import VOID, Batch, Dataset, check_dataset
 from jaxconv.errors import ConfigError, DataError
 from jaxconv.training.config import Config
-from jaxconv.training.devices import local_mesh, replicated_sharding
+from jaxconv.training.devices import AXIS, replicated_sharding
 from jaxconv.training.losses import build_class_weights
 from jaxconv.training.state import Step, abstract_state, build_optimizer
 
@@ -102,7 +103,8 @@ def check_model(config: Config, dataset: Dataset) -> None:
     optimizer, schedule = build_optimizer(config)
     graphs, state = abstract_state(config, optimizer, dataset.in_features, len(dataset.classes))
     loss = lambda logits, labels: logits.sum()  # noqa: E731
-    step = Step(config, graphs, optimizer, schedule, loss, replicated_sharding(local_mesh()))
+    one_device = Mesh(np.asarray(jax.local_devices()[:1]), (AXIS,))
+    step = Step(config, graphs, optimizer, schedule, loss, replicated_sharding(one_device))
     jax.eval_shape(step.objective, state.parameters, state.rest, Batch(images, labels))
 
 

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import jax
 import numpy as np
 from jax.experimental import multihost_utils
-from jax.sharding import Mesh, NamedSharding
+from jax.sharding import Mesh, NamedSharding, Sharding
 from jax.sharding import PartitionSpec as P
 
 from jaxconv.data import Batch
@@ -47,6 +47,12 @@ def batch_mesh(batch_size: int) -> Mesh:
 def local_mesh() -> Mesh:
     """Returns a mesh of one axis with the devices of this process."""
     return Mesh(np.asarray(jax.local_devices()), (AXIS,))
+
+
+def local_part(sharding: Sharding) -> Mesh:
+    """Returns a mesh of one axis with those devices of a sharding that belong to this process."""
+    devices = sorted(sharding.addressable_devices, key=lambda device: device.id)
+    return Mesh(np.asarray(devices), (AXIS,))
 
 
 def replicated_sharding(mesh: Mesh) -> NamedSharding:

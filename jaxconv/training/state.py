@@ -347,7 +347,7 @@ def _is_floating(leaf: jax.Array) -> bool:
     return jnp.issubdtype(leaf.dtype, jnp.floating)
 
 
-@partial(jax.jit, static_argnums=(0, 1, 2))
+@partial(jax.jit, static_argnums=(0, 1, 2), static_argnames="parts")
 def apply_network(
     graph: nnx.GraphDef,
     precision: str,
@@ -355,6 +355,8 @@ def apply_network(
     parameters: nnx.State,
     rest: nnx.State,
     images: jax.Array,
+    *,
+    parts: NamedSharding | None = None,
 ) -> jax.Array:
     """Computes the logits of a network.
 
@@ -365,10 +367,19 @@ def apply_network(
       parameters: Parameters of the network.
       rest: Other arrays of the network, such as running statistics.
       images: Images, ``(b, rows, columns, features)`` float32 from 0 to 1.
+      parts: How the images and the logits are laid out on several devices, each of which then computes
+        its part inside `jax.shard_map`; None for one device, or to leave it to XLA.
 
     Returns:
       Logits, ``(b, rows, columns, n_classes)`` float32; ``(b, n_classes)`` of a classifier.
     """
-    x = preprocess(images, preprocessing)
-    model = nnx.merge(graph, cast(parameters, precision), rest, copy=True)
-    return model(cast(x, precision)).astype(jnp.float32)
+
+    def compute(parameters: nnx.State, rest: nnx.State, images: jax.Array) -> jax.Array:
+        x = preprocess(images, preprocessing)
+        model = nnx.merge(graph, cast(parameters, precision), rest, copy=True)
+        return model(cast(x, precision)).astype(jnp.float32)
+
+    if parts is not None:
+        specs = (P(), P(), parts.spec)
+        compute = jax.shard_map(compute, mesh=parts.mesh, in_specs=specs, out_specs=parts.spec)
+    return compute(parameters, rest, images)
