@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -16,12 +16,15 @@ from jax.sharding import Mesh
 from orbax.checkpoint import multihost
 from rich.console import Console
 
+from jaxconv.convolution import native
 from jaxconv.data import Batch, Dataset, Stream
 from jaxconv.data.batches import prefetch_batches
 from jaxconv.training.checkpoints import Checkpoints, WhichCheckpoint
 from jaxconv.training.checks import check_data, warn_of_void
 from jaxconv.training.config import Config, open_data
+from jaxconv.training.device_choice import can_choose, faster_step
 from jaxconv.training.devices import (
+    Devices,
     all_succeed,
     batch_mesh,
     batch_share,
@@ -35,7 +38,13 @@ from jaxconv.training.log import TrainingLog, read_log_until
 from jaxconv.training.network import Trained, make_metadata
 from jaxconv.training.options import ConfigError
 from jaxconv.training.report import TrainingProgress, format_score, write_results
-from jaxconv.training.run_folder import environment, folder_lock, write_atomically, write_json
+from jaxconv.training.run_folder import (
+    environment,
+    folder_lock,
+    recorded_environment,
+    write_atomically,
+    write_json,
+)
 from jaxconv.training.state import (
     Graphs,
     State,
@@ -59,7 +68,6 @@ class _Run:
       stream: Batches of the training split.
       val_set: The validation split.
       metadata: What every checkpoint holds in addition to its state.
-      mesh: Devices over which a batch is split.
       checkpoints: Checkpoints in the folder of the run.
       log: Log in the folder of the run.
       console: Console for the progress.
@@ -69,7 +77,6 @@ class _Run:
     stream: Stream
     val_set: Dataset
     metadata: dict[str, Any]
-    mesh: Mesh
     checkpoints: Checkpoints
     log: TrainingLog
     console: Console
@@ -89,7 +96,7 @@ class _Run:
                         f"stopped early: no better score in {self.log.since_best} evaluations"
                     )
                     return True
-                state, record = run_step(state, put_batch(batch, self.mesh))
+                state, record = run_step(state, put_batch(batch, self.step.mesh))
                 done = number + 1
                 progress.update(self.log.write_step(done, record, batches.waited))
                 due = done % training.evaluate_every == 0 or done == steps
@@ -128,6 +135,7 @@ def train(
     checkpoint: WhichCheckpoint = "last",
     one_batch: bool = False,
     dry_run: bool = False,
+    devices: Devices = None,
     console: Console | None = None,
 ) -> dict[str, Any] | None:
     """Trains a network and writes everything about the training into a folder.
@@ -142,6 +150,10 @@ def train(
       checkpoint: Checkpoint to continue from. After ``"best"``, later steps are dropped and repeated.
       one_batch: Train on the first batch only, to see whether the network can learn at all.
       dry_run: Take two steps and evaluate, to see whether everything fits together.
+      devices: Number of devices over which every batch is split, the first ones of jax; None for all.
+        ``"fastest"``: on the number on which the run was started; a new run on several devices of a CPU
+        with oneDNN takes a few steps on one and on all of them, and goes on with one unless all are clearly
+        faster. `environment.json` records the choice and the times.
       console: Console for the progress; the terminal by default.
 
     Returns:
@@ -163,34 +175,43 @@ def train(
             first_decides(lock)
         train_set, val_set = (open_data(config, split, data) for split in ("train", "val"))
         check_data(config, train_set, val_set, files=data is not None)
-        mesh = batch_mesh(config.training.batch_size)
-        optimizer, schedule = build_optimizer(config)
-        loss = build_loss(config, train_set)
         checkpoints, metadata = Checkpoints(out), make_metadata(config, train_set, one_batch=one_batch)
         if not exists:  # data that are refused leave no folder behind
             first_decides(lock)
         which = checkpoint if resume else None
         start = first_decides(lambda: _starting_step(out, checkpoints, metadata, which, console))
+        saved = first_decides(lambda: checkpoints.read_metadata(start)) if start else None
+        mesh = batch_mesh(config.training.batch_size, _count(devices, saved))
+        optimizer, schedule = build_optimizer(config)
+        loss = build_loss(config, train_set)
         graphs, state = _build_state(config, optimizer, train_set, mesh, checkpoints, start)
         lines = all_succeed(lambda: read_log_until(out / "log.jsonl", start))
         checkpoints.drop_after(start)
         step = Step(config, graphs, optimizer, schedule, loss, replicated_sharding(mesh))
+        stream, seconds = _build_stream(config, train_set, one_batch), {}
+        if devices == "fastest" and not start and not dry_run and can_choose(step):
+            one = replace(step, sharding=replicated_sharding(batch_mesh(config.training.batch_size, 1)))
+            step, seconds = faster_step((one, step), state, stream.batch(0))
+            state = put_replicated(state, step.mesh)
+            _print_choice(seconds, step.mesh.size, console)
+        metadata |= (found := _machine(step.mesh))
+        if saved:
+            _warn_of_other_machine(found, saved, console)
         parameters = sum(leaf.size for leaf in jax.tree.leaves(state.parameters))
-        first_decides(lambda: _write_description(out, config, data, parameters))
+        first_decides(lambda: _write_description(out, config, data, parameters, step.mesh, seconds))
         _warn_of_frozen(config, console)
         console.print(
             f"{config.model.name}: {parameters:,} parameters; {len(train_set):,} training examples, "
-            f"{len(val_set):,} validation examples; {jax.device_count()} x {jax.devices()[0].device_kind}"
+            f"{len(val_set):,} validation examples; {step.mesh.size} x {jax.devices()[0].device_kind}"
             + (f"; continuing after step {start}" if start else ""),
             highlight=False,
         )
         score = SCORES[train_set.task]
         log = TrainingLog(out / "log.jsonl", lines, config.training.batch_size, score)
         exits.enter_context(closing(log))
-        stream = _build_stream(config, train_set, one_batch)
         warn_of_void(stream.batch(start, batch_share()), console)
         steps = 2 if dry_run else config.training.steps
-        run = _Run(step, stream, val_set, metadata, mesh, checkpoints, log, console)
+        run = _Run(step, stream, val_set, metadata, checkpoints, log, console)
         if run.run_steps(state, steps):
             return write_results(out, log, checkpoints, val_set, parameters, console)
     return None
@@ -230,7 +251,7 @@ def _starting_step(
     checkpoints.check_earlier(step)
     saved = checkpoints.read_metadata(step)
     differences = Config.of(metadata["config"]).differences(Config.of(saved["config"]))
-    for key in sorted(metadata.keys() - {"config", "devices"}):
+    for key in sorted(metadata.keys() - {"config"}):
         if metadata[key] != saved.get(key):
             differences.append(f"`{key}` is {metadata[key]!r}, was {saved.get(key)!r}")
     if differences:
@@ -238,20 +259,62 @@ def _starting_step(
             f"{out} was started with other settings: {'; '.join(differences)}. Resume with the former "
             "ones, or choose another --out."
         )
-    if metadata["devices"] != saved["devices"]:
-        console.print(
-            f"started on {saved['devices']} devices, continues on {metadata['devices']}: equal up to "
-            "rounding",
-            style="yellow",
-            highlight=False,
-        )
     return step
 
 
-def _write_description(out: Path, config: Config, data: Path | None, parameters: int) -> None:
+def _write_description(
+    out: Path, config: Config, data: Path | None, parameters: int, mesh: Mesh, seconds: dict[int, float]
+) -> None:
     """Writes the configuration of a run, and a record of its data and machine."""
     write_atomically(out / "config.toml", config.toml())
-    write_json(out / "environment.json", environment(data, parameters))
+    record = environment(data, parameters, list(mesh.devices.flat))
+    record["step_seconds"] = seconds or recorded_environment(out).get("step_seconds")
+    write_json(out / "environment.json", record)
+
+
+def _count(devices: Devices, saved: dict[str, Any] | None) -> int | None:
+    """Returns the number of devices of a training; None for all of them.
+
+    Args:
+      devices: The argument of `train`.
+      saved: Metadata of the checkpoint from which it starts; None at the first step.
+    """
+    if devices != "fastest":
+        return devices
+    return saved["devices"] if saved and saved["devices"] <= jax.device_count() else None
+
+
+def _machine(mesh: Mesh) -> dict[str, Any]:
+    """Returns what the rounding of a training depends on, as a part of the metadata of its checkpoints."""
+    state = native.state() if jax.default_backend() == "cpu" else None
+    return {"devices": mesh.size, "onednn": state.version if state and state.available else None}
+
+
+def _warn_of_other_machine(machine: dict[str, Any], saved: dict[str, Any], console: Console) -> None:
+    """Warns if a training continues with other roundings than it started with.
+
+    Args:
+      machine: What `_machine` returns.
+      saved: The metadata of the checkpoint, which has the same keys, the second only since it exists.
+      console: Console for the warnings.
+    """
+    onednn = lambda of: f"with oneDNN {of['onednn']}" if of.get("onednn") else "without oneDNN"  # noqa: E731
+    for words in (lambda of: f"on {of['devices']} devices", onednn):
+        if words(saved) != words(machine):
+            console.print(
+                f"started {words(saved)}, continues {words(machine)}: equal up to rounding",
+                style="yellow",
+                highlight=False,
+            )
+
+
+def _print_choice(seconds: dict[int, float], chosen: int, console: Console) -> None:
+    """Prints the times of a step by number of devices, and which number was chosen."""
+    times = ", ".join(f"{1e3 * time:.1f} ms on {count}" for count, time in seconds.items())
+    console.print(
+        f"a step takes {times} devices: trains on {chosen} (--devices chooses another number)",
+        highlight=False,
+    )
 
 
 def _warn_of_frozen(config: Config, console: Console) -> None:

@@ -186,7 +186,9 @@ def _host(tree: Any) -> Any:
 
 
 def make_metadata(config: Config, dataset: Dataset, *, one_batch: bool = False) -> dict[str, Any]:
-    """Returns the metadata of checkpoints: all that is needed to use one without the data, or to resume.
+    """Returns the metadata of checkpoints: what is needed to use one without the data, or to resume.
+
+    `train` adds the number of devices and the version of oneDNN, which change roundings only.
 
     Args:
       config: Configuration of the training.
@@ -203,7 +205,6 @@ def make_metadata(config: Config, dataset: Dataset, *, one_batch: bool = False) 
             "size": (rows, columns),
             "examples": len(dataset),
             "one_batch": one_batch,
-            "devices": jax.device_count(),
         }
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from typing import Any, NamedTuple, TypeVar
 
 import jax
@@ -13,7 +13,7 @@ import numpy as np
 import optax
 from flax import nnx
 from jax import lax
-from jax.sharding import NamedSharding
+from jax.sharding import Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 
 from jaxconv.data import Batch, Dataset
@@ -266,8 +266,17 @@ class Step:
     loss: Loss
     sharding: NamedSharding
 
+    @property
+    def mesh(self) -> Mesh:
+        """Devices over which a batch is split."""
+        return self.sharding.mesh
+
     def compile(self) -> Callable[[State, Batch], tuple[State, dict[str, jax.Array]]]:
         """Returns the step as a jitted function, to which the memory of its state is donated."""
+        return self._jitted
+
+    @cached_property  # one function, so that it is compiled once
+    def _jitted(self) -> Callable[[State, Batch], tuple[State, dict[str, jax.Array]]]:
         return jax.jit(self, donate_argnums=0, out_shardings=self.sharding)
 
     def __call__(self, state: State, batch: Batch) -> tuple[State, dict[str, jax.Array]]:
@@ -306,7 +315,7 @@ class Step:
         parameters = stop_gradients(parameters, self.config.training.frozen)
         whole, split = P(), P(AXIS)
         on_devices = jax.shard_map(
-            self._apply, mesh=self.sharding.mesh, in_specs=(whole, whole, split), out_specs=(split, whole)
+            self._apply, mesh=self.mesh, in_specs=(whole, whole, split), out_specs=(split, whole)
         )
         logits, statistics = on_devices(parameters, rest, jnp.asarray(batch.images))
         if logits.shape[:-1] != batch.labels.shape:
