@@ -198,7 +198,7 @@ def test_what_is_made_without_jit():
     chex.assert_trees_all_close(got, make(), rtol=1e-9)
 
 
-@pytest.mark.parametrize("method", jaxconv.CONV_METHODS)
+@pytest.mark.parametrize("method", [name for name in jaxconv.CONV_METHODS if name != "onednn"])
 def test_formulations(method, rng):
     x, kernel = jnp.asarray(rng.normal(size=(5, 2))), jnp.asarray(rng.normal(size=(3, 2, 2)))
     expected = jaxconv.conv(x, kernel, **ARGUMENTS, method=method)

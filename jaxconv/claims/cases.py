@@ -13,6 +13,9 @@ import numpy as np
 from jax.typing import ArrayLike
 
 from jaxconv.claims import oracle
+from jaxconv.convolution import native
+from jaxconv.convolution.formulations.onednn import reason_against
+from jaxconv.convolution.padding import geometry_after_padding
 from jaxconv.errors import GeometryError
 from jaxconv.geometry import ConvGeometry
 
@@ -119,11 +122,22 @@ class Case:
             (self.x, self.y),
         )
 
+    def methods(self, names: Sequence[Any]) -> list[Any]:
+        """Returns the methods that compute this geometry here, "auto" last.
+
+        oneDNN may be missing, takes some geometries only, and real numbers only.
+        """
+        g = geometry_after_padding(self.geometry)
+        real = not np.issubdtype(self.dtype, np.complexfloating)
+        onednn = real and not reason_against(g) and native.available()
+        return [*(name for name in names if name != "onednn" or onednn), "auto"]
+
     def gap(self, got: np.ndarray, answer: Answer, method: str = "") -> float:
         """Returns the largest error of `got` in units of the rounding bound.
 
         The bound of a sum of n products is ``n eps`` times the sum of their magnitudes. The error of the fft
-        depends on norms: its bound is ``eps log2(n)`` times the product of the norms.
+        depends on norms: its bound is ``eps log2(n)`` times the product of the norms. oneDNN computes in
+        float32, to which its operands are rounded first (see `taken_by`).
         """
         magnitude, terms = answer.magnitude, float(answer.terms)
         if method == "fft":
@@ -132,7 +146,8 @@ class Case:
                 np.full_like(magnitude, math.prod(norms)),
                 np.log2(self.x.size + self.kernel.size),
             )
-        return gap(got, answer.exact, magnitude, terms, self.dtype)
+        dtype = self.dtype if method != "onednn" or self.dtype.itemsize == 2 else np.dtype(np.float32)
+        return gap(got, answer.exact, magnitude, terms, dtype)
 
     def example(self, note: str = "") -> str:
         """Returns Python code that makes the geometry."""
@@ -187,6 +202,13 @@ def double(array: ArrayLike) -> np.ndarray:
     """Returns the array in double precision, real or complex."""
     array = np.asarray(array)
     return array.astype(np.complex128 if np.iscomplexobj(array) else np.float64)
+
+
+def taken_by(method: str, a: jax.Array, b: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Returns operands in the dtype that a method takes: float32 for oneDNN where others have float64."""
+    if method == "onednn" and a.dtype == np.float64:
+        return a.astype(np.float32), b.astype(np.float32)
+    return a, b
 
 
 class Cases:

@@ -10,7 +10,7 @@ import numpy as np
 from jax import lax
 
 from jaxconv.claims import oracle
-from jaxconv.claims.cases import Case, Cases, draw, gap
+from jaxconv.claims.cases import Case, Cases, draw, gap, taken_by
 from jaxconv.claims.claim import Trial, by_method, claim, exact
 from jaxconv.convolution import CONV_METHODS, conv
 from jaxconv.convolution.formulations.direct import channels_last
@@ -75,10 +75,10 @@ def product(cases: Cases) -> Iterator[Trial]:
 def formulations(cases: Cases) -> Iterator[Trial]:
     """Tries every method of `CONV_METHODS`, and auto."""
     for case in cases:
-        g = case.geometry
 
-        def every(x: jax.Array, kernel: jax.Array, g: ConvGeometry = g) -> dict[str, jax.Array]:
-            return {m: conv(x, kernel, method=m, geometry=g) for m in (*CONV_METHODS, "auto")}
+        def every(x: jax.Array, kernel: jax.Array, case: Case = case) -> dict[str, jax.Array]:
+            g, methods = case.geometry, case.methods(CONV_METHODS)
+            return {m: conv(*taken_by(m, x, kernel), method=m, geometry=g) for m in methods}
 
         yield from by_method(case, case.run(every, case.x, case.kernel), case.forward)
 

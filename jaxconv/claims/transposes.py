@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import jax
 import jax.numpy as jnp
 
-from jaxconv.claims.cases import Case, Cases, gap
+from jaxconv.claims.cases import Case, Cases, gap, taken_by
 from jaxconv.claims.claim import Trial, by_method, claim
 from jaxconv.claims.products import lax_conv
 from jaxconv.convolution import (
@@ -32,11 +32,10 @@ PAPER = "arXiv:1603.07285"
 def formulations(cases: Cases) -> Iterator[Trial]:
     """Tries every method of `CONV_TRANSPOSE_METHODS`, and auto, with the input size of the convolution."""
     for case in cases:
-        g = case.geometry
 
-        def every(y: jax.Array, kernel: jax.Array, g: ConvGeometry = g) -> dict[str, jax.Array]:
-            methods = (*CONV_TRANSPOSE_METHODS, "auto")
-            return {m: conv_transpose(y, kernel, method=m, geometry=g) for m in methods}
+        def every(y: jax.Array, kernel: jax.Array, case: Case = case) -> dict[str, jax.Array]:
+            g, methods = case.geometry, case.methods(CONV_TRANSPOSE_METHODS)
+            return {m: conv_transpose(*taken_by(m, y, kernel), method=m, geometry=g) for m in methods}
 
         yield from by_method(case, case.run(every, case.y, case.kernel), case.backward)
 
@@ -171,12 +170,10 @@ def kernel_gradient(cases: Cases) -> Iterator[Trial]:
     """Tries `conv_kernel_vjp` by every formulation, and the vjp of `conv` and of C x in the kernel."""
     for case in cases:
 
-        def every(
-            x: jax.Array, kernel: jax.Array, y: jax.Array, g: ConvGeometry = case.geometry
-        ) -> dict[str, jax.Array]:
-            methods = (*CONV_KERNEL_VJP_METHODS, "auto")
+        def every(x: jax.Array, kernel: jax.Array, y: jax.Array, case: Case = case) -> dict[str, jax.Array]:
+            g, methods = case.geometry, case.methods(CONV_KERNEL_VJP_METHODS)
             gradients: dict[str, jax.Array] = {
-                m: conv_kernel_vjp(x, y, method=m, geometry=g) for m in methods
+                m: conv_kernel_vjp(*taken_by(m, x, y), None, method=m, geometry=g) for m in methods
             }
             gradients["vjp of conv"] = jax.vjp(lambda k: conv(x, k, geometry=g), kernel)[1](y)[0]
             gradients["vjp of C(x)"] = jax.vjp(lambda k: conv_matrix(k, g)(x), kernel)[1](y)[0]

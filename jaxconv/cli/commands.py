@@ -15,6 +15,7 @@ from jaxconv.cli.convolution import matrix, verify
 from jaxconv.cli.demo import demo
 from jaxconv.cli.explore import explore
 from jaxconv.cli.figures import animate, figures
+from jaxconv.cli.info import info
 from jaxconv.cli.screen import console, new_console
 from jaxconv.cli.segmentation import class_weights, evaluate, export, predict
 from jaxconv.cli.training import train
@@ -33,6 +34,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "evaluate": evaluate,
     "predict": predict,
     "export": export,
+    "info": info,
 }
 
 

@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from typing import Literal
 
 from jaxconv.convolution.methods import ConvKernelVjpMethod, ConvMethod, ConvTransposeMethod
+from jaxconv.convolution.native import Kind
+from jaxconv.convolution.onednn_rules import WITH_ONEDNN
 from jaxconv.convolution.rules import (
     CONV_KERNEL_VJP_RULES,
     CONV_RULES,
@@ -48,3 +50,8 @@ def method_for_conv_kernel_vjp(g: ConvGeometry, batch: int = 1) -> ConvKernelVjp
 def method_off_cpu(g: ConvGeometry, batch: int = 1) -> Literal["direct", "fft"]:
     """Returns the method of all three functions on a platform that is not a CPU."""
     return first_rule(OFF_CPU_RULES, g, batch).method
+
+
+def method_with_onednn(kind: Kind, g: ConvGeometry, batch: int = 1) -> str:
+    """Returns the method of a function on a CPU for which oneDNN is available."""
+    return first_rule(WITH_ONEDNN[kind], g, batch).method

@@ -15,28 +15,44 @@ import jax.numpy as jnp
 from jax.sharding import PartitionSpec
 from jax.typing import DTypeLike
 
-from jaxconv.convolution import auto
+from jaxconv.convolution import auto, native
+from jaxconv.convolution.formulations import onednn
 from jaxconv.convolution.formulations.formulation import Formulation
 from jaxconv.convolution.registry import CONV, CONV_KERNEL_VJP, CONV_TRANSPOSE, batch_of
 from jaxconv.core.bilinear_primitives import BilinearPrimitive, Folding, register_family
 from jaxconv.core.sharding import batch_spec, partitioned_automatically
+from jaxconv.errors import GeometryError
 from jaxconv.geometry import ConvGeometry
 
 MethodFor = Callable[[ConvGeometry, int], str]
 
 
 def _primitive(
-    name: str, operands: str, formulations: Mapping[Any, Formulation], method_for: MethodFor
+    name: str,
+    operands: str,
+    formulations: Mapping[Any, Formulation],
+    kind: native.Kind,
+    method_for: MethodFor,
 ) -> BilinearPrimitive:
-    """Makes a primitive; ``method="auto"`` stays open until the platform is known."""
+    """Makes a primitive; ``method="auto"`` stays open until the platform and the devices are known."""
     compute = partial(_computation, operands, formulations)
-    return BilinearPrimitive(name, operands, compute(method_for), compute(auto.method_off_cpu))
+    return BilinearPrimitive(
+        name,
+        operands,
+        compute(method_for),
+        off_cpu=compute(auto.method_off_cpu),
+        alone=compute(method_for, kind),
+        only_alone=_refuse_onednn,
+    )
 
 
 def _computation(
-    operands: str, formulations: Mapping[Any, Formulation], method_for: MethodFor
+    operands: str,
+    formulations: Mapping[Any, Formulation],
+    method_for: MethodFor,
+    kind: native.Kind | None = None,
 ) -> Callable[..., jax.Array]:
-    """Returns the function that computes a primitive on the platform that `method_for` chooses for."""
+    """Returns the function that computes a primitive where `method_for` chooses, and oneDNN for a `kind`."""
 
     def compute(
         a: jax.Array,
@@ -48,7 +64,10 @@ def _computation(
         dtype: DTypeLike,
     ) -> jax.Array:
         if method == "auto":
-            method = method_for(geometry, batch_of(a))
+            batch = batch_of(a)
+            method = method_for(geometry, batch)
+            if kind is not None and onednn.is_for(kind, geometry, batch, a.dtype, b.dtype):
+                method = auto.method_with_onednn(kind, geometry, batch)
         work = _working_dtype(method, a.dtype, b.dtype, dtype)
         multiply = partial(formulations[method], g=geometry, precision=precision)
         spec = PartitionSpec() if operands == "xy" else batch_spec(a)
@@ -58,6 +77,15 @@ def _computation(
         return result.astype(dtype)
 
     return compute
+
+
+def _refuse_onednn(*, method: str, **static: Any) -> None:
+    if method == "onednn":
+        raise GeometryError(
+            '`method`="onednn" computes on one CPU device, or on each one inside jax.shard_map: neither on '
+            "other platforms, nor on arrays that jit shards over devices, nor in exported programs. "
+            '`method`="auto" takes it where it can.'
+        )
 
 
 def _working_dtype(method: str, *dtypes: DTypeLike) -> jnp.dtype:
@@ -104,12 +132,20 @@ def _unfold(name: str, where: str, array: jax.Array, size: int, g: ConvGeometry)
     return array.reshape(*array.shape[: axis + 1], split * rest, *array.shape[axis + 3 :])
 
 
-CONV_PRIMITIVE = _primitive("jaxconv_conv", "xw", CONV, auto.method_for_conv)
+CONV_PRIMITIVE = _primitive("jaxconv_conv", "xw", CONV, native.Kind.CONV, auto.method_for_conv)
 CONV_TRANSPOSE_PRIMITIVE = _primitive(
-    "jaxconv_conv_transpose", "yw", CONV_TRANSPOSE, auto.method_for_conv_transpose
+    "jaxconv_conv_transpose",
+    "yw",
+    CONV_TRANSPOSE,
+    native.Kind.CONV_TRANSPOSE,
+    auto.method_for_conv_transpose,
 )
 CONV_KERNEL_VJP_PRIMITIVE = _primitive(
-    "jaxconv_conv_kernel_vjp", "xy", CONV_KERNEL_VJP, auto.method_for_conv_kernel_vjp
+    "jaxconv_conv_kernel_vjp",
+    "xy",
+    CONV_KERNEL_VJP,
+    native.Kind.CONV_KERNEL_VJP,
+    auto.method_for_conv_kernel_vjp,
 )
 register_family(
     CONV_PRIMITIVE,

@@ -14,6 +14,7 @@ from jaxconv.convolution.formulations import (
     fft,
     im2col,
     matrix,
+    onednn,
     planes,
     space_to_depth,
     split_im2col,
@@ -109,6 +110,7 @@ CONV: dict[ConvMethod, Formulation] = {
     "grouped": grouped_conv(_best_conv),
     "planes": rewritten_conv(planes.RULE, _best_conv),
     "space_to_depth": rewritten_conv(space_to_depth.RULE, _best_conv),
+    "onednn": onednn.conv,
 }
 CONV_TRANSPOSE: dict[ConvTransposeMethod, Formulation] = {
     "direct": _transpose_of_conv(direct.conv),
@@ -119,6 +121,7 @@ CONV_TRANSPOSE: dict[ConvTransposeMethod, Formulation] = {
     "grouped": grouped_conv_transpose(_best_conv_transpose),
     "planes": rewritten_conv_transpose(planes.RULE, _best_conv_transpose),
     "space_to_depth": rewritten_conv_transpose(space_to_depth.RULE, _best_conv_transpose),
+    "onednn": onednn.conv_transpose,
     "subpixel": by_phases(direct.conv),
     "vjp": vjp.conv_transpose,
     "zero_insertion": zero_insertion.conv_transpose,
@@ -132,6 +135,7 @@ CONV_KERNEL_VJP: dict[ConvKernelVjpMethod, Formulation] = {
     "grouped": grouped_conv_kernel_vjp(_best_conv_kernel_vjp),
     "planes": rewritten_conv_kernel_vjp(planes.RULE, _best_conv_kernel_vjp),
     "space_to_depth": rewritten_conv_kernel_vjp(space_to_depth.RULE, _best_conv_kernel_vjp),
+    "onednn": onednn.conv_kernel_vjp,
     "split_im2col": split_im2col.conv_kernel_vjp,
     "zero_insertion": _kernel_vjp_of_transpose(zero_insertion.conv_transpose),
 }

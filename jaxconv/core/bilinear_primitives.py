@@ -35,15 +35,29 @@ class BilinearPrimitive:
       function: A function of the two arrays and, by keyword, static arguments: `geometry`, `dtype` (of the
         result) and any others.
       off_cpu: The function for platforms other than CPUs; by default `function`.
+      alone: The function for one CPU device, where XLA has nothing to partition; by default `function`. It
+        may call what XLA can neither partition nor export.
+      only_alone: Raises an error for static arguments that only `alone` can compute; called by the others.
     """
 
-    def __init__(self, name: str, operands: str, function: Callable, off_cpu: Callable | None = None):
+    def __init__(
+        self,
+        name: str,
+        operands: str,
+        function: Callable,
+        *,
+        off_cpu: Callable | None = None,
+        alone: Callable | None = None,
+        only_alone: Callable[..., None] | None = None,
+    ):
         """Makes the primitive without its rules, which `register_family` adds."""
         self.primitive = Primitive(name)
         self.operands = operands
         (self.result,) = set("xwy") - set(operands)
         self.function = _jit(function, name)
-        self.off_cpu = None if off_cpu is None else _jit(off_cpu, name)
+        self.off_cpu = self.function if off_cpu is None else _jit(off_cpu, name)
+        self.alone = self.function if alone is None else _jit(alone, name)
+        self.only_alone = only_alone or (lambda **static: None)
 
     def bind(self, a: Any, b: Any, *, dtype: Any = None, **static: Any) -> Any:
         """Applies the primitive; the result has `dtype`, by default the dtype of `a`."""
@@ -72,16 +86,13 @@ def register_family(
     by_result = {member.result: member for member in members}
     for member in members:
         primitive, function = member.primitive, member.function
-        primitive.def_impl(_for_platform(function, member.off_cpu) if member.off_cpu else function)
+        primitive.def_impl(_outside_of_jit(member))
         primitive.def_abstract_eval(partial(_abstract_eval, function))
         rules = (_transpose_rule(member, linear, by_result, in_derivatives or {}) for linear in (0, 1))
         ad.defbilinear(primitive, *rules)
         batching.primitive_batchers[primitive] = _batching_rule(member, folding)
-        anywhere = mlir.lower_fun(member.off_cpu or function, multiple_results=False)
-        mlir.register_lowering(primitive, anywhere)
-        if member.off_cpu:
-            on_cpu = mlir.lower_fun(function, multiple_results=False)
-            mlir.register_lowering(primitive, on_cpu, platform="cpu")
+        mlir.register_lowering(primitive, _lowering(member, on_cpu=False))
+        mlir.register_lowering(primitive, _lowering(member, on_cpu=True), platform="cpu")
 
 
 def _jit(function: Callable, name: str) -> Callable:
@@ -95,11 +106,44 @@ def _abstract_eval(function: Callable, a: Any, b: Any, **static: Any) -> Any:
     return jax.make_jaxpr(partial(function, **static))(a, b).out_avals[0]
 
 
-def _for_platform(on_cpu: Callable, off_cpu: Callable) -> Callable:
-    """Returns the function that runs a primitive outside of jit, chosen by the platform of the operands."""
+def _lowering(member: BilinearPrimitive, on_cpu: bool) -> Callable:
+    """Returns the rule by which a primitive becomes part of a program."""
+    alone, elsewhere = (
+        mlir.lower_fun(function, multiple_results=False)
+        for function in (member.alone, member.function if on_cpu else member.off_cpu)
+    )
+
+    def rule(ctx: Any, a: Any, b: Any, **static: Any) -> Any:
+        if on_cpu and _is_alone(ctx.module_context):
+            return alone(ctx, a, b, **static)
+        member.only_alone(**static)
+        return elsewhere(ctx, a, b, **static)
+
+    return rule
+
+
+def _is_alone(module: Any) -> bool:
+    """Returns whether a program is for one device, or this part of it for each (shard_map); not an export."""
+    if module.lowering_parameters.for_export:
+        return False
+    axes = module.axis_context
+    manual = getattr(axes, "manual_axes", None)
+    if manual:
+        return set(manual) == set(axes.mesh.axis_names)
+    return getattr(axes, "num_devices", None) == 1 or getattr(getattr(axes, "mesh", None), "size", 0) == 1
+
+
+def _outside_of_jit(member: BilinearPrimitive) -> Callable:
+    """Returns the function that runs a primitive outside of jit, chosen by where its operands are."""
 
     def run(a: Any, b: Any, **static: Any) -> Any:
-        return (on_cpu if _platform(a, b) == "cpu" else off_cpu)(a, b, **static)
+        if _platform(a, b) != "cpu":
+            member.only_alone(**static)
+            return member.off_cpu(a, b, **static)
+        if all(len(operand.devices()) == 1 for operand in (a, b) if isinstance(operand, jax.Array)):
+            return member.alone(a, b, **static)
+        member.only_alone(**static)
+        return member.function(a, b, **static)
 
     return run
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import jax
 from jax import lax
-from jax.sharding import AxisType, PartitionSpec
+from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
 
 def vary_alike(*arrays: jax.Array) -> tuple[jax.Array, ...]:
@@ -22,6 +22,16 @@ def vary_alike(*arrays: jax.Array) -> tuple[jax.Array, ...]:
         lax.pcast(array, tuple(sorted(every - own)), to="varying") if every - own else array
         for array, own in zip(arrays, axes, strict=True)
     )
+
+
+def typed_like(array: jax.Array, shape: tuple[int, ...]) -> jax.ShapeDtypeStruct:
+    """Returns the type of a result that varies over the same manual mesh axes as `array`, in its dtype."""
+    mesh = jax.sharding.get_abstract_mesh()
+    kind = getattr(jax.typeof(array), "manual_axis_type", None)
+    if mesh.empty or not _varying(array):
+        return jax.ShapeDtypeStruct(shape, array.dtype)
+    sharding = NamedSharding(mesh, PartitionSpec())
+    return jax.ShapeDtypeStruct(shape, array.dtype, sharding=sharding, manual_axis_type=kind)
 
 
 def _varying(array: jax.Array) -> frozenset:

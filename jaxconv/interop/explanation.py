@@ -9,7 +9,10 @@ from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
+from jaxconv.convolution import native
 from jaxconv.convolution.auto import first_rule
+from jaxconv.convolution.formulations.onednn import has_kernel
+from jaxconv.convolution.onednn_rules import WITH_ONEDNN
 from jaxconv.convolution.padding import geometry_after_padding
 from jaxconv.convolution.rules import (
     CONV_KERNEL_VJP_RULES,
@@ -50,7 +53,11 @@ class Explanation:
     def rules(self) -> dict[str, Rule[str]]:
         """Returns the rule by which ``method="auto"`` chooses on a CPU, for each of the three functions."""
         g = geometry_after_padding(self.geometry)
-        return {name: first_rule(rules, g, self.batch) for name, rules in ON_CPU.items()}
+        return {name: self._rule(name, kind, g) for name, kind in zip(ON_CPU, native.Kind, strict=True)}
+
+    def _rule(self, name: str, kind: native.Kind, g: ConvGeometry) -> Rule[str]:
+        rules = WITH_ONEDNN[kind] if has_kernel(kind, g, self.batch) else ON_CPU[name]
+        return first_rule(rules, g, self.batch)
 
     def rule_off_cpu(self) -> Rule[str]:
         """Returns the rule by which ``method="auto"`` chooses on other platforms, for all three functions."""

@@ -35,6 +35,11 @@ from jaxconv import (
 )
 from jaxconv.convolution.formulations import grouped, planes, space_to_depth
 
+# oneDNN computes in float32 only, and not everywhere: test_onednn.py has its tests.
+EVERYWHERE = tuple(method for method in CONV_METHODS if method != "onednn")
+BACK_EVERYWHERE = tuple(method for method in CONV_TRANSPOSE_METHODS if method != "onednn")
+KERNEL_VJP_EVERYWHERE = tuple(method for method in CONV_KERNEL_VJP_METHODS if method != "onednn")
+
 G = ConvGeometry(
     (6, 5), (3, 2), in_features=4, out_features=6, feature_group_count=2, strides=(2, 1), padding=1
 )
@@ -75,14 +80,11 @@ def check_family(g, dtype=np.float64, batch=(2,), storage=None, work=None):
     def family(x, kernel, y):
         shape = {"input_shape": g.input_shape}
         return (
-            {m: conv(x, kernel, **kwargs, method=m) for m in methods(CONV_METHODS, g)},
-            {
-                m: conv_transpose(y, kernel, **shape, **kwargs, method=m)
-                for m in methods(CONV_TRANSPOSE_METHODS, g)
-            },
+            {m: conv(x, kernel, **kwargs, method=m) for m in methods(EVERYWHERE, g)},
+            {m: conv_transpose(y, kernel, **shape, **kwargs, method=m) for m in methods(BACK_EVERYWHERE, g)},
             {
                 m: conv_kernel_vjp(x, y, kernel.shape, **kwargs, method=m)
-                for m in methods(CONV_KERNEL_VJP_METHODS, g)
+                for m in methods(KERNEL_VJP_EVERYWHERE, g)
             },
         )
 
@@ -243,9 +245,9 @@ def test_empty_batches_by_every_method():
     @jax.jit
     def family(x, kernel, y):
         return (
-            [conv(x, kernel, **kwargs, method=m) for m in CONV_METHODS],
-            [conv_transpose(y, kernel, **shape, **kwargs, method=m) for m in CONV_TRANSPOSE_METHODS],
-            [conv_kernel_vjp(x, y, kernel.shape, **kwargs, method=m) for m in CONV_KERNEL_VJP_METHODS],
+            [conv(x, kernel, **kwargs, method=m) for m in EVERYWHERE],
+            [conv_transpose(y, kernel, **shape, **kwargs, method=m) for m in BACK_EVERYWHERE],
+            [conv_kernel_vjp(x, y, kernel.shape, **kwargs, method=m) for m in KERNEL_VJP_EVERYWHERE],
         )
 
     for found, expected in zip(family(x, kernel, y), (y, x, kernel), strict=True):
@@ -272,9 +274,9 @@ def test_nan_spreads_along_the_entries_only(g):
     @jax.jit
     def family(x, y):
         spreading = {"fft", "grouped", "planes", "space_to_depth"}  # planes lead to grouped
-        back = set(CONV_TRANSPOSE_METHODS) - spreading
+        back = set(BACK_EVERYWHERE) - spreading
         return (
-            {m: conv(x, kernel, **kwargs, method=m) for m in set(CONV_METHODS) - spreading},
+            {m: conv(x, kernel, **kwargs, method=m) for m in set(EVERYWHERE) - spreading},
             {m: conv_transpose(y, kernel, **shape, **kwargs, method=m) for m in back},
         )
 
@@ -365,15 +367,11 @@ def test_preferred_element_type_keeps_the_float32_sums(dtype):
     @jax.jit
     def family(x, kernel, y):
         return (
-            [conv(x, kernel, **kwargs, method=m) for m in CONV_METHODS if m != fft],
-            [
-                conv_transpose(y, kernel, **shape, **kwargs, method=m)
-                for m in CONV_TRANSPOSE_METHODS
-                if m != fft
-            ],
+            [conv(x, kernel, **kwargs, method=m) for m in EVERYWHERE if m != fft],
+            [conv_transpose(y, kernel, **shape, **kwargs, method=m) for m in BACK_EVERYWHERE if m != fft],
             [
                 conv_kernel_vjp(x, y, kernel.shape, **kwargs, method=m)
-                for m in CONV_KERNEL_VJP_METHODS
+                for m in KERNEL_VJP_EVERYWHERE
                 if m != fft
             ],
         )
@@ -402,7 +400,7 @@ def test_preferred_element_type_of_wider_and_narrower_results():
         )
 
 
-@pytest.mark.parametrize("method", CONV_TRANSPOSE_METHODS)
+@pytest.mark.parametrize("method", BACK_EVERYWHERE)
 @pytest.mark.parametrize("precision", ["HIGHEST", "DEFAULT"])
 def test_precision_reaches_every_product(method, precision):
     """Of each formulation but fft, whose spectra are always multiplied in full."""
@@ -412,9 +410,9 @@ def test_precision_reaches_every_product(method, precision):
     x, kernel, y = operands(g, np.float32)
     kwargs = {**options(g), "precision": precision.lower(), "method": method}
     members = [lambda x, kernel, y: conv_transpose(y, kernel, input_shape=g.input_shape, **kwargs)]
-    if method in CONV_METHODS:
+    if method in EVERYWHERE:
         members.append(lambda x, kernel, y: conv(x, kernel, **kwargs))
-    if method in CONV_METHODS and method != "matrix":  # there it sums over the batch, term by term
+    if method in EVERYWHERE and method != "matrix":  # there it sums over the batch, term by term
         members.append(lambda x, kernel, y: conv_kernel_vjp(x, y, kernel.shape, **kwargs))
     for member in members:
         text = jax.jit(member).lower(x, kernel, y).as_text()
@@ -471,7 +469,7 @@ def test_bad_convolutions(x, kernel, kwargs, message):
 
 
 def test_unknown_methods_are_answered_with_the_known_ones():
-    assert {"direct", "matrix", "im2col", "taps", "fft"} <= set(CONV_METHODS)
+    assert {"direct", "matrix", "im2col", "taps", "fft", "onednn"} <= set(CONV_METHODS)
     assert {"zero_insertion", "subpixel", "vjp", *CONV_METHODS} <= set(CONV_TRANSPOSE_METHODS)
     assert "auto" not in (*CONV_METHODS, *CONV_TRANSPOSE_METHODS)
     with pytest.raises(GeometryError, match=r"'im2col'.*got 'imtocol'.*did you mean 'im2col'"):

@@ -6,8 +6,18 @@ import sys
 import pytest
 
 from jaxconv import ConvGeometry, OptionError
-from jaxconv.convolution import auto
+from jaxconv.convolution import auto, native
+from jaxconv.convolution.native import handler
 from jaxconv.interop.explanation import explain
+
+
+@pytest.fixture(autouse=True)
+def without_onednn(monkeypatch):
+    """The rules that hold everywhere; tests/convolution/test_onednn.py has those beside a oneDNN."""
+    states = handler._States()
+    states.first = states.last = native.State(False, "switched off by a test")
+    monkeypatch.setattr(handler, "_states", states)
+
 
 DEPTHWISE = ConvGeometry((56, 56), (3, 3), in_features=64, out_features=64, feature_group_count=64)
 

@@ -1,0 +1,87 @@
+"""oneDNN's convolutions, for CPUs that have the library.
+
+The handler reads all sizes from its buffers, so one program serves every batch. Parts of a batch, or rows of
+a map, are computed side by side in threads of XLA's pool, and sums over parts are added in one order: results
+are the same from run to run, but those of `conv_kernel_vjp` depend on the number of threads.
+
+References:
+  oneDNN developer guide, primitive "Convolution".
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import jax
+import ml_dtypes
+import numpy as np
+from jax.typing import DTypeLike
+
+from jaxconv.convolution import native
+from jaxconv.convolution.formulations.formulation import Formulation
+from jaxconv.errors import GeometryError
+from jaxconv.geometry import ConvGeometry
+
+DTYPES = (np.float32, np.float16, ml_dtypes.bfloat16)  # 16-bit floats are computed in float32
+LARGE_BATCH = 2**16  # the batch for which oneDNN is asked where the number of maps is symbolic
+
+
+def reason_against(g: ConvGeometry) -> str:
+    """Returns what oneDNN needs and a geometry does not have; an empty string if oneDNN takes it.
+
+    >>> reason_against(ConvGeometry((5,), (3,), input_dilation=2))
+    'an input dilation of 1 on every axis, got (2,)'
+    """
+    if g.ndim > native.MAX_AXES:
+        return f"at most {native.MAX_AXES} spatial axes, got {g.ndim}"
+    if set(g.input_dilation) != {1}:
+        return f"an input dilation of 1 on every axis, got {g.input_dilation}"
+    if min(map(min, g.padding)) < 0:
+        return f"padding that is not negative, got {g.padding}"
+    return ""
+
+
+def is_for(kind: native.Kind, g: ConvGeometry, batch: int, *dtypes: DTypeLike) -> bool:
+    """Returns whether ``method="auto"`` may take oneDNN for operands of these dtypes."""
+    return all(dtype in DTYPES for dtype in dtypes) and has_kernel(kind, g, batch) and native.available()
+
+
+def has_kernel(kind: native.Kind, g: ConvGeometry, batch: int) -> bool:
+    """Returns whether a oneDNN was found that computes a geometry, and not by its plain reference loops."""
+    if reason_against(g) or not native.found().available:
+        return False
+    name = _implementation(kind, g, min(batch, LARGE_BATCH))
+    return name is not None and not name.startswith("ref")
+
+
+_implementation = lru_cache(maxsize=4096)(native.implementation)
+
+
+def _formulation(kind: native.Kind) -> Formulation:
+    def multiply(a: jax.Array, b: jax.Array, g: ConvGeometry, precision: jax.lax.PrecisionLike) -> jax.Array:
+        _check(a.dtype, g)
+        return native.call(kind, a, b, g)
+
+    return multiply
+
+
+def _check(dtype: np.dtype, g: ConvGeometry) -> None:
+    """Checks that oneDNN can do what it was asked for by name."""
+    reason = reason_against(g)
+    if reason:
+        raise GeometryError(f'`method`="onednn" needs {reason}. `method`="auto" chooses another one.')
+    if dtype != np.float32:
+        raise GeometryError(
+            f'`method`="onednn" computes in float32, got operands of {dtype}. '
+            '`method`="auto" chooses another one.'
+        )
+    if not native.available():
+        raise GeometryError(
+            f'`method`="onednn" needs oneDNN: {native.state().reason}. '
+            "Install it by: pip install 'jaxconv[onednn]'; `jaxconv info` prints what was found."
+        )
+
+
+conv = _formulation(native.Kind.CONV)
+conv_transpose = _formulation(native.Kind.CONV_TRANSPOSE)
+conv_kernel_vjp = _formulation(native.Kind.CONV_KERNEL_VJP)
