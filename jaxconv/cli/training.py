@@ -99,8 +99,9 @@ def train(
     out = out or Path("runs") / name
     chosen: Devices = None  # in several processes, each has its own devices
     if not processes.distributed:
-        before = recorded_devices(out) if resume else None
-        chosen = prepare_cpu(settings.training.batch_size, devices or before)
+        if devices is None and resume:
+            devices = recorded_devices(out)
+        chosen = prepare_cpu(settings.training.batch_size, devices)
     console.quiet = jax.process_index() > 0  # only the first process prints
     with tempfile.TemporaryDirectory() as temporary:
         train(

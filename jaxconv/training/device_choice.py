@@ -1,70 +1,68 @@
 """Chooses between one device of a CPU and all of them, by the time of a training's own step.
 
 On one device, oneDNN splits every convolution over the cores, and what XLA computes on one core leaves the
-others idle. On a device per core, each device computes its part of the batch from beginning to end. Networks of
-convolutions are faster on one device and recurrent networks on several.
+others idle. On a device per core, each device computes its part of the batch from beginning to end. Networks
+of convolutions are faster on one device and recurrent networks on several.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from dataclasses import replace
 
 import jax
 
 from jaxconv.convolution import native
 from jaxconv.data import Batch
-from jaxconv.training.devices import put_batch, put_replicated
+from jaxconv.training.devices import batch_mesh, put_batch, put_replicated, replicated_sharding
 from jaxconv.training.state import State, Step
 
 GAIN = 1.15
-"""How many times as fast as one device several must be to be chosen. The margin is above the noise of the times,
-so that a repeated training makes the same choice where the difference matters."""
+"""How many times as fast as one device several must be to be chosen. It is more than the noise of the times:
+a repeated training chooses the same number unless both are equally good."""
+SHORT = 60.0
+"""Seconds on one device below which a training is not worth the compilation of a second program."""
 ROUNDS, SECONDS = 5, 5.0  # measured steps per number of devices, and when to stop earlier
 
 
-def can_choose(step: Step) -> bool:
-    """Returns whether one device may be faster than those of a step.
+def choose_devices(step: Step, state: State, batch: Batch, steps: int) -> tuple[Step, dict[int, float]]:
+    """Returns a step on one device, unless it is clearly slower than on all devices.
 
-    This is the case on several devices of a CPU with oneDNN. Without it, one device leaves most cores idle in the
-    convolutions, too.
+    Both are compiled and take a few steps in turn from a copy of the state, which is not changed. The step
+    stays as it is if it is on one device already, if it is not on the CPU of one process, and without oneDNN,
+    where one device leaves most cores idle in many convolutions, too.
 
     Args:
       step: Step on all devices.
-    """
-    devices = step.mesh.size
-    on_cpu = jax.default_backend() == "cpu" and jax.process_count() == 1
-    return devices > 1 and on_cpu and native.available()
-
-
-def faster_step(steps: Sequence[Step], state: State, batch: Batch) -> tuple[Step, dict[int, float]]:
-    """Returns the first of two steps, unless the second is clearly faster.
-
-    Both are compiled and take a few steps in turn from a copy of the state, which is not changed. The returned
-    step stays compiled.
-
-    Args:
-      steps: The same step on fewer and on more devices.
       state: State before the first step.
       batch: A batch of the training, as its stream loads it.
+      steps: Number of steps of the training. If they take less than `SHORT` on one device, all devices are
+        not tried.
 
     Returns:
-      The chosen step, and the seconds of a step by number of devices.
+      The chosen step, and the seconds of a step by number of devices, if these were compared.
     """
-    runs = [_Timed(step, state, batch) for step in steps]
+    on_cpu = jax.default_backend() == "cpu" and jax.process_count() == 1
+    if step.mesh.size == 1 or not on_cpu or not native.available():
+        return step, {}
+    one_device = batch_mesh(len(batch.images), 1)
+    one = _Timed(replace(step, sharding=replicated_sharding(one_device)), state, batch)
+    one.advance()
+    if one.seconds * steps < SHORT:
+        return one.step, {}
+    every = _Timed(step, state, batch)
     start = time.perf_counter()
     for _ in range(ROUNDS):
-        for run in runs:
-            run.advance()
+        one.advance()
+        every.advance()
         if time.perf_counter() - start > SECONDS:
             break
-    fewer, more = runs
-    chosen = more if more.seconds * GAIN < fewer.seconds else fewer
-    return chosen.step, {run.step.mesh.size: run.seconds for run in runs}
+    chosen = every if every.seconds * GAIN < one.seconds else one
+    return chosen.step, {1: one.seconds, step.mesh.size: every.seconds}
 
 
 class _Timed:
-    """A compiled step on its devices, and the time of its fastest call."""
+    """A step, compiled for its devices, and the time of its fastest call."""
 
     def __init__(self, step: Step, state: State, batch: Batch) -> None:
         self.step, self.run = step, step.compile()

@@ -27,7 +27,7 @@ M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8  # malloc.h
 
 
 Devices = int | Literal["fastest"] | None
-"""Number of devices over which batches are split; ``"fastest"``: one or all of a CPU's, by measurement; None: all."""
+"""Number of devices over which batches are split. None: all. ``"fastest"``: one or all, by measurement."""
 
 
 def batch_mesh(batch_size: int, count: int | None = None) -> Mesh:
@@ -43,7 +43,7 @@ def batch_mesh(batch_size: int, count: int | None = None) -> Mesh:
     devices = jax.devices()
     if count is not None and not 1 <= count <= len(devices):
         raise ConfigError(
-            f"`devices` (--devices) must be from 1 to {len(devices)}, the number of devices of jax; got {count}."
+            f"`devices` (--devices) must be from 1 to {len(devices)}, the devices that jax has; got {count}."
         )
     if count is not None and jax.process_count() > 1 and count != len(devices):
         raise ConfigError(
@@ -173,8 +173,8 @@ def prepare_cpu(batch_size: int, devices: int | None = None) -> Devices:
       devices: Number of devices; by default one per core.
 
     Returns:
-      The argument `devices` of `train`: the given number; ``"fastest"`` if this call made the devices; None if
-      they were configured before, so that all of them are used.
+      The argument `devices` of `train`: the given number; ``"fastest"`` if this call made the devices; None
+      if they were configured before, so that all of them are used.
 
     >>> prepare_cpu(8)  # doctest: +SKIP
     'fastest'

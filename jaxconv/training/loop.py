@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 from contextlib import ExitStack, closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -22,7 +22,7 @@ from jaxconv.data.batches import prefetch_batches
 from jaxconv.training.checkpoints import Checkpoints, WhichCheckpoint
 from jaxconv.training.checks import check_data, warn_of_void
 from jaxconv.training.config import Config, open_data
-from jaxconv.training.device_choice import can_choose, faster_step
+from jaxconv.training.device_choice import choose_devices
 from jaxconv.training.devices import (
     Devices,
     all_succeed,
@@ -151,9 +151,9 @@ def train(
       one_batch: Train on the first batch only, to see whether the network can learn at all.
       dry_run: Take two steps and evaluate, to see whether everything fits together.
       devices: Number of devices over which every batch is split, the first ones of jax; None for all.
-        ``"fastest"``: on the number on which the run was started; a new run on several devices of a CPU
-        with oneDNN takes a few steps on one and on all of them, and goes on with one unless all are clearly
-        faster. `environment.json` records the choice and the times.
+        ``"fastest"``: as many as the run was started on. With oneDNN on the devices of a CPU, a new run takes
+        a few steps on one and on all of them, and continues on one unless all are clearly faster;
+        ``environment.json`` records the choice and the times.
       console: Console for the progress; the terminal by default.
 
     Returns:
@@ -189,9 +189,9 @@ def train(
         checkpoints.drop_after(start)
         step = Step(config, graphs, optimizer, schedule, loss, replicated_sharding(mesh))
         stream, seconds = _build_stream(config, train_set, one_batch), {}
-        if devices == "fastest" and not start and not dry_run and can_choose(step):
-            one = replace(step, sharding=replicated_sharding(batch_mesh(config.training.batch_size, 1)))
-            step, seconds = faster_step((one, step), state, stream.batch(0))
+        steps = 2 if dry_run else config.training.steps
+        if devices == "fastest" and not start:
+            step, seconds = choose_devices(step, state, stream.batch(0), steps)
             state = put_replicated(state, step.mesh)
             _print_choice(seconds, step.mesh.size, console)
         metadata |= (found := _machine(step.mesh))
@@ -210,7 +210,6 @@ def train(
         log = TrainingLog(out / "log.jsonl", lines, config.training.batch_size, score)
         exits.enter_context(closing(log))
         warn_of_void(stream.batch(start, batch_share()), console)
-        steps = 2 if dry_run else config.training.steps
         run = _Run(step, stream, val_set, metadata, checkpoints, log, console)
         if run.run_steps(state, steps):
             return write_results(out, log, checkpoints, val_set, parameters, console)
@@ -299,7 +298,8 @@ def _warn_of_other_machine(machine: dict[str, Any], saved: dict[str, Any], conso
       console: Console for the warnings.
     """
     onednn = lambda of: f"with oneDNN {of['onednn']}" if of.get("onednn") else "without oneDNN"  # noqa: E731
-    for words in (lambda of: f"on {of['devices']} devices", onednn):
+    devices = lambda of: f"on {of['devices']} device{'s' * (of['devices'] > 1)}"  # noqa: E731
+    for words in (devices, onednn):
         if words(saved) != words(machine):
             console.print(
                 f"started {words(saved)}, continues {words(machine)}: equal up to rounding",
@@ -309,7 +309,9 @@ def _warn_of_other_machine(machine: dict[str, Any], saved: dict[str, Any], conso
 
 
 def _print_choice(seconds: dict[int, float], chosen: int, console: Console) -> None:
-    """Prints the times of a step by number of devices, and which number was chosen."""
+    """Prints the times of a step by number of devices, if they were measured, and which number was chosen."""
+    if not seconds:
+        return
     times = ", ".join(f"{1e3 * time:.1f} ms on {count}" for count, time in seconds.items())
     console.print(
         f"a step takes {times} devices: trains on {chosen} (--devices chooses another number)",
