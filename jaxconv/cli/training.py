@@ -75,6 +75,8 @@ def train(
         faster; with --resume, as many as before.
       processes: Options for training in several processes.
     """
+    if devices is not None and processes.distributed:
+        raise OptionError("--devices is for one process: with --distributed, each one uses all its devices.")
     processes.join()
     import jax
 
@@ -82,8 +84,6 @@ def train(
     from jaxconv.training.devices import Devices, prepare_cpu
     from jaxconv.training.run_folder import recorded_data, recorded_devices
 
-    if devices is not None and processes.distributed:
-        raise OptionError("--devices is for one process: with --distributed, each one uses all its devices.")
     if dry_run and processes.distributed:
         raise OptionError(
             "--dry-run works in one process only: it writes to a temporary folder. Leave out --distributed."

@@ -65,7 +65,7 @@ def local_mesh() -> Mesh:
 
 def local_part(sharding: Sharding) -> Mesh:
     """Returns a mesh of one axis with those devices of a sharding that belong to this process."""
-    devices = sorted(sharding.addressable_devices, key=lambda device: device.id)
+    devices = [device for device in jax.local_devices() if device in sharding.device_set]
     return Mesh(np.asarray(devices), (AXIS,))
 
 

@@ -188,7 +188,8 @@ def train(
         lines = all_succeed(lambda: read_log_until(out / "log.jsonl", start))
         checkpoints.drop_after(start)
         step = Step(config, graphs, optimizer, schedule, loss, replicated_sharding(mesh))
-        stream, seconds = _build_stream(config, train_set, one_batch), {}
+        stream = _build_stream(config, train_set, one_batch)
+        seconds: dict[int, float] = {}
         steps = 2 if dry_run else config.training.steps
         if devices == "fastest" and not start:
             step, seconds = choose_devices(step, state, stream.batch(0), steps)

@@ -269,7 +269,7 @@ class Step:
     @property
     def mesh(self) -> Mesh:
         """Devices over which a batch is split."""
-        return self.sharding.mesh
+        return self.sharding.mesh  # type: ignore[return-value]  # an AbstractMesh has no devices
 
     def compile(self) -> Callable[[State, Batch], tuple[State, dict[str, jax.Array]]]:
         """Returns the step as a jitted function, to which the memory of its state is donated."""
