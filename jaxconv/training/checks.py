@@ -5,6 +5,8 @@ A module of its own beside `loop`: each check is used and tested without a train
 
 from __future__ import annotations
 
+from typing import Any
+
 import jax
 import numpy as np
 from jax.sharding import Mesh
@@ -118,3 +120,23 @@ def warn_of_void(batch: Batch, console: Console) -> None:
             style="yellow",
             highlight=False,
         )
+
+
+def warn_of_other_rounding(rounding: dict[str, Any], saved: dict[str, Any], console: Console) -> None:
+    """Warns if a training continues with other roundings than it started with.
+
+    Args:
+      rounding: What `jaxconv.training.device_choice.rounding` returns.
+      saved: Metadata of the checkpoint, with the same keys; earlier versions of jaxconv did not write
+        `onednn`.
+      console: Console for the warnings.
+    """
+    onednn = lambda of: f"with oneDNN {of['onednn']}" if of.get("onednn") else "without oneDNN"  # noqa: E731
+    devices = lambda of: f"on {of['devices']} device{'s' * (of['devices'] > 1)}"  # noqa: E731
+    for words in (devices, onednn):
+        if words(saved) != words(rounding):
+            console.print(
+                f"started {words(saved)}, continues {words(rounding)}: equal up to rounding",
+                style="yellow",
+                highlight=False,
+            )

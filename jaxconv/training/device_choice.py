@@ -9,8 +9,11 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from typing import Any
 
 import jax
+from jax.sharding import Mesh
+from rich.console import Console
 
 from jaxconv.convolution import native
 from jaxconv.data import Batch
@@ -59,6 +62,23 @@ def choose_devices(step: Step, state: State, batch: Batch, steps: int) -> tuple[
             break
     chosen = every if every.seconds * GAIN < one.seconds else one
     return chosen.step, {1: one.seconds, step.mesh.size: every.seconds}
+
+
+def print_choice(seconds: dict[int, float], chosen: int, console: Console) -> None:
+    """Prints the times of a step by number of devices, if they were measured, and which number was chosen."""
+    if not seconds:
+        return
+    times = ", ".join(f"{1e3 * time:.1f} ms on {count}" for count, time in seconds.items())
+    console.print(
+        f"a step takes {times} devices: trains on {chosen} (--devices chooses another number)",
+        highlight=False,
+    )
+
+
+def rounding(mesh: Mesh) -> dict[str, Any]:
+    """Returns what the rounding of a training depends on, as a part of the metadata of its checkpoints."""
+    state = native.state() if jax.default_backend() == "cpu" else None
+    return {"devices": mesh.size, "onednn": state.version if state and state.available else None}
 
 
 class _Timed:

@@ -16,13 +16,12 @@ from jax.sharding import Mesh
 from orbax.checkpoint import multihost
 from rich.console import Console
 
-from jaxconv.convolution import native
 from jaxconv.data import Batch, Dataset, Stream
 from jaxconv.data.batches import prefetch_batches
 from jaxconv.training.checkpoints import Checkpoints, WhichCheckpoint
-from jaxconv.training.checks import check_data, warn_of_void
+from jaxconv.training.checks import check_data, warn_of_other_rounding, warn_of_void
 from jaxconv.training.config import Config, open_data
-from jaxconv.training.device_choice import choose_devices
+from jaxconv.training.device_choice import choose_devices, print_choice, rounding
 from jaxconv.training.devices import (
     Devices,
     all_succeed,
@@ -175,13 +174,15 @@ def train(
             first_decides(lock)
         train_set, val_set = (open_data(config, split, data) for split in ("train", "val"))
         check_data(config, train_set, val_set, files=data is not None)
+        mesh = batch_mesh(config.training.batch_size, _count(devices, None))
         checkpoints, metadata = Checkpoints(out), make_metadata(config, train_set, one_batch=one_batch)
         if not exists:  # data that are refused leave no folder behind
             first_decides(lock)
         which = checkpoint if resume else None
         start = first_decides(lambda: _starting_step(out, checkpoints, metadata, which, console))
         saved = first_decides(lambda: checkpoints.read_metadata(start)) if start else None
-        mesh = batch_mesh(config.training.batch_size, _count(devices, saved))
+        if saved:
+            mesh = batch_mesh(config.training.batch_size, _count(devices, saved))
         optimizer, schedule = build_optimizer(config)
         loss = build_loss(config, train_set)
         graphs, state = _build_state(config, optimizer, train_set, mesh, checkpoints, start)
@@ -194,10 +195,10 @@ def train(
         if devices == "fastest" and not start:
             step, seconds = choose_devices(step, state, stream.batch(0), steps)
             state = put_replicated(state, step.mesh)
-            _print_choice(seconds, step.mesh.size, console)
-        metadata |= (found := _machine(step.mesh))
+            print_choice(seconds, step.mesh.size, console)
+        metadata |= rounding(step.mesh)
         if saved:
-            _warn_of_other_machine(found, saved, console)
+            warn_of_other_rounding(metadata, saved, console)
         parameters = sum(leaf.size for leaf in jax.tree.leaves(state.parameters))
         first_decides(lambda: _write_description(out, config, data, parameters, step.mesh, seconds))
         _warn_of_frozen(config, console)
@@ -282,42 +283,6 @@ def _count(devices: Devices, saved: dict[str, Any] | None) -> int | None:
     if devices != "fastest":
         return devices
     return saved["devices"] if saved and saved["devices"] <= jax.device_count() else None
-
-
-def _machine(mesh: Mesh) -> dict[str, Any]:
-    """Returns what the rounding of a training depends on, as a part of the metadata of its checkpoints."""
-    state = native.state() if jax.default_backend() == "cpu" else None
-    return {"devices": mesh.size, "onednn": state.version if state and state.available else None}
-
-
-def _warn_of_other_machine(machine: dict[str, Any], saved: dict[str, Any], console: Console) -> None:
-    """Warns if a training continues with other roundings than it started with.
-
-    Args:
-      machine: What `_machine` returns.
-      saved: The metadata of the checkpoint, which has the same keys, the second only since it exists.
-      console: Console for the warnings.
-    """
-    onednn = lambda of: f"with oneDNN {of['onednn']}" if of.get("onednn") else "without oneDNN"  # noqa: E731
-    devices = lambda of: f"on {of['devices']} device{'s' * (of['devices'] > 1)}"  # noqa: E731
-    for words in (devices, onednn):
-        if words(saved) != words(machine):
-            console.print(
-                f"started {words(saved)}, continues {words(machine)}: equal up to rounding",
-                style="yellow",
-                highlight=False,
-            )
-
-
-def _print_choice(seconds: dict[int, float], chosen: int, console: Console) -> None:
-    """Prints the times of a step by number of devices, if they were measured, and which number was chosen."""
-    if not seconds:
-        return
-    times = ", ".join(f"{1e3 * time:.1f} ms on {count}" for count, time in seconds.items())
-    console.print(
-        f"a step takes {times} devices: trains on {chosen} (--devices chooses another number)",
-        highlight=False,
-    )
 
 
 def _warn_of_frozen(config: Config, console: Console) -> None:

@@ -4,7 +4,8 @@ import pytest
 from rich.console import Console
 
 from jaxconv.training import Config, ConfigError
-from jaxconv.training.loop import _count, _starting_step, _warn_of_other_machine
+from jaxconv.training.checks import warn_of_other_rounding
+from jaxconv.training.loop import _count, _starting_step
 
 pytestmark = pytest.mark.slow
 
@@ -70,10 +71,10 @@ def test_other_data_are_refused(tmp_path, key, value):
     ],
     ids=["the same", "devices", "oneDNN", "before oneDNN was recorded"],
 )
-def test_another_machine_prints_a_warning(saved, words):
+def test_other_rounding_prints_a_warning(saved, words):
     console = Console(record=True, file=open("/dev/null", "w"), width=200)
     with console.file:
-        _warn_of_other_machine({"devices": 1, "onednn": "3.2.0"}, saved, console)
+        warn_of_other_rounding({"devices": 1, "onednn": "3.2.0"}, saved, console)
         text = console.export_text()
     assert text.startswith(words)
     assert text.count("\n") == bool(words)
