@@ -21,7 +21,7 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 FOLDER = Path("jaxconv/convolution/native")
 OBJECT = "libjaxconv_onednn.so"
-FLAGS = ("-std=c++17", "-O2", "-shared", "-fPIC", "-fvisibility=hidden", "-w")
+FLAGS = ("-std=c++17", "-O2", "-shared", "-fPIC", "-fvisibility=hidden", "-s", "-w")
 HEADER = "xla/ffi/api/ffi.h"
 OLDEST = "jaxlib==0.10.2"
 

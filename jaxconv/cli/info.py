@@ -22,49 +22,46 @@ def info(json: Path | None = None) -> None:
     from rich.table import Table
     from rich.text import Text
 
+    if json is not None:  # a file that cannot be written is refused before anything is printed
+        json.parent.mkdir(parents=True, exist_ok=True)
+        json.touch()
     found = collect()
     table = Table.grid(padding=(0, 2))
-    table.add_row("jaxconv", found["versions"]["jaxconv"])
-    table.add_row("Python", f"{found['python']}, {found['platform']}")
-    for name in LIBRARIES:
-        table.add_row(name, found["versions"][name] or "not installed")
+    for name, number in found["versions"].items():
+        table.add_row(name, number or "not installed")
+    table.add_row("Python", f"{found['python']} on {found['platform']}")
     table.add_row("devices", Text(", ".join(found["devices"])))
     table.add_row("oneDNN", Text(onednn_line(found["onednn"]), overflow="fold"))
     console.print(table, highlight=False)
     if json is not None:
-        json.parent.mkdir(parents=True, exist_ok=True)
         json.write_text(json_format.dumps(found, indent=2) + "\n")
 
 
 def collect() -> dict[str, Any]:
-    """Returns versions, devices and the state of oneDNN, as numbers and texts."""
-    from dataclasses import asdict
-
+    """Returns versions, devices and the state of oneDNN, as texts."""
     import jax
 
     from jaxconv import __version__
     from jaxconv.convolution import native
 
     return {
+        "versions": {"jaxconv": __version__, **{name: _version(name) for name in LIBRARIES}},
         "python": platform.python_version(),
         "platform": platform.platform(),
-        "versions": {"jaxconv": __version__, **{name: _version(name) for name in LIBRARIES}},
         "devices": [f"{device.id}: {device.platform} ({device.device_kind})" for device in jax.devices()],
-        "onednn": asdict(native.state()),
+        "onednn": vars(native.state()),
     }
 
 
 def onednn_line(state: dict[str, Any]) -> str:
-    """Returns the state of oneDNN as one line."""
-    which = " ".join(filter(None, (state["version"], f"({state['runtime']})" if state["runtime"] else "")))
+    """Returns the fields of a `jaxconv.convolution.native.State` as one line."""
+    which = f"{state['version']} ({state['runtime']}), {state['path']}" if state["path"] else ""
     if state["available"]:
-        return f"{which}, {state['path']}"
-    if "off" in state["reason"][-3:]:
-        return f"not used: {state['reason']}"
-    way = "" if state["path"] else "; pip install 'jaxconv[onednn]', or see docs/onednn.md"
-    return f"not used: {state['reason']}{way}" + (
-        f" (found {which}, {state['path']})" if state["path"] else ""
-    )
+        return which
+    line = f"not used: {state['reason']}"
+    if which:
+        return f"{line} (found {which})"
+    return f"{line}; pip install 'jaxconv[onednn]', or see docs/onednn.md" if "no oneDNN" in line else line
 
 
 def _version(name: str) -> str | None:

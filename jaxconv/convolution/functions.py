@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 from jax.typing import DTypeLike
 
+from jaxconv.convolution.formulations.onednn import check_onednn
 from jaxconv.convolution.methods import ConvKernelVjpMethod, ConvMethod, ConvTransposeMethod
 from jaxconv.convolution.options import OPTION_NAMES, instead_of_geometry
 from jaxconv.convolution.padding import geometry_after_padding, pad_in_mode, pad_in_mode_transpose
@@ -380,12 +381,15 @@ def _static_arguments(
 ) -> dict[str, Any]:
     """Checks and returns what the primitives take besides arrays."""
     check_option("method", method, ("auto", *methods))
-    return {
+    static = {
         "geometry": geometry_after_padding(geometry),
         "method": method,
         "precision": check_precision(precision),
         "dtype": check_result_dtype(preferred_element_type, operand_dtype),
     }
+    if method == "onednn":
+        check_onednn(static["geometry"], operand_dtype, static["dtype"])
+    return static
 
 
 def _batch(map_: jax.Array, geometry: ConvGeometry) -> tuple[int, ...]:

@@ -62,14 +62,18 @@ def _computation(
         method: str,
         precision: jax.lax.PrecisionLike,
         dtype: DTypeLike,
+        devices: int = 1,
     ) -> jax.Array:
         if method == "auto":
             batch = batch_of(a)
             method = method_for(geometry, batch)
-            if kind is not None and onednn.is_for(kind, geometry, batch, a.dtype, b.dtype):
+            if kind is not None and onednn.is_for(kind, geometry, batch, a.dtype, b.dtype, dtype):
                 method = auto.method_with_onednn(kind, geometry, batch)
         work = _working_dtype(method, a.dtype, b.dtype, dtype)
-        multiply = partial(formulations[method], g=geometry, precision=precision)
+        formulation = formulations[method]
+        if devices > 1 and method == "onednn" and kind is not None:
+            formulation = onednn.formulation(kind, devices)
+        multiply = partial(formulation, g=geometry, precision=precision)
         spec = PartitionSpec() if operands == "xy" else batch_spec(a)
         result = partitioned_automatically(multiply, spec, a.astype(work), b.astype(work))
         if jnp.iscomplexobj(result) and not jnp.issubdtype(dtype, jnp.complexfloating):

@@ -36,7 +36,8 @@ class BilinearPrimitive:
         result) and any others.
       off_cpu: The function for platforms other than CPUs; by default `function`.
       alone: The function for one CPU device, where XLA has nothing to partition; by default `function`. It
-        may call what XLA can neither partition nor export.
+        may call what XLA can neither partition nor export. Its further keyword `devices` is the number of
+        devices that run the same program at once, on the threads of one process.
       only_alone: Raises an error for static arguments that only `alone` can compute; called by the others.
     """
 
@@ -56,7 +57,7 @@ class BilinearPrimitive:
         (self.result,) = set("xwy") - set(operands)
         self.function = _jit(function, name)
         self.off_cpu = self.function if off_cpu is None else _jit(off_cpu, name)
-        self.alone = self.function if alone is None else _jit(alone, name)
+        self.alone = None if alone is None else _jit(alone, name)
         self.only_alone = only_alone or (lambda **static: None)
 
     def bind(self, a: Any, b: Any, *, dtype: Any = None, **static: Any) -> Any:
@@ -108,29 +109,33 @@ def _abstract_eval(function: Callable, a: Any, b: Any, **static: Any) -> Any:
 
 def _lowering(member: BilinearPrimitive, on_cpu: bool) -> Callable:
     """Returns the rule by which a primitive becomes part of a program."""
-    alone, elsewhere = (
-        mlir.lower_fun(function, multiple_results=False)
-        for function in (member.alone, member.function if on_cpu else member.off_cpu)
-    )
+    elsewhere = mlir.lower_fun(member.function if on_cpu else member.off_cpu, multiple_results=False)
+    alone = member.alone and mlir.lower_fun(member.alone, multiple_results=False)
 
     def rule(ctx: Any, a: Any, b: Any, **static: Any) -> Any:
-        if on_cpu and _is_alone(ctx.module_context):
-            return alone(ctx, a, b, **static)
+        devices = _devices_alone(ctx.module_context) if on_cpu else 0
+        if alone and devices:
+            return alone(ctx, a, b, devices=devices, **static)
         member.only_alone(**static)
         return elsewhere(ctx, a, b, **static)
 
     return rule
 
 
-def _is_alone(module: Any) -> bool:
-    """Returns whether a program is for one device, or this part of it for each (shard_map); not an export."""
-    if module.lowering_parameters.for_export:
-        return False
+def _devices_alone(module: Any) -> int:
+    """Counts the devices that each run a program, or this part of it (shard_map), alone and in this process.
+
+    The count is 0 where XLA may partition the program, and in programs for export.
+    """
     axes = module.axis_context
+    mesh: Any = getattr(axes, "mesh", None)
     manual = getattr(axes, "manual_axes", None)
+    if module.lowering_parameters.for_export:
+        return 0
     if manual:
-        return set(manual) == set(axes.mesh.axis_names)
-    return getattr(axes, "num_devices", None) == 1 or getattr(getattr(axes, "mesh", None), "size", 0) == 1
+        local = jax.local_device_count("cpu")
+        return min(mesh.size, local) if set(manual) == set(mesh.axis_names) else 0
+    return int(getattr(axes, "num_devices", None) == 1 or getattr(mesh, "size", 0) == 1)
 
 
 def _outside_of_jit(member: BilinearPrimitive) -> Callable:
@@ -140,7 +145,7 @@ def _outside_of_jit(member: BilinearPrimitive) -> Callable:
         if _platform(a, b) != "cpu":
             member.only_alone(**static)
             return member.off_cpu(a, b, **static)
-        if all(len(operand.devices()) == 1 for operand in (a, b) if isinstance(operand, jax.Array)):
+        if member.alone and all(len(x.devices()) == 1 for x in (a, b) if isinstance(x, jax.Array)):
             return member.alone(a, b, **static)
         member.only_alone(**static)
         return member.function(a, b, **static)

@@ -94,10 +94,9 @@ def explain(geometry: ConvGeometry, *, batch: int = 1) -> Explanation:
       TypeError: `geometry` is not a ConvGeometry, or `batch` is not an integer.
       OptionError: `batch` is below 1.
 
-    >>> g = ConvGeometry((56, 56), (3, 3), in_features=64, out_features=64, feature_group_count=64)
-    >>> rule = explain(g, batch=4).rules()["conv"]
+    >>> rule = explain(ConvGeometry((128, 128), (31, 31)), batch=4).rules()["conv"]
     >>> print(f"{rule.method}: {rule.reason}")
-    taps: every input feature is a group of its own (so is one feature to one feature), with at most 128 taps
+    fft: the kernel has 900 taps or more, and no strides
     """
     check_geometry(geometry)
     return Explanation(geometry, at_least_one("batch", batch, error=OptionError))

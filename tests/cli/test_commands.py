@@ -31,7 +31,7 @@ from jaxconv.training.state import build_loss, build_optimizer
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
-NAMES = {f"jaxconv {name}" for name in COMMANDS} - {"jaxconv verify"}
+NAMES = {f"jaxconv {name}" for name in COMMANDS} - {"jaxconv verify", "jaxconv info"}
 
 
 def commands(text):

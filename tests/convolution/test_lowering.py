@@ -34,7 +34,7 @@ def gradients(function):
 
 
 def exported(methods):
-    """ "auto" and the methods that a program for every platform can have; test_onednn.py has the other one."""
+    """ "auto" and the methods that work on every platform; test_onednn.py has the other one."""
     return ["auto", *(method for method in methods if method != "onednn")]
 
 

@@ -180,6 +180,12 @@ CASES = [
         GeometryError,
     ),
     BadCall(
+        "a result in double precision",
+        lambda: conv(X, KERNEL, preferred_element_type=np.float64, method="onednn"),
+        ('`method`="onednn"', "float32", "a result of float64"),
+        GeometryError,
+    ),
+    BadCall(
         "complex numbers",
         lambda: conv(X.astype(np.complex64), KERNEL.astype(np.complex64), method="onednn"),
         ('`method`="onednn"', "float32", "complex64"),
@@ -210,6 +216,19 @@ main(["info"])
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
     assert done.stdout.startswith(str([18.0] * 8))
     assert f"not used: {file}" in done.stdout
+
+
+@pytest.mark.slow
+def test_a_cpu_without_avx2_is_a_reason():
+    """oneDNN itself is told to do without; the variable is its own."""
+    if not native.available() or "x86" not in handler.platform.machine():
+        pytest.skip("no oneDNN for x86-64")
+    code = "from jaxconv.convolution import native; print(native.found().reason)"
+    environment = {**os.environ, "ONEDNN_MAX_CPU_ISA": "AVX"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "the CPU has AVX, and oneDNN needs AVX2 to be fast\n"
 
 
 def test_loading_waits_for_the_first_program():

@@ -12,7 +12,7 @@ import pytest
 from jax import lax
 from jax.sharding import Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
-from oracles import Expected, assert_rounds_to, operands
+from oracles import Expected, assert_rounds_to, operands, terms
 from strategies import CASES
 
 from jaxconv import ConvGeometry, GeometryError, conv, conv_kernel_vjp, conv_transpose, explain
@@ -83,6 +83,19 @@ def test_family_matches_the_matrix(g):
     for member, result, value in zip(MEMBERS, results, values, strict=True):
         assert result.dtype == np.float32
         assert_rounds_to(result, value, dtype=np.float32, what=member.__name__)
+
+
+def test_nan_spreads_along_the_entries_only():
+    """Padding and features that oneDNN fills up are not multiplied."""
+    g = ConvGeometry((6, 5), (3, 2), in_features=4, out_features=6, feature_group_count=2, padding=1)
+    _, kernel, _ = operands(g, np.float32)
+    C = terms(g)
+    x = np.where(np.eye(C.shape[1]), np.nan, 1).reshape(-1, *g.input_shape, g.in_features)  # one in each map
+    y = np.where(np.eye(C.shape[0]), np.nan, 1).reshape(-1, *g.output_shape, g.out_features)
+    forward = conv(x.astype(np.float32), kernel, geometry=g, method="onednn")
+    back = conv_transpose(y.astype(np.float32), kernel, geometry=g, method="onednn")
+    for found, reached in ((forward, C.T > 0), (back, C > 0)):
+        np.testing.assert_array_equal(np.isnan(found).reshape(reached.shape), reached)
 
 
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16"])

@@ -42,37 +42,59 @@ def reason_against(g: ConvGeometry) -> str:
 
 
 def is_for(kind: native.Kind, g: ConvGeometry, batch: int, *dtypes: DTypeLike) -> bool:
-    """Returns whether ``method="auto"`` may take oneDNN for operands of these dtypes."""
+    """Returns whether ``method="auto"`` may take oneDNN for operands and a result of these dtypes."""
     return all(dtype in DTYPES for dtype in dtypes) and has_kernel(kind, g, batch) and native.available()
 
 
 def has_kernel(kind: native.Kind, g: ConvGeometry, batch: int) -> bool:
-    """Returns whether a oneDNN was found that computes a geometry, and not by its plain reference loops."""
+    """Returns whether a oneDNN was found that has a fast kernel for a geometry.
+
+    Some geometries it computes by reference loops, or by columns and a product of matrices; and a depthwise
+    convolution that its depthwise kernels do not take (3-D, 1-D, several outputs each) as many tiny ones.
+    """
     if reason_against(g) or not native.found().available:
         return False
-    name = _implementation(kind, g, min(batch, LARGE_BATCH))
-    return name is not None and not name.startswith("ref")
+    name = _implementation(kind, g, min(batch, LARGE_BATCH)) or "ref"
+    return "dw" in name if _needs_depthwise(kind, g) else "ref" not in name and "gemm" not in name
+
+
+def _needs_depthwise(kind: native.Kind, g: ConvGeometry) -> bool:
+    """Returns whether only a depthwise kernel is faster than the fused loops of this library."""
+    one_each = g.feature_group_count == g.in_features
+    if kind == native.Kind.CONV_KERNEL_VJP or not one_each:
+        return False
+    return g.in_features == g.out_features or (g.in_features > 1 and kind == native.Kind.CONV)
 
 
 _implementation = lru_cache(maxsize=4096)(native.implementation)
 
 
-def _formulation(kind: native.Kind) -> Formulation:
+def formulation(kind: native.Kind, devices: int = 1) -> Formulation:
+    """Makes the formulation of a member, for a program that so many devices of a process run at once."""
+
     def multiply(a: jax.Array, b: jax.Array, g: ConvGeometry, precision: jax.lax.PrecisionLike) -> jax.Array:
-        _check(a.dtype, g)
-        return native.call(kind, a, b, g)
+        return native.call(kind, a, b, g, devices)
 
     return multiply
 
 
-def _check(dtype: np.dtype, g: ConvGeometry) -> None:
-    """Checks that oneDNN can do what it was asked for by name."""
+def check_onednn(g: ConvGeometry, *dtypes: DTypeLike) -> None:
+    """Checks that oneDNN can do what it is asked for by name.
+
+    Args:
+      g: Geometry of the convolution, without another padding mode than zeros.
+      *dtypes: Dtypes of the operands and of the result.
+
+    Raises:
+      GeometryError: It cannot, or it is not available.
+    """
     reason = reason_against(g)
     if reason:
         raise GeometryError(f'`method`="onednn" needs {reason}. `method`="auto" chooses another one.')
-    if dtype != np.float32:
+    wide = [dtype for dtype in dtypes if dtype not in DTYPES]
+    if wide:
         raise GeometryError(
-            f'`method`="onednn" computes in float32, got operands of {dtype}. '
+            f'`method`="onednn" computes in float32, got operands or a result of {np.dtype(wide[0])}. '
             '`method`="auto" chooses another one.'
         )
     if not native.available():
@@ -82,6 +104,6 @@ def _check(dtype: np.dtype, g: ConvGeometry) -> None:
         )
 
 
-conv = _formulation(native.Kind.CONV)
-conv_transpose = _formulation(native.Kind.CONV_TRANSPOSE)
-conv_kernel_vjp = _formulation(native.Kind.CONV_KERNEL_VJP)
+conv = formulation(native.Kind.CONV)
+conv_transpose = formulation(native.Kind.CONV_TRANSPOSE)
+conv_kernel_vjp = formulation(native.Kind.CONV_KERNEL_VJP)

@@ -24,8 +24,16 @@ class Kind(IntEnum):
     CONV_KERNEL_VJP = 2
 
 
-def call(kind: Kind, a: jax.Array, b: jax.Array, g: ConvGeometry) -> jax.Array:
-    """Computes a member of the family; operands and result are those of a `Formulation`."""
+def call(kind: Kind, a: jax.Array, b: jax.Array, g: ConvGeometry, devices: int = 1) -> jax.Array:
+    """Computes a member of the family; operands and result are those of a `Formulation`.
+
+    Args:
+      kind: The member.
+      a: Its first operand.
+      b: Its second operand.
+      g: The geometry.
+      devices: Number of devices that share the threads of the process.
+    """
     shape = {
         Kind.CONV: (a.shape[0], *g.output_shape, g.out_features),
         Kind.CONV_TRANSPOSE: (a.shape[0], *g.input_shape, g.in_features),
@@ -33,7 +41,7 @@ def call(kind: Kind, a: jax.Array, b: jax.Array, g: ConvGeometry) -> jax.Array:
     }[kind]
     options = [g.feature_group_count, *g.strides, *g.kernel_dilation, *_lows(g), *_highs(g)]
     run = jax.ffi.ffi_call(TARGET, typed_like(a, shape))
-    return run(a, b, kind=np.int64(kind), devices=np.int64(1), options=np.array(options, np.int64))
+    return run(a, b, kind=np.int64(kind), devices=np.int64(devices), options=np.array(options, np.int64))
 
 
 def numbers_of(kind: Kind, g: ConvGeometry, batch: int) -> list[int]:

@@ -339,6 +339,8 @@ Parts split_for_threads(const Convolution& c) {
   int64_t products = positions * c.weights() / c.groups;
   constexpr int64_t kFew = 1 << 14;  // numbers read or 64 products: 5 us
   if (products / 64 + c.batch * (c.x_row() * c.size[0] + c.y_row() * c.result[0]) < kFew) threads = 1;
+  constexpr int64_t kMostSums = 1 << 24;  // numbers in the sums of all parts, 64 MB
+  if (c.kind == kKernelVjp) threads = std::min(threads, 1 + kMostSums / c.weights());
   if (threads == 1) return split(c, 1, 1);
   if (c.batch % threads && c.batch < 4 * threads) {
     int64_t rows = 2, most = (c.kind == kTranspose ? c.size : c.result)[0] / 2;
@@ -527,6 +529,7 @@ extern "C" int jaxconv_start(void* const* addresses, int can_split) {
 
 // Writes the name of the implementation that oneDNN has for a convolution. Returns 0 if it has one.
 extern "C" int jaxconv_implementation(const int64_t* numbers, char* text, size_t size) {
+  if (!engine) return 1;
   Convolution c;
   std::memcpy(&c, numbers, sizeof c);
   std::string name;

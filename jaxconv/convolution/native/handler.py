@@ -88,6 +88,8 @@ _states = _States()
 
 def implementation(kind: Kind, g: ConvGeometry, batch: int) -> str | None:
     """Returns the name of oneDNN's implementation of a convolution on this CPU, or None if it has none."""
+    if not found().available:
+        return None
     text = ctypes.create_string_buffer(128)
     numbers = numbers_of(kind, g, batch)
     array = (ctypes.c_int64 * len(numbers))(*numbers)
