@@ -9,7 +9,14 @@ import numpy as np
 
 from jaxconv.data import Batch
 from jaxconv.training import Config
-from jaxconv.training.devices import batch_mesh, put_batch, put_replicated, replicated_sharding
+from jaxconv.training.device_choice import choose_devices
+from jaxconv.training.devices import (
+    batch_mesh,
+    batch_sharding,
+    put_batch,
+    put_replicated,
+    replicated_sharding,
+)
 from jaxconv.training.losses import LOSSES
 from jaxconv.training.state import State, Step, apply_network, build_optimizer, initial_state
 
@@ -55,9 +62,11 @@ class Ours:
         loss = LOSSES["cross_entropy"](None, **self.config.loss.options)
         self.graphs, state = initial_state(self.config, optimizer, 3, CLASSES)
         self.parameters = sum(leaf.size for leaf in jax.tree.leaves(state.parameters))
-        self.state: State = put_replicated(state, mesh)
-        self.batch = put_batch(Batch(images, labels), mesh)
         step = Step(self.config, self.graphs, optimizer, schedule, loss, replicated_sharding(mesh))
+        step, _ = choose_devices(step, state, Batch(images, labels), steps=20_000)
+        self.mesh = step.mesh
+        self.state: State = put_replicated(state, self.mesh)
+        self.batch = put_batch(Batch(images, labels), self.mesh)
         self.program = step.compile().lower(self.state, self.batch).compile()
 
     @property
@@ -69,7 +78,8 @@ class Ours:
         """Computes logits, channels last."""
         training, state = self.config.training, self.state
         arguments = training.precision, training.preprocessing, state.parameters, state.rest
-        return apply_network(self.graphs.inference, *arguments, self.batch.images)
+        images, parts = self.batch.images, batch_sharding(self.mesh)
+        return apply_network(self.graphs.inference, *arguments, images, parts=parts)
 
     def step(self) -> dict[str, Any]:
         """Makes one step, and returns its loss and the norm of the gradient."""

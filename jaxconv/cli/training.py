@@ -55,6 +55,7 @@ def train(
     checkpoint: Literal["best", "last"] = "last",
     dry_run: bool = False,
     overfit_one_batch: bool = False,
+    devices: int | None = None,
     processes: Annotated[Processes, tyro.conf.arg(name="")] = Processes(),
 ) -> None:
     """Trains a network by a configuration file, and writes log, checkpoints, scores and pictures to a folder.
@@ -69,14 +70,19 @@ def train(
       checkpoint: With --resume, the checkpoint to continue from. After the best, later steps are repeated.
       dry_run: Take two steps and evaluate once, in a temporary folder that is deleted.
       overfit_one_batch: Train on the first batch only, to see whether the network can learn at all.
+      devices: Number of devices over which every batch is split; on a CPU these are virtual. By default all
+        devices of a GPU or TPU; on a CPU one per core, or a single one if oneDNN is available and makes that
+        faster; with --resume, as many as before.
       processes: Options for training in several processes.
     """
+    if devices is not None and processes.distributed:
+        raise OptionError("--devices is for one process: with --distributed, each one uses all its devices.")
     processes.join()
     import jax
 
     from jaxconv.training import Config, train
-    from jaxconv.training.devices import prepare_cpu
-    from jaxconv.training.run_folder import recorded_data
+    from jaxconv.training.devices import Devices, prepare_cpu
+    from jaxconv.training.run_folder import recorded_data, recorded_devices
 
     if dry_run and processes.distributed:
         raise OptionError(
@@ -89,19 +95,24 @@ def train(
         out = out or config
         data = data or recorded_data(config)
     settings = Config.read(path, set)
-    if not processes.distributed:  # there every process has its own devices
-        prepare_cpu(settings.training.batch_size)
-    console.quiet = jax.process_index() > 0  # only the first process prints
     name = f"{path.stem}-one-batch" if overfit_one_batch else path.stem
+    out = out or Path("runs") / name
+    chosen: Devices = None  # in several processes, each has its own devices
+    if not processes.distributed:
+        if devices is None and resume:
+            devices = recorded_devices(out)
+        chosen = prepare_cpu(settings.training.batch_size, devices)
+    console.quiet = jax.process_index() > 0  # only the first process prints
     with tempfile.TemporaryDirectory() as temporary:
         train(
             settings,
-            temporary if dry_run else out or Path("runs") / name,
+            temporary if dry_run else out,
             data=data,
             resume=resume,
             checkpoint=checkpoint,
             one_batch=overfit_one_batch,
             dry_run=dry_run,
+            devices=chosen,
             console=console,
         )
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import jax
+import jax.numpy as jnp
 from flax import nnx
+from jax import lax
 
 from jaxconv.geometry import Padding
 from jaxconv.models.arguments import check_fraction
@@ -60,11 +64,32 @@ class ConvBlock(nnx.Module):
         return x
 
 
-def make_dropout(rate: float, rngs: nnx.Rngs) -> nnx.Dropout:
+class Dropout(nnx.Dropout):
+    """Dropout that draws one mask for a batch, whether or not devices compute parts of it.
+
+    Attributes:
+      axis_name: Inside `jax.shard_map`, the axis of the mesh over which the batch is split; None outside.
+    """
+
+    axis_name: str | None = None
+
+    def __call__(self, inputs: jax.Array, **options: Any) -> jax.Array:
+        """Drops elements of a map ``(b, ...)``."""
+        if self.axis_name is None or self.deterministic or not self.rate:
+            return super().__call__(inputs, **options)
+        # Every device draws the mask of the whole batch, so that it does not depend on their number.
+        count, parts = len(inputs), lax.axis_size(self.axis_name)
+        ones = jnp.ones((parts * count, *inputs.shape[1:]), inputs.dtype)
+        start = lax.axis_index(self.axis_name) * count
+        kept = lax.dynamic_slice_in_dim(super().__call__(ones, **options) > 0, start, count)
+        return jnp.where(kept, inputs / (1 - self.rate), jnp.zeros_like(inputs))
+
+
+def make_dropout(rate: float, rngs: nnx.Rngs) -> Dropout:
     """Builds dropout that has a random state only if its rate is above 0.
 
     Raises:
       OptionError: `rate` is not a probability below 1.
     """
     check_fraction("dropout", rate)
-    return nnx.Dropout(rate, rngs=rngs if rate else None)
+    return Dropout(rate, rngs=rngs if rate else None)

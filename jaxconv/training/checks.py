@@ -5,14 +5,17 @@ A module of its own beside `loop`: each check is used and tested without a train
 
 from __future__ import annotations
 
+from typing import Any
+
 import jax
 import numpy as np
+from jax.sharding import Mesh
 from rich.console import Console
 
 from jaxconv.data import VOID, Batch, Dataset, check_dataset
 from jaxconv.errors import ConfigError, DataError
 from jaxconv.training.config import Config
-from jaxconv.training.devices import local_mesh, replicated_sharding
+from jaxconv.training.devices import AXIS, replicated_sharding
 from jaxconv.training.losses import build_class_weights
 from jaxconv.training.state import Step, abstract_state, build_optimizer
 
@@ -102,7 +105,8 @@ def check_model(config: Config, dataset: Dataset) -> None:
     optimizer, schedule = build_optimizer(config)
     graphs, state = abstract_state(config, optimizer, dataset.in_features, len(dataset.classes))
     loss = lambda logits, labels: logits.sum()  # noqa: E731
-    step = Step(config, graphs, optimizer, schedule, loss, replicated_sharding(local_mesh()))
+    one_device = Mesh(np.asarray(jax.local_devices()[:1]), (AXIS,))
+    step = Step(config, graphs, optimizer, schedule, loss, replicated_sharding(one_device))
     jax.eval_shape(step.objective, state.parameters, state.rest, Batch(images, labels))
 
 
@@ -116,3 +120,23 @@ def warn_of_void(batch: Batch, console: Console) -> None:
             style="yellow",
             highlight=False,
         )
+
+
+def warn_of_other_rounding(rounding: dict[str, Any], saved: dict[str, Any], console: Console) -> None:
+    """Warns if a training continues with other roundings than it started with.
+
+    Args:
+      rounding: What `jaxconv.training.device_choice.rounding` returns.
+      saved: Metadata of the checkpoint, with the same keys; earlier versions of jaxconv did not write
+        `onednn`.
+      console: Console for the warnings.
+    """
+    onednn = lambda of: f"with oneDNN {of['onednn']}" if of.get("onednn") else "without oneDNN"  # noqa: E731
+    devices = lambda of: f"on {of['devices']} device{'s' * (of['devices'] > 1)}"  # noqa: E731
+    for words in (devices, onednn):
+        if words(saved) != words(rounding):
+            console.print(
+                f"started {words(saved)}, continues {words(rounding)}: equal up to rounding",
+                style="yellow",
+                highlight=False,
+            )

@@ -7,12 +7,12 @@ import os
 import pickle
 import sys
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import jax
 import numpy as np
 from jax.experimental import multihost_utils
-from jax.sharding import Mesh, NamedSharding
+from jax.sharding import Mesh, NamedSharding, Sharding
 from jax.sharding import PartitionSpec as P
 
 from jaxconv.data import Batch
@@ -26,20 +26,34 @@ AXIS = "batch"
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8  # malloc.h
 
 
-def batch_mesh(batch_size: int) -> Mesh:
-    """Returns a mesh of one axis with all devices of all processes.
+Devices = int | Literal["fastest"] | None
+"""Number of devices over which batches are split. None: all. ``"fastest"``: one or all, by measurement."""
+
+
+def batch_mesh(batch_size: int, count: int | None = None) -> Mesh:
+    """Returns a mesh of one axis with the devices of all processes.
 
     Args:
       batch_size: Examples per step, over all devices.
+      count: Number of devices, the first ones of jax; by default all.
 
     Raises:
-      ConfigError: The number of devices does not divide the batch size.
+      ConfigError: The number of devices does not divide the batch size, or there are not as many.
     """
     devices = jax.devices()
+    if count is not None and not 1 <= count <= len(devices):
+        raise ConfigError(
+            f"`devices` (--devices) must be from 1 to {len(devices)}, the devices that jax has; got {count}."
+        )
+    if count is not None and jax.process_count() > 1 and count != len(devices):
+        raise ConfigError(
+            "`devices` (--devices) is for one process: several processes use all their devices. Leave it out."
+        )
+    devices = devices[:count]
     if batch_size % len(devices):
         raise ConfigError(
             f"`training.batch_size` must be a multiple of {len(devices)}, the number of devices; got "
-            f"{batch_size}. Change it, or make fewer devices visible to jax."
+            f"{batch_size}. Change it, or choose another number of devices (--devices)."
         )
     return Mesh(np.asarray(devices), (AXIS,))
 
@@ -47,6 +61,12 @@ def batch_mesh(batch_size: int) -> Mesh:
 def local_mesh() -> Mesh:
     """Returns a mesh of one axis with the devices of this process."""
     return Mesh(np.asarray(jax.local_devices()), (AXIS,))
+
+
+def local_part(sharding: Sharding) -> Mesh:
+    """Returns a mesh of one axis with those devices of a sharding that belong to this process."""
+    devices = [device for device in jax.local_devices() if device in sharding.device_set]
+    return Mesh(np.asarray(devices), (AXIS,))
 
 
 def replicated_sharding(mesh: Mesh) -> NamedSharding:
@@ -137,30 +157,38 @@ def _from_first(value: Any) -> Any:
     return pickle.loads(np.asarray(multihost_utils.broadcast_one_to_all(sent)).tobytes())
 
 
-def prepare_cpu(batch_size: int) -> None:
-    """Keeps memory between steps, and makes a virtual device of every core if these divide the batch.
+def prepare_cpu(batch_size: int, devices: int | None = None) -> Devices:
+    """Keeps memory between steps, and makes virtual devices of a CPU before jax starts.
 
-    One device leaves cores idle in small operations; of two devices, each computes half of the batch from
-    beginning to end. Milliseconds per step on two cores, with one device and with two (AMD EPYC,
-    4x96x128x3, 11 classes, November 2026; one run each, on a machine with other work): FCN-8s 69 and 30,
-    ReSeg 104 and 65, U-Net 91 and 78.
+    Without a number, every core becomes a device if these divide the batch. Of two devices, each computes
+    half of the batch from beginning to end; one device leaves cores idle in small operations. With oneDNN,
+    which splits every convolution over the cores, one device may be faster: `train` then measures both.
 
-    Nothing changes if jax has already started or was given a number of devices, nor on platforms other
-    than CPUs. Sums over a batch are rounded in the order of its parts, so a run is resumed bit for bit
-    only on as many devices as it started with.
+    No devices are made if jax has already started or was given a number of devices, nor on platforms other
+    than CPUs. Sums over a batch are rounded in the order of its parts, so a run is resumed bit for bit only
+    on as many devices as it started with.
 
     Args:
       batch_size: Examples per step.
+      devices: Number of devices; by default one per core.
+
+    Returns:
+      The argument `devices` of `train`: the given number; ``"fastest"`` if this call made the devices; None
+      if they were configured before, so that all of them are used.
 
     >>> prepare_cpu(8)  # doctest: +SKIP
+    'fastest'
     """
     keep_memory()
     configured = "xla_force_host_platform_device_count" in os.environ.get("XLA_FLAGS", "")
-    if not configured and getattr(jax.config, "jax_num_cpu_devices", -1) < 1:
-        try:
-            jax.config.update("jax_num_cpu_devices", count_devices(batch_size, available_cores()))
-        except RuntimeError:  # jax has started
-            return
+    if configured or getattr(jax.config, "jax_num_cpu_devices", -1) > 0:
+        return devices
+    try:
+        count = count_devices(batch_size, available_cores()) if devices is None else devices
+        jax.config.update("jax_num_cpu_devices", max(count, 1))  # `batch_mesh` refuses other numbers
+    except RuntimeError:  # jax has started
+        return devices
+    return "fastest" if devices is None else devices
 
 
 def count_devices(batch_size: int, cores: int) -> int:

@@ -19,9 +19,11 @@ from rich.console import Console
 from jaxconv.data import Batch, Dataset, Stream
 from jaxconv.data.batches import prefetch_batches
 from jaxconv.training.checkpoints import Checkpoints, WhichCheckpoint
-from jaxconv.training.checks import check_data, warn_of_void
+from jaxconv.training.checks import check_data, warn_of_other_rounding, warn_of_void
 from jaxconv.training.config import Config, open_data
+from jaxconv.training.device_choice import choose_devices, print_choice, rounding
 from jaxconv.training.devices import (
+    Devices,
     all_succeed,
     batch_mesh,
     batch_share,
@@ -35,7 +37,13 @@ from jaxconv.training.log import TrainingLog, read_log_until
 from jaxconv.training.network import Trained, make_metadata
 from jaxconv.training.options import ConfigError
 from jaxconv.training.report import TrainingProgress, format_score, write_results
-from jaxconv.training.run_folder import environment, folder_lock, write_atomically, write_json
+from jaxconv.training.run_folder import (
+    environment,
+    folder_lock,
+    recorded_environment,
+    write_atomically,
+    write_json,
+)
 from jaxconv.training.state import (
     Graphs,
     State,
@@ -59,7 +67,6 @@ class _Run:
       stream: Batches of the training split.
       val_set: The validation split.
       metadata: What every checkpoint holds in addition to its state.
-      mesh: Devices over which a batch is split.
       checkpoints: Checkpoints in the folder of the run.
       log: Log in the folder of the run.
       console: Console for the progress.
@@ -69,7 +76,6 @@ class _Run:
     stream: Stream
     val_set: Dataset
     metadata: dict[str, Any]
-    mesh: Mesh
     checkpoints: Checkpoints
     log: TrainingLog
     console: Console
@@ -89,7 +95,7 @@ class _Run:
                         f"stopped early: no better score in {self.log.since_best} evaluations"
                     )
                     return True
-                state, record = run_step(state, put_batch(batch, self.mesh))
+                state, record = run_step(state, put_batch(batch, self.step.mesh))
                 done = number + 1
                 progress.update(self.log.write_step(done, record, batches.waited))
                 due = done % training.evaluate_every == 0 or done == steps
@@ -128,6 +134,7 @@ def train(
     checkpoint: WhichCheckpoint = "last",
     one_batch: bool = False,
     dry_run: bool = False,
+    devices: Devices = None,
     console: Console | None = None,
 ) -> dict[str, Any] | None:
     """Trains a network and writes everything about the training into a folder.
@@ -142,6 +149,10 @@ def train(
       checkpoint: Checkpoint to continue from. After ``"best"``, later steps are dropped and repeated.
       one_batch: Train on the first batch only, to see whether the network can learn at all.
       dry_run: Take two steps and evaluate, to see whether everything fits together.
+      devices: Number of devices over which every batch is split, the first ones of jax; None for all.
+        ``"fastest"``: as many as the run was started on. With oneDNN on the devices of a CPU, a new run takes
+        a few steps on one and on all of them, and continues on one unless all are clearly faster;
+        ``environment.json`` records the choice and the times.
       console: Console for the progress; the terminal by default.
 
     Returns:
@@ -163,34 +174,45 @@ def train(
             first_decides(lock)
         train_set, val_set = (open_data(config, split, data) for split in ("train", "val"))
         check_data(config, train_set, val_set, files=data is not None)
-        mesh = batch_mesh(config.training.batch_size)
-        optimizer, schedule = build_optimizer(config)
-        loss = build_loss(config, train_set)
+        mesh = batch_mesh(config.training.batch_size, _count(devices, None))
         checkpoints, metadata = Checkpoints(out), make_metadata(config, train_set, one_batch=one_batch)
         if not exists:  # data that are refused leave no folder behind
             first_decides(lock)
         which = checkpoint if resume else None
         start = first_decides(lambda: _starting_step(out, checkpoints, metadata, which, console))
+        saved = first_decides(lambda: checkpoints.read_metadata(start)) if start else None
+        if saved:
+            mesh = batch_mesh(config.training.batch_size, _count(devices, saved))
+        optimizer, schedule = build_optimizer(config)
+        loss = build_loss(config, train_set)
         graphs, state = _build_state(config, optimizer, train_set, mesh, checkpoints, start)
         lines = all_succeed(lambda: read_log_until(out / "log.jsonl", start))
         checkpoints.drop_after(start)
         step = Step(config, graphs, optimizer, schedule, loss, replicated_sharding(mesh))
+        stream = _build_stream(config, train_set, one_batch)
+        seconds: dict[int, float] = {}
+        steps = 2 if dry_run else config.training.steps
+        if devices == "fastest" and not start:
+            step, seconds = choose_devices(step, state, stream.batch(0), steps)
+            state = put_replicated(state, step.mesh)
+            print_choice(seconds, step.mesh.size, console)
+        metadata |= rounding(step.mesh)
+        if saved:
+            warn_of_other_rounding(metadata, saved, console)
         parameters = sum(leaf.size for leaf in jax.tree.leaves(state.parameters))
-        first_decides(lambda: _write_description(out, config, data, parameters))
+        first_decides(lambda: _write_description(out, config, data, parameters, step.mesh, seconds))
         _warn_of_frozen(config, console)
         console.print(
             f"{config.model.name}: {parameters:,} parameters; {len(train_set):,} training examples, "
-            f"{len(val_set):,} validation examples; {jax.device_count()} x {jax.devices()[0].device_kind}"
+            f"{len(val_set):,} validation examples; {step.mesh.size} x {jax.devices()[0].device_kind}"
             + (f"; continuing after step {start}" if start else ""),
             highlight=False,
         )
         score = SCORES[train_set.task]
         log = TrainingLog(out / "log.jsonl", lines, config.training.batch_size, score)
         exits.enter_context(closing(log))
-        stream = _build_stream(config, train_set, one_batch)
         warn_of_void(stream.batch(start, batch_share()), console)
-        steps = 2 if dry_run else config.training.steps
-        run = _Run(step, stream, val_set, metadata, mesh, checkpoints, log, console)
+        run = _Run(step, stream, val_set, metadata, checkpoints, log, console)
         if run.run_steps(state, steps):
             return write_results(out, log, checkpoints, val_set, parameters, console)
     return None
@@ -230,7 +252,7 @@ def _starting_step(
     checkpoints.check_earlier(step)
     saved = checkpoints.read_metadata(step)
     differences = Config.of(metadata["config"]).differences(Config.of(saved["config"]))
-    for key in sorted(metadata.keys() - {"config", "devices"}):
+    for key in sorted(metadata.keys() - {"config"}):
         if metadata[key] != saved.get(key):
             differences.append(f"`{key}` is {metadata[key]!r}, was {saved.get(key)!r}")
     if differences:
@@ -238,20 +260,29 @@ def _starting_step(
             f"{out} was started with other settings: {'; '.join(differences)}. Resume with the former "
             "ones, or choose another --out."
         )
-    if metadata["devices"] != saved["devices"]:
-        console.print(
-            f"started on {saved['devices']} devices, continues on {metadata['devices']}: equal up to "
-            "rounding",
-            style="yellow",
-            highlight=False,
-        )
     return step
 
 
-def _write_description(out: Path, config: Config, data: Path | None, parameters: int) -> None:
+def _write_description(
+    out: Path, config: Config, data: Path | None, parameters: int, mesh: Mesh, seconds: dict[int, float]
+) -> None:
     """Writes the configuration of a run, and a record of its data and machine."""
     write_atomically(out / "config.toml", config.toml())
-    write_json(out / "environment.json", environment(data, parameters))
+    record = environment(data, parameters, list(mesh.devices.flat))
+    record["step_seconds"] = seconds or recorded_environment(out).get("step_seconds")
+    write_json(out / "environment.json", record)
+
+
+def _count(devices: Devices, saved: dict[str, Any] | None) -> int | None:
+    """Returns the number of devices of a training; None for all of them.
+
+    Args:
+      devices: The argument of `train`.
+      saved: Metadata of the checkpoint from which it starts; None at the first step.
+    """
+    if devices != "fastest":
+        return devices
+    return saved["devices"] if saved and saved["devices"] <= jax.device_count() else None
 
 
 def _warn_of_frozen(config: Config, console: Console) -> None:

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import jax
 import numpy as np
 from flax import nnx
+from jax.sharding import Mesh, NamedSharding
 
 from jaxconv.data import Classes, Dataset
 from jaxconv.errors import GeometryError
@@ -19,6 +20,7 @@ from jaxconv.training.devices import (
     batch_sharding,
     first_decides,
     local_mesh,
+    local_part,
     put_replicated,
     replicated_sharding,
 )
@@ -93,7 +95,7 @@ class Trained:
 
     @classmethod
     def of(cls, config: Config, metadata: dict[str, Any], graphs: Graphs, state: State) -> Trained:
-        """Builds the network of a state, on the devices of this process.
+        """Builds the network of a state, on those of its devices that belong to this process.
 
         Args:
           config: Configuration of the training.
@@ -103,7 +105,7 @@ class Trained:
         """
         numbers = (state.parameters, state.rest) if config.training.ema is None else state.average
         step = int(state.step.addressable_data(0))
-        parameters, rest = put_replicated(_host(numbers), local_mesh())
+        parameters, rest = put_replicated(_host(numbers), local_part(state.step.sharding))
         names, colors = metadata["classes"]["names"], metadata["classes"]["colors"]
         return cls(
             config,
@@ -121,6 +123,11 @@ class Trained:
     def shrink(self) -> int:
         """Pixels of an image that are averaged into one pixel of the network's input, per axis."""
         return self.config.training.shrink
+
+    @property
+    def mesh(self) -> Mesh:
+        """Devices that have a copy of the parameters, over which batches are split."""
+        return jax.tree.leaves(self.parameters)[0].sharding.mesh
 
     @cached_property
     def count(self) -> int:
@@ -144,9 +151,9 @@ class Trained:
                 f"`images` must have the shape (batch, rows, columns, {self.in_features}); got "
                 f"{images.shape}."
             )
-        mesh = local_mesh()
-        where = batch_sharding(mesh) if len(images) % mesh.size == 0 else replicated_sharding(mesh)
-        return self.call(self.parameters, self.rest, jax.device_put(images, where))
+        mesh = self.mesh
+        parts = batch_sharding(mesh) if len(images) % mesh.size == 0 else replicated_sharding(mesh)
+        return self._apply(self.parameters, self.rest, jax.device_put(images, parts), parts=parts)
 
     def call(self, parameters: nnx.State, rest: nnx.State, images: jax.Array) -> jax.Array:
         """Returns the same scores as `logits`, as a function of the parameters too.
@@ -156,8 +163,14 @@ class Trained:
           rest: All other arrays, such as `Trained.rest`.
           images: Images, ``(b, rows, columns, in_features)`` float32 from 0 to 1, downsampled by `shrink`.
         """
-        training = self.config.training
-        return apply_network(self.graph, training.precision, training.preprocessing, parameters, rest, images)
+        return self._apply(parameters, rest, images)
+
+    def _apply(
+        self, parameters: nnx.State, rest: nnx.State, images: jax.Array, parts: NamedSharding | None = None
+    ) -> jax.Array:
+        options = self.config.training
+        arguments = (options.precision, options.preprocessing, parameters, rest, images)
+        return apply_network(self.graph, *arguments, parts=parts)
 
 
 def _host(tree: Any) -> Any:
@@ -173,7 +186,9 @@ def _host(tree: Any) -> Any:
 
 
 def make_metadata(config: Config, dataset: Dataset, *, one_batch: bool = False) -> dict[str, Any]:
-    """Returns the metadata of checkpoints: all that is needed to use one without the data, or to resume.
+    """Returns the metadata of checkpoints: what is needed to use one without the data, or to resume.
+
+    `train` adds the number of devices and the version of oneDNN, which change roundings only.
 
     Args:
       config: Configuration of the training.
@@ -190,7 +205,6 @@ def make_metadata(config: Config, dataset: Dataset, *, one_batch: bool = False) 
             "size": (rows, columns),
             "examples": len(dataset),
             "one_batch": one_batch,
-            "devices": jax.device_count(),
         }
     )
 

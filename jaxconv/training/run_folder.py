@@ -7,7 +7,7 @@ import math
 import os
 import platform
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -71,21 +71,23 @@ def json_value(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def environment(data: Path | None, parameters: int) -> dict[str, Any]:
+def environment(
+    data: Path | None, parameters: int, devices: Sequence[jax.Device] | None = None
+) -> dict[str, Any]:
     """Returns what is written to ``environment.json``: data, machine and versions of a run.
 
     Args:
       data: Folder of the data; None for data sets that are generated.
       parameters: Number of parameters of the network.
+      devices: Devices over which batches are split; by default all of jax.
     """
-    devices = jax.devices()
     return {
         "data": None if data is None else str(data.absolute()),
         "parameters": parameters,
         "python": platform.python_version(),
         "platform": platform.platform(),
         "cpus": os.cpu_count(),
-        "devices": [str(device.device_kind) for device in devices],
+        "devices": [str(device.device_kind) for device in devices or jax.devices()],
         "processes": jax.process_count(),
         "versions": {name: _version(name) for name in ("jaxconv", *LIBRARIES)},
     }
@@ -110,6 +112,28 @@ def recorded_data(run: Path) -> Path | None:
         raise RunError(
             f"{path} is damaged; restore it from a copy, or give the folder of the data with --data."
         ) from None
+
+
+def recorded_environment(run: Path) -> dict[str, Any]:
+    """Returns what ``environment.json`` says; nothing if it is missing or damaged.
+
+    Args:
+      run: Folder of the run, which need not exist.
+    """
+    try:
+        return dict(json.loads((run / "environment.json").read_bytes()))
+    except (ValueError, TypeError, OSError):
+        return {}
+
+
+def recorded_devices(run: Path) -> int | None:
+    """Returns on how many devices of a CPU a run was trained last; None if on others, or if unknown.
+
+    Args:
+      run: Folder of the run, which need not exist.
+    """
+    kinds = recorded_environment(run).get("devices")
+    return len(kinds) if kinds and set(kinds) == {"cpu"} else None
 
 
 def _version(name: str) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from typing import Any, NamedTuple, TypeVar
 
 import jax
@@ -12,11 +12,16 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 from flax import nnx
+from jax import lax
+from jax.sharding import Mesh, NamedSharding
+from jax.sharding import PartitionSpec as P
 
 from jaxconv.data import Batch, Dataset
 from jaxconv.errors import ConfigError
 from jaxconv.models import MODELS
+from jaxconv.models.blocks import Dropout
 from jaxconv.training.config import Config, Preprocessing
+from jaxconv.training.devices import AXIS
 from jaxconv.training.losses import LOSSES, Loss, build_class_weights
 from jaxconv.training.optimizers import OPTIMIZERS, SCHEDULES, frozen_labels, is_frozen
 
@@ -50,7 +55,8 @@ class Graphs(NamedTuple):
     """A network without its arrays, in its modes for training and for inference.
 
     Attributes:
-      training: The network with dropout, which updates its running statistics.
+      training: The network with dropout, which updates its running statistics. It runs inside
+        `jax.shard_map` over the axis `AXIS`: statistics and dropout masks are those of the whole batch.
       inference: The network without dropout, which uses its running statistics. It takes the same arrays.
     """
 
@@ -114,11 +120,13 @@ def split_model(model: nnx.Module) -> tuple[Graphs, nnx.State, nnx.State]:
     """Splits a network into its graphs, its parameters and its other arrays.
 
     Args:
-      model: Network; it is left in the mode for training.
+      model: Network; it is left in the mode for training, inside `jax.shard_map`.
     """
     model.eval()
     inference = nnx.graphdef(model)
     model.train()
+    # What couples the examples of a batch must know the axis over which the batch is split.
+    model.set_attributes(nnx.BatchNorm, Dropout, axis_name=AXIS, raise_if_not_found=False)
     graph, parameters, rest = nnx.split(model, nnx.Param, ...)  # type: ignore[misc]
     return Graphs(graph, inference), parameters, rest
 
@@ -237,13 +245,18 @@ class Step:
     Parameters are float32. The network computes with a copy in the precision of the configuration, and
     gradients pass through the cast.
 
+    The network runs inside `jax.shard_map`: every device computes its part of the batch from beginning to
+    end, with one program that XLA does not have to partition, as it cannot partition calls of oneDNN. The
+    devices add what concerns the whole batch: gradients, and the statistics of batch normalisation. The
+    loss is computed from the logits of the whole batch, of which XLA leaves every part where it is.
+
     Attributes:
       config: Configuration of the training.
       graphs: The network without its arrays.
       optimizer: Optimiser of optax.
       schedule: Schedule of the learning rate, for the log.
       loss: Loss, a function of logits and labels.
-      sharding: Sharding of the returned state.
+      sharding: Sharding of the returned state: a copy on every device of a mesh with the axis `AXIS`.
     """
 
     config: Config
@@ -251,10 +264,19 @@ class Step:
     optimizer: optax.GradientTransformation
     schedule: optax.Schedule
     loss: Loss
-    sharding: jax.sharding.NamedSharding
+    sharding: NamedSharding
+
+    @property
+    def mesh(self) -> Mesh:
+        """Devices over which a batch is split."""
+        return self.sharding.mesh  # type: ignore[return-value]  # an AbstractMesh has no devices
 
     def compile(self) -> Callable[[State, Batch], tuple[State, dict[str, jax.Array]]]:
         """Returns the step as a jitted function, to which the memory of its state is donated."""
+        return self._jitted
+
+    @cached_property  # one function, so that it is compiled once
+    def _jitted(self) -> Callable[[State, Batch], tuple[State, dict[str, jax.Array]]]:
         return jax.jit(self, donate_argnums=0, out_shardings=self.sharding)
 
     def __call__(self, state: State, batch: Batch) -> tuple[State, dict[str, jax.Array]]:
@@ -291,10 +313,11 @@ class Step:
           ConfigError: The network labels pixels and the data set whole images, or the other way round.
         """
         parameters = stop_gradients(parameters, self.config.training.frozen)
-        precision = self.config.training.precision
-        x = preprocess(jnp.asarray(batch.images), self.config.training.preprocessing)
-        model = nnx.merge(self.graphs.training, cast(parameters, precision), rest, copy=True)
-        logits = model(cast(x, precision))
+        whole, split = P(), P(AXIS)
+        on_devices = jax.shard_map(
+            self._apply, mesh=self.mesh, in_specs=(whole, whole, split), out_specs=(split, whole)
+        )
+        logits, statistics = on_devices(parameters, rest, jnp.asarray(batch.images))
         if logits.shape[:-1] != batch.labels.shape:
             kinds = ["labels pixels", "has labels of whole images"]
             if logits.ndim == 2:
@@ -304,8 +327,20 @@ class Step:
                 f"but `data.name` {self.config.data.name!r} {kinds[1]}, of shape {batch.labels.shape}; "
                 "change one of the two."
             )
-        statistics = restore_frozen(nnx.state(model, nnx.Not(nnx.Param)), rest, self.config.training.frozen)
+        statistics = restore_frozen(statistics, rest, self.config.training.frozen)
         return self.loss(logits.astype(jnp.float32), jnp.asarray(batch.labels)), statistics
+
+    def _apply(
+        self, parameters: nnx.State, rest: nnx.State, images: jax.Array
+    ) -> tuple[jax.Array, nnx.State]:
+        """Returns the logits of one device's part of a batch, and the other arrays of the network."""
+        # The gradient's sum over the devices is the transpose of this cast. Without it jax would cast, and
+        # therefore sum, at every use of a parameter: in every step of a recurrence, and in `precision`.
+        parameters = lax.pcast(parameters, AXIS, to="varying")
+        training = self.config.training
+        x = preprocess(images, training.preprocessing)
+        model = nnx.merge(self.graphs.training, cast(parameters, training.precision), rest, copy=True)
+        return model(cast(x, training.precision)), nnx.state(model, nnx.Not(nnx.Param))
 
     def _running_mean(self, step: jax.Array, numbers: Any, average: Any) -> Any:
         """Updates the running mean; early steps decay faster, so that the random start is forgotten soon."""
@@ -321,7 +356,7 @@ def _is_floating(leaf: jax.Array) -> bool:
     return jnp.issubdtype(leaf.dtype, jnp.floating)
 
 
-@partial(jax.jit, static_argnums=(0, 1, 2))
+@partial(jax.jit, static_argnums=(0, 1, 2), static_argnames="parts")
 def apply_network(
     graph: nnx.GraphDef,
     precision: str,
@@ -329,6 +364,8 @@ def apply_network(
     parameters: nnx.State,
     rest: nnx.State,
     images: jax.Array,
+    *,
+    parts: NamedSharding | None = None,
 ) -> jax.Array:
     """Computes the logits of a network.
 
@@ -339,10 +376,19 @@ def apply_network(
       parameters: Parameters of the network.
       rest: Other arrays of the network, such as running statistics.
       images: Images, ``(b, rows, columns, features)`` float32 from 0 to 1.
+      parts: How the images and the logits are laid out on several devices, each of which then computes
+        its part inside `jax.shard_map`; None for one device, or to leave it to XLA.
 
     Returns:
       Logits, ``(b, rows, columns, n_classes)`` float32; ``(b, n_classes)`` of a classifier.
     """
-    x = preprocess(images, preprocessing)
-    model = nnx.merge(graph, cast(parameters, precision), rest, copy=True)
-    return model(cast(x, precision)).astype(jnp.float32)
+
+    def compute(parameters: nnx.State, rest: nnx.State, images: jax.Array) -> jax.Array:
+        x = preprocess(images, preprocessing)
+        model = nnx.merge(graph, cast(parameters, precision), rest, copy=True)
+        return model(cast(x, precision)).astype(jnp.float32)
+
+    if parts is not None:
+        specs = (P(), P(), parts.spec)
+        compute = jax.shard_map(compute, mesh=parts.mesh, in_specs=specs, out_specs=parts.spec)
+    return compute(parameters, rest, images)

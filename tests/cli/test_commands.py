@@ -130,7 +130,7 @@ def place(tmp_path, camvid, monkeypatch):
     np.save("w.npy", np.ones((3, 3, 1, 1)))
     monkeypatch.setattr(jaxconv.training, "train", to_the_first_step)
     monkeypatch.setattr(jaxconv.training, "load", stand_in)
-    monkeypatch.setattr("jaxconv.training.devices.prepare_cpu", lambda batch_size: None)
+    monkeypatch.setattr("jaxconv.training.devices.prepare_cpu", lambda batch_size, devices: None)
     monkeypatch.setattr(jax.distributed, "initialize", lambda *where: None)
     monkeypatch.setattr("webbrowser.open", lambda address: None)
     verify = jaxconv.claims.verify

@@ -126,6 +126,12 @@ CASES = [
         OptionError,
     ),
     BadCall(
+        "devices of several processes",
+        lambda: train(Path("digits_unet"), devices=2, processes=Processes(distributed=True)),
+        ("--devices", "one process", "--distributed"),
+        OptionError,
+    ),
+    BadCall(
         "a configuration of no name",
         lambda: config_file(Path("digit_unet")),
         ("'digit_unet'", "`digits_unet`"),

@@ -94,9 +94,7 @@ def test_networks_at_their_configured_size(name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_two_steps_and_an_evaluation(name, camvid_folder, monkeypatch):
-    # eight devices would compile and compute the same eight times
-    monkeypatch.setattr("jaxconv.training.network.local_mesh", lambda: trainings.ONE_DEVICE)
+def test_two_steps_and_an_evaluation(name, camvid_folder):
     path = shipped_configs()[name]
     kind = Config.read(path).data.name
     small = [change for change in SMALL_DATA[kind] if "crop" not in change or "crop" in path.read_text()]

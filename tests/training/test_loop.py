@@ -4,7 +4,8 @@ import pytest
 from rich.console import Console
 
 from jaxconv.training import Config, ConfigError
-from jaxconv.training.loop import _starting_step
+from jaxconv.training.checks import warn_of_other_rounding
+from jaxconv.training.loop import _count, _starting_step
 
 pytestmark = pytest.mark.slow
 
@@ -13,7 +14,6 @@ METADATA = {
     "classes": {"names": ["a", "b"], "colors": [[0, 0, 0], [1, 1, 1]]},
     "examples": 12,
     "one_batch": False,
-    "devices": 1,
 }
 
 
@@ -58,7 +58,40 @@ def test_other_data_are_refused(tmp_path, key, value):
         find_start(tmp_path, Saved(**{key: value}))
 
 
-def test_other_devices_print_a_warning(tmp_path):
-    step, text = find_start(tmp_path, Saved(devices=2))
-    assert step == 3
-    assert "started on 2 devices, continues on 1" in text
+@pytest.mark.parametrize(
+    ("saved", "words"),
+    [
+        ({"devices": 1, "onednn": "3.2.0"}, ""),
+        (
+            {"devices": 2, "onednn": "3.2.0"},
+            "started on 2 devices, continues on 1 device: equal up to rounding",
+        ),
+        ({"devices": 1, "onednn": None}, "started without oneDNN, continues with oneDNN 3.2.0: equal up to"),
+        ({"devices": 1}, "started without oneDNN, continues with oneDNN 3.2.0: equal up to rounding"),
+    ],
+    ids=["the same", "devices", "oneDNN", "before oneDNN was recorded"],
+)
+def test_other_rounding_prints_a_warning(saved, words):
+    console = Console(record=True, file=open("/dev/null", "w"), width=200)
+    with console.file:
+        warn_of_other_rounding({"devices": 1, "onednn": "3.2.0"}, saved, console)
+        text = console.export_text()
+    assert text.startswith(words)
+    assert text.count("\n") == bool(words)
+
+
+@pytest.mark.parametrize(
+    ("given", "saved", "expected"),
+    [
+        (None, {"devices": 2}, None),
+        (4, {"devices": 2}, 4),
+        ("fastest", None, None),
+        ("fastest", {"devices": 2}, 2),
+    ],
+)
+def test_a_run_continues_on_as_many_devices(given, saved, expected):
+    assert _count(given, saved) == expected
+
+
+def test_as_many_devices_as_there_are():
+    assert _count("fastest", {"devices": 1000}) is None

@@ -83,11 +83,12 @@ def within(action: Callable[[Path], object]) -> Callable[[], object]:
     return call
 
 
-def eight_devices(action: Callable[[], object]) -> Callable[[], object]:
+def eight_devices(action: Callable[[], object], processes: int = 1) -> Callable[[], object]:
     """Calls an action where jax has eight devices, whatever this machine has."""
 
     def call() -> object:
-        with mock.patch("jax.devices", return_value=[None] * 8):
+        count = mock.patch("jax.process_count", return_value=processes)
+        with mock.patch("jax.devices", return_value=[None] * 8), count:
             return action()
 
     return call
@@ -294,6 +295,30 @@ CASES = [
         "a batch that devices do not divide",
         eight_devices(lambda: batch_mesh(7)),
         ("`training.batch_size`", "multiple of 8", "got 7"),
+        ConfigError,
+    ),
+    BadCall(
+        "more devices than there are",
+        eight_devices(lambda: batch_mesh(18, 9)),
+        ("`devices` (--devices)", "from 1 to 8", "got 9"),
+        ConfigError,
+    ),
+    BadCall(
+        "no devices",
+        eight_devices(lambda: batch_mesh(8, 0)),
+        ("`devices`", "from 1 to 8", "got 0"),
+        ConfigError,
+    ),
+    BadCall(
+        "chosen devices that do not divide the batch",
+        eight_devices(lambda: batch_mesh(8, 3)),
+        ("`training.batch_size`", "multiple of 3", "got 8", "--devices"),
+        ConfigError,
+    ),
+    BadCall(
+        "some devices of several processes",
+        eight_devices(lambda: batch_mesh(8, 4), processes=2),
+        ("`devices` (--devices)", "one process", "Leave it out"),
         ConfigError,
     ),
     BadCall(
