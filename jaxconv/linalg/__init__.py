@@ -5,9 +5,19 @@ forming the matrix: where C is block-circulant, unitary Fourier transforms turn 
 (`symbol`); elsewhere products with C and C-transposed are enough.
 """
 
+from jaxconv.linalg.checkerboards import even_kernel, is_even, overlap, phase_sums
 from jaxconv.linalg.circulant import is_circulant, symbol
+from jaxconv.linalg.composition import Gram, compose, compose_kernels, gram
 
 __all__ = [
+    "Gram",
+    "compose",
+    "compose_kernels",
+    "even_kernel",
+    "gram",
     "is_circulant",
+    "is_even",
+    "overlap",
+    "phase_sums",
     "symbol",
 ]
