@@ -49,7 +49,7 @@ class Answer:
 
 
 def photograph(size: int) -> jax.Array:
-    """Returns a square of scikit-learn's photograph of a temple, grey levels from 0 to 1, without its mean."""
+    """Returns a square of scikit-learn's photograph, in grey levels from 0 to 1, without its mean."""
     image = load_sample_image("china.jpg")[20:404, 60:444].astype(np.float64).mean(-1, keepdims=True) / 255
     image = avg_pool(jnp.asarray(image), (384 // size,) * 2)
     return image - image.mean()
