@@ -63,8 +63,8 @@ def table(
         [_row(question, seconds / 3 if quick else seconds) for question in questions],
         [
             "A dense svd is hopeless where C has 65,536 rows: C alone is 17 GB, its svd 10^15 operations.",
-            "PyTorch's spectral_norm is the norm of the reshaped kernel, another number: see the last column.",
-            "`of C and C-transposed` counts the products of each, a last one with C included.",
+            "PyTorch's spectral_norm is the norm of the reshaped kernel, another number: see `result`.",
+            "The products of a certified interval include the last one, which checks the vector.",
         ],
     )
 
