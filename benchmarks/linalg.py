@@ -51,9 +51,7 @@ def geometry(n: int, features: int, mode: str = "circular") -> ConvGeometry:
     )
 
 
-def table(
-    *, quick: bool = False, questions: Sequence[Question] | None = None, seconds: float = 0.3
-) -> Table:
+def table(*, quick: bool = False, questions: Sequence[Question] | None = None, seconds: float = 0.3) -> Table:
     """Measures every question, one row each."""
     if questions is None:
         questions = list(_questions(quick))
