@@ -46,8 +46,8 @@ from jaxconv.figures import animate
 OVERLAP = """\
 ## Overlap of transposed convolutions
 
-A transposed convolution adds a tap of its kernel to a cell once for every window that reads the cell. Where the
-counts differ away from the border, its results tend to have the pattern of a checkerboard
+A transposed convolution adds a tap of its kernel to a cell once for every window that reads the cell. Where
+the counts differ away from the border, its results tend to have the pattern of a checkerboard
 ([Checkerboards and composition](../checkerboards.md)).
 
 """

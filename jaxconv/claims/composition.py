@@ -72,7 +72,8 @@ def composition(cases: Cases) -> Iterator[Trial]:
         left, right = (
             oracle.matrix(double(kernel), g) for kernel, g in zip(kernels[::-1], (second, first), strict=True)
         )
-        made = compose_kernels(*map(jnp.asarray, kernels), first, second)
+        k1, k2 = map(jnp.asarray, kernels)
+        made = compose_kernels(k1, k2, first, second)
         got = oracle.matrix(double(made), compose(first, second))
         yield Trial(_gap_of_product(got, left, right, cases.dtype), f"first = {first!r}".__str__)
 

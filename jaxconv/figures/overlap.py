@@ -45,7 +45,7 @@ def overlap_figure(geometry: ConvGeometry, *, theme: ThemeOption = "auto") -> An
     check_geometry(geometry)
     if geometry.ndim > 2:
         raise GeometryError(
-            f"`geometry` must have one or two axes to be drawn, got {geometry.ndim}; draw its axes one by one."
+            f"`geometry` must have one or two axes to be drawn, got {geometry.ndim}; draw one axis at a time."
         )
     light, dark = resolve_theme(theme)
     counts = overlap(geometry)[..., 0]
@@ -68,7 +68,8 @@ def _heading(g: ConvGeometry) -> str:
 
 
 def _description(g: ConvGeometry, counts: np.ndarray) -> str:
-    return f"Overlap of the transposed convolution, {_heading(g)}: {counts.min()} to {counts.max()} taps per cell"
+    least, most = counts.min(), counts.max()
+    return f"Overlap of the transposed convolution, {_heading(g)}: {least} to {most} taps per cell"
 
 
 def _draw_axis(pen: Pen, g: ConvGeometry, counts: np.ndarray) -> tuple[float, float]:
