@@ -11,6 +11,7 @@ with needs_extra(__name__, "figures"):
 
 from jaxconv.figures.animations import animate, animation, frame
 from jaxconv.figures.guide_figures import GUIDE, GuideFigure, guide
+from jaxconv.figures.overlap import overlap_figure
 from jaxconv.figures.pictures import Animation
 from jaxconv.figures.spectra import draw_spectrum, inverse_figure, spectrum_figure
 from jaxconv.figures.themes import DARK, LIGHT, Theme
@@ -32,6 +33,7 @@ __all__ = [
     "guide",
     "inverse_figure",
     "matrix_figure",
+    "overlap_figure",
     "plot",
     "scenes",
     "spectrum_figure",

@@ -201,13 +201,13 @@ def _compose_axes(
             f"dilation of `second` have the common factor {common}, so that different outputs need different "
             "kernels. Apply one after the other, or multiply the matrices as C2 @ C1."
         )
-    composed, steps = _interior(first, second, mode)
+    composed, steps = interior(first, second, mode)
     _check_borders(first, second, composed, where)
     composed, taps = without_common_stride(composed)
     return composed, TapSums(first_taps, second_taps, *steps, taps)
 
 
-def _interior(
+def interior(
     first: AxisGeometry, second: AxisGeometry, mode: PaddingMode
 ) -> tuple[AxisGeometry, tuple[int, int]]:
     """Returns the convolution that two are away from the borders, and its taps per tap of each."""

@@ -12,9 +12,9 @@ import numpy as np
 from jax.nn.initializers import Initializer, variance_scaling
 
 from jaxconv.errors import GeometryError
-from jaxconv.geometry import ConvGeometry, IntPerAxis
+from jaxconv.geometry import IntPerAxis
 from jaxconv.geometry.arguments import at_least_one, per_axis, shape_of
-from jaxconv.matrix.composition import compose_kernels
+from jaxconv.linalg.orthogonal import block_kernel, delta_kernel
 from jaxconv.operators.resizing.bilinear import bilinear_taps
 
 
@@ -156,10 +156,8 @@ def delta_orthogonal(feature_group_count: int = 1) -> Initializer:
     ) -> jax.Array:
         del out_sharding
         taps, inputs, outputs = _features_of_group("delta_orthogonal", shape, groups)
-        blocks = [_semi_orthogonal(key, inputs, outputs) for key in jax.random.split(key, groups)]
-        centre = tuple((k - 1) // 2 for k in taps)
-        kernel = jnp.zeros((*taps, inputs, outputs * groups), blocks[0].dtype)
-        return kernel.at[centre].set(jnp.concatenate(blocks, -1)).astype(dtype)
+        blocks = [delta_kernel(key, taps, inputs, outputs) for key in jax.random.split(key, groups)]
+        return jnp.concatenate(blocks, -1).astype(dtype)
 
     return initialise
 
@@ -206,9 +204,8 @@ def block_orthogonal(strides: IntPerAxis = 1, feature_group_count: int = 1) -> I
         taps, inputs, outputs = _features_of_group("block_orthogonal", shape, groups)
         steps = per_axis("strides", strides, len(taps))
         _check_covers("block_orthogonal", taps, steps)
-        blocks = [
-            _block_orthogonal(key, taps, steps, inputs, outputs) for key in jax.random.split(key, groups)
-        ]
+        keys = jax.random.split(key, groups)
+        blocks = [block_kernel(key, taps, steps, inputs, outputs) for key in keys]
         return jnp.concatenate(blocks, -1).astype(dtype)
 
     return initialise
@@ -283,28 +280,3 @@ def _check_covers(name: str, taps: Sequence[int], strides: Sequence[int]) -> Non
             f"`{name}` needs at least as many taps as the stride on each axis, got kernel_shape="
             f"{tuple(taps)} and strides={tuple(strides)}."
         )
-
-
-def _semi_orthogonal(key: jax.Array, rows: int, columns: int) -> jax.Array:
-    """Draws a matrix with orthonormal rows or columns, whichever are fewer."""
-    return jax.random.orthogonal(key, max(rows, columns))[:rows, :columns]
-
-
-def _block_orthogonal(
-    key: jax.Array, taps: Sequence[int], strides: Sequence[int], inputs: int, outputs: int
-) -> jax.Array:
-    """Draws an orthogonal convolution of one group: first with stride 1, then with disjoint windows."""
-    fewer = tuple(k - s + 1 for k, s in zip(taps, strides, strict=True))
-    keys = iter(jax.random.split(key, 2 + sum(fewer) - len(fewer)))
-    kernel = jax.random.orthogonal(next(keys), inputs).reshape(*(1,) * len(taps), inputs, inputs)
-    for axis, count in enumerate(fewer):
-        for _ in range(count - 1):
-            half = jax.random.orthogonal(next(keys), inputs)[:, : inputs // 2]
-            first = jnp.matmul(kernel, half @ half.T, precision="highest")
-            edges = [(0, 0)] * kernel.ndim
-            edges[axis] = (0, 1)
-            kernel = jnp.pad(first, edges) + jnp.pad(kernel - first, [edge[::-1] for edge in edges])
-    windows = _semi_orthogonal(next(keys), math.prod(strides) * inputs, outputs)
-    second = ConvGeometry(strides, strides, in_features=inputs, out_features=outputs, strides=strides)
-    first_geometry = ConvGeometry(taps, fewer, in_features=inputs, out_features=inputs)
-    return compose_kernels(kernel, windows.reshape(*strides, inputs, outputs), first_geometry, second)
