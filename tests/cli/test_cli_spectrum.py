@@ -1,13 +1,15 @@
 """The command that prints spectra of the kernels of a file."""
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from flax import nnx
 from PIL import Image
 from safetensors.numpy import save_file
 
-from jaxconv import ConvGeometry
+from jaxconv import ConvGeometry, nn
 from jaxconv.cli import main
 from jaxconv.linalg import norm_interval, operator_norm
 
@@ -61,6 +63,27 @@ def test_other_files_layouts_and_sizes(tmp_path, capsys):
     capsys.readouterr()
     main(["spectrum", str(tmp_path / "k.npy"), "--input", "40"])
     assert "singular" not in capsys.readouterr().out  # C is too large for a rank: left out
+
+
+def test_the_layers_of_a_run_know_their_geometry(tmp_path, capsys, monkeypatch):
+    class Network(nnx.Module):
+        def __init__(self):
+            rngs = nnx.Rngs(0)
+            self.down = nn.Conv(1, 2, (3, 3), strides=2, padding=1, rngs=rngs)
+            self.up = nn.ConvTranspose(2, 1, (2, 2), strides=2, rngs=rngs)
+
+    model = Network()
+    graph, parameters, rest = nnx.split(model, nnx.Param, ...)
+    stand_in = SimpleNamespace(graph=graph, parameters=parameters, rest=rest)
+    monkeypatch.setattr("jaxconv.training.load", lambda run: stand_in)
+    main(["spectrum", str(tmp_path), "--input", "8", "--json", str(tmp_path / "r.json")])
+    capsys.readouterr()
+    down, up = json.loads((tmp_path / "r.json").read_text())["layers"]
+    assert (down["layer"], down["input_shape"], down["overlap"]) == ("down", [8, 8], [1, 4])
+    assert (up["layer"], up["input_shape"], up["overlap"]) == ("up", [16, 16], [1, 1])
+    kernel = np.asarray(model.down.kernel[...])
+    g = ConvGeometry((8, 8), (3, 3), out_features=2, strides=2, padding=1)
+    assert down["norm"] == pytest.approx(float(operator_norm(kernel, g)), rel=1e-6)
 
 
 @pytest.mark.parametrize(
