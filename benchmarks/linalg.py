@@ -151,7 +151,7 @@ def _deconvolution(g: ConvGeometry, damping: float) -> Question:
     """Returns the question of a blur of one feature, or of a random kernel of several."""
     kernel = _kernel(g)
     if g.in_features == 1:
-        kernel = jnp.asarray(binomial_filter(g.kernel_shape, dtype=jnp.float32))
+        kernel = jnp.asarray(binomial_filter(g.kernel_shape, dtype=jnp.float32))[..., None, None]
     rng = np.random.default_rng(1)
     x = jnp.asarray(rng.standard_normal((*g.input_shape, g.in_features), np.float32))
     y = conv(x, kernel, geometry=g)

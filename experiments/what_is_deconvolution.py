@@ -69,7 +69,7 @@ def ways_back(y: jax.Array, x: jax.Array, kernel: jax.Array, g: ConvGeometry) ->
 def measure(size: int) -> tuple[list[Answer], dict[str, np.ndarray], str]:
     """Returns the errors, the maps of the picture, and a line about C."""
     g = ConvGeometry((size, size), (TAPS, TAPS), padding="SAME", padding_mode="circular")
-    kernel = jnp.asarray(binomial_filter((TAPS, TAPS), dtype=jnp.float64))
+    kernel = jnp.asarray(binomial_filter((TAPS, TAPS), dtype=jnp.float64))[..., None, None]
     x = photograph(size)
     y = conv(x, kernel, geometry=g)
     noise = NOISE * jax.random.normal(jax.random.key(SEED), y.shape, y.dtype)
