@@ -70,10 +70,12 @@ def _draw_values(ax: Axes, values: np.ndarray, kernel: jax.Array, g: ConvGeometr
     ax.axhline(mean, color=RED, linewidth=0.9, linestyle="--")
     ax.text(0.98, mean, "root mean square", color=RED, ha="right", va="bottom",
             transform=ax.get_yaxis_transform())  # fmt: skip
-    if top > 0:
+    lowest = max(float(values.min()), FLOOR * top)
+    if top > 20 * lowest:
         ax.set_yscale("log")
-        lowest = max(float(values.min()), FLOOR * top)
         ax.set_ylim(lowest / 1.3, 1.3 * top)
+    elif top > 0:
+        ax.set_ylim(0, 1.05 * top)
     shown = f"all {count:,}" if values.size == count else f"the largest {values.size} of {count:,}"
     ax.set(title=f"singular values, {shown}", xlabel="number", ylabel="singular value")
     ax.set_xlim(1, max(values.size, 2))
