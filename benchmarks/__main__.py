@@ -35,6 +35,7 @@ TABLES = (
     "training",
     "growth",
     "overhead",
+    "linalg",
 )
 RESULTS = Path(__file__).parent / "results"
 
