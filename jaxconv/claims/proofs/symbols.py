@@ -10,8 +10,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from jaxconv.claims.proofs.statement import Condition, Question, Refuted, Skipped, Undecided
-from jaxconv.errors import needs_extra
+from jaxconv.errors import GeometryError, needs_extra
 from jaxconv.geometry import AxisGeometry
+from jaxconv.geometry.output_side import OutputSide
 
 with needs_extra("a proof", "prove"):
     import z3
@@ -153,6 +154,13 @@ class SymbolicAxis(AxisGeometry):
         """Checks nothing: `Path.make` assumes what `AxisGeometry` checks."""
 
 
+class SymbolicSide(OutputSide):
+    """The outputs of an axis whose numbers are symbols; a refusal does not look for the nearest sizes."""
+
+    def _no_input_size(self, *numbers: Any) -> GeometryError:
+        return GeometryError("no input has these outputs.")
+
+
 class Path(Question):
     """One way through the code that a statement runs, with what holds on it."""
 
@@ -203,7 +211,7 @@ class Path(Question):
     def make(self, name: str, kind: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
         """Makes an object with symbols; of an axis it assumes that the kernel fits."""
         if kind is not AxisGeometry:
-            return kind(*arguments, **options)
+            return SymbolicSide(*arguments) if kind is OutputSide else kind(*arguments, **options)
         axis = SymbolicAxis(*arguments, **options)
         low, high = axis.padding
         cells = axis.input_dilation * (axis.size - 1) + 1 + low + high
@@ -232,6 +240,9 @@ class Path(Question):
 
     def value(self, term: Any) -> int:
         """Returns a value that the term has on this path; other values are left to other paths."""
+        term = z3.simplify(term)
+        if z3.is_int_value(term):
+            return term.as_long()
         for _ in range(MOST_VALUES):
             if self._check() == z3.unsat:
                 raise Skipped
