@@ -44,6 +44,7 @@ if TYPE_CHECKING:  # loaded when first used, because they import other libraries
     from jaxconv import data as data
     from jaxconv import explorer as explorer
     from jaxconv import figures as figures
+    from jaxconv import linalg as linalg
     from jaxconv import models as models
     from jaxconv import nn as nn
     from jaxconv import segmentation as segmentation
@@ -100,7 +101,7 @@ _LAZY_NAMES = {
 }
 # Subpackages that are loaded when first used, with the package of an extra that they need.
 _LAZY_SUBPACKAGES = {
-    **dict.fromkeys(("claims", "data", "explorer", "models", "nn", "segmentation")),
+    **dict.fromkeys(("claims", "data", "explorer", "linalg", "models", "nn", "segmentation")),
     "figures": "matplotlib",
     "training": "tomli_w",
 }

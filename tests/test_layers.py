@@ -13,8 +13,9 @@ import jaxconv
 PACKAGE = Path(jaxconv.__file__).parent
 # A module imports only from rooms that stand before its own, or from its own.
 ROOMS = [
-    "errors", "limits", "geometry", "core", "matrix", "convolution", "operators", "interop", "figures",
-    "explorer", "claims", "nn", "models", "data", "segmentation", "training", "demo", "cli", "__main__",
+    "errors", "limits", "geometry", "core", "matrix", "convolution", "operators", "interop", "linalg",
+    "figures", "explorer", "claims", "nn", "models", "data", "segmentation", "training", "demo",
+    "cli", "__main__",
 ]  # fmt: skip
 RANK = {room: rank for rank, room in enumerate(ROOMS)}
 LAZY = [  # loaded when used, not by `import jaxconv`
