@@ -11,6 +11,7 @@ convolution exactly if those windows would read what the padding shows.
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -224,8 +225,14 @@ def _interior(
     high -= max(unread - (stride - 1), 0)  # cells that `first` leaves unread
     if least_size(mode, (low, high)) > first.size:
         mode = "replicate"  # the same on an axis of one cell, which cannot be reflected
-    composed = AxisGeometry(
-        first.size, (span - 1) // dilation + 1, stride, (low, high), dilation, input_dilation, mode
+    composed = replace(
+        first,
+        kernel=(span - 1) // dilation + 1,
+        stride=stride,
+        padding=(low, high),
+        dilation=dilation,
+        input_dilation=input_dilation,
+        padding_mode=mode,
     )
     return composed, (first_step // dilation, second_step // dilation)
 

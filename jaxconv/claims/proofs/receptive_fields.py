@@ -58,8 +58,8 @@ def _ends(q: Question, layers: tuple[Any, Any]) -> None:
     "an output of two layers sees the first and the last cell of its receptive field and none outside",
     DEFINITION,
     SUBJECT,
-    fixed="s1 d1 s2 d2",
-    largest=4,
+    fixed="d1 d2",
+    largest=8,
 )
 def ends(q: Question) -> None:
     """Takes any two taps without input dilation."""
@@ -67,16 +67,17 @@ def ends(q: Question) -> None:
 
 
 @statement(
-    "receptive-field-ends-transposed",
-    "the same with input dilations, as transposes have them; or it sees only inserted zeros, and is empty",
+    "receptive-field-transposed",
+    "the same for a convolution and a transposed one, as its equivalent direct convolution; where an output "
+    "sees only inserted zeros the field is empty",
     DEFINITION,
     SUBJECT,
-    fixed="s1 d1 f1 s2 d2 f2",
-    largest=2,
+    fixed="s1 d1 d2 f2",
+    largest=4,
 )
 def ends_transposed(q: Question) -> None:
-    """Takes any two taps with input dilation."""
-    _ends(q, two_layers(q))
+    """Takes any two taps, with an input dilation of the second layer."""
+    _ends(q, two_layers(q, f1=1, s2=1))
 
 
 @statement(
@@ -84,8 +85,8 @@ def ends_transposed(q: Question) -> None:
     "size = span_1 + (span_2 - 1) s_1, jump = s_1 s_2, and the first cell is -p_1 - s_1 p_2",
     DISTILL,
     SUBJECT,
-    fixed="s1 d1 s2 d2",
-    largest=4,
+    fixed="d1 d2",
+    largest=8,
 )
 def size(q: Question) -> None:
     """Compares the ends of the field of any output with the closed form."""
@@ -103,7 +104,6 @@ def size(q: Question) -> None:
     "an output of a pooling of P cells after a convolution of K taps and stride 1 sees P + K - 1 cells",
     DISTILL,
     SUBJECT,
-    fixed="s2",
 )
 def pooling_field(q: Question) -> None:
     """Compares the length of the field with the closed form."""

@@ -76,6 +76,7 @@ def windows(q: Question) -> None:
     "a is the number of padded cells after the last window, and 0 <= a < s",
     f"{PAPER}, section 4.6",
     "AxisGeometry.output_padding",
+    fixed="s",
 )
 def output_padding(q: Question) -> None:
     """Compares the output padding with the end of the last window."""
@@ -92,7 +93,7 @@ def output_padding(q: Question) -> None:
     "the sizes in input_sizes and no others have the same output size",
     f"{PAPER}, section 4.6",
     "AxisGeometry.input_sizes",
-    fixed="s",
+    fixed="s f",
 )
 def input_sizes(q: Question) -> None:
     """Takes any other size, and compares its windows with those of the axis."""
@@ -123,7 +124,8 @@ def input_sizes_number(q: Question) -> None:
     "in the padding mode reflect the same sizes share an output, without size 1 where a side is padded",
     "definition",
     "AxisGeometry.input_sizes",
-    fixed="f",
+    fixed="s f",
+    largest=16,
 )
 def input_sizes_reflect(q: Question) -> None:
     """Takes any other size, and compares its windows with those of the axis."""

@@ -106,7 +106,8 @@ class Statement:
       check: States it about the integers of a `Question`.
       fixed: Names of the strides and dilations that a proof takes one after the other; the proof holds for
         every value of all other integers.
-      largest: Most that the strides and dilations in `fixed` go to, if less than what is asked for.
+      largest: Most that strides and dilations go to, if less than what is asked for.
+      unproved: Why no proof is attempted, so that the statement is only tried; empty if one is.
     """
 
     name: str
@@ -115,19 +116,29 @@ class Statement:
     subject: str
     check: Callable[[Question], None]
     fixed: tuple[str, ...]
-    largest: int | None
+    largest: int | None = None
+    unproved: str = ""
 
 
 STATEMENTS: dict[str, Statement] = {}
 
 
 def statement(
-    name: str, text: str, source: str, subject: str, *, fixed: str = "", largest: int | None = None
+    name: str,
+    text: str,
+    source: str,
+    subject: str,
+    *,
+    fixed: str = "",
+    largest: int | None = None,
+    unproved: str = "",
 ) -> Callable[[Callable[[Question], None]], Callable[[Question], None]]:
     """Returns a decorator that registers a function as a statement; see `Statement`."""
 
     def register(check: Callable[[Question], None]) -> Callable[[Question], None]:
-        STATEMENTS[name] = Statement(name, text, source, subject, check, tuple(fixed.split()), largest)
+        STATEMENTS[name] = Statement(
+            name, text, source, subject, check, tuple(fixed.split()), largest, unproved
+        )
         return check
 
     return register

@@ -21,6 +21,11 @@ RESOURCES = 20_000_000  # limit of z3's work on one query, in its own units; som
 MOST_VALUES = 64  # of an integer that the code needs as a number, such as a range's
 
 
+def version() -> str:
+    """Returns the version of z3."""
+    return str(z3.get_version_string())
+
+
 class Symbol:
     """An integer that stands for a term of z3."""
 
@@ -117,6 +122,9 @@ class Truth:
 
     __rand__, __ror__ = __and__, __or__
 
+    def __rmul__(self, other: int) -> int:
+        return other * bool(self)
+
     def __eq__(self, other: object) -> Any:
         return Truth(self.path, self.term == _truth_term(other))
 
@@ -174,6 +182,11 @@ class Path(Question):
         self._symbols: dict[str, Any] = {}
         self._solver = z3.Solver()
         self._solver.set("rlimit", RESOURCES)
+
+    @property
+    def names(self) -> set[str]:
+        """Names of the integers that are symbols."""
+        return set(self._symbols)
 
     def integer(self, name: str, least: int | None = None) -> Any:
         """Returns the integer's value if it has one, otherwise a symbol."""
@@ -290,25 +303,40 @@ class Counterexample(Refuted):
         self.numbers = numbers
 
 
-def explore(check: Callable[[Question], None], numbers: Mapping[str, int]) -> int:
-    """Proves a statement for all integers, path by path, and returns the number of queries to the solver.
+class Explorer:
+    """Goes all ways through the code that a statement runs."""
 
-    Args:
-      check: States it about the integers of a `Question`.
-      numbers: Integers that have a value.
+    def __init__(self) -> None:
+        """Has asked nothing yet."""
+        self.queries = 0  # to the solver
+        self.names: set[str] = set()  # of the integers that were symbols
 
-    Raises:
-      Counterexample: It does not hold.
-      Undecided: The solver could not decide.
-    """
-    left: list[tuple[bool, ...]] = [()]
-    queries = 0
-    while left:
-        path = Path(numbers, left.pop())
-        try:
-            check(path)
-        except Skipped:
-            pass  # nothing is left to prove on this path
-        left += path.left
-        queries += path.queries
-    return queries
+    @property
+    def letters(self) -> set[str]:
+        """The first letters of the integers that were symbols."""
+        return {name[0] for name in self.names}
+
+    def refute(self, check: Callable[[Question], None], numbers: Mapping[str, int]) -> dict[str, int] | None:
+        """Returns integers for which a statement does not hold, or None: then it holds for all.
+
+        Args:
+          check: States it about the integers of a `Question`.
+          numbers: Integers that have a value.
+
+        Raises:
+          Undecided: The solver could not decide.
+        """
+        left: list[tuple[bool, ...]] = [()]
+        while left:
+            path = Path(numbers, left.pop())
+            try:
+                check(path)
+            except Skipped:
+                pass  # nothing is left to prove on this path
+            except Counterexample as found:
+                return found.numbers
+            finally:
+                self.queries += path.queries
+                self.names |= path.names
+            left += path.left
+        return None

@@ -43,7 +43,6 @@ def equivalent_pattern(q: Question) -> None:
     "the equivalent direct convolution has i outputs, and no cells after the last window",
     RELATIONSHIPS,
     "AxisGeometry.equivalent_direct",
-    fixed="f",
 )
 def equivalent_size(q: Question) -> None:
     """Counts its windows."""
@@ -81,7 +80,6 @@ def equivalent_crop(q: Question) -> None:
     "last window",
     RELATIONSHIPS,
     "AxisGeometry.equivalent_direct",
-    fixed="s f",
 )
 def equivalent_twice(q: Question) -> None:
     """Compares all numbers of the two axes."""
@@ -112,7 +110,7 @@ def _shares(side: Any, size: Number) -> Condition:
     "size has",
     f"{PAPER}, relationship 14",
     "ConvGeometry.of_transposed (OutputSide.input_size)",
-    fixed="s f",
+    fixed="f",
 )
 def of_transposed(q: Question) -> None:
     """Compares the size, or any size where all are refused, with windows."""
@@ -136,7 +134,6 @@ def of_transposed(q: Question) -> None:
     "without output padding it is the smallest size with o outputs; where it is refused no size has",
     f"{PAPER}, relationship 14",
     "ConvGeometry.of_transposed (OutputSide.input_size)",
-    fixed="s f",
 )
 def of_transposed_default(q: Question) -> None:
     """Compares the size with any other one."""
@@ -155,7 +152,7 @@ def of_transposed_default(q: Question) -> None:
     "from the outputs and the output padding of a convolution comes its input size",
     f"{PAPER}, relationship 14",
     "ConvGeometry.of_transposed (OutputSide.input_size)",
-    fixed="s f",
+    fixed="f",
 )
 def of_transposed_inverse(q: Question) -> None:
     """Goes from an axis to its outputs and back."""
@@ -195,5 +192,5 @@ for _word in ("SAME", "SAME_LOWER"):
         "with ceil(stretched / s) = o",
         "definition",
         "ConvGeometry.of_transposed, from_shapes (OutputSide)",
-        fixed="s f",
+        fixed="f",
     )(_same_side(_word))  # type: ignore[arg-type]

@@ -10,9 +10,10 @@ import numpy as np
 from jaxconv.claims.proofs.statement import Condition, Number, Question, Refuted, Skipped, Statement
 from jaxconv.errors import GeometryError
 
-# Least and most of random integers, by the first letter of their names.
+# Least and most of random integers, by the first letter of their names; 0 or 1 is in each.
 RANGES = {"i": (1, 16), "k": (1, 6), "p": (-3, 6), "s": (1, 4), "d": (1, 4), "f": (1, 3), "index": (-2, 16)}
-MOST_SKIPPED = 3_000  # random integers in a row that do not meet the conditions of a statement
+REACH = (0, 1, 2, 4, 16, 16, 16, 16)  # how far from 1 (0 for paddings and indices) all integers of a trial lie
+MOST_SKIPPED = 1_000  # random integers in a row that do not meet the conditions of a statement
 
 
 class Trial(Question):
@@ -23,6 +24,7 @@ class Trial(Question):
         self._draw = draw
         self._made: dict[str, str] = {}
         self._names: dict[str, Any] = {}
+        self._reach = 0 if isinstance(draw, Mapping) else int(draw.choice(REACH))
         self.proved = 0
 
     def integer(self, name: str, least: int | None = None) -> int:
@@ -31,7 +33,9 @@ class Trial(Question):
             value = self._draw[name]
         else:
             low, high = RANGES.get(name[0], RANGES["index"])
-            value = int(self._draw.integers(low if least is None else max(low, least), high, endpoint=True))
+            low, middle = (low, 0) if least is None else (max(low, least), least)
+            low, high = max(low, middle - self._reach), min(high, middle + self._reach)
+            value = int(self._draw.integers(low, high, endpoint=True))
         self._names[name] = value
         return value
 

@@ -1,0 +1,73 @@
+"""Two convolutions as one: its sizes and taps, and the rule for the borders."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from jaxconv.claims.proofs.receptive_fields import two_layers
+from jaxconv.claims.proofs.statement import Number, Question, statement
+from jaxconv.geometry import composition
+
+SOURCE = "Ding et al., arXiv:2103.13425, section 3.2, extended"
+RULE = "compose (low_border_agrees, high_border_agrees)"
+
+
+def _pair(q: Question, **fixed: Number) -> tuple[Any, Any]:
+    """Makes two axes whose composition has one kernel for all outputs."""
+    first, second = two_layers(q, **fixed)
+    q.given(math.gcd(first.stride, second.input_dilation) == 1)
+    return first, second
+
+
+def _taps(q: Question, first: Any, second: Any) -> tuple[Number, Number, Number]:
+    """Returns any output of the second axis, a tap of it and a tap of the first."""
+    x, u, t = q.integer("x", 0), q.integer("u", 0), q.integer("t", 0)
+    q.given(x < second.out_size, u < second.kernel, t < first.kernel)
+    return x, u, t
+
+
+@statement(
+    "composition-geometry",
+    "stride s_1 s_2, span f_2 (span_1 - 1) + s_1 (span_2 - 1) + 1, low padding f_2 p_1 + s_1 p_2: the one tap "
+    "of the composition reads where the two taps read",
+    SOURCE,
+    "compose",
+    fixed="s1 d1 s2 d2",
+    largest=4,
+)
+def geometry(q: Question) -> None:
+    """Takes any tap of any output, and the position that it reads through the first layer."""
+    first, second = _pair(q, f1=1, f2=1)
+    x, u, t = _taps(q, first, second)
+    composed, (first_step, second_step) = composition._interior(first, second, "zeros")
+    tap = t * first_step + u * second_step
+    shown = "composition.compose"
+    through = (x * second.stride + u * second.dilation - second.padding[0]) * first.stride
+    through += t * first.dilation - first.padding[0]
+    q.prove(x * composed.stride + tap * composed.dilation - composed.padding[0] == through, shown)
+    q.prove((0 <= tap) & (tap < composed.kernel), shown)
+    q.prove(composed.out_size == second.out_size, shown)
+
+
+@statement(
+    "composition-allowed",
+    "where both borders agree, two zero-padded convolutions read an input cell exactly as the one does",
+    SOURCE,
+    RULE,
+    fixed="s1 f1 f2",
+    largest=4,
+)
+def allowed(q: Question) -> None:
+    """Takes any input cell that the one reads: the two read it through a window that exists."""
+    first, second = _pair(q)
+    q.given(composition.low_border_agrees(first, second), composition.high_border_agrees(first, second))
+    x, u, t = _taps(q, first, second)
+    f, j = second.input_dilation, q.integer("j", 0)
+    position = x * second.stride + u * second.dilation - second.padding[0]
+    below = first.stride * position + f * (t * first.dilation - first.padding[0])
+    q.given(j < first.size, below == f * first.input_dilation * j)
+    window = position // f
+    exists = (f * window == position) & (0 <= window) & (window < first.out_size)
+    q.prove(exists, "composition.low_border_agrees(first, second)",
+            "composition.high_border_agrees(first, second)")  # fmt: skip
