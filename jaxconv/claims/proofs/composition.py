@@ -55,7 +55,7 @@ def geometry(q: Question) -> None:
     "where both borders agree, two zero-padded convolutions read an input cell exactly as the one does",
     SOURCE,
     RULE,
-    fixed="s1 f1 f2",
+    fixed="s1 f2",
     largest=4,
 )
 def allowed(q: Question) -> None:
@@ -70,4 +70,34 @@ def allowed(q: Question) -> None:
     window = position // f
     exists = (f * window == position) & (0 <= window) & (window < first.out_size)
     q.prove(exists, "composition.low_border_agrees(first, second)",
+            "composition.high_border_agrees(first, second)")  # fmt: skip
+
+
+@statement(
+    "composition-refused",
+    "with d_2 = 1, s_2 <= k_2, d_1 <= i, and if both read a cell: where a border does not agree, an output reads "
+    "an input cell through a window that does not exist",
+    SOURCE,
+    RULE,
+    fixed="s1 s2",
+    largest=4,
+)
+def refused(q: Question) -> None:
+    """Finds the cell, the window and the output."""
+    first, second = _pair(q, f1=1, d2=1, f2=1)
+    d, s, last_window = first.dilation, second.stride, second.out_size - 1
+    q.given(s <= second.kernel, d <= first.size)
+    for axis in (first, second):  # each reads a cell that is not padding
+        end = (axis.out_size - 1) * axis.stride + axis.dilation * (axis.kernel - 1) + 1 - axis.padding[0]
+        q.given(-axis.padding[0] < axis.size, 0 < end)
+    low = composition.low_border_agrees(first, second)
+    if low and composition.high_border_agrees(first, second):
+        return
+    window = first.out_size if low else -1
+    x = min((window + second.padding[0]) // s, last_window)
+    u = window + second.padding[0] - x * s
+    start = window * first.stride - first.padding[0]
+    t = -(min(start, 0) // d)
+    read = (0 <= x) & (x <= last_window) & (0 <= u) & (u < second.kernel) & (0 <= t) & (t < first.kernel)
+    q.prove(read & (0 <= start + t * d) & (start + t * d < first.size), "composition.low_border_agrees(first, second)",
             "composition.high_border_agrees(first, second)")  # fmt: skip

@@ -257,19 +257,23 @@ class Path(Question):
         if z3.is_int_value(term):
             return term.as_long()
         for _ in range(MOST_VALUES):
-            if self._check() == z3.unsat:
+            if (answer := self._check()) == z3.unsat:
                 raise Skipped
+            if answer != z3.sat:
+                raise Undecided(self._solver.reason_unknown())
             # A path that is taken up again has to propose the same values: the least ones.
             guess = self._least(term)
             if self.decide(term == guess):
                 return guess
-        raise TypeError(f"a proof needs {term} as a number, which has too many values.")
+        raise Undecided(f"the code needs {term} as a number, which has too many values.")
 
     def _least(self, term: Any) -> int:
         low = self._solver.model().eval(term, model_completion=True).as_long()
-        while self._possible(term < low):
+        for _ in range(MOST_VALUES):
+            if self._check(term < low) != z3.sat:
+                return low
             low = self._solver.model().eval(term, model_completion=True).as_long()
-        return low
+        raise Undecided(f"the code needs {term} as a number, which has too many values.")
 
     def _possible(self, term: Any) -> bool:
         return self._check(term) != z3.unsat
