@@ -8,7 +8,7 @@ from jaxconv.convolution.functions import (
     conv_kernel_vjp,
     conv_transpose,
 )
-from jaxconv.convolution.kernels import transposed_kernel
+from jaxconv.core.kernels import transposed_kernel
 
 __all__ = [
     "CONV_KERNEL_VJP_METHODS",

@@ -246,7 +246,7 @@ def _check_borders(first: AxisGeometry, second: AxisGeometry, composed: AxisGeom
     if first.padding_mode == second.padding_mode == "zeros":
         if low_border_agrees(first, second) and high_border_agrees(first, second):
             return
-    outputs = np.union1d(_border_outputs(second), _border_outputs(composed))
+    outputs = np.union1d(border_outputs(second), border_outputs(composed))
     reads = outputs[:, None] * second.stride - second.padding[0] + np.arange(second.kernel) * second.dilation
     position = np.unique(reads)
     window = _cells(second, position)
@@ -263,7 +263,7 @@ def _check_borders(first: AxisGeometry, second: AxisGeometry, composed: AxisGeom
         )
 
 
-def _border_outputs(axis: AxisGeometry) -> np.ndarray:
+def border_outputs(axis: AxisGeometry) -> np.ndarray:
     """Returns the outputs whose windows begin before the stretched axis, or end after it."""
     starts_inside = min(max(-(-axis.padding[0] // axis.stride), 0), axis.out_size)
     ends_inside = (axis.stretched - axis.span + axis.padding[0]) // axis.stride + 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import jax
@@ -11,6 +12,7 @@ from jaxconv.core.checks import ArrayOrList, as_array, check_dtypes, check_geome
 from jaxconv.core.dtypes import accumulator
 from jaxconv.errors import GeometryError
 from jaxconv.geometry import ConvGeometry
+from jaxconv.geometry.arguments import real
 
 
 def checked_kernel(kernel: ArrayOrList, geometry: ConvGeometry) -> jax.Array:
@@ -45,3 +47,39 @@ def check_finite(name: str, array: jax.Array) -> None:
 def is_traced(array: Any) -> bool:
     """Returns whether the numbers of an array are unknown because JAX traces the program."""
     return isinstance(array, jax.core.Tracer)
+
+
+def checked_tolerance(rtol: Any) -> float | None:
+    """Returns a relative tolerance, or None where it is left out.
+
+    Raises:
+      GeometryError: It is negative.
+      TypeError: It is not a number.
+    """
+    return None if rtol is None else checked_nonnegative("rtol", rtol)
+
+
+def checked_nonnegative(name: str, value: Any) -> float:
+    """Returns a number of 0 or more.
+
+    Raises:
+      GeometryError: It is negative, or not finite.
+      TypeError: It is not a number.
+    """
+    number = real(name, value)
+    if not 0 <= number < math.inf:
+        raise GeometryError(f"`{name}` must be 0 or more, got {number}.")
+    return number
+
+
+def check_known(function: str, kernel: jax.Array) -> None:
+    """Checks that the numbers of a kernel are known, for a result whose shape depends on them.
+
+    Raises:
+      TypeError: JAX traces the kernel.
+    """
+    if is_traced(kernel):
+        raise TypeError(
+            f"`kernel` must be known in {function}, because the shape of the result depends on its numbers; "
+            "call it outside of jax.jit, jax.vmap and jax.grad."
+        )

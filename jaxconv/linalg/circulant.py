@@ -104,7 +104,7 @@ def blocks(kernel: jax.Array, geometry: ConvGeometry) -> jax.Array:
     """Computes the blocks of `symbol` without checks."""
     g, n = geometry, geometry.ndim
     for axis in g.axes:  # each takes the first axis and puts its output frequencies and folds last
-        waves = jnp.asarray(_waves(axis), jnp.result_type(kernel.dtype, jnp.complex64))
+        waves = jnp.asarray(_waves(axis), np.result_type(kernel.dtype, np.complex64))
         kernel = jnp.tensordot(kernel.astype(waves.dtype), waves, (0, 0), precision="highest")
     # now (in // groups, out, m_1, s_1, m_2, s_2, ...)
     groups = g.feature_group_count

@@ -10,21 +10,23 @@ from __future__ import annotations
 
 import math
 from functools import partial
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, overload
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from jaxconv.core.checks import ArrayOrList, as_array, check_dtypes, check_geometry, check_kernel, check_map
-from jaxconv.core.dtypes import accumulator
 from jaxconv.errors import GeometryError
 from jaxconv.geometry import ConvGeometry
 from jaxconv.geometry.arguments import describe
-from jaxconv.matrix import notebook, stored_taps
+from jaxconv.matrix import composition, notebook, stored_taps
 from jaxconv.matrix.exports import MatrixExports
 from jaxconv.matrix.products import BACK, FORWARD
 from jaxconv.matrix.sizes import check_bytes, check_size, stored_count
+
+if TYPE_CHECKING:
+    import scipy.sparse
 
 Scalar = int | float | complex | np.number | jax.Array
 
@@ -66,17 +68,7 @@ def conv_matrix(kernel: ArrayOrList, geometry: ConvGeometry, *, max_bytes: int |
     check_dtypes(kernel=kernel)
     check_kernel(kernel.shape, geometry)
     check_size(geometry, kernel.dtype.itemsize, max_bytes)
-    return ConvMatrix(_values(kernel, geometry), geometry)
-
-
-@partial(jax.jit, static_argnames="geometry")
-def _values(kernel: jax.Array, geometry: ConvGeometry) -> jax.Array:
-    """Returns the kernel's blocks at every position: one loop that writes; its gradient is one that sums."""
-    g, dtype = geometry, kernel.dtype
-    kernel = kernel.astype(accumulator(dtype))  # its gradient is a long sum
-    kernel = kernel.reshape(*kernel.shape[:-1], g.feature_group_count, -1)
-    values = stored_taps.spread_kernel(jnp.moveaxis(kernel, -3, -1), g)  # (..., groups, out, in)
-    return values.astype(dtype)
+    return ConvMatrix(stored_taps.values_of(kernel, geometry), geometry)
 
 
 @jax.tree_util.register_pytree_node_class
@@ -86,7 +78,8 @@ class ConvMatrix(MatrixExports):
     ``C @ x`` and ``x @ C`` multiply flat arrays, ``C(x)`` feature maps; ``C.T`` and ``C.H`` are the transpose
     and the adjoint. ``a * C``, ``C / a``, ``-C``, ``C + D`` and ``C - D`` are matrices again, for scalars
     ``a`` and for matrices ``D`` of the same geometry and orientation. They keep the dtype of C. Other sums
-    and products of matrices have other patterns: use ``C.to_scipy() + D.to_scipy()``.
+    have other patterns: use ``C.to_scipy() + D.to_scipy()``. ``C @ D`` is a matrix again where it is one
+    convolution, and otherwise SciPy's product.
 
     Attributes:
       values: The stored values, and the only pytree leaf: ``(slots, *output_shape, groups, out, in)``, with
@@ -171,23 +164,34 @@ class ConvMatrix(MatrixExports):
         """The adjoint: the transpose, conjugated."""
         return ConvMatrix(self.values.conj(), self.geometry, not self.transposed)
 
-    def __matmul__(self, x: ArrayOrList) -> jax.Array:
-        """Computes C x for a flat array.
+    @overload
+    def __matmul__(self, x: ConvMatrix) -> ConvMatrix | scipy.sparse.csr_array: ...
+    @overload
+    def __matmul__(self, x: ArrayOrList) -> jax.Array: ...
+    def __matmul__(self, x: ConvMatrix | ArrayOrList) -> jax.Array | ConvMatrix | scipy.sparse.csr_array:
+        """Computes C x for a flat array, or the product of two matrices.
+
+        ``C2 @ C1`` applies C1 first. Where it is the matrix of one convolution, as
+        `jaxconv.linalg.compose` says, it is a `ConvMatrix`, differentiable in the values of both. Elsewhere
+        it is SciPy's product, a `scipy.sparse.csr_array`. Inside `jax.jit` SciPy cannot be used, and whether
+        `values` belong to a kernel cannot be checked.
 
         Args:
-          x: ``(columns,)`` or ``(columns, batch)``, of C's dtype.
+          x: ``(columns,)`` or ``(columns, batch)``, of C's dtype, or a `ConvMatrix` with as many rows as C
+            has columns.
 
         Returns:
-          ``(rows,)`` or ``(rows, batch)``.
+          ``(rows,)`` or ``(rows, batch)``; or the product of the two matrices.
 
         Raises:
-          GeometryError: `x` has another shape, or this is a batch of matrices.
+          GeometryError: `x` has another shape, this is a batch of matrices, or a product of two matrices is
+            not one convolution inside `jax.jit`.
           SizeError: The result does not fit into memory.
-          TypeError: `x` has another dtype, or is a `ConvMatrix` too.
+          TypeError: `x` has another dtype.
         """
-        if isinstance(x, ConvMatrix):
-            raise TypeError("C multiplies arrays; multiply two matrices as C.to_scipy() @ D.to_scipy().")
         self._check_single()
+        if isinstance(x, ConvMatrix):
+            return self._times(x)
         x = as_array("x", x)
         check_dtypes(C=self, x=x)
         columns = self.shape[1]
@@ -203,6 +207,22 @@ class ConvMatrix(MatrixExports):
             )
         self._check_product(math.prod(x.shape[1:]))
         return _product(self, x)
+
+    def _times(self, other: ConvMatrix) -> ConvMatrix | scipy.sparse.csr_array:
+        """Multiplies two matrices."""
+        other._check_single()
+        check_dtypes(C=self, D=other)
+        if self.shape[1] != other.shape[0]:
+            raise GeometryError(
+                f"C @ D needs as many rows of D as C has columns, got C of shape {self.shape} and D of shape "
+                f"{other.shape}." + (" Is D @ C meant?" if self.shape[0] == other.shape[1] else "")
+            )
+        one = composition.matrix_product(self, other)
+        if one is None:
+            return self.to_scipy() @ other.to_scipy()
+        kernel, geometry, transposed = one
+        product = conv_matrix(kernel, geometry)
+        return product.T if transposed else product
 
     def __rmatmul__(self, x: ArrayOrList) -> jax.Array:
         """Computes ``x @ C`` for ``(rows,)`` or ``(batch, rows)``."""
@@ -260,7 +280,7 @@ class ConvMatrix(MatrixExports):
           TypeError: `a` is not a scalar, or is complex where C is real.
         """
         if isinstance(a, ConvMatrix):
-            raise TypeError("C * a takes a scalar; multiply two matrices as C.to_scipy() @ D.to_scipy().")
+            raise TypeError("C * a takes a scalar; multiply two matrices as C @ D.")
         return self._with_values(self.values * self._as_scalar("C * a", a))
 
     __rmul__ = __mul__

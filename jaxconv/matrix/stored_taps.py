@@ -56,6 +56,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from jaxconv.core.dtypes import accumulator
 from jaxconv.core.linear_primitives import linear_transpose, linear_with_transpose
 from jaxconv.geometry import AxisGeometry, ConvGeometry, pattern
 from jaxconv.geometry.axis import NUMPY_PAD_MODES
@@ -141,6 +142,16 @@ def adjacent_reads(g: ConvGeometry) -> bool:
     """Returns whether a slot reads neighbouring cells at neighbouring positions, as it does with stride 1."""
     layout = [pattern.slots(axis) for axis in g.axes]
     return all(len(axis.cells) == axis.row_step == 1 for axis in layout)
+
+
+@partial(jax.jit, static_argnames="geometry")
+def values_of(kernel: jax.Array, geometry: ConvGeometry) -> jax.Array:
+    """Returns the kernel's blocks at every position: one loop that writes; its gradient is one that sums."""
+    g, dtype = geometry, kernel.dtype
+    kernel = kernel.astype(accumulator(dtype))  # its gradient is a long sum
+    kernel = kernel.reshape(*kernel.shape[:-1], g.feature_group_count, -1)
+    values = spread_kernel(jnp.moveaxis(kernel, -3, -1), g)  # (..., groups, out, in)
+    return values.astype(dtype)
 
 
 def spread_kernel(kernel: jax.Array, g: ConvGeometry) -> jax.Array:

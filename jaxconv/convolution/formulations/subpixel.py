@@ -16,7 +16,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxconv.convolution.formulations.formulation import Formulation
-from jaxconv.convolution.kernels import transposed_kernel
+from jaxconv.core.kernels import transposed_kernel
 from jaxconv.core.rearrange import features_as_cells
 from jaxconv.geometry import AxisGeometry, ConvGeometry
 from jaxconv.geometry.pattern import slots

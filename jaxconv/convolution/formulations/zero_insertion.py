@@ -3,7 +3,7 @@
 import jax
 
 from jaxconv.convolution.formulations import direct
-from jaxconv.convolution.kernels import transposed_kernel
+from jaxconv.core.kernels import transposed_kernel
 from jaxconv.geometry import ConvGeometry
 
 
