@@ -10,6 +10,7 @@ from jaxconv.claims.proofs.statement import Number, Question, statement
 from jaxconv.geometry import composition
 
 SOURCE = "Ding et al., arXiv:2103.13425, section 3.2, extended"
+BORDERS = "composition.low_border_agrees(first, second)", "composition.high_border_agrees(first, second)"
 RULE = "compose (low_border_agrees, high_border_agrees)"
 
 
@@ -29,8 +30,8 @@ def _taps(q: Question, first: Any, second: Any) -> tuple[Number, Number, Number]
 
 @statement(
     "composition-geometry",
-    "stride s_1 s_2, span f_2 (span_1 - 1) + s_1 (span_2 - 1) + 1, low padding f_2 p_1 + s_1 p_2: the one tap "
-    "of the composition reads where the two taps read",
+    "stride s_1 s_2, span span_1 + s_1 (span_2 - 1), low padding p_1 + s_1 p_2: the one tap of the composition "
+    "reads where the two taps read",
     SOURCE,
     "compose",
     fixed="s1 d1 s2 d2",
@@ -42,7 +43,7 @@ def geometry(q: Question) -> None:
     x, u, t = _taps(q, first, second)
     composed, (first_step, second_step) = composition._interior(first, second, "zeros")
     tap = t * first_step + u * second_step
-    shown = "composition.compose"
+    shown = "composition._interior(first, second, 'zeros')"
     through = (x * second.stride + u * second.dilation - second.padding[0]) * first.stride
     through += t * first.dilation - first.padding[0]
     q.prove(x * composed.stride + tap * composed.dilation - composed.padding[0] == through, shown)
@@ -69,14 +70,13 @@ def allowed(q: Question) -> None:
     q.given(j < first.size, below == f * first.input_dilation * j)
     window = position // f
     exists = (f * window == position) & (0 <= window) & (window < first.out_size)
-    q.prove(exists, "composition.low_border_agrees(first, second)",
-            "composition.high_border_agrees(first, second)")  # fmt: skip
+    q.prove(exists, *BORDERS)
 
 
 @statement(
     "composition-refused",
-    "with d_2 = 1, s_2 <= k_2, d_1 <= i, and if both read a cell: where a border does not agree, an output reads "
-    "an input cell through a window that does not exist",
+    "with d_2 = 1, s_2 <= k_2, d_1 <= i, and if both read a cell: where a border does not agree, an output "
+    "reads an input cell through a window that does not exist",
     SOURCE,
     RULE,
     fixed="s1 s2",
@@ -99,5 +99,4 @@ def refused(q: Question) -> None:
     start = window * first.stride - first.padding[0]
     t = -(min(start, 0) // d)
     read = (0 <= x) & (x <= last_window) & (0 <= u) & (u < second.kernel) & (0 <= t) & (t < first.kernel)
-    q.prove(read & (0 <= start + t * d) & (start + t * d < first.size), "composition.low_border_agrees(first, second)",
-            "composition.high_border_agrees(first, second)")  # fmt: skip
+    q.prove(read & (0 <= start + t * d) & (start + t * d < first.size), *BORDERS)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -13,13 +13,17 @@ import numpy as np
 from jaxconv.claims.proofs.report import ProofReport, ProofRow
 from jaxconv.claims.proofs.statement import STATEMENTS, Refuted, Statement, Undecided
 from jaxconv.claims.proofs.trial import Trial, tries
+from jaxconv.claims.report import Row
+from jaxconv.claims.verification import CLAIMS, verify
 from jaxconv.errors import OptionError
 from jaxconv.geometry.arguments import at_least_one, did_you_mean, integer
 
 if TYPE_CHECKING:
     from jaxconv.claims.proofs.symbols import Explorer
 
-LETTERS = "iokpsdf"  # sizes, numbers of outputs and taps, paddings, strides and dilations, as a proof names them
+LETTERS = (
+    "iokpsdf"  # sizes, numbers of outputs and taps, paddings, strides and dilations, as a proof names them
+)
 STEPS = "sfd"  # of these, what makes a formula linear once it has a value
 LARGEST = 32
 PER_TRIAL = 20  # geometries that a statement is tried on for every trial that `verify` would make
@@ -42,7 +46,8 @@ def prove(
     Args:
       statements: One name or several names of `jaxconv.claims.STATEMENTS`; by default all.
       largest: Largest stride and dilation of those that take values one after the other.
-      trials: Number of random trials, in units of 20 geometries.
+      trials: Number of random geometries of a claim of `verify`, in units of which every statement is tried
+        on 20.
       seed: Seed of the random geometries, at least 0.
       progress: Function that is called with the `ProofRow` of every statement when it is done.
 
@@ -63,7 +68,10 @@ def prove(
 
     rows = []
     for statement in selection:
-        rows.append(_prove(statement, Explorer(), largest, PER_TRIAL * trials, seed))
+        row = _prove(statement, Explorer(), largest, PER_TRIAL * trials, seed)
+        if statement.name in CLAIMS:  # which tries it too, by code of its own
+            row = _with_claim(row, verify(statement.name, trials=trials, seed=seed).rows[0])
+        rows.append(row)
         if progress is not None:
             progress(rows[-1])
     return ProofReport(tuple(rows), largest, seed, version())
@@ -78,9 +86,7 @@ def _select(names: str | Iterable[str] | None) -> list[Statement]:
     for name in [names] if isinstance(names, str) else names:
         if name not in STATEMENTS:
             hint = did_you_mean(name, STATEMENTS, otherwise="; `jaxconv verify --prove --list` prints them.")
-            raise OptionError(
-                f"`statements` must be names of jaxconv.claims.STATEMENTS, got {name!r}{hint}"
-            )
+            raise OptionError(f"`statements` must be names of jaxconv.claims.STATEMENTS, got {name!r}{hint}")
         selection.append(STATEMENTS[name])
     return selection
 
@@ -102,13 +108,13 @@ def _prove(statement: Statement, explorer: Explorer, largest: int, number: int, 
     outcome, tried = _Outcome(), 0
     limit = min(largest, statement.largest or largest)
     try:
-        tried = tries(statement, np.random.default_rng((seed, len(statement.name))), number)
         if statement.unproved:
             outcome.verdict = "not proved"
         else:
             for values in itertools.product(range(1, limit + 1), repeat=len(statement.fixed)):
                 numbers = dict(zip(statement.fixed, values, strict=True))
                 _decide(statement, explorer, numbers, limit, outcome.taken)
+        tried = tries(statement, np.random.default_rng((seed, *statement.name.encode())), number)
     except Undecided:
         outcome.verdict = "not decided"
     except Refuted as error:
@@ -129,6 +135,12 @@ def _prove(statement: Statement, explorer: Explorer, largest: int, number: int, 
         outcome.counterexample,
         time.perf_counter() - start,
     )
+
+
+def _with_claim(row: ProofRow, claim: Row) -> ProofRow:
+    """Adds the geometries on which the claim of the same name was tried."""
+    row = replace(row, tried=row.tried + claim.trials, seconds=row.seconds + claim.seconds)
+    return row if claim.ok else replace(row, verdict="FAILS", domain="", counterexample=claim.counterexample)
 
 
 def _decide(

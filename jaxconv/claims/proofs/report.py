@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 STYLES = {"proved": "green", "not proved": "yellow", "not decided": "bold yellow", "FAILS": "bold red"}
-SOURCE_WIDTH = 40  # characters of a line of the column
+SOURCE_WIDTH, DOMAIN_WIDTH = 40, 44  # characters of a line of the columns
 
 
 @dataclass(frozen=True)
@@ -91,12 +91,12 @@ class ProofReport:
         table.add_column("", ratio=1)
         if sources:
             table.add_column("source", max_width=SOURCE_WIDTH)
-        table.add_column("proved for")
+        table.add_column("proved for, or why not", max_width=DOMAIN_WIDTH)
         table.add_column("tried on", justify="right")
         table.add_column("verdict", justify="center", no_wrap=True)
         for row in self.rows:
             texts = [Text(row.statement), Text(row.source)][: 1 + sources]
-            domain = Text(row.domain or (f"not proved: {row.reason}" if row.reason else "-"))
+            domain = Text(row.domain or row.reason or "-")
             verdict = Text(row.verdict, STYLES[row.verdict])
             table.add_row(row.name, *texts, domain, f"{row.tried:,}", verdict)
         return table

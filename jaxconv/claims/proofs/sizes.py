@@ -7,7 +7,6 @@ from typing import Any
 
 from jaxconv.claims.proofs.statement import Condition, Number, Question, statement
 from jaxconv.geometry import RELATIONSHIPS
-from jaxconv.geometry.relationships import Relationship
 from jaxconv.operators.pooling.geometry import with_last_window
 
 PAPER = "arXiv:1603.07285"
@@ -29,10 +28,11 @@ def windows_of(q: Question, axis: Any, name: str = "o", size: Number = None) -> 
     return q.count(name, lambda n: fits(n, *numbers))
 
 
-def _relationship(relationship: Relationship) -> Callable[[Question], None]:
+def _relationship(index: int) -> Callable[[Question], None]:
     """Returns the check of a relationship for all letters that it applies to."""
 
     def check(q: Question) -> None:
+        relationship = RELATIONSHIPS[index]
         i, k, s, d = (q.integer(name, 1) for name in ("i", "k", "s", "d"))
         low, high = q.integer("pl"), q.integer("ph")
         q.given(fits(0, i, k, s, (low, high), d))
@@ -42,19 +42,20 @@ def _relationship(relationship: Relationship) -> Callable[[Question], None]:
         letters |= {"o": o, "i_": o, "a": a}
         q.given(relationship.applies(letters))
         size = relationship.size(letters)
-        q.prove(size == (i if relationship.transposed else o), f"RELATIONSHIPS[{relationship.number - 1}]")
+        shown = f"RELATIONSHIPS[{index}].size({letters})"
+        q.prove(size == (i if relationship.transposed else o), shown)
 
     return check
 
 
-for _one in RELATIONSHIPS:
+for _index, _one in enumerate(RELATIONSHIPS):
     _unit = "section" if "." in _one.section else "chapter"
     statement(
         f"relationship-{_one.number}",
         f"{_one.formula}   ({_one.condition}; {_one.name})",
         f"{PAPER}, {_unit} {_one.section}, relationship {_one.number}",
         "jaxconv.RELATIONSHIPS",
-    )(_relationship(_one))
+    )(_relationship(_index))
 
 
 @statement(
@@ -168,5 +169,7 @@ def pool_size(q: Question) -> None:
     start, cells = n * s - low, i + high
     whole = start + d * (k - 1) < cells
     unfinished = start - s + d * (k - 1) < cells - 1  # the window before leaves cells
-    q.prove((n < axis.out_size) == ((whole | unfinished) & (start < i)), "axis.out_size", str((low, high)))
-    q.prove((padding[0] == low) & ((padding[1] <= high) | (axis.output_padding == 0)), "axis.output_padding")
+    options = f"strides={s}, dilation={d}, padding=(({low}, {high}),), ceil_mode=True"
+    shown = "axis.out_size", f"pool_geometry(({i},), ({k},), {options}).padding"
+    q.prove((n < axis.out_size) == ((whole | unfinished) & (start < i)), *shown)
+    q.prove((padding[0] == low) & ((padding[1] <= high) | (axis.output_padding == 0)), *shown)

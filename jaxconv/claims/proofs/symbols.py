@@ -14,7 +14,7 @@ from jaxconv.errors import GeometryError, needs_extra
 from jaxconv.geometry import AxisGeometry
 from jaxconv.geometry.output_side import OutputSide
 
-with needs_extra("a proof", "prove"):
+with needs_extra(__name__, "prove"):
     import z3
 
 RESOURCES = 20_000_000  # limit of z3's work on one query, in its own units; some seconds
@@ -122,8 +122,10 @@ class Truth:
 
     __rand__, __ror__ = __and__, __or__
 
-    def __rmul__(self, other: int) -> int:
-        return other * bool(self)
+    def __mul__(self, other: Any) -> Symbol:
+        return Symbol(self.path, z3.If(self.term, _term(other), 0))
+
+    __rmul__ = __mul__
 
     def __eq__(self, other: object) -> Any:
         return Truth(self.path, self.term == _truth_term(other))

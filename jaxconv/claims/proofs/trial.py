@@ -12,8 +12,27 @@ from jaxconv.errors import GeometryError
 
 # Least and most of random integers, by the first letter of their names; 0 or 1 is in each.
 RANGES = {"i": (1, 16), "k": (1, 6), "p": (-3, 6), "s": (1, 4), "d": (1, 4), "f": (1, 3), "index": (-2, 16)}
-REACH = (0, 1, 2, 4, 16, 16, 16, 16)  # how far from 1 (0 for paddings and indices) all integers of a trial lie
+REACH = (
+    0,
+    1,
+    2,
+    4,
+    16,
+    16,
+    16,
+    16,
+)  # how far from 1 (0 for paddings and indices) all integers of a trial lie
 MOST_SKIPPED = 1_000  # random integers in a row that do not meet the conditions of a statement
+
+
+IMPORTS = {  # by what a counterexample shows
+    "RELATIONSHIPS": "from jaxconv.geometry import RELATIONSHIPS",
+    "resolve_padding": "from jaxconv.geometry.arguments import resolve_padding",
+    "receptive_fields.": "from jaxconv.geometry import receptive_fields",
+    "composition.": "from jaxconv.geometry import composition",
+    "is_even_axis": "from jaxconv.geometry.evenness import is_even_axis",
+    "pool_geometry": "from jaxconv.operators import pool_geometry",
+}
 
 
 class Trial(Question):
@@ -23,7 +42,8 @@ class Trial(Question):
         """Takes a generator for random integers, or the integers by name."""
         self._draw = draw
         self._made: dict[str, str] = {}
-        self._names: dict[str, Any] = {}
+        self._kinds: list[Callable[..., Any]] = []
+        self._names: dict[str, int] = {}
         self._reach = 0 if isinstance(draw, Mapping) else int(draw.choice(REACH))
         self.proved = 0
 
@@ -64,16 +84,20 @@ class Trial(Question):
             made = kind(*arguments, **options)
         except GeometryError:
             raise Skipped from None
-        self._made[name], self._names[name] = f"{name} = {made!r}", made
+        self._made[name] = f"{name} = {made!r}"
+        self._kinds.append(kind)
         return made
 
     def _example(self, shown: tuple[str, ...]) -> str:
-        indices = {name: value for name, value in self._names.items() if isinstance(value, int)}
-        if self._made:  # which has the sizes
+        """Returns Python code that makes the objects, sets the indices and shows what is wrong."""
+        indices = dict(self._names)
+        if self._made:  # which have the sizes
             indices = {name: value for name, value in indices.items() if name[0] not in RANGES}
         numbers = "; ".join(f"{name} = {value}" for name, value in indices.items())
-        lines = [*self._made.values(), *([numbers] if numbers else [])]
-        return "\n".join([*lines, *([", ".join(shown)] if shown else [])])
+        lines = [*self._made.values(), *([numbers] if numbers else []), ", ".join(shown)]
+        made = [f"from {kind.__module__} import {kind.__name__}" for kind in self._kinds]
+        imports = [line for name, line in IMPORTS.items() if any(name in code for code in shown)]
+        return "\n".join(dict.fromkeys([*made, *imports, *lines]))
 
 
 def tries(statement: Statement, rng: np.random.Generator, number: int) -> int:

@@ -12,24 +12,25 @@ SUBJECT = "padding={!r} (resolve_padding)"
 
 
 def _padded(q: Question, word: PaddingWord, **fixed: Number) -> tuple[Number, ...]:
-    """Returns an axis that a word pads, its stretched cells, its span and its number of windows."""
+    """Returns an axis that a word pads, its stretched cells, span and windows, and code that pads it."""
     numbers = {name: fixed.get(name) or q.integer(name, 1) for name in ("i", "k", "s", "d", "f")}
     stretched = numbers["i"] + (numbers["i"] - 1) * (numbers["f"] - 1)
     span = numbers["k"] + (numbers["k"] - 1) * (numbers["d"] - 1)
     low, high = resolve_padding(word, stretched, span, numbers["s"])
     axis = q.axis(pl=low, ph=high, **numbers)
-    return axis, stretched, span, windows_of(q, axis)
+    shown = f"resolve_padding({word!r}, {stretched}, {span}, {numbers['s']})"
+    return axis, stretched, span, windows_of(q, axis), shown
 
 
 def _same(word: PaddingWord) -> Callable[[Question], None]:
     def check(q: Question) -> None:
-        axis, stretched, span, o = _padded(q, word)
+        axis, stretched, span, o, shown = _padded(q, word)
         s, (low, high) = axis.stride, axis.padding
-        q.prove((s * (o - 1) < stretched) & (stretched <= s * o), "axis.out_size")
+        q.prove((s * (o - 1) < stretched) & (stretched <= s * o), shown)
         few, many = (low, high) if word == "SAME" else (high, low)
-        q.prove((0 <= few) & (few <= many) & (many <= few + 1), "axis.padding")
+        q.prove((0 <= few) & (few <= many) & (many <= few + 1), shown)
         one_less = low + high - 1  # no longer has as many windows
-        q.prove((low + high == 0) | ((o - 1) * s + span > stretched + one_less), "axis.padding")
+        q.prove((low + high == 0) | ((o - 1) * s + span > stretched + one_less), shown)
 
     return check
 
@@ -50,11 +51,11 @@ for _word, _side in (("SAME", "high"), ("SAME_LOWER", "low")):
 )  # fmt: skip
 def valid(q: Question) -> None:
     """Takes any tap of any window."""
-    axis, stretched, _, o = _padded(q, "VALID")
+    axis, stretched, _, o, shown = _padded(q, "VALID")
     n, t = q.integer("n", 0), q.integer("t", 0)
     q.given(n < o, t < axis.kernel)
     position = n * axis.stride + t * axis.dilation - axis.padding[0]
-    q.prove((0 <= position) & (position < stretched), "axis.padding")
+    q.prove((0 <= position) & (position < stretched), shown)
 
 
 @statement(
@@ -65,10 +66,10 @@ def valid(q: Question) -> None:
 )
 def half(q: Question) -> None:
     """Compares the number of windows with the number of stretched cells."""
-    axis, stretched, span, o = _padded(q, "HALF", s=1)
+    axis, stretched, span, o, shown = _padded(q, "HALF", s=1)
     low, high = axis.padding
-    q.prove((low == high) & ((2 * low == span) | (2 * low + 1 == span)), "axis.padding")
-    q.prove(o == stretched + (span + 1) % 2, "axis.out_size")
+    q.prove((low == high) & ((2 * low == span) | (2 * low + 1 == span)), shown)
+    q.prove(o == stretched + (span + 1) % 2, shown)
 
 
 @statement(
@@ -79,10 +80,10 @@ def half(q: Question) -> None:
 )
 def full(q: Question) -> None:
     """Takes any window that does not begin after the input."""
-    axis, stretched, span, o = _padded(q, "FULL")
+    axis, stretched, span, o, shown = _padded(q, "FULL")
     n, low = q.integer("n", 0), axis.padding[0]
-    q.prove(span - 1 - low == 0, "axis.padding")  # the last tap of window 0
-    q.prove((n < o) == (n * axis.stride - low < stretched), "axis.out_size")
+    q.prove(span - 1 - low == 0, shown)  # the last tap of window 0
+    q.prove((n < o) == (n * axis.stride - low < stretched), shown)
 
 
 @statement(
@@ -93,7 +94,7 @@ def full(q: Question) -> None:
 )
 def causal(q: Question) -> None:
     """Takes any window, and compares its last tap with the cells of the input."""
-    axis, stretched, span, o = _padded(q, "CAUSAL")
+    axis, stretched, span, o, shown = _padded(q, "CAUSAL")
     n, last = q.integer("n", 0), axis.kernel - 1
-    q.prove(n * axis.stride + last * axis.dilation - axis.padding[0] == n * axis.stride, "axis.padding")
-    q.prove((n < o) == (n * axis.stride < stretched), "axis.out_size")
+    q.prove(n * axis.stride + last * axis.dilation - axis.padding[0] == n * axis.stride, shown)
+    q.prove((n < o) == (n * axis.stride < stretched), shown)
