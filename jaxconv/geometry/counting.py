@@ -116,6 +116,7 @@ class Windows(NamedTuple):
 
 
 def windows_of(axis: AxisGeometry) -> Windows:
+    """Returns the positions that the windows of an axis read, of the stretched axis, which begins at 0."""
     return Windows(axis.out_size, axis.stride, axis.kernel, axis.dilation, -axis.padding[0])
 
 

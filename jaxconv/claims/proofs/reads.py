@@ -5,7 +5,6 @@ from __future__ import annotations
 from jaxconv.claims.proofs.sizes import windows_of
 from jaxconv.claims.proofs.statement import Question, statement
 from jaxconv.geometry import counting
-from jaxconv.geometry.lattice import Congruence, HalfPlane
 
 DEFINITION = "definition"
 

@@ -99,7 +99,7 @@ def output_padding(q: Question) -> None:
 def input_sizes(q: Question) -> None:
     """Takes any other size, and compares its windows with those of the axis."""
     axis, j = q.axis(), q.integer("ij", 1)
-    o, first, stop = windows_of(q, axis), *axis.input_size_bounds
+    o, (first, stop) = windows_of(q, axis), axis.input_size_bounds
     numbers = j, axis.kernel, axis.stride, axis.padding, axis.dilation, axis.input_dilation
     shares = fits(o - 1, *numbers) & (fits(o, *numbers) == False)  # noqa: E712
     q.prove(((first <= j) & (j < stop)) == shares, "axis.input_sizes")

@@ -106,8 +106,8 @@ def _shares(side: Any, size: Number) -> Condition:
 
 @statement(
     "of-transposed",
-    "the size for o outputs and output padding a has o windows and a cells after them; where it is refused no "
-    "size has",
+    "the size for o outputs and output padding a has o windows and a cells after them; where it is refused "
+    "no size has",
     f"{PAPER}, relationship 14",
     "ConvGeometry.of_transposed (OutputSide.input_size)",
     fixed="f",
@@ -188,8 +188,8 @@ def _same_side(word: PaddingWord) -> Any:
 for _word in ("SAME", "SAME_LOWER"):
     statement(
         f"of-transposed-{_word}",
-        f"{_word}: the size has s o stretched cells or is refused, and the sizes that give o outputs are those "
-        "with ceil(stretched / s) = o",
+        f"{_word}: the size has s o stretched cells or is refused; the sizes that give o outputs are those with "
+        "ceil(stretched / s) = o",
         "definition",
         "ConvGeometry.of_transposed, from_shapes (OutputSide)",
         fixed="f",

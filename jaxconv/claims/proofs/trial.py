@@ -21,7 +21,7 @@ REACH = (
     16,
     16,
     16,
-)  # how far from 1 (0 for paddings and indices) all integers of a trial lie
+)  # how far from their least values, or 0, all integers of a trial lie
 MOST_SKIPPED = 1_000  # random integers in a row that do not meet the conditions of a statement
 
 

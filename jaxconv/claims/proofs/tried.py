@@ -7,9 +7,7 @@ from jaxconv.claims.verification import CLAIMS
 from jaxconv.geometry import AxisGeometry
 from jaxconv.geometry.counting import entry_count, unused_count
 
-LATTICE = (
-    "Euclid's algorithm counts the pairs; which pairs it counts is proved: reads-counted, reads-repeated"
-)
+LATTICE = "Euclid's algorithm counts pairs; which ones it counts is proved: reads-counted, reads-repeated"
 
 
 @statement("unused", "unused is the number of cells that no window reads", "definition",

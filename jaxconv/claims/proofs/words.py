@@ -88,13 +88,13 @@ def full(q: Question) -> None:
 
 @statement(
     "padding-CAUSAL",
-    "CAUSAL: the last tap of window n reads stretched cell n s, and there are as many as there are such cells",
+    "CAUSAL: the last tap of window n reads stretched cell n s, and every such cell has a window",
     "van den Oord et al., arXiv:1609.03499, section 2.1",
     SUBJECT.format("CAUSAL"),
 )
 def causal(q: Question) -> None:
     """Takes any window, and compares its last tap with the cells of the input."""
-    axis, stretched, span, o, shown = _padded(q, "CAUSAL")
+    axis, stretched, _, o, shown = _padded(q, "CAUSAL")
     n, last = q.integer("n", 0), axis.kernel - 1
     q.prove(n * axis.stride + last * axis.dilation - axis.padding[0] == n * axis.stride, shown)
     q.prove((n < o) == (n * axis.stride < stretched), shown)
