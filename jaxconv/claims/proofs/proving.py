@@ -21,9 +21,7 @@ from jaxconv.geometry.arguments import at_least_one, did_you_mean, integer
 if TYPE_CHECKING:
     from jaxconv.claims.proofs.symbols import Explorer
 
-LETTERS = (
-    "iokpsdf"  # sizes, numbers of outputs and taps, paddings, strides and dilations, as a proof names them
-)
+LETTERS = "iokpsdf"  # sizes, numbers of outputs and taps, paddings, strides and dilations
 STEPS = "sfd"  # of these, what makes a formula linear once it has a value
 LARGEST = 32
 PER_TRIAL = 20  # geometries that a statement is tried on for every trial that `verify` would make

@@ -73,7 +73,7 @@ def ends(q: Question) -> None:
     DEFINITION,
     SUBJECT,
     fixed="s1 d1 d2 f2",
-    largest=4,
+    largest=3,
 )
 def ends_transposed(q: Question) -> None:
     """Takes any two taps, with an input dilation of the second layer."""

@@ -89,20 +89,27 @@ def output_padding(q: Question) -> None:
     q.prove((a == cells - end) & (0 <= a) & (a < axis.stride), "axis.output_padding")
 
 
+def _input_sizes(q: Question, axis: Any) -> None:
+    """Takes any other size, and compares its windows with those of the axis."""
+    j = q.integer("ij", 1)
+    o, (first, stop) = windows_of(q, axis), axis.input_size_bounds
+    numbers = j, axis.kernel, axis.stride, axis.padding, axis.dilation, axis.input_dilation
+    shares = fits(o - 1, *numbers) & (fits(o, *numbers) == False)  # noqa: E712
+    if axis.padding_mode == "reflect":
+        shares = shares & ((j >= 2) | ((axis.padding[0] <= 0) & (axis.padding[1] <= 0)))
+    q.prove(((first <= j) & (j < stop)) == shares, "axis.input_sizes")
+
+
 @statement(
     "input-sizes",
     "the sizes in input_sizes and no others have the same output size",
     f"{PAPER}, section 4.6",
     "AxisGeometry.input_sizes",
-    fixed="s f",
+    fixed="s",
 )
 def input_sizes(q: Question) -> None:
-    """Takes any other size, and compares its windows with those of the axis."""
-    axis, j = q.axis(), q.integer("ij", 1)
-    o, (first, stop) = windows_of(q, axis), axis.input_size_bounds
-    numbers = j, axis.kernel, axis.stride, axis.padding, axis.dilation, axis.input_dilation
-    shares = fits(o - 1, *numbers) & (fits(o, *numbers) == False)  # noqa: E712
-    q.prove(((first <= j) & (j < stop)) == shares, "axis.input_sizes")
+    """Compares the sizes of an axis without input dilation."""
+    _input_sizes(q, q.axis(f=1))
 
 
 @statement(
@@ -121,21 +128,28 @@ def input_sizes_number(q: Question) -> None:
 
 
 @statement(
+    "input-sizes-stretched",
+    "the same with input dilation, where there may be fewer such sizes",
+    "definition",
+    "AxisGeometry.input_sizes",
+    fixed="s f",
+    largest=8,
+)
+def input_sizes_stretched(q: Question) -> None:
+    """Compares the sizes of any axis."""
+    _input_sizes(q, q.axis())
+
+
+@statement(
     "input-sizes-reflect",
     "in the padding mode reflect the same sizes share an output, without size 1 where a side is padded",
     "definition",
     "AxisGeometry.input_sizes",
-    fixed="s f",
-    largest=16,
+    fixed="s",
 )
 def input_sizes_reflect(q: Question) -> None:
-    """Takes any other size, and compares its windows with those of the axis."""
-    axis, j = q.axis(padding_mode="reflect"), q.integer("ij", 1)
-    o, (low, high), (first, stop) = windows_of(q, axis), axis.padding, axis.input_size_bounds
-    numbers = j, axis.kernel, axis.stride, axis.padding, axis.dilation, axis.input_dilation
-    shares = fits(o - 1, *numbers) & (fits(o, *numbers) == False)  # noqa: E712
-    mirrors = (j >= 2) | ((low <= 0) & (high <= 0))
-    q.prove(((first <= j) & (j < stop)) == (shares & mirrors), "axis.input_sizes")
+    """Compares the sizes of an axis whose padding mirrors it."""
+    _input_sizes(q, q.axis(f=1, padding_mode="reflect"))
 
 
 @statement(

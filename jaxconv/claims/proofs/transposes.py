@@ -188,8 +188,8 @@ def _same_side(word: PaddingWord) -> Any:
 for _word in ("SAME", "SAME_LOWER"):
     statement(
         f"of-transposed-{_word}",
-        f"{_word}: the size has s o stretched cells or is refused; the sizes that give o outputs are those with "
-        "ceil(stretched / s) = o",
+        f"{_word}: the size has s o stretched cells or is refused; the sizes that give o outputs are those "
+        "with ceil(stretched / s) = o",
         "definition",
         "ConvGeometry.of_transposed, from_shapes (OutputSide)",
         fixed="f",
