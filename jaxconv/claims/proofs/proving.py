@@ -15,7 +15,7 @@ from jaxconv.claims.proofs.statement import STATEMENTS, Refuted, Statement, Unde
 from jaxconv.claims.proofs.trial import Trial, tries
 from jaxconv.claims.report import Row
 from jaxconv.claims.verification import CLAIMS, verify
-from jaxconv.errors import OptionError
+from jaxconv.errors import GeometryError, OptionError
 from jaxconv.geometry.arguments import at_least_one, did_you_mean, integer
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def prove(
     rows = []
     for statement in selection:
         row = _prove(statement, Explorer(), largest, PER_TRIAL * trials, seed)
-        if statement.name in CLAIMS:  # which tries it too, by code of its own
+        if row.verdict != "FAILS" and statement.name in CLAIMS:  # which tries it too, by code of its own
             row = _with_claim(row, verify(statement.name, trials=trials, seed=seed).rows[0])
         rows.append(row)
         if progress is not None:
@@ -162,7 +162,11 @@ def _decide(
             _decide(statement, explorer, {**numbers, name: value}, largest, taken)
         return
     if counterexample is not None:
-        statement.check(Trial(counterexample))  # raises the error, with code to paste
+        trial = Trial(counterexample)
+        try:
+            statement.check(trial)  # raises the error, with code to paste
+        except GeometryError as error:
+            raise Refuted(f"{trial.example()}  # {error}") from error
         raise AssertionError(f"z3 refutes {statement.name} with {counterexample}, plain integers do not.")
 
 

@@ -25,7 +25,10 @@ def reads_counted(q: Question) -> None:
     position, f = x * axis.stride + t * axis.dilation - axis.padding[0], axis.input_dilation
     j = position // f
     read = (0 <= x) & (x < axis.out_size) & (0 <= t) & (t < axis.kernel)
-    q.prove(counted == (read & (f * j == position) & (0 <= j) & (j < axis.size)), "axis.unused")
+    q.prove(
+        counted == (read & (f * j == position) & (0 <= j) & (j < axis.size)),
+        "counting.windows_of(axis).region(*counting.inside(axis))",
+    )
 
 
 @statement(

@@ -29,6 +29,7 @@ IMPORTS = {  # by what a counterexample shows
     "RELATIONSHIPS": "from jaxconv.geometry import RELATIONSHIPS",
     "resolve_padding": "from jaxconv.geometry.arguments import resolve_padding",
     "receptive_fields.": "from jaxconv.geometry import receptive_fields",
+    "counting.": "from jaxconv.geometry import counting",
     "composition.": "from jaxconv.geometry import composition",
     "is_even_axis": "from jaxconv.geometry.evenness import is_even_axis",
     "pool_geometry": "from jaxconv.operators import pool_geometry",
@@ -68,7 +69,7 @@ class Trial(Question):
         """Raises an error with the integers if the condition does not hold."""
         self.proved += 1
         if not condition:
-            raise Refuted(self._example(shown))
+            raise Refuted(self.example(*shown))
 
     def count(self, name: str, holds: Callable[[Number], Condition]) -> int:
         """Counts one by one."""
@@ -82,19 +83,23 @@ class Trial(Question):
         """Makes an object, of which a counterexample prints the code."""
         try:
             made = kind(*arguments, **options)
-        except GeometryError:
+        except GeometryError as error:
+            if isinstance(self._draw, Mapping):  # the proof has assumed that these integers are accepted
+                call = ", ".join(map(repr, arguments))
+                code = f"from {kind.__module__} import {kind.__name__}\n{kind.__name__}({call})"
+                raise Refuted(f"{code}  # is refused") from error
             raise Skipped from None
         self._made[name] = f"{name} = {made!r}"
         self._kinds.append(kind)
         return made
 
-    def _example(self, shown: tuple[str, ...]) -> str:
+    def example(self, *shown: str) -> str:
         """Returns Python code that makes the objects, sets the indices and shows what is wrong."""
         indices = dict(self._names)
         if self._made:  # which have the sizes
             indices = {name: value for name, value in indices.items() if name[0] not in RANGES}
         numbers = "; ".join(f"{name} = {value}" for name, value in indices.items())
-        lines = [*self._made.values(), *([numbers] if numbers else []), ", ".join(shown)]
+        lines = filter(None, [*self._made.values(), numbers, ", ".join(shown)])
         made = [f"from {kind.__module__} import {kind.__name__}" for kind in self._kinds]
         imports = [line for name, line in IMPORTS.items() if any(name in code for code in shown)]
         return "\n".join(dict.fromkeys([*made, *imports, *lines]))
