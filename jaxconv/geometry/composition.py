@@ -133,11 +133,18 @@ def without_common_stride(axis: AxisGeometry) -> tuple[AxisGeometry, slice]:
     if common == 1 or axis.padding_mode != "zeros" or first is None or first >= axis.kernel:
         return axis, slice(None)
     step = common // math.gcd(common, d)
-    kernel, dilation = len(range(first, axis.kernel, step)), d // math.gcd(common, d)
+    kernel, dilation = (axis.kernel - 1 - first) // step + 1, d // math.gcd(common, d)
     low = (axis.padding[0] - first * d) // common
     read = (axis.out_size - 1) * s // common + dilation * (kernel - 1) + 1
     high = read - f // common * (axis.size - 1) - 1 - low
-    reduced = AxisGeometry(axis.size, kernel, s // common, (low, high), dilation, f // common)
+    reduced = replace(
+        axis,
+        kernel=kernel,
+        stride=s // common,
+        padding=(low, high),
+        dilation=dilation,
+        input_dilation=f // common,
+    )
     return reduced, slice(first, None, step)
 
 

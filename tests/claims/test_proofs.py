@@ -87,6 +87,16 @@ def interior(change):
     return _interior
 
 
+def divided(change):
+    right = composition.composition.without_common_stride
+
+    def without_common_stride(axis):
+        reduced, taps = right(axis)
+        return replace(reduced, **change(reduced)), taps
+
+    return without_common_stride
+
+
 fields, rules = receptive_fields.receptive_fields, composition.composition
 # Statement, what is broken, where, and the broken formula.
 BROKEN = [
@@ -152,6 +162,10 @@ BROKEN = [
      interior(lambda first, second, composed: {"padding": swapped(composed.padding)})),
     ("composition-geometry", "the first stride", rules, "_interior",
      interior(lambda first, second, composed: {"stride": first.stride})),
+    ("common-stride", "a tap less", rules, "without_common_stride",
+     divided(lambda axis: {"kernel": axis.kernel - 1})),
+    ("common-stride", "a cell further", rules, "without_common_stride",
+     divided(lambda axis: {"padding": (axis.padding[0] + 1, axis.padding[1])})),
     ("composition-allowed", "the low border: off by one", rules, "low_border_agrees",
      lambda one, two: two.padding[0] < two.input_dilation or one.padding[0] >= one.span - one.stride - 1),
     ("composition-allowed", "the high border: always", rules, "high_border_agrees", lambda one, two: True),

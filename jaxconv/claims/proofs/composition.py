@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from jaxconv.claims.proofs.receptive_fields import two_layers
-from jaxconv.claims.proofs.statement import Number, Question, statement
+from jaxconv.claims.proofs.statement import Condition, Number, Question, statement
 from jaxconv.geometry import composition
 
 SOURCE = "Ding et al., arXiv:2103.13425, section 3.2, extended"
@@ -49,6 +49,33 @@ def geometry(q: Question) -> None:
     q.prove(x * composed.stride + tap * composed.dilation - composed.padding[0] == through, shown)
     q.prove((0 <= tap) & (tap < composed.kernel), shown)
     q.prove(composed.out_size == second.out_size, shown)
+
+
+@statement(
+    "common-stride",
+    "a common factor of stride and input dilation can be divided out: the taps that are left read the same "
+    "cells, and the others read none",
+    "definition",
+    "compose (without_common_stride)",
+    fixed="s d f",
+    largest=8,
+)
+def common_stride(q: Question) -> None:
+    """Takes any cell, any tap that is left and any tap at all."""
+    axis = q.axis()
+    reduced, taps = composition.without_common_stride(axis)
+    start, step = taps.start or 0, taps.step or 1
+    x, j, u, t = (q.integer(name, 0) for name in "xjut")
+    q.given(x < axis.out_size, j < axis.size, u < reduced.kernel, t < axis.kernel)
+    shown = "composition.without_common_stride(axis)"
+
+    def reads(which: Any, tap: Number) -> Condition:
+        position = x * which.stride + tap * which.dilation - which.padding[0]
+        return position == which.input_dilation * j
+
+    q.prove((start + u * step < axis.kernel) & (reduced.out_size == axis.out_size), shown)
+    q.prove(reads(reduced, u) == reads(axis, start + u * step), shown)
+    q.prove((reads(axis, t) == False) | ((t >= start) & ((t - start) % step == 0)), shown)  # noqa: E712
 
 
 @statement(

@@ -63,7 +63,7 @@ class Trial(Question):
     def given(self, *conditions: Condition) -> None:
         """Skips the integers if a condition does not hold."""
         if not all(conditions):
-            raise Skipped
+            raise Skipped("a condition does not hold")
 
     def prove(self, condition: Condition, *shown: str) -> None:
         """Raises an error with the integers if the condition does not hold."""

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
+import math
+
+from jaxconv.claims.proofs.composition import SOURCE as COMPOSITION
+from jaxconv.claims.proofs.receptive_fields import two_layers
 from jaxconv.claims.proofs.statement import STATEMENTS, Question, Skipped, statement
 from jaxconv.claims.verification import CLAIMS
-from jaxconv.geometry import AxisGeometry
+from jaxconv.errors import GeometryError
+from jaxconv.geometry import AxisGeometry, ConvGeometry
+from jaxconv.geometry.composition import compose
 from jaxconv.geometry.counting import entry_count, unused_count
 
 LATTICE = "Euclid's algorithm counts pairs; which ones it counts is proved: reads-counted, reads-repeated"
@@ -24,6 +31,49 @@ def nnz(q: Question) -> None:
     """Lists the pairs."""
     axis = q.axis()
     q.prove(entry_count(axis) == len(_reads(axis)), "axis")
+
+
+@statement(
+    "composition-exact",
+    "compose refuses exactly where two convolutions that read a cell read other cells than the one",
+    COMPOSITION,
+    "compose",
+    unproved="the exact rule compares the cells at the border one by one",
+)
+def composition_exact(q: Question) -> None:
+    """Lists what two taps read through a window that exists, and through any window."""
+    first, second = two_layers(q)
+    q.given(math.gcd(first.stride, second.input_dilation) == 1)
+    s, f = first.stride, second.input_dilation
+    through, anyhow = set(), set()
+    for x, u, t in itertools.product(range(second.out_size), range(second.kernel), range(first.kernel)):
+        position = x * second.stride + u * second.dilation - second.padding[0]
+        cell, rest = divmod(
+            s * position + f * (t * first.dilation - first.padding[0]), f * first.input_dilation
+        )
+        if rest == 0 and 0 <= cell < first.size:
+            anyhow.add((x, u, t))
+            if position % f == 0 and 0 <= position // f < first.out_size:
+                through.add((x, u, t))
+    q.given(len(through) > 0)
+    try:
+        compose(*map(_one_axis, (first, second)))
+        allowed = True
+    except GeometryError:
+        allowed = False
+    q.prove(allowed == (through == anyhow), "composition.low_border_agrees(first, second)")
+
+
+def _one_axis(axis: AxisGeometry) -> ConvGeometry:
+    """Returns the convolution with one feature that has one axis."""
+    return ConvGeometry(
+        (axis.size,),
+        (axis.kernel,),
+        strides=axis.stride,
+        padding=(axis.padding,),
+        kernel_dilation=axis.dilation,
+        input_dilation=axis.input_dilation,
+    )
 
 
 def _reads(axis: AxisGeometry) -> set[tuple[int, int]]:
