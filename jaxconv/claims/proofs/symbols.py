@@ -272,8 +272,10 @@ class Path(Question):
     def _least(self, term: Any) -> int:
         low = self._solver.model().eval(term, model_completion=True).as_long()
         for _ in range(MOST_VALUES):
-            if self._check(term < low) != z3.sat:
+            if (answer := self._check(term < low)) == z3.unsat:
                 return low
+            if answer != z3.sat:  # a later path could not be sure to propose the same value
+                raise Undecided(self._solver.reason_unknown())
             low = self._solver.model().eval(term, model_completion=True).as_long()
         raise Undecided(f"the code needs {term} as a number, which has too many values.")
 
