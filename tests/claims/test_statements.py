@@ -1,5 +1,8 @@
 """The statements of the proofs with plain integers, which needs no z3."""
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -23,6 +26,17 @@ def test_what_is_proved_and_what_is_only_tried():
         assert statement.source
         if name in CLAIMS and statement.unproved:
             assert statement.text == CLAIMS[name].statement
+
+
+def test_the_documentation_lists_every_statement():
+    page = (Path(__file__).parents[2] / "docs" / "proofs.md").read_text()
+    proved, rest = page.split("## Not proved")
+    listed = {title: set(re.findall(r"^\| `([^`]+)`", part, re.MULTILINE))
+              for title, part in (("proved", proved), ("rest", rest))}  # fmt: skip
+    for name, statement in STATEMENTS.items():
+        assert name in listed["rest" if statement.unproved else "proved"]
+        assert statement.text in re.sub(r"\\([_<*|])", r"\1", page)
+    assert listed["proved"] | listed["rest"] == set(STATEMENTS)
 
 
 def test_a_trial_finds_a_broken_formula(monkeypatch):

@@ -14,25 +14,22 @@ from jaxconv.geometry.evenness import is_even_axis
     fixed="s d",
 )
 def even(q: Question) -> None:
-    """Counts the taps of every phase, proves the counts by induction on k, and compares them."""
+    """Counts the taps of each phase, t d modulo s, proves the counts by induction on k, compares them."""
     axis = q.axis(f=1)
     s, d, k = axis.stride, axis.dilation, axis.kernel
     period = next(t for t in range(1, s + 1) if t * d % s == 0)  # taps after which the phases repeat
+    phases = [t * d % s for t in range(period)]
+    t, first = q.integer("t", 0), q.integer("x", 0)
+    q.given(first < period)
+    q.prove((t * d % s == t % period * d % s) & (len(set(phases)) == period), "axis")
 
-    def number(taps: Number, phase: int) -> Number:
-        """Returns how many of the first taps have a phase: t d = phase modulo s."""
-        first = next((t for t in range(period) if t * d % s == phase), None)
-        return 0 if first is None else (taps - first + period - 1) // period
+    def number(taps: Number, first: Number) -> Number:
+        """Returns how many of the first taps have the phase of a tap below the period."""
+        return (taps - first + period - 1) // period
 
-    for phase in range(s if d <= s else 0):  # further dilations repeat the phases
-        more = number(k, phase) - number(k - 1, phase)
-        q.prove((more == ((k - 1) * d % s == phase) * 1) & (number(0, phase) == 0), "axis.kernel")
+    grows = number(k, first) - number(k - 1, first) == ((k - 1) % period == first) * 1
+    q.prove(grows & (number(0, first) == 0), "axis")
     if is_even_axis(axis):
-        equal = True
-        for phase in range(1, s):
-            equal = equal & (number(k, phase) == number(k, 0))
-        q.prove(equal, "is_even_axis(axis)")
+        q.prove((len(phases) == s) & (number(k, first) == number(k, 0)), "is_even_axis(axis)")
     else:
-        hole = next((phase for phase in range(s) if all(t * d % s != phase for t in range(s))), None)
-        last = (period - 1) * d % s if hole is None else hole
-        q.prove(number(k, 0) > number(k, last), "is_even_axis(axis)")
+        q.prove(number(k, 0) > (number(k, period - 1) if period == s else 0), "is_even_axis(axis)")

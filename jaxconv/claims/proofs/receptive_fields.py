@@ -68,8 +68,8 @@ def ends(q: Question) -> None:
 
 @statement(
     "receptive-field-transposed",
-    "the same for a convolution and a transposed one, as its equivalent direct convolution; where an output "
-    "sees only inserted zeros the field is empty",
+    "an output of a convolution and then a transposed one sees the first and the last cell of its receptive "
+    "field and none outside; if it sees only inserted zeros the field is empty",
     DEFINITION,
     SUBJECT,
     fixed="s1 d1 d2 f2",
@@ -82,7 +82,7 @@ def ends_transposed(q: Question) -> None:
 
 @statement(
     "receptive-field-size",
-    "size = span_1 + (span_2 - 1) s_1, jump = s_1 s_2, and the first cell is -p_1 - s_1 p_2",
+    "two layers: size = span_1 + (span_2 - 1) s_1, jump = s_1 s_2, and the first cell is -p_1 - s_1 p_2",
     DISTILL,
     SUBJECT,
     fixed="d1 d2",

@@ -129,7 +129,7 @@ def input_sizes_number(q: Question) -> None:
 
 @statement(
     "input-sizes-stretched",
-    "the same with input dilation, where there may be fewer such sizes",
+    "with input dilation too, the sizes in input_sizes and no others have the same output size",
     "definition",
     "AxisGeometry.input_sizes",
     fixed="s f",
@@ -154,7 +154,7 @@ def input_sizes_reflect(q: Question) -> None:
 
 @statement(
     "negative-padding",
-    "negative padding crops: f c fewer stretched cells before are c fewer input cells, and so after",
+    "padding of -f c cells crops: the windows are those over c fewer input cells, on both sides",
     "definition",
     "AxisGeometry.out_size, output_padding",
 )

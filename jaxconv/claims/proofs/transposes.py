@@ -57,7 +57,8 @@ def equivalent_size(q: Question) -> None:
 
 @statement(
     "equivalent-crop",
-    "it crops where p > span - 1 and pads otherwise: p' = span - 1 - p low, span - 1 - p + a high",
+    "the equivalent direct convolution has padding span - 1 - p low and span - 1 - p + a high, a crop where "
+    "negative",
     RELATIONSHIPS,
     "AxisGeometry.equivalent_direct",
 )
