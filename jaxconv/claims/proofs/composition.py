@@ -30,8 +30,8 @@ def _taps(q: Question, first: Any, second: Any) -> tuple[Number, Number, Number]
 
 @statement(
     "composition-geometry",
-    "without input dilation: stride s_1 s_2, span span_1 + s_1 (span_2 - 1), low padding p_1 + s_1 p_2: one tap "
-    "of the composition reads where two taps read",
+    "without input dilation: stride s_1 s_2, span span_1 + s_1 (span_2 - 1), low padding p_1 + s_1 p_2: one "
+    "tap of the composition reads where two taps read",
     SOURCE,
     "compose",
     fixed="s1 d1 s2 d2",
