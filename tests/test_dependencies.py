@@ -19,6 +19,7 @@ MODULES = {  # names of modules that differ from those of their distributions
     "pillow": "PIL",
     "scikit-learn": "sklearn",
     "tomli-w": "tomli_w",
+    "z3-solver": "z3",
 }
 OURS = {
     "jaxconv",
@@ -33,13 +34,14 @@ FILES = sorted(
 # These files are imported by a file that asks for PyTorch first, or by a function.
 ASK_FOR_TORCH = {"benchmarks/twins.py", "benchmarks/trainable_torch.py"}
 
-EXTRAS = ("figures", "train", "lineax")
+EXTRAS = ("figures", "train", "lineax", "prove")
 # Rooms or modules that load packages of an extra, and name the extra if a package is missing.
 MAY_LOAD = {
     "figures": ("figures",),
     "training": ("train",),
     "demo": EXTRAS,
     "operators/lineax.py": ("lineax",),
+    "claims/proofs/symbols.py": ("prove",),
 }
 
 
@@ -149,6 +151,7 @@ def test_the_core_loads_without_extras():
         ("tomli_w", "training", "train"),
         ("orbax", "demo", "all"),
         ("lineax", "operators.lineax", "lineax"),
+        ("z3", "claims.proofs.symbols", "prove"),
     ],
 )
 def test_a_missing_extra_is_named(package, module, extra):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, cast
@@ -136,6 +136,8 @@ def verify(
     seed: int = 0,
     json: Path | None = None,
     list: bool = False,
+    prove: bool = False,
+    largest: int | None = None,
 ) -> None:
     """Checks every claim on this machine; the exit status is 1 if one fails.
 
@@ -148,24 +150,49 @@ def verify(
       seed: Seed of the geometries and the numbers.
       json: File for the report.
       list: List the claims without checking them.
+      prove: Prove the statements about integers for all sizes, beside trying them; needs z3, of the extra
+        prove.
+      largest: Largest stride and dilation where a proof takes them one after the other; 32 by default.
     """
-    from rich.progress import Progress
-
-    from jaxconv.claims import ALL_DTYPES, CLAIMS
+    from jaxconv.claims import ALL_DTYPES, CLAIMS, STATEMENTS
+    from jaxconv.claims import prove as run_proofs
     from jaxconv.claims import verify as run
 
+    known = STATEMENTS if prove else CLAIMS
+    if prove and dtype != "float64":
+        raise OptionError(f"--prove is about integers, which have no --dtype; got {dtype}. Drop one of them.")
+    if largest is not None and not prove:
+        raise OptionError(f"--largest needs --prove; got --largest {largest} without it.")
     if list:
-        for known in CLAIMS.values():
-            console.print(f"{known.name:24}{known.statement}", highlight=False, markup=False)
+        for name in known:
+            text = STATEMENTS[name].text if prove else CLAIMS[name].statement
+            console.print(f"{name:24} {text}", highlight=False, markup=False)
         return
+    options: dict[str, Any] = {"trials": trials, "seed": seed}
+    if largest is not None:
+        options["largest"] = largest
+    if not prove:
+        options["dtype"] = dtype
+    count = len(claim or known) * (len(ALL_DTYPES) if dtype == "all" else 1)
+    _report(run_proofs if prove else run, claim or None, options, count, json)
+
+
+def _report(
+    run: Callable[..., Any],
+    names: tuple[str, ...] | None,
+    options: dict[str, Any],
+    count: int,
+    json: Path | None,
+) -> None:
+    """Runs a verification with a progress bar, prints its table, and exits with 1 if it fails."""
+    from rich.progress import Progress
+
     if json is not None:  # a file that cannot be written is refused before the work
         json.parent.mkdir(parents=True, exist_ok=True)
         json.touch()
-    count = len(claim or CLAIMS) * (len(ALL_DTYPES) if dtype == "all" else 1)
     with Progress(console=console, transient=True) as bar:
         task = bar.add_task("verifying", total=count)
-        advance = lambda row: bar.advance(task)  # noqa: E731
-        report = run(claim or None, dtype=cast(Any, dtype), trials=trials, seed=seed, progress=advance)
+        report = run(names, **options, progress=lambda row: bar.advance(task))
     console.print(report.table(console.width >= 110))
     if json is not None:
         json.write_text(report.to_json())

@@ -6,7 +6,7 @@ here; `ConvGeometry` is a tuple of these axes, with features.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from jaxconv.errors import GeometryError
 from jaxconv.geometry.arguments import PaddingMode, at_least_one, check_padding_mode, pair_of_ints
@@ -102,9 +102,14 @@ class AxisGeometry:
 
         They are consecutive.
         """
+        return range(*self.input_size_bounds)
+
+    @property
+    def input_size_bounds(self) -> tuple[int, int]:
+        """The first of `input_sizes`, and the number after the last."""
         stretched = self.stride * (self.out_size - 1) + self.span - sum(self.padding)
         least = least_size(self.padding_mode, self.padding)
-        return sizes_from(stretched, self.stride, self.input_dilation, least)
+        return size_bounds(stretched, self.stride, self.input_dilation, least)
 
     def equivalent_direct(self) -> AxisGeometry:
         """Returns the convolution that computes the transpose, on this axis.
@@ -131,8 +136,12 @@ class AxisGeometry:
             )
         low = self.span - 1 - self.padding[0]
         high = self.stretched - 1 + self.padding[0] - (self.out_size - 1) * self.stride
-        return AxisGeometry(
-            self.out_size, self.kernel, self.input_dilation, (low, high), self.dilation, self.stride
+        return replace(
+            self,
+            size=self.out_size,
+            stride=self.input_dilation,
+            padding=(low, high),
+            input_dilation=self.stride,
         )
 
 
@@ -141,10 +150,11 @@ def least_size(padding_mode: str, padding: tuple[int, int]) -> int:
     return 2 if padding_mode == "reflect" and max(padding) > 0 else 1
 
 
-def sizes_from(stretched: int, stride: int, input_dilation: int, least: int = 1) -> range:
-    """Returns the input sizes that have from `stretched` to ``stretched + stride - 1`` stretched cells.
+def size_bounds(stretched: int, stride: int, input_dilation: int, least: int = 1) -> tuple[int, int]:
+    """Returns bounds of the input sizes that have `stretched` to ``stretched + stride - 1`` stretched cells.
 
-    The range is empty if no size does, which can happen where ``input_dilation > stride``.
+    These are the first size and the number after the last one. The two are equal if no size has so many
+    cells, which can happen where ``input_dilation > stride``.
 
     Args:
       stretched: The fewest stretched cells.
@@ -152,12 +162,12 @@ def sizes_from(stretched: int, stride: int, input_dilation: int, least: int = 1)
       input_dilation: Distance between neighbouring input cells, in stretched cells; 1 inserts no zeros.
       least: Smallest size to return.
 
-    >>> sizes_from(5, stride=3, input_dilation=2)
-    range(3, 5)
+    >>> size_bounds(5, stride=3, input_dilation=2)
+    (3, 5)
     """
     first = -(-(stretched - 1) // input_dilation) + 1
     last = (stretched + stride - 2) // input_dilation + 1
-    return range(max(first, least), max(last + 1, least))
+    return max(first, least), max(last + 1, least)
 
 
 def format_sizes(sizes: range, last: str = ", ") -> str:

@@ -11,6 +11,7 @@ convolution exactly if those windows would read what the padding shows.
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -132,11 +133,18 @@ def without_common_stride(axis: AxisGeometry) -> tuple[AxisGeometry, slice]:
     if common == 1 or axis.padding_mode != "zeros" or first is None or first >= axis.kernel:
         return axis, slice(None)
     step = common // math.gcd(common, d)
-    kernel, dilation = len(range(first, axis.kernel, step)), d // math.gcd(common, d)
+    kernel, dilation = (axis.kernel - 1 - first) // step + 1, d // math.gcd(common, d)
     low = (axis.padding[0] - first * d) // common
     read = (axis.out_size - 1) * s // common + dilation * (kernel - 1) + 1
     high = read - f // common * (axis.size - 1) - 1 - low
-    reduced = AxisGeometry(axis.size, kernel, s // common, (low, high), dilation, f // common)
+    reduced = replace(
+        axis,
+        kernel=kernel,
+        stride=s // common,
+        padding=(low, high),
+        dilation=dilation,
+        input_dilation=f // common,
+    )
     return reduced, slice(first, None, step)
 
 
@@ -224,8 +232,14 @@ def interior(
     high -= max(unread - (stride - 1), 0)  # cells that `first` leaves unread
     if least_size(mode, (low, high)) > first.size:
         mode = "replicate"  # the same on an axis of one cell, which cannot be reflected
-    composed = AxisGeometry(
-        first.size, (span - 1) // dilation + 1, stride, (low, high), dilation, input_dilation, mode
+    composed = replace(
+        first,
+        kernel=(span - 1) // dilation + 1,
+        stride=stride,
+        padding=(low, high),
+        dilation=dilation,
+        input_dilation=input_dilation,
+        padding_mode=mode,
     )
     return composed, (first_step // dilation, second_step // dilation)
 

@@ -27,11 +27,11 @@ def entry_count(axis: AxisGeometry) -> int:
     90000000000100000000000
     """
     if not _has_copied_padding(axis):
-        return _pairs_inside(_windows(axis), axis)
+        return _pairs_inside(windows_of(axis), axis)
     if axis.padding_mode == "replicate":
         return _replicated_entries(axis)
     count = _circular_entries if axis.padding_mode == "circular" else _reflected_entries
-    windows, period = _windows(axis), _period(axis)
+    windows, period = windows_of(axis), _period(axis)
     outputs = period // math.gcd(axis.stride, period)  # after this many outputs the cells repeat
     whole, rest = divmod(axis.out_size, outputs)
     windows = windows.modulo(period)
@@ -49,7 +49,7 @@ def unused_count(axis: AxisGeometry) -> int:
     >>> unused_count(AxisGeometry(6, 3, stride=2))
     1
     """
-    windows = _windows(axis)
+    windows = windows_of(axis)
     # Pairs that read the same cell form chains, each pair one `repeat` from the next: count the last of each.
     reached = _pairs_inside(windows, axis) - _pairs_inside(windows.repetitions(), axis)
     if reached == axis.size or not _has_copied_padding(axis):
@@ -63,7 +63,7 @@ def unused_count(axis: AxisGeometry) -> int:
     return axis.size - _reached_through_padding(windows.modulo(_period(axis)), axis)
 
 
-class _Windows(NamedTuple):
+class Windows(NamedTuple):
     """The positions ``start + o stride + t dilation`` of all outputs o and taps t."""
 
     outputs: int
@@ -85,13 +85,17 @@ class _Windows(NamedTuple):
 
     def pairs(self, low: int, high: int, remainder: int = 0, modulus: int = 1) -> int:
         """Counts the (o, t) with a position from `low` to `high` that has `remainder` modulo `modulus`."""
+        return count_points(*self.region(low, high, remainder, modulus))
+
+    def region(self, low: int, high: int, remainder: int, modulus: int) -> tuple[list[HalfPlane], Congruence]:
+        """Returns what the (o, t) fulfil whose position lies from `low` to `high` with a remainder."""
         s, d, start = self.stride, self.dilation, self.start
         box = [(1, 0, 0), (-1, 0, self.outputs - 1), (0, 1, 0), (0, -1, self.taps - 1)]
         between = [(s, d, start - low), (-s, -d, high - start)]
         sides = [HalfPlane(*side) for side in (*box, *between)]
-        return count_points(sides, Congruence(s, d, remainder - start, modulus))
+        return sides, Congruence(s, d, remainder - start, modulus)
 
-    def repetitions(self) -> _Windows:
+    def repetitions(self) -> Windows:
         """Returns the pairs (o, t) whose position another pair with a smaller tap has too."""
         outputs, taps = self.repeat
         return self._replace(
@@ -100,7 +104,7 @@ class _Windows(NamedTuple):
             start=self.start + taps * self.dilation,
         )
 
-    def modulo(self, period: int) -> _Windows:
+    def modulo(self, period: int) -> Windows:
         """Returns the same positions modulo `period`, without outputs and taps that only repeat others."""
         outputs, taps = (period // math.gcd(step, period) for step in (self.stride, self.dilation))
         return self._replace(
@@ -111,8 +115,9 @@ class _Windows(NamedTuple):
         )
 
 
-def _windows(axis: AxisGeometry) -> _Windows:
-    return _Windows(axis.out_size, axis.stride, axis.kernel, axis.dilation, -axis.padding[0])
+def windows_of(axis: AxisGeometry) -> Windows:
+    """Returns the positions that the windows of an axis read, of the stretched axis, which begins at 0."""
+    return Windows(axis.out_size, axis.stride, axis.kernel, axis.dilation, -axis.padding[0])
 
 
 def _has_copied_padding(axis: AxisGeometry) -> bool:
@@ -125,12 +130,17 @@ def _period(axis: AxisGeometry) -> int:
     return axis.stretched if axis.padding_mode == "circular" else 2 * (axis.stretched - 1)
 
 
-def _pairs_inside(windows: _Windows, axis: AxisGeometry) -> int:
+def inside(axis: AxisGeometry) -> tuple[int, int, int, int]:
+    """Returns the least and the largest stretched cell, and remainder and modulus of those with an input."""
+    return 0, axis.stretched - 1, 0, axis.input_dilation
+
+
+def _pairs_inside(windows: Windows, axis: AxisGeometry) -> int:
     """Counts the pairs that read an input cell in its own place, not a copy in the padding."""
-    return windows.pairs(0, axis.stretched - 1, 0, axis.input_dilation)
+    return windows.pairs(*inside(axis))
 
 
-def _circular_entries(windows: _Windows, axis: AxisGeometry) -> int:
+def _circular_entries(windows: Windows, axis: AxisGeometry) -> int:
     """Counts the entries of a circular axis, period by period.
 
     In period q, position x shows the stretched cell x - q n, which holds an input if f divides it.
@@ -142,7 +152,7 @@ def _circular_entries(windows: _Windows, axis: AxisGeometry) -> int:
     return sum(windows.pairs(q * n, (q + 1) * n - 1, q, f) for q in turns)
 
 
-def _reflected_entries(windows: _Windows, axis: AxisGeometry) -> int:
+def _reflected_entries(windows: Windows, axis: AxisGeometry) -> int:
     """Counts all pairs that read an input, minus the repeated ones: two taps of a window on the same cell.
 
     The axis is mirrored at the multiples of n - 1, so two taps read the same cell if they are equally far
@@ -168,7 +178,7 @@ def _reflected_entries(windows: _Windows, axis: AxisGeometry) -> int:
 
 def _replicated_entries(axis: AxisGeometry) -> int:
     """Counts the pairs inside, and one for each window that reads an end's cell only through the padding."""
-    windows, end = _windows(axis), axis.stretched - 1
+    windows, end = windows_of(axis), axis.stretched - 1
     if axis.size == 1:
         return axis.out_size
     shorter = windows._replace(taps=windows.taps - 1)
@@ -177,7 +187,7 @@ def _replicated_entries(axis: AxisGeometry) -> int:
     return _pairs_inside(windows, axis) + sum(_windows_outside(windows, axis)) - both
 
 
-def _windows_outside(windows: _Windows, axis: AxisGeometry) -> tuple[int, int]:
+def _windows_outside(windows: Windows, axis: AxisGeometry) -> tuple[int, int]:
     """Counts the windows that begin before the axis, and the windows that end after it."""
 
     def starting_by(position: int) -> int:
@@ -187,7 +197,7 @@ def _windows_outside(windows: _Windows, axis: AxisGeometry) -> tuple[int, int]:
     return starting_by(-1), windows.outputs - starting_by(last_fitting)
 
 
-def _reached_through_padding(windows: _Windows, axis: AxisGeometry) -> int:
+def _reached_through_padding(windows: Windows, axis: AxisGeometry) -> int:
     """Counts the cells of a circular or reflected axis that a window reads, in place or as a copy.
 
     All positions are a few arithmetic progressions with the same step, and so are the cells that they show.
@@ -200,7 +210,7 @@ def _reached_through_padding(windows: _Windows, axis: AxisGeometry) -> int:
     return sum(_union_size(group) for group in intervals.values())
 
 
-def _progressions(windows: _Windows) -> Iterator[range]:
+def _progressions(windows: Windows) -> Iterator[range]:
     """Yields all positions, as ranges with the same step."""
     s, d = max(windows.stride, 1), max(windows.dilation, 1)  # 0 for a single output or tap
     outputs, taps = windows.outputs, windows.taps

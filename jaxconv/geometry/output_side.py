@@ -17,7 +17,7 @@ from jaxconv.geometry.arguments import (
     resolve_padding,
     shape_of,
 )
-from jaxconv.geometry.axis import least_size, sizes_from
+from jaxconv.geometry.axis import least_size, size_bounds
 
 
 class OutputSide(NamedTuple):
@@ -53,12 +53,16 @@ class OutputSide(NamedTuple):
 
     def input_sizes(self) -> range:
         """Returns all input sizes that give these outputs."""
+        return range(*self.input_size_bounds())
+
+    def input_size_bounds(self) -> tuple[int, int]:
+        """Returns the first of the input sizes that give these outputs, and the number after the last."""
         if self.same:
-            return sizes_from(self.stride * (self.out_size - 1) + 1, self.stride, self.input_dilation)
+            return size_bounds(self.stride * (self.out_size - 1) + 1, self.stride, self.input_dilation)
         padding = resolve_padding(self.padding, 1, self.span, self.stride)
         stretched = self.stride * (self.out_size - 1) + self.span - sum(padding)
         least = least_size(self.padding_mode, padding)
-        return sizes_from(stretched, self.stride, self.input_dilation, least)
+        return size_bounds(stretched, self.stride, self.input_dilation, least)
 
     def input_size(self, output_padding: int | None, where: str = "") -> int:
         """Returns the input size that a transposed convolution takes, of those that share these outputs.
@@ -91,17 +95,23 @@ class OutputSide(NamedTuple):
         reach = self.input_dilation * (size - 1) + 1
         if reach == stretched or (not exact and reach < stretched + self.stride):
             return size
-        nearest = sorted({max((stretched - 1) // self.input_dilation + 1, least), size})
-        raise self._no_input_size(nearest, stretched, sum(padding), output_padding, where)
+        raise self._no_input_size((size, least), stretched, sum(padding), output_padding, where)
 
     def _no_input_size(
-        self, nearest: list[int], stretched: int, padded: int, output_padding: int | None, where: str
+        self,
+        size_and_least: tuple[int, int],
+        stretched: int,
+        padded: int,
+        output_padding: int | None,
+        where: str,
     ) -> GeometryError:
         if stretched < 1:
             return GeometryError(
                 f"{where}`padding` {self.padding!r} is too large: the transpose would have no cells left; "
                 "lower it."
             )
+        size, least = size_and_least
+        nearest = sorted({max((stretched - 1) // self.input_dilation + 1, least), size})
         cells = [self.input_dilation * (size - 1) + 1 for size in nearest]
         if self.same:
             outputs = [-(-count // self.stride) for count in cells]

@@ -195,7 +195,15 @@ def _nonzero_outputs(axis: AxisGeometry, outputs: int) -> list[int]:
 
 
 def _interval(layers: tuple[AxisGeometry, ...], output: int) -> range:
-    """Returns the range of the cells that an output sees, on an axis that extends beyond its ends.
+    """Returns the range from the first to the last cell that an output sees; see `ends_of`."""
+    ends = ends_of(layers, output)
+    return range(ends[0], ends[1] + 1) if ends else range(0)
+
+
+def ends_of(layers: tuple[AxisGeometry, ...], output: int) -> tuple[int, int] | None:
+    """Returns the first and the last cell that an output sees, on an axis that extends beyond its ends.
+
+    Returns None if it sees only inserted zeros.
 
     Going down through the layers, only the first and the last cell with each remainder are needed. The
     remainder is taken modulo the product of all input dilations below, and decides which taps meet a cell
@@ -220,7 +228,7 @@ def _interval(layers: tuple[AxisGeometry, ...], output: int) -> range:
                 known = ends_below.get(first % below, (first, last))
                 ends_below[first % below] = min(first, known[0]), max(last, known[1])
         ends, modulus = ends_below, below
-    return range(ends[0][0], ends[0][1] + 1) if ends else range(0)
+    return ends.get(0)
 
 
 def _cells_of_extended_axis(outputs: np.ndarray, axis: AxisGeometry) -> np.ndarray:

@@ -78,7 +78,7 @@ def pool_geometry(
     pads = padding_in_cells(padding, shape, taps, s, d)
     if flag("ceil_mode", ceil_mode):
         numbers = zip(shape, taps, s, d, pads, strict=True)
-        pads = tuple(_with_last_window(*axis) for axis in numbers)
+        pads = tuple(with_last_window(*axis) for axis in numbers)
     check_window_fits(shape, taps, d, pads)
     return ConvGeometry(
         shape,
@@ -111,7 +111,7 @@ def refuse_padding_mode(padding: Padding) -> None:
         )
 
 
-def _with_last_window(
+def with_last_window(
     size: int, taps: int, stride: int, dilation: int, padding: tuple[int, int]
 ) -> tuple[int, int]:
     """Returns the padding with which as many windows fit as ceil mode counts."""
