@@ -18,6 +18,8 @@ import numpy as np
 from jaxconv.geometry import AxisGeometry
 from jaxconv.geometry.pattern import reads
 
+TINY = 8  # cells of an axis on which a large stride may leave every tap to one output
+
 
 @dataclass(frozen=True)
 class AxisFit:
@@ -63,6 +65,12 @@ class AxisFit:
         return replace(self, geometry=replace(g, size=size))
 
     @property
+    def tried(self) -> bool:
+        """Whether some tap is read by two outputs, so that a dependence on the position would show."""
+        _, _, tap = self.entries
+        return len(tap) > len(np.unique(tap))
+
+    @property
     def pads(self) -> bool:
         """Whether a window of the convolution reads padding."""
         g = self.geometry
@@ -73,6 +81,9 @@ class AxisFit:
 def zero_padded_fits(responses: np.ndarray, tolerance: float) -> list[AxisFit]:
     """Returns the zero-padded convolutions with the smallest kernel for each pair of stride and dilation.
 
+    Large strides on a small axis explain anything, with a tap for every entry. So the window must fit into
+    the axis, or every tap must make two entries on average.
+
     Args:
       responses: Vectors ``(outputs, inputs, V)``.
       tolerance: Largest magnitude that counts as zero.
@@ -81,20 +92,44 @@ def zero_padded_fits(responses: np.ndarray, tolerance: float) -> list[AxisFit]:
     outputs, inputs = filled.shape
     if not filled.any():
         return []
+    if min(outputs, inputs) == 1:
+        return list(_smallest(filled, 1, 1))
     steps = [
         (s, f)
-        for s, f in product(range(1, max(inputs, 2)), range(1, max(outputs, 2)))
+        for s, f in product(range(1, inputs), range(1, outputs))
         if math.gcd(s, f) == 1
         and _repeats(filled, s, f)
+        and (_fits_inside(filled, s, f) or 2 * len(_places(filled, s, f)) <= filled.sum())
         and not _disagreements(responses, s, f, tolerance).any()
     ]
-    if min(outputs, inputs) == 1:
-        steps = [(1, 1)]
-    return [fit for s, f in steps for fit in _smallest(filled, s, f)]
+    return [fit for s, f in steps for fit in _smallest(filled, s, f)] or _untried(filled)
+
+
+def _untried(filled: np.ndarray) -> list[AxisFit]:
+    """Returns what fits an axis so small that no tap is read twice, if the window fits into it."""
+    outputs, inputs = filled.shape
+    if max(outputs, inputs) > TINY:
+        return []
+    steps = [*((s, 1) for s in range(1, 2 * inputs)), *((1, f) for f in range(2, 2 * outputs))]
+    free = [step for step in steps if not _repeats(filled, *step) and _fits_inside(filled, *step)]
+    return [fit for s, f in free for fit in _smallest(filled, s, f)]
+
+
+def _places(filled: np.ndarray, s: int, f: int) -> np.ndarray:
+    """Returns the places of the taps for a stride and an input dilation, in increasing order."""
+    out, cell = np.nonzero(filled)
+    return np.unique(f * cell - s * out)
+
+
+def _fits_inside(filled: np.ndarray, s: int, f: int) -> bool:
+    """Returns whether the window, or that of the forward convolution, is not larger than its input."""
+    places, (outputs, inputs) = _places(filled, s, f), filled.shape
+    span = places[-1] - places[0] + 1
+    return bool((f == 1 and span <= inputs) or (s == 1 and span <= outputs))
 
 
 def _repeats(filled: np.ndarray, s: int, f: int) -> bool:
-    """Returns whether an entry has a partner that the same tap makes: without one nothing is tried."""
+    """Returns whether one tap makes two entries; otherwise the stride and the dilation are not tried."""
     return bool(filled[f:, s:].any() or filled[: len(filled) - f, : filled.shape[1] - s].any())
 
 
@@ -106,8 +141,7 @@ def _disagreements(responses: np.ndarray, s: int, f: int, tolerance: float) -> n
 
 def _smallest(filled: np.ndarray, s: int, f: int) -> Iterator[AxisFit]:
     """Yields the smallest kernel for a stride and an input dilation, with every high padding that fits."""
-    out, cell = np.nonzero(filled)
-    places = np.unique(f * cell - s * out)
+    places = _places(filled, s, f)
     d = int(np.gcd.reduce(np.diff(places))) if len(places) > 1 else 1
     k = int(places[-1] - places[0]) // d + 1
     yield from high_paddings(filled.shape, k, s, -int(places[0]), d, f)

@@ -11,9 +11,8 @@ from jax.typing import DTypeLike
 from jaxconv.core.checks import check_dtype
 from jaxconv.errors import GeometryError, OptionError
 from jaxconv.geometry.arguments import at_least_one, describe, real, shape_of
-from jaxconv.interop.identify_axis import zero_padded_fits
 from jaxconv.interop.identify_box import Box
-from jaxconv.interop.identify_join import Fit, axis_fits, joint_fits
+from jaxconv.interop.identify_join import Fit, axis_fits, joint_fits, more_axis_fits
 from jaxconv.interop.identify_kernel import kernels
 from jaxconv.interop.identify_layer import apply, layer_of
 from jaxconv.interop.identify_linear import Samples, position, relative_tolerance, samples
@@ -99,9 +98,10 @@ def identify(
             "any geometry with a kernel of zeros."
         )
     responses = axis_responses(box, sampled.bias, sampled.height, rng, share)
-    zeros = [zero_padded_fits(found.vectors, found.tolerance) for found in responses]
-    fits = [axis_fits(found, fitting) for found, fitting in zip(responses, zeros, strict=True)]
-    joint = joint_fits(fits)
+    fits = [axis_fits(axis) for axis in responses]
+    joint = joint_fits(fits) or joint_fits(
+        [f + more_axis_fits(r) for f, r in zip(fits, responses, strict=True)]
+    )
     if not joint:
         raise refusal(responses, fits)
     found = kernels(box, joint[: MOST + 1], sampled.bias, sampled.height)

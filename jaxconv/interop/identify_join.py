@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from itertools import product
 
 from jaxconv.geometry.arguments import PADDING_MODES, PaddingMode
-from jaxconv.interop.identify_axis import AxisFit
+from jaxconv.interop.identify_axis import AxisFit, zero_padded_fits
 from jaxconv.interop.identify_modes import mode_fits
 from jaxconv.interop.identify_responses import Responses
+from jaxconv.interop.identify_small import small_fits
 
 
 @dataclass(frozen=True)
@@ -41,15 +42,24 @@ class Fit:
         return taps, PADDING_MODES.index(self.padding_mode), self.transposed, steps
 
 
-def axis_fits(responses: Responses, zeros: list[AxisFit]) -> list[AxisFit]:
-    """Returns everything that fits one axis, in all modes and both directions.
+def axis_fits(responses: Responses) -> list[AxisFit]:
+    """Returns what fits one axis, in all modes and both directions.
 
     Args:
       responses: Responses of the axis.
-      zeros: Zero-padded convolutions that fit.
     """
-    vectors, tolerance = responses.vectors, responses.tolerance
-    return [*zeros, *mode_fits(vectors, tolerance), *mode_fits(vectors, tolerance, transposed=True)]
+    found = responses.vectors, responses.tolerance
+    return [*zero_padded_fits(*found), *mode_fits(*found), *mode_fits(*found, transposed=True)]
+
+
+def more_axis_fits(responses: Responses) -> list[AxisFit]:
+    """Returns what fits one axis whose kernel no window shows, in both directions.
+
+    Args:
+      responses: Responses of the axis.
+    """
+    found = responses.vectors, responses.tolerance
+    return [*small_fits(*found), *small_fits(*found, transposed=True)]
 
 
 def joint_fits(fits: Sequence[Sequence[AxisFit]]) -> list[Fit]:

@@ -36,7 +36,7 @@ def default_dtype(f: Any) -> Any:
         dtypes = [str(p.dtype).removeprefix("torch.") for p in f.parameters() if p.is_floating_point()]
         return jnp.dtype(dtypes[0] if dtypes else "float32")
     for name in ("kernel", "weight", "values"):
-        dtype = getattr(getattr(f, name, None), "dtype", None)
+        dtype: Any = getattr(getattr(f, name, None), "dtype", None)
         try:
             if jnp.issubdtype(dtype, jnp.inexact):
                 return jnp.dtype(dtype)
@@ -72,7 +72,7 @@ def _torch_caller(module: Any) -> Call:
     first = next(module.parameters(), None)
     device = None if first is None else first.device
 
-    def call(x: np.ndarray) -> Any:
+    def call(x: Any) -> Any:
         with torch.no_grad():
             y = module(_tensor(_channels_first(x)).to(device))
         return _channels_last(_numbers(y)) if isinstance(y, torch.Tensor) else y
@@ -93,7 +93,7 @@ def _keras_caller(layer: Any) -> Call:
     return call
 
 
-def _channels_first(x: np.ndarray) -> np.ndarray:
+def _channels_first(x: np.ndarray) -> Any:
     return np.ascontiguousarray(np.moveaxis(x, -1, 1))
 
 

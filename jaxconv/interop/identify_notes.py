@@ -24,6 +24,8 @@ def _unseen_steps(fit: AxisFit) -> Iterator[str]:
         yield "one output shows neither stride nor dependence on the position; a larger input may show both"
     elif inputs == 1:
         yield "one input cell shows neither strides nor dilation; two cells or more show them"
+    elif not fit.tried:
+        yield "no tap is read by two outputs, so that a dependence on the position would not show; a larger input shows it"
 
 
 def _unseen_taps(fit: AxisFit) -> Iterator[str]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from jaxconv.errors import GeometryError
-from jaxconv.interop.identify_axis import AxisFit, nearest_disagreement
+from jaxconv.interop.identify_axis import TINY, AxisFit, nearest_disagreement
 from jaxconv.interop.identify_linear import number, position
 from jaxconv.interop.identify_responses import Responses
 
@@ -37,15 +37,17 @@ def _depends_on_position(axis: int, found: Responses) -> GeometryError:
             f"`input_shape` is too small on axis {axis}: no weight of `f` is read by two outputs, so that "
             "nothing shows whether they agree. Give `input_shape` more cells."
         )
+    cells = max(found.whole.shape[:2])
     gap = abs(found.whole[out, cell] - found.whole[other, other_cell])
     where = tuple(int(index) for index in np.unravel_index(int(gap.argmax()), gap.shape))
     values = [number(found.whole[o, c][where]) for o, c in ((out, cell), (other, other_cell))]
     first, second = (position((*where[:axis], o, *where[axis:])) for o in (out, other))
+    small = " An axis of so few cells may hide a convolution; try more." if cells <= TINY else ""
     steps = f"stride {s}" if f == 1 else f"input dilation {f}" + (f" and stride {s}" if s > 1 else "")
     return GeometryError(
         f"`f` is linear but depends on the position. The first two outputs that disagree, for {steps}, which "
         f"explains most, are {first} and {second}: they read position {cell} and {other_cell} of axis {axis} "
-        f"with the same tap, but with weights {values[0]} and {values[1]}."
+        f"with the same tap, but with weights {values[0]} and {values[1]}.{small}"
     )
 
 
