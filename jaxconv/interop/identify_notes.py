@@ -25,7 +25,10 @@ def _unseen_steps(fit: AxisFit) -> Iterator[str]:
     elif inputs == 1:
         yield "one input cell shows neither strides nor dilation; two cells or more show them"
     elif not fit.tried:
-        yield "no tap is read by two outputs, so that a dependence on the position would not show; a larger input shows it"
+        yield (
+            "no two outputs read the same tap, so that a dependence on the position does not show; a larger "
+            "input shows it"
+        )
 
 
 def _unseen_taps(fit: AxisFit) -> Iterator[str]:

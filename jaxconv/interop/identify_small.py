@@ -1,7 +1,7 @@
 """The padding modes that fit an axis so small, or so stretched, that no window shows the whole kernel.
 
-There are few geometries of a small axis, so all with small steps are tried. The taps of each solve a linear system
-with one equation for every output and input, and many more equations than taps.
+There are few geometries of a small axis, so all with small steps are tried. The taps of each solve a linear
+system with one equation for every output and input, and many more equations than taps.
 """
 
 from __future__ import annotations
