@@ -9,7 +9,6 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxconv.errors import GeometryError, OptionError
-from jaxconv.geometry.arguments import describe
 from jaxconv.interop.identify_layouts import caller, default_dtype, to_numpy
 
 NUMBERS = 2**24  # in the maps of one call, or in its results
@@ -100,8 +99,7 @@ class Box:
             y = to_numpy(result)
         except (TypeError, ValueError):
             raise TypeError(
-                f"`f` must return an array of numbers, got {describe(result)} of type "
-                f"{type(result).__name__}."
+                f"`f` must return one array of numbers, got an object of type {type(result).__name__}."
             ) from None
         if not jnp.issubdtype(y.dtype, jnp.inexact):
             raise TypeError(

@@ -103,7 +103,7 @@ def identify(
         [f + more_axis_fits(r) for f, r in zip(fits, responses, strict=True)]
     )
     if not joint:
-        raise refusal(responses, fits)
+        raise refusal(responses, fits, box.in_features)
     found = kernels(box, joint[: MOST + 1], sampled.bias, sampled.height)
     return _result(box, sampled, responses, joint, found, share)
 

@@ -70,5 +70,7 @@ def _line(box: Box, axis: int, rng: np.random.Generator) -> np.ndarray:
     n, size = len(box.input_shape), box.input_shape[axis]
     others = [1 if other == axis else cells for other, cells in enumerate(box.input_shape)]
     numbers = generic(rng, (1, *others, box.in_features), box.dtype)
+    if numbers.size == 1:  # nothing to combine: the responses are the weights themselves
+        numbers = np.ones_like(numbers)
     here = np.eye(size, dtype=box.dtype).reshape(size, *(size if a == axis else 1 for a in range(n)), 1)
     return here * numbers

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from itertools import product
 
 import numpy as np
 
@@ -18,8 +17,7 @@ from jaxconv.geometry.pattern import reads
 from jaxconv.interop.identify_axis import AxisFit, high_paddings
 
 MOST_ENTRIES = 200  # outputs times inputs
-DILATIONS = (1, 2)  # of the input
-STRIDES = (1, 2, 3, 4)
+STEPS = ((1, 1), (1, 2), (1, 3), (1, 4), (2, 1), (2, 3))  # of the input's dilation and the stride
 
 
 def small_fits(responses: np.ndarray, tolerance: float, transposed: bool = False) -> list[AxisFit]:
@@ -50,8 +48,8 @@ def small_fits(responses: np.ndarray, tolerance: float, transposed: bool = False
 
 def _geometries(outputs: int, inputs: int) -> Iterator[AxisGeometry]:
     """Yields the axes with these numbers of cells, fewer taps first, whose kernel fits into the input."""
-    for k in range(1, DILATIONS[-1] * inputs + 1):
-        for f, s in product(DILATIONS, STRIDES):
+    for k in range(1, 2 * inputs):
+        for f, s in STEPS:
             stretched = f * (inputs - 1) + 1
             for d in range(1, 2 if k == 1 else (stretched - 1) // (k - 1) + 1):
                 span = d * (k - 1) + 1
