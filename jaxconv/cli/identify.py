@@ -6,8 +6,9 @@ import importlib
 import json as json_format
 import os
 import sys
+from contextlib import nullcontext
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import tyro
 
@@ -15,12 +16,15 @@ from jaxconv.cli.screen import console
 from jaxconv.errors import OptionError
 
 
+Dtype = Literal["float32", "float64", "float16", "bfloat16", "complex64", "complex128"]
+
+
 def identify(
     function: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="MODULE:FUNCTION")],
     input: tuple[int, ...],
     in_features: int = 1,
     transpose_of: str | None = None,
-    dtype: str | None = None,
+    dtype: Dtype | None = None,
     rtol: float | None = None,
     json: Path | None = None,
 ) -> None:
@@ -33,10 +37,12 @@ def identify(
       in_features: Features of these maps.
       transpose_of: Another function, module:name, a forward convolution: also say how far the first one is
         from its transpose.
-      dtype: Dtype of the maps; by default that of the parameters, or float32.
+      dtype: Dtype of the maps; by default that of the parameters, or JAX's default.
       rtol: Largest rounding error of an output, as a share of the largest; by default that of the dtype.
       json: File for the result, with the kernel.
     """
+    import jax
+
     from jaxconv.interop import identify as run
     from jaxconv.interop.identify_distance import distance_from_transpose
     from jaxconv.interop.identify_report import identification_json, identification_tables
@@ -44,13 +50,16 @@ def identify(
     if json is not None:  # a file that cannot be written is refused before the work
         json.parent.mkdir(parents=True, exist_ok=True)
         json.touch()
-    layer = run(load("MODULE:FUNCTION", function), input, in_features, dtype=dtype, rtol=rtol)
-    distance = None
-    if transpose_of is not None:
-        g = layer.geometry(input)
-        back = g.input_shape if layer.transposed else g.output_shape
-        forward = run(load("--transpose-of", transpose_of), back, layer.out_features, dtype=dtype, rtol=rtol)
-        distance = distance_from_transpose(layer, forward, input)
+    with jax.enable_x64(True) if dtype in ("float64", "complex128") else nullcontext():
+        f = load("MODULE:FUNCTION", function)
+        layer = run(f, input, in_features, dtype=dtype, rtol=rtol)
+        distance = None
+        if transpose_of is not None:
+            g = layer.geometry(input)
+            back = g.input_shape if layer.transposed else g.output_shape
+            forward = load("--transpose-of", transpose_of)
+            convolution = run(forward, back, layer.out_features, dtype=dtype, rtol=rtol)
+            distance = distance_from_transpose(layer, convolution, input)
     console.print(identification_tables(layer, distance))
     if json is not None:
         json.write_text(json_format.dumps(identification_json(layer, distance), indent=1))
@@ -64,11 +73,11 @@ def load(option: str, target: str) -> Any:
       target: Module and name, with a colon between them; the name may have dots.
 
     Raises:
-      OptionError: There is no such module or name.
+      OptionError: The module or the name does not exist, or cannot be called.
     """
     module, _, name = target.partition(":")
     if not module or not name:
-        raise OptionError(f"{option} must be module:name, such as layers:upsample, got {target}.")
+        raise OptionError(f"{option} must be module:name, such as layers:upsample; got {target}.")
     folder = os.getcwd()
     if folder not in sys.path:
         sys.path.insert(0, folder)
@@ -82,4 +91,6 @@ def load(option: str, target: str) -> Any:
         if not hasattr(found, part):
             raise OptionError(f"{option} {target}: {getattr(found, '__name__', module)} has no {part}.")
         found = getattr(found, part)
+    if not callable(found):
+        raise OptionError(f"{option} {target} must be a function or a layer, got a {type(found).__name__}.")
     return found

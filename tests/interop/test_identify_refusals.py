@@ -101,7 +101,7 @@ def test_random_functions():
 
 
 def test_a_function_that_mixes_the_batch():
-    with pytest.raises((GeometryError, OptionError), match="mix the maps|not linear"):
+    with pytest.raises((GeometryError, OptionError), match=r"mix the maps|not linear"):
         identify(lambda x: x - jnp.roll(x, 1, 0), (8,), **SIZES)
 
 

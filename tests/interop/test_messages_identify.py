@@ -64,7 +64,12 @@ CASES = [
     BadCall("random", on(lambda x: x * np.random.default_rng().normal()), ("random numbers",), OptionError),
     BadCall("not linear", on(jnp.tanh), ("not linear", "of feature 0", "do not add up"), GeometryError),
     BadCall("constant", on(lambda x: 0 * x), ("does not depend on its input",), GeometryError),
-    BadCall("a bias per position", on(lambda x: x + WINDOW, (9,)), ("(0,) and (1,) are 1 and 2",), GeometryError),
+    BadCall(
+        "a bias per position",
+        on(lambda x: x + WINDOW, (9,)),
+        ("depend on the position", "(0,) and (1,) are 1 and 2"),
+        GeometryError,
+    ),
     BadCall(
         "a window",
         on(lambda x: x * WINDOW, (9,)),
