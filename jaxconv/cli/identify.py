@@ -15,7 +15,6 @@ import tyro
 from jaxconv.cli.screen import console
 from jaxconv.errors import OptionError
 
-
 Dtype = Literal["float32", "float64", "float16", "bfloat16", "complex64", "complex128"]
 
 

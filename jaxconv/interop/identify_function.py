@@ -15,7 +15,7 @@ from jaxconv.interop.identify_box import Box
 from jaxconv.interop.identify_join import Fit, axis_fits, joint_fits, more_axis_fits
 from jaxconv.interop.identify_kernel import kernels
 from jaxconv.interop.identify_layer import apply, layer_of
-from jaxconv.interop.identify_linear import Samples, position, relative_tolerance, samples
+from jaxconv.interop.identify_linear import Samples, position, samples
 from jaxconv.interop.identify_notes import notes
 from jaxconv.interop.identify_refusal import refusal
 from jaxconv.interop.identify_responses import Responses, axis_responses
@@ -61,7 +61,7 @@ def identify(
       dtype: Dtype of the maps, floating or complex. By default that of the kernel or of the parameters of
         `f` if it shows them, else JAX's default.
       rtol: Largest rounding error of a result, as a share of the largest result; what is below counts as
-        zero. By default 64 units of rounding of the result's dtype, 4 for half precision. Raise it for a
+        zero. By default 64 units of rounding of the dtype, 4 for half precision. Raise it for a
         function that computes in lower precision than it returns.
       seed: Seed of the random maps.
 
@@ -91,7 +91,7 @@ def identify(
         raise OptionError(f"`rtol` must lie between 0 and 1, got {rtol}.")
     rng = np.random.default_rng(seed)
     sampled = samples(box, rng, rtol)
-    share = relative_tolerance(box.out_dtype) if rtol is None else rtol
+    share = sampled.rtol
     if not abs(sampled.results).max():
         raise GeometryError(
             "`f` does not depend on its input: it returns the same for every map, which is a convolution of "

@@ -38,9 +38,9 @@ def default_dtype(f: Any) -> Any:
     for name in ("kernel", "weight", "values"):
         dtype: Any = getattr(getattr(f, name, None), "dtype", None)
         try:
-            if jnp.issubdtype(dtype, jnp.inexact):
+            if dtype is not None and jnp.issubdtype(dtype, jnp.inexact):
                 return jnp.dtype(dtype)
-        except TypeError:  # None, or another library's word
+        except TypeError:  # another library's dtype
             continue
     return jnp.zeros(()).dtype
 

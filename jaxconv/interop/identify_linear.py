@@ -21,11 +21,13 @@ class Samples:
       maps: Maps ``(batch, *input_shape, in_features)``.
       results: Results ``(batch, *output_shape, out_features)``, without the bias.
       bias: Bias ``(out_features,)``, or None.
+      rtol: Largest rounding error of a result, as a share of the largest one.
     """
 
     maps: np.ndarray
     results: np.ndarray
     bias: np.ndarray | None
+    rtol: float
 
     @property
     def height(self) -> float:
@@ -55,7 +57,7 @@ def samples(box: Box, rng: np.random.Generator, rtol: float | None) -> Samples:
     Args:
       box: The function.
       rng: Random generator of the maps.
-      rtol: Largest error, as a share of the largest result; by default that of the dtype.
+      rtol: Largest error, as a share of the largest result; by default that of the dtypes.
 
     Raises:
       GeometryError: It is not linear, or adds different numbers at different positions.
@@ -66,7 +68,7 @@ def samples(box: Box, rng: np.random.Generator, rtol: float | None) -> Samples:
     maps = np.stack([0 * x, x, z, a * x + b * z]).astype(box.dtype)
     y = box(maps)
     again = box(maps[::-1])[::-1]
-    share = relative_tolerance(box.out_dtype) if rtol is None else rtol
+    share = rtol or max(map(relative_tolerance, (box.dtype, box.out_dtype)))
     y, again = y.astype(wide(y.dtype)), again.astype(wide(y.dtype))
     tolerance = share * max(abs(y).max(), np.finfo(np.float32).tiny)
     if (gap := abs(y - again)).max() > tolerance:
@@ -84,7 +86,7 @@ def samples(box: Box, rng: np.random.Generator, rtol: float | None) -> Samples:
             f"`f` is not linear: for x, z and {a} x + {b} z, its outputs at {position(where)} do not add up; "
             f"they miss by {gap[where]:.3g} where the largest result is {abs(y).max():.3g}."
         )
-    return Samples(maps[1:3], linear[:2], _bias(offset, tolerance))
+    return Samples(maps[1:3], linear[:2], _bias(offset, tolerance), share)
 
 
 def random_maps(box: Box, rng: np.random.Generator, count: int) -> np.ndarray:

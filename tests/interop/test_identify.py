@@ -175,6 +175,15 @@ def test_dtypes(dtype, rng):
     np.testing.assert_allclose(found.kernel, layer.kernel, rtol=0, atol=rounding)
 
 
+def test_default_dtype_is_that_of_jax():
+    seen = []
+    identify(lambda x: seen.append(x.dtype) or 2 * x, (5,))
+    with jax.enable_x64(False):
+        identify(lambda x: seen.append(x.dtype) or np.asarray(x, np.float64), (5,))
+    assert {str(dtype) for dtype in seen[:4]} == {"float64"}
+    assert {str(dtype) for dtype in seen[4:]} == {"float32"}
+
+
 def test_conjugation_is_not_linear(rng):
     with pytest.raises(GeometryError, match="not linear"):
         identify(lambda x: jnp.conj(x[:, 1:]) + x[:, :-1], (6,), dtype="complex64")
@@ -208,6 +217,14 @@ def test_lower_precision_than_the_result(rng):
     found = identify(box, (10,), dtype="float32", rtol=4e-3)
     assert found.identification.geometry == ConvGeometry((10,), (3,))
     np.testing.assert_allclose(found.kernel.ravel(), kernel, rtol=1e-3)
+
+
+def test_higher_precision_than_the_input(rng):
+    kernel = rng.normal(size=(3, 1, 1))
+    box, shape, features = box_of(ConvGeometry((9,), (3,)), kernel, False)
+    found = identify(box, shape, features, dtype="float32")
+    assert (found.kernel.dtype, found.dtype) == ("float64", "float64")
+    np.testing.assert_array_equal(found.kernel, kernel)
 
 
 def test_groups_are_the_most_that_fit(rng):
