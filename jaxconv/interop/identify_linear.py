@@ -83,8 +83,8 @@ def samples(box: Box, rng: np.random.Generator, rtol: float | None) -> Samples:
     if gap.max() > 4 * tolerance:
         where = np.unravel_index(int((gap > 4 * tolerance).argmax()), gap.shape)
         raise GeometryError(
-            f"`f` is not linear: for x, z and {a} x - {-b} z, its outputs at {position(where)} do not add up; "
-            f"they miss by {gap[where]:.3g} where the largest result is {abs(y).max():.3g}."
+            f"`f` is not linear: for x, z and {a} x - {-b} z, its outputs at {position(where)} do not add "
+            f"up; they miss by {gap[where]:.3g} where the largest result is {abs(y).max():.3g}."
         )
     return Samples(maps[1:3], linear[:2], _bias(offset, tolerance), share)
 

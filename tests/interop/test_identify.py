@@ -1,6 +1,7 @@
 """`identify` on matrices that Python loops build: geometry, kernel and results, and what fits besides."""
 
 import itertools
+from dataclasses import replace
 
 import jax
 import jax.numpy as jnp
@@ -88,6 +89,9 @@ def test_random_geometries(mode, transposed, number, rng):
     fitting = [found, *(other.layer for other in found.identification.alternatives)]
     assert any(same(truth, layer, shape) for layer in fitting), (g, found.identification.geometry)
     assert same(truth, found, shape, sizes=[0])
+    for other in found.identification.alternatives if n == 1 else ():
+        assert same(truth, other.layer, shape, sizes=[0])
+        assert not same(found, other.layer, other.deciding_shape, sizes=[0])
     if found.kernel.shape == kernel.shape and found.transposed == transposed:
         np.testing.assert_array_equal(found.kernel, kernel)
         assert found.feature_group_count == groups
@@ -120,6 +124,7 @@ def test_result_is_a_convolution(rng):
     box, shape, features = box_of(ConvGeometry((8,), (3,), out_features=2), kernel, False)
     found = identify(box, shape, features, dtype="float64")
     assert isinstance(found, Convolution)
+    assert replace(found, bias=jnp.ones(2)).identification is None
     doubled = jax.tree.map(lambda array: 2 * array, found)
     assert doubled.identification is None
     np.testing.assert_array_equal(doubled.kernel, 2 * kernel)
