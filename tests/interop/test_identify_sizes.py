@@ -3,7 +3,7 @@
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from test_identify import box_of, matrix_of
+from boxes import box_of, matrix_of
 
 from jaxconv import ConvGeometry, Convolution, identify
 
