@@ -15,6 +15,7 @@ from jaxconv.cli.convolution import matrix, verify
 from jaxconv.cli.demo import demo
 from jaxconv.cli.explore import explore
 from jaxconv.cli.figures import animate, figures
+from jaxconv.cli.identify import identify
 from jaxconv.cli.info import info
 from jaxconv.cli.screen import console, new_console
 from jaxconv.cli.segmentation import class_weights, evaluate, export, predict
@@ -25,6 +26,7 @@ from jaxconv.errors import FailureError, JaxconvError
 COMMANDS: dict[str, Callable[..., None]] = {
     "verify": verify,
     "arithmetic": arithmetic,
+    "identify": identify,
     "matrix": matrix,
     "spectrum": spectrum,
     "explore": explore,

@@ -96,6 +96,19 @@ def to_the_first_step(config, out, *, data, resume, console, **_):
     write_json(Path(out) / "environment.json", environment(data, 1))
 
 
+UPSAMPLE = """
+from jaxconv import conv, conv_transpose
+
+kernel = [[[1.0]], [[2.0]], [[4.0]]]
+
+
+def down(x):
+    return conv(x, kernel, strides=2, padding=1)
+
+
+def up(y):
+    return conv_transpose(y, kernel, strides=2, padding=1)
+"""
 TRACED = set()
 """Configurations that were traced already: several commands share one."""
 
@@ -128,6 +141,7 @@ def place(tmp_path, camvid, monkeypatch):
     for name in ("photo.jpg", "folder/other.png"):
         Image.new("RGB", (22, 14), (90, 120, 30)).save(name)
     np.save("w.npy", np.ones((3, 3, 1, 1)))
+    (tmp_path / "upsample.py").write_text(UPSAMPLE)
     monkeypatch.setattr(jaxconv.training, "train", to_the_first_step)
     monkeypatch.setattr(jaxconv.training, "load", stand_in)
     monkeypatch.setattr("jaxconv.training.devices.prepare_cpu", lambda batch_size, devices: None)
