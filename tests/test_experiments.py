@@ -231,7 +231,7 @@ def test_checkerboards(experiment, tmp_path):
 
 
 def test_checkerboards_measures_the_pattern(experiment):
-    """A pattern that repeats with the stride is all energy, a constant and a ramp of other period are none."""
+    """All energy of a pattern that repeats with the stride, and none of a constant or of a slow wave."""
     module = experiment("checkerboards")
     pattern = np.tile([[1.0, -1.0], [-1.0, 1.0]], (8, 8))[None]
     np.testing.assert_allclose(module.artefact_energy(pattern), 100)
