@@ -43,8 +43,8 @@ def identify(
     import jax
 
     from jaxconv.interop import identify as run
-    from jaxconv.interop.identify_distance import distance_from_transpose
-    from jaxconv.interop.identify_report import identification_json, identification_tables
+    from jaxconv.interop.identification.distance import distance_from_transpose
+    from jaxconv.interop.identification.report import identification_json, identification_tables
 
     if json is not None:  # a file that cannot be written is refused before the work
         json.parent.mkdir(parents=True, exist_ok=True)

@@ -8,8 +8,8 @@ function that computes one. The other libraries are loaded on first use.
 
 from jaxconv.interop.equinox import from_equinox, to_equinox
 from jaxconv.interop.flax import from_flax, to_flax
-from jaxconv.interop.identify_function import identify
-from jaxconv.interop.identify_result import IdentifiedConvolution
+from jaxconv.interop.identification.function import identify
+from jaxconv.interop.identification.result import IdentifiedConvolution
 from jaxconv.interop.keras import from_keras, to_keras
 from jaxconv.interop.lax import from_lax_conv, from_lax_conv_transpose, to_lax_conv, to_lax_conv_transpose
 from jaxconv.interop.layer import Convolution

@@ -9,7 +9,7 @@ import pytest
 from jax import lax
 
 from jaxconv import Convolution, identify
-from jaxconv.interop.identify_distance import distance_from_transpose, distances_from_words
+from jaxconv.interop.identification.distance import distance_from_transpose, distances_from_words
 
 OUTPUTS = 5
 LAYOUT = ("NWC", "WIO", "NWC")

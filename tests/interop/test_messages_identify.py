@@ -7,8 +7,8 @@ from flax import nnx
 from messages import BadCall, check
 
 from jaxconv import Convolution, GeometryError, OptionError, identify
-from jaxconv.interop.identify_distance import distance_from_transpose
-from jaxconv.interop.identify_report import identification_json
+from jaxconv.interop.identification.distance import distance_from_transpose
+from jaxconv.interop.identification.report import identification_json
 
 
 def changing(results):

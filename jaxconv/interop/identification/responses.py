@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from jaxconv.interop.identify_box import Box
-from jaxconv.interop.identify_linear import generic, wide
+from jaxconv.interop.identification.box import Box
+from jaxconv.interop.identification.linear import generic, wide
 
 VECTORS = 8  # components of the vectors that are compared
 

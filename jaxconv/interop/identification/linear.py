@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxconv.errors import GeometryError, OptionError
-from jaxconv.interop.identify_box import Box
+from jaxconv.interop.identification.box import Box
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from itertools import product
 
 from jaxconv.geometry.arguments import PADDING_MODES, PaddingMode
-from jaxconv.interop.identify_axis import AxisFit, zero_padded_fits
-from jaxconv.interop.identify_modes import mode_fits
-from jaxconv.interop.identify_responses import Responses
-from jaxconv.interop.identify_small import small_fits
+from jaxconv.interop.identification.axis import AxisFit, zero_padded_fits
+from jaxconv.interop.identification.modes import mode_fits
+from jaxconv.interop.identification.responses import Responses
+from jaxconv.interop.identification.small import small_fits
 
 
 @dataclass(frozen=True)

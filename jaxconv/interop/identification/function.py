@@ -11,16 +11,21 @@ from jax.typing import DTypeLike
 from jaxconv.core.checks import check_dtype
 from jaxconv.errors import GeometryError, OptionError
 from jaxconv.geometry.arguments import at_least_one, describe, real, shape_of
-from jaxconv.interop.identify_box import Box
-from jaxconv.interop.identify_join import Fit, axis_fits, joint_fits, more_axis_fits
-from jaxconv.interop.identify_kernel import kernels
-from jaxconv.interop.identify_layer import apply, layer_of
-from jaxconv.interop.identify_linear import Samples, position, samples
-from jaxconv.interop.identify_notes import notes
-from jaxconv.interop.identify_refusal import refusal
-from jaxconv.interop.identify_responses import Responses, axis_responses
-from jaxconv.interop.identify_result import Alternative, Identification, IdentifiedConvolution, identified
-from jaxconv.interop.identify_sizes import deciding_shape, deciding_shape_of_word, padding_word
+from jaxconv.interop.identification.box import Box
+from jaxconv.interop.identification.join import Fit, axis_fits, joint_fits, more_axis_fits
+from jaxconv.interop.identification.kernel import kernels
+from jaxconv.interop.identification.layer import apply, layer_of
+from jaxconv.interop.identification.linear import Samples, position, samples
+from jaxconv.interop.identification.notes import notes
+from jaxconv.interop.identification.refusal import refusal
+from jaxconv.interop.identification.responses import Responses, axis_responses
+from jaxconv.interop.identification.result import (
+    Alternative,
+    Identification,
+    IdentifiedConvolution,
+    identified,
+)
+from jaxconv.interop.identification.sizes import deciding_shape, deciding_shape_of_word, padding_word
 from jaxconv.interop.layer import Convolution
 
 MOST = 24  # alternatives that are returned

@@ -14,7 +14,7 @@ import numpy as np
 from jaxconv.geometry import AxisGeometry
 from jaxconv.geometry.arguments import PADDING_MODES
 from jaxconv.geometry.pattern import reads
-from jaxconv.interop.identify_axis import AxisFit, high_paddings
+from jaxconv.interop.identification.axis import AxisFit, high_paddings
 
 MOST_ENTRIES = 200  # outputs times inputs
 STEPS = ((1, 1), (1, 2), (1, 3), (1, 4), (2, 1), (2, 3))  # of the input's dilation and the stride

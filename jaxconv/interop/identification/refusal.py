@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from jaxconv.errors import GeometryError
-from jaxconv.interop.identify_axis import TINY, AxisFit, nearest_disagreement
-from jaxconv.interop.identify_linear import number, position
-from jaxconv.interop.identify_responses import Responses
+from jaxconv.interop.identification.axis import TINY, AxisFit, nearest_disagreement
+from jaxconv.interop.identification.linear import number, position
+from jaxconv.interop.identification.responses import Responses
 
 
 def refusal(

@@ -10,8 +10,8 @@ import numpy as np
 
 from jaxconv.convolution import transposed_kernel
 from jaxconv.interop.direct import of_direct
-from jaxconv.interop.identify_axis import AxisFit
-from jaxconv.interop.identify_join import Fit
+from jaxconv.interop.identification.axis import AxisFit
+from jaxconv.interop.identification.join import Fit
 from jaxconv.interop.layer import Convolution
 
 

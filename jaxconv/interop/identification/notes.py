@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from jaxconv.geometry.arguments import plural
-from jaxconv.interop.identify_axis import AxisFit
-from jaxconv.interop.identify_join import Fit
+from jaxconv.interop.identification.axis import AxisFit
+from jaxconv.interop.identification.join import Fit
 
 
 def notes(fit: Fit) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxconv.errors import GeometryError, OptionError
-from jaxconv.interop.identify_layouts import caller, default_dtype, to_numpy
+from jaxconv.interop.identification.layouts import caller, default_dtype, to_numpy
 
 NUMBERS = 2**24  # in the maps of one call, or in its results
 

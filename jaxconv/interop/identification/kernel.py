@@ -13,10 +13,10 @@ from itertools import product
 
 import numpy as np
 
-from jaxconv.interop.identify_axis import AxisFit
-from jaxconv.interop.identify_box import NUMBERS, Box
-from jaxconv.interop.identify_join import Fit
-from jaxconv.interop.identify_linear import wide
+from jaxconv.interop.identification.axis import AxisFit
+from jaxconv.interop.identification.box import NUMBERS, Box
+from jaxconv.interop.identification.join import Fit
+from jaxconv.interop.identification.linear import wide
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,10 @@ import numpy as np
 
 from jaxconv.errors import GeometryError
 from jaxconv.geometry.arguments import PaddingWord, resolve_padding
-from jaxconv.interop.identify_axis import AxisFit
-from jaxconv.interop.identify_join import Fit
-from jaxconv.interop.identify_kernel import taps
-from jaxconv.interop.identify_responses import Responses
+from jaxconv.interop.identification.axis import AxisFit
+from jaxconv.interop.identification.join import Fit
+from jaxconv.interop.identification.kernel import taps
+from jaxconv.interop.identification.responses import Responses
 
 WORDS: tuple[PaddingWord, ...] = ("SAME", "SAME_LOWER")
 

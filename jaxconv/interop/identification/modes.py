@@ -12,7 +12,7 @@ from dataclasses import replace
 import numpy as np
 
 from jaxconv.geometry.arguments import PADDING_MODES
-from jaxconv.interop.identify_axis import AxisFit, high_paddings
+from jaxconv.interop.identification.axis import AxisFit, high_paddings
 
 FEW = 4  # outputs among which no two neighbours may lie in the interior
 

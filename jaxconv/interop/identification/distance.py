@@ -12,7 +12,7 @@ from jaxconv.errors import GeometryError
 from jaxconv.geometry import AxisGeometry, ConvGeometry, Padding
 from jaxconv.geometry.arguments import PaddingWord, plural, resolve_padding
 from jaxconv.geometry.output_side import OutputSide, output_sides
-from jaxconv.interop.identify_linear import relative_tolerance, wide
+from jaxconv.interop.identification.linear import relative_tolerance, wide
 from jaxconv.interop.layer import Convolution
 
 WORDS: tuple[PaddingWord, ...] = ("VALID", "SAME", "SAME_LOWER", "HALF", "FULL")

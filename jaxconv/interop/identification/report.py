@@ -12,8 +12,8 @@ from rich.text import Text
 
 from jaxconv.geometry import ConvGeometry
 from jaxconv.interop.explanation import arithmetic_tables
-from jaxconv.interop.identify_distance import TransposeDistance, distances_from_words
-from jaxconv.interop.identify_result import Identification, IdentifiedConvolution
+from jaxconv.interop.identification.distance import TransposeDistance, distances_from_words
+from jaxconv.interop.identification.result import Identification, IdentifiedConvolution
 from jaxconv.interop.layer import Convolution
 
 

@@ -1,0 +1,1 @@
+"""Which convolution is this function? Found from its responses to impulses."""
