@@ -31,7 +31,7 @@ docs: $(WITH_SPHINX)  ## the documentation as pages to read: runs/docs/index.htm
 bench: $(WITH_TORCH)  ## the tables against the peers: runs/bench/; with ARGS=--quick in two minutes
 	$(BIN)/python -m benchmarks $(ARGS)
 
-$(INSTALLED): pyproject.toml constraints.txt
+$(INSTALLED): pyproject.toml constraints.txt hatch_build.py $(wildcard jaxconv/convolution/native/*.cpp jaxconv/convolution/native/*.h)
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[all,dev]'
 	@touch $@
