@@ -82,7 +82,7 @@ _EXCLUDED = (
     Measurement("3x3, 512 to 512 on 7x7, batch 16", 16.9, 20.0, "onednn"),
     Measurement("3x3, 256 to 256 on 14x14", 1.21, 1.39, "onednn"),
 )
-_ONEDNN = "oneDNN has a kernel for it"
+_ONEDNN = "oneDNN has a kernel for it (float32 on one device, or on each inside shard_map)"
 
 WITH_ONEDNN: dict[Kind, tuple[Rule[Any], ...]] = {
     Kind.CONV: (
