@@ -190,14 +190,20 @@ def blocks_pay(g: ConvGeometry, batch: int) -> bool:
 def phases_are_alike(g: ConvGeometry, batch: int) -> bool:
     """Returns whether strides divide the kernel: the few phases of the transpose have as many taps each."""
     alike = all(k % s == 0 for k, s in zip(g.kernel_shape, g.strides, strict=True))
-    return 1 < math.prod(g.strides) <= MAX_PHASES and alike and set(g.kernel_dilation) == {1}
+    few = g.ndim > 1 and 1 < math.prod(g.strides) <= MAX_PHASES
+    return few and alike and set(g.kernel_dilation) == {1}
 
 
 def strides_narrow_the_output(g: ConvGeometry, batch: int) -> bool:
     """Returns whether a strided convolution leads to less than twice its features, or from few to few."""
     few = g.in_features <= FEW_FEATURES and g.out_features <= MAX_NARROW_OUTPUTS
     narrow = g.out_features < 2 * g.in_features or few
-    return max(g.strides) > 1 and narrow and set(g.input_dilation) == set(g.kernel_dilation) == {1}
+    return (
+        g.ndim > 1
+        and max(g.strides) > 1
+        and narrow
+        and set(g.input_dilation) == set(g.kernel_dilation) == {1}
+    )
 
 
 def strides_lead_to_few_features(g: ConvGeometry, batch: int) -> bool:
@@ -208,17 +214,18 @@ def strides_lead_to_few_features(g: ConvGeometry, batch: int) -> bool:
 def has_few_windows(g: ConvGeometry, batch: int) -> bool:
     """Returns whether strides leave few windows, and the columns fit.
 
-    With short strides, XLA's own gradient is fast where outputs fill whole blocks.
+    With short strides, XLA's own gradient is fast where outputs fill whole blocks; one axis was not measured.
     """
-    short = math.prod(g.strides) < 8 and g.out_features % OUTPUT_BLOCK == 0
+    short = math.prod(g.strides) < 8 and (g.out_features % OUTPUT_BLOCK == 0 or g.ndim == 1)
     few = math.prod(g.strides) > 1 and not short and _column_count(g) <= MAX_COLUMNS
     return few and _columns_fit(g, batch)
 
 
 def has_few_windows_of_few_taps(g: ConvGeometry, batch: int) -> bool:
     """Returns whether strides leave fewer windows than cells, of few taps, and the columns would fit."""
-    few = max(g.strides) > 1 and g.in_features > FEW_FEATURES and _tap_count(g) <= MAX_FOLDED_TAPS
-    return few and _columns_fit(g, batch)
+    strided = g.ndim > 1 and max(g.strides) > 1
+    few = g.in_features > FEW_FEATURES and _tap_count(g) <= MAX_FOLDED_TAPS
+    return strided and few and _columns_fit(g, batch)
 
 
 def split_columns_pay(g: ConvGeometry, batch: int) -> bool:

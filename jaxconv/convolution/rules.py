@@ -222,7 +222,7 @@ CONV_TRANSPOSE_RULES: tuple[Rule[ConvTransposeMethod], ...] = (
     Rule(
         "subpixel",
         when.phases_are_alike,
-        "strides multiply to at most 4 and divide the kernel, without dilation",
+        "strides on two axes or more multiply to at most 4 and divide the kernel, without dilation",
         (
             Measurement("4x4 stride 2, 8 to 80 on 8x60x12", 11, 2.8),
             Measurement("4x4 stride 2, 24 to 20 on 2x33x45", 0.96, 0.67),
@@ -233,8 +233,8 @@ CONV_TRANSPOSE_RULES: tuple[Rule[ConvTransposeMethod], ...] = (
     Rule(
         "space_to_depth",
         when.strides_narrow_the_output,
-        "there are strides without dilation, and the result has more than half as many features as the map, "
-        "or at most 4, and the map at most 32",
+        "there are strides on two axes or more without dilation, and the result has more than half as many "
+        "features as the map, or at most 4, and the map at most 32",
         (
             Measurement("3x3 stride 2, 20 to 12 on 8x29x55", 2.0, 0.96),
             Measurement("3x3 stride 2, 48 to 64 on 8x43x27", 11, 6.3),
@@ -323,7 +323,8 @@ CONV_KERNEL_VJP_RULES: tuple[Rule[ConvKernelVjpMethod], ...] = (
     Rule(
         "taps",
         when.has_few_windows_of_few_taps,
-        "there are strides and at most 9 taps, the map has more than 4 features, and windows are few",
+        "there are strides on two axes or more and at most 9 taps, the map has more than 4 features, and "
+        "windows are few",
         (
             Measurement("3x3 stride 2, 48 to 40 on 4x128x59", 5.2, 4.7),
             Measurement("3x3 stride 2, 64 to 8 on 2x58x58", 3.0, 0.56),
@@ -335,8 +336,8 @@ CONV_KERNEL_VJP_RULES: tuple[Rule[ConvKernelVjpMethod], ...] = (
     Rule(
         "im2col",
         when.has_few_windows,
-        "strides multiply to 8 or more, or there are strides and outputs are not a multiple of 64, and "
-        f"{_COLUMNS_FIT} (4 MB per map)",
+        "strides multiply to 8 or more, or there are two axes and outputs are not a multiple of 64, "
+        f"and {_COLUMNS_FIT} (4 MB per map)",
         (
             Measurement("1-D, 16 taps, stride 8", 4.7, 2.3),
             Measurement("16x16 stride 8", 1.4, 0.61),
