@@ -24,6 +24,8 @@ from jaxconv.convolution.rules import (
 from jaxconv.geometry import ConvGeometry
 
 MAX_FEW = 4  # features of a result that oneDNN computes in a vector of 16
+MAX_POSITIONS = 200  # positions of a batch for which a large kernel is not worth a new order
+MIN_LARGE_KERNEL = 3 * 2**18  # numbers of a kernel that a core's cache does not hold
 MAX_FEW_OUTPUTS = 3  # the same of the map that a kernel's gradient reads
 
 
@@ -34,8 +36,24 @@ def leads_to_one_feature(g: ConvGeometry, batch: int) -> bool:
 
 def leads_to_few_features(g: ConvGeometry, batch: int) -> bool:
     """Returns whether the transpose leads from many features to a few."""
-    several = math.prod(g.kernel_shape) > 1 and set(g.strides) == {1} and g.feature_group_count == 1
-    return several and 1 < g.in_features <= MAX_FEW and g.out_features >= 8 * MAX_FEW
+    plane = g.ndim == 2 and math.prod(g.kernel_shape) > 1 and set(g.strides) == {1}
+    few = 1 < g.in_features <= MAX_FEW and g.out_features >= 8 * MAX_FEW
+    return plane and few and g.feature_group_count == 1
+
+
+def upsamples_to_few_features(g: ConvGeometry, batch: int) -> bool:
+    """Returns whether the transpose leads to a few features in several phases."""
+    return g.in_features <= MAX_FEW and when.strides_lead_to_few_features(g, batch)
+
+
+def blocks_of_few_features(g: ConvGeometry, batch: int) -> bool:
+    """Returns whether blocks of stride cells pay, of a few features or in a volume."""
+    return when.blocks_pay(g, batch) and (g.in_features <= MAX_FEW or g.ndim > 2)
+
+
+def is_first_layer_of_volumes(g: ConvGeometry, batch: int) -> bool:
+    """Returns whether one input feature leads to several outputs, on three spatial axes."""
+    return g.ndim > 2 and when.is_first_layer(g, batch)
 
 
 def reads_few_outputs(g: ConvGeometry, batch: int) -> bool:
@@ -44,19 +62,38 @@ def reads_few_outputs(g: ConvGeometry, batch: int) -> bool:
     return few and when.split_columns_pay(g, batch)
 
 
-def _taken_over(rules: Iterable[Rule[Any]]) -> tuple[Rule[Any], ...]:
-    """Returns the rules that hold beside oneDNN too: for large kernels, and for those that outweigh the map.
-
-    oneDNN puts the numbers of a kernel into another order at every call.
-    """
-    return tuple(rule for rule in rules if rule.method == "fft" or rule.holds is when.kernel_outweighs_map)
+def kernel_outweighs_map(g: ConvGeometry, batch: int) -> bool:
+    """Returns whether a large kernel is read for so few positions that reordering it does not pay."""
+    few = batch * math.prod(g.output_shape) <= MAX_POSITIONS
+    return few and g.parameters >= MIN_LARGE_KERNEL and when.kernel_outweighs_map(g, batch)
 
 
-_ONEDNN = "oneDNN has a kernel for it"
+def _first(rules: Iterable[Rule[Any]], *measured: Measurement) -> tuple[Rule[Any], ...]:
+    """Returns the rules before oneDNN's: those for an FFT, and that for kernels which outweigh the map."""
+    of_fft = tuple(rule for rule in rules if rule.method == "fft")
+    return *of_fft, Rule("im2col", kernel_outweighs_map, _OUTWEIGHS, measured, _EXCLUDED)
+
+
+_OUTWEIGHS = (
+    "the kernel has 786,432 numbers or more for at most 200 positions of the batch: oneDNN reorders it at "
+    "every call"
+)
+_EXCLUDED = (
+    Measurement("3x3, 512 to 512 on 7x7, batch 16", 16.9, 20.0, "onednn"),
+    Measurement("3x3, 256 to 256 on 14x14", 1.21, 1.39, "onednn"),
+)
+_ONEDNN = "oneDNN has a kernel for it (float32 on one device, or on each inside shard_map)"
 
 WITH_ONEDNN: dict[Kind, tuple[Rule[Any], ...]] = {
     Kind.CONV: (
-        *_taken_over(CONV_RULES),
+        *_first(CONV_RULES, Measurement("3x3, 512 to 512 on 7x7", 4.3, 1.8, "onednn")),
+        Rule(
+            "taps",
+            is_first_layer_of_volumes,
+            "one input feature leads to a few outputs on three spatial axes, without strides",
+            (Measurement("3x3x3, 1 to 8", 0.37, 0.31, "onednn"),),
+            excluded=(Measurement("3x3, 1 to 16", 0.12, 0.24, "onednn"),),
+        ),
         Rule(
             "onednn",
             when.always,
@@ -71,7 +108,23 @@ WITH_ONEDNN: dict[Kind, tuple[Rule[Any], ...]] = {
         ),
     ),
     Kind.CONV_TRANSPOSE: (
-        *_taken_over(CONV_TRANSPOSE_RULES),
+        *_first(CONV_TRANSPOSE_RULES, Measurement("3x3, 512 to 512 on 7x7", 5.5, 2.1, "onednn")),
+        Rule(
+            "space_to_depth",
+            blocks_of_few_features,
+            "strides multiply to 16 or more, or windows do not overlap; at most 4 features, or three axes",
+            (
+                Measurement("1-D, 1024 taps, stride 256", 44, 3.3, "onednn"),
+                Measurement("2x2x2 stride 2, to 16", 0.62, 0.35, "onednn"),
+            ),
+            excluded=(Measurement("2x2 stride 2, to 32", 0.40, 0.44, "onednn"),),
+        ),
+        Rule(
+            "subpixel",
+            upsamples_to_few_features,
+            "the transpose upsamples to at most 4 features",
+            (Measurement("7x7 stride 2, to 3", 5.8, 3.5, "onednn"),),
+        ),
         Rule(
             "im2col",
             leads_to_one_feature,
@@ -84,7 +137,7 @@ WITH_ONEDNN: dict[Kind, tuple[Rule[Any], ...]] = {
         Rule(
             "direct",
             leads_to_few_features,
-            "the result has at most 4 features, of at least 32, without strides",
+            "the transpose leads from 32 features or more to at most 4 on two spatial axes, without strides",
             (
                 Measurement("3x3, 3 to 32 on 64x64", 0.71, 0.58, "onednn"),
                 Measurement("3x3, 4 to 32 on 64x64", 0.71, 0.58, "onednn"),
@@ -108,7 +161,7 @@ WITH_ONEDNN: dict[Kind, tuple[Rule[Any], ...]] = {
         ),
     ),
     Kind.CONV_KERNEL_VJP: (
-        *_taken_over(CONV_KERNEL_VJP_RULES),
+        *_first(CONV_KERNEL_VJP_RULES, Measurement("3x3, 512 to 512 on 7x7", 4.4, 2.9, "onednn")),
         Rule(
             "split_im2col",
             reads_few_outputs,

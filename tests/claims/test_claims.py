@@ -13,6 +13,7 @@ import jaxconv
 from jaxconv import verify
 from jaxconv.claims import CLAIMS, pooling, products, transposes
 from jaxconv.claims.cases import KINDS, Cases
+from jaxconv.convolution import native
 from jaxconv.convolution import registry as formulations
 from jaxconv.convolution.formulations.grouped import grouped_conv
 from jaxconv.errors import OptionError
@@ -128,6 +129,21 @@ def test_a_flipped_kernel_fails(verify_mutant, claim, wrong):
     scope = {"ConvGeometry": jaxconv.ConvGeometry}
     exec(row.counterexample, scope)
     assert isinstance(scope["g"], jaxconv.ConvGeometry)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "bfloat16"])
+def test_a_wrong_onednn_fails_in_every_dtype(monkeypatch, dtype):
+    """It is tried in float32, to which float64 operands are rounded."""
+    if not native.available():
+        pytest.skip(f"no oneDNN to try: {native.state().reason}")
+    right = formulations.CONV["onednn"]
+    assert verify(["conv"], dtype=dtype, trials=3, seed=7).ok
+    monkeypatch.setitem(
+        formulations.CONV, "onednn", lambda x, w, g, precision: right(x, w, g, precision) * 1.01
+    )
+    (row,) = verify(["conv"], dtype=dtype, trials=3, seed=8).rows  # other geometries: nothing is cached
+    assert row.worst > 1
+    assert "method='onednn'" in row.counterexample
 
 
 def test_a_wrong_kernel_gradient_and_a_nan_fail(verify_mutant):

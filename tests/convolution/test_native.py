@@ -218,6 +218,19 @@ main(["info"])
     assert f"not used: {file}" in done.stdout
 
 
+@pytest.mark.slow
+def test_a_cpu_without_avx2_is_a_reason():
+    """oneDNN itself is told to do without; the variable is its own."""
+    if not native.available() or "x86" not in handler.platform.machine():
+        pytest.skip("no oneDNN for x86-64")
+    code = "from jaxconv.convolution import native; print(native.found().reason)"
+    environment = {**os.environ, "ONEDNN_MAX_CPU_ISA": "AVX"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "the CPU has AVX, and oneDNN needs AVX2 to be fast\n"
+
+
 def test_loading_waits_for_the_first_program():
     """`import jaxconv`, a trace and an export load neither the library nor the handler."""
     code = """
@@ -233,5 +246,7 @@ assert handler._states.first is not None
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-def test_the_handler_is_one_file_of_the_package():
-    assert (Path(native.__file__).parent / "handler.cpp").exists()
+def test_the_source_of_the_handler_is_part_of_the_package():
+    assert {"handler.cpp", "plan.h", "dnnl.h"} <= {
+        file.name for file in Path(native.__file__).parent.iterdir()
+    }

@@ -14,6 +14,9 @@ KINDS = pytest.mark.parametrize("kind", native.Kind, ids=lambda kind: kind.name.
 
 # Where another method is taken although oneDNN has a kernel: conv, conv_transpose, conv_kernel_vjp.
 OTHERS = {
+    "1-D k1024 stride 256 (audio)": "onednn space_to_depth onednn",
+    "7x7 stride 2, 3 to 64 (stem)": "onednn subpixel onednn",
+    "2x2x2 stride 2, 16 to 32": "onednn space_to_depth onednn",
     "3x3 1 to 16 (digits)": "onednn im2col onednn",
     "3x3 3 to 32": "onednn direct onednn",
     "7x7 VALID, 64 to 256 (dense head)": "im2col im2col im2col",
@@ -21,7 +24,7 @@ OTHERS = {
     "11x11 1 to 1": "onednn onednn fft",
     "31x31 1 to 1": "fft fft fft",
     "300x300 1 to 1": "fft fft fft",
-    "3x3x3 1 to 8": "onednn im2col onednn",
+    "3x3x3 1 to 8": "taps im2col onednn",
 }
 
 
