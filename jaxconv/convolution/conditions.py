@@ -35,7 +35,7 @@ MAX_PHASES = 4  # phases of a transpose, a convolution for each
 MAX_LOOPED_PHASES = 16  # phases of a transpose, a fused loop for each
 MAX_LOOPED_TAPS = 16  # taps of a fused loop with several features out of one
 MAX_WRITTEN_OUT_TAPS = 8  # taps whose products are written out one by one
-MAX_SLICED_TAPS = 8  # taps of one axis, a slice for each
+MAX_SLICED_TAPS = 5  # taps of one axis, a slice for each
 
 # Sizes of temporary arrays.
 MAX_FOLDED_TAPS = 9  # taps of the axes that `planes` folds: its temporary is so many times its input
@@ -166,8 +166,8 @@ def leads_to_few_features(g: ConvGeometry, batch: int) -> bool:
 def reads_few_features(g: ConvGeometry, batch: int) -> bool:
     """Returns whether windows hold few features but several numbers, without dilation, and columns fit."""
     few = g.in_features <= FEW_FEATURES and _tap_count(g) * g.in_features >= MAX_NARROW_WINDOW
-    undilated = set(g.kernel_dilation) == {1}
-    return few and undilated and _column_count(g) <= MAX_COLUMNS and _columns_fit(g, batch)
+    pays = g.ndim > 1 and set(g.kernel_dilation) == {1} and not _maps_fill_registers(batch)
+    return few and pays and _column_count(g) <= MAX_COLUMNS and _columns_fit(g, batch)
 
 
 def has_one_output_per_group(g: ConvGeometry, batch: int) -> bool:
@@ -206,24 +206,26 @@ def strides_narrow_the_output(g: ConvGeometry, batch: int) -> bool:
     )
 
 
-def strides_lead_to_few_features(g: ConvGeometry, batch: int) -> bool:
-    """Returns whether a strided convolution has few features: XLA's transpose multiplies inserted zeros."""
-    return max(g.strides) > 1 and g.in_features <= 32 // math.prod(g.strides)
+def narrows_to_half(g: ConvGeometry, batch: int) -> bool:
+    """Returns whether strides are 1, and outputs are fewer than half of the inputs."""
+    return _has_unit_strides(g) and g.in_features > 2 * g.out_features
 
 
 def has_few_windows(g: ConvGeometry, batch: int) -> bool:
     """Returns whether strides leave few windows, and the columns fit.
 
-    With short strides, XLA's own gradient is fast where outputs fill whole blocks; one axis was not measured.
+    With short strides, XLA's own gradient is fast where outputs fill whole blocks or maps fill registers; one
+    axis was not measured.
     """
-    short = math.prod(g.strides) < 8 and (g.out_features % OUTPUT_BLOCK == 0 or g.ndim == 1)
+    filled = g.out_features % OUTPUT_BLOCK == 0 or _maps_fill_registers(batch)
+    short = math.prod(g.strides) < 8 and (filled or g.ndim == 1)
     few = math.prod(g.strides) > 1 and not short and _column_count(g) <= MAX_COLUMNS
     return few and _columns_fit(g, batch)
 
 
 def has_few_windows_of_few_taps(g: ConvGeometry, batch: int) -> bool:
     """Returns whether strides leave fewer windows than cells, of few taps, and the columns would fit."""
-    strided = g.ndim > 1 and max(g.strides) > 1
+    strided = g.ndim > 1 and max(g.strides) > 1 and not _maps_fill_registers(batch)
     few = g.in_features > FEW_FEATURES and _tap_count(g) <= MAX_FOLDED_TAPS
     return strided and few and _columns_fit(g, batch)
 
@@ -236,7 +238,7 @@ def split_columns_pay(g: ConvGeometry, batch: int) -> bool:
     large = math.prod(g.output_shape) >= MIN_LARGE_MAP
     small_kernel = g.ndim == 2 and max(g.kernel_shape) <= MAX_SLICED_TAPS
     undilated = set(g.kernel_dilation) == {1}
-    few = g.in_features <= MAX_SPLIT_INPUTS
+    few = g.in_features <= MAX_SPLIT_INPUTS and batch < 8
     pays = undilated and g.in_features >= 8 and g.out_features <= 2 * g.in_features and (large or few)
     enough = pays and (g.out_features < 32 or g.in_features >= 64)
     return (
@@ -248,6 +250,11 @@ def does_not_widen(g: ConvGeometry, batch: int) -> bool:
     """Returns whether strides are 1, and outputs are at most as many as inputs; fewer with dilation."""
     enough = g.out_features if set(g.kernel_dilation) == {1} else 3 * g.out_features / 2
     return _has_unit_strides(g) and g.in_features >= enough
+
+
+def _maps_fill_registers(batch: int) -> bool:
+    """Returns whether maps come in fours: XLA's gradient of a kernel has them in place of features."""
+    return batch % 4 == 0
 
 
 def _tap_count(g: ConvGeometry) -> int:

@@ -244,10 +244,13 @@ CONV_TRANSPOSE_RULES: tuple[Rule[ConvTransposeMethod], ...] = (
         excluded=(Measurement("3x3 stride 2, 64 to 20 on 3x64x28", 1.26, 1.33),),
     ),
     Rule(
-        "subpixel",
-        when.strides_lead_to_few_features,
-        "the transpose upsamples to few features",
-        (Measurement("7x7 stride 2, 64 to 3 on 1x112x112", 2.9, 2.4),),
+        "zero_insertion",
+        when.narrows_to_half,
+        "strides are 1, and output features are fewer than half of the inputs",
+        (
+            Measurement("1-D, 3 taps dilated 4, 40 to 96 on 6x6825", 15, 10),
+            Measurement("3x3 dilated 2, 8 to 20 on 8x17x17", 0.14, 0.13),
+        ),
     ),
     Rule("direct", when.always, "no other rule applies"),
 )
@@ -323,21 +326,22 @@ CONV_KERNEL_VJP_RULES: tuple[Rule[ConvKernelVjpMethod], ...] = (
     Rule(
         "taps",
         when.has_few_windows_of_few_taps,
-        "there are strides on two axes or more and at most 9 taps, the map has more than 4 features, and "
-        "windows are few",
+        "there are strides on two axes or more and at most 9 taps, the map has more than 4 features, windows "
+        "are few, and the batch is not a multiple of 4",
         (
-            Measurement("3x3 stride 2, 48 to 40 on 4x128x59", 5.2, 4.7),
             Measurement("3x3 stride 2, 64 to 8 on 2x58x58", 3.0, 0.56),
             Measurement("3x3 stride 2, 20 to 64 on 3x127x56", 1.8, 1.3),
-            Measurement("3x3 stride 2, 12 to 20 on 8x58x109", 3.8, 2.3, "im2col"),
         ),
-        excluded=(Measurement("3x3 stride 2, 64 to 48 on 8x86x53", 12, 16),),
+        excluded=(
+            Measurement("3x3 stride 2, 64 to 48 on 8x86x53", 12, 16),
+            Measurement("3x3 stride 2, 12 to 20 on 8x58x109", 2.0, 2.3),
+        ),
     ),
     Rule(
         "im2col",
         when.has_few_windows,
-        "strides multiply to 8 or more, or there are two axes and outputs are not a multiple of 64, "
-        f"and {_COLUMNS_FIT} (4 MB per map)",
+        "strides multiply to 8 or more, or there are two axes, outputs are not a multiple of 64 and the "
+        f"batch is not one of 4; and {_COLUMNS_FIT} (4 MB per map)",
         (
             Measurement("1-D, 16 taps, stride 8", 4.7, 2.3),
             Measurement("16x16 stride 8", 1.4, 0.61),
@@ -348,13 +352,14 @@ CONV_KERNEL_VJP_RULES: tuple[Rule[ConvKernelVjpMethod], ...] = (
             Measurement("64x64 stride 32", 4.1, 6.6),
             Measurement("4x4 stride 2, 20 to 40 on 6x128x128", 12, 26),
             Measurement("4x4 stride 2, 32 to 64 on 4x64x64", 3.3, 4.9),
+            Measurement("4x4 stride 2, 16 to 96 on 8x80x80", 11, 16),
         ),
     ),
     Rule(
         "im2col",
         when.reads_few_features,
-        f"the map has at most 4 features, a window at least 36 numbers, without dilation, and {_COLUMNS_FIT} "
-        "(4 MB per map)",
+        "the map has at most 4 features, a window at least 36 numbers, without dilation, the batch is not a "
+        f"multiple of 4, and {_COLUMNS_FIT} (4 MB per map)",
         (
             Measurement("3x3, 4 to 96 on 5x35x35", 1.8, 0.64),
             Measurement("5x5, 4 to 32 on 3x74x125", 8.4, 2.7),
@@ -368,8 +373,8 @@ CONV_KERNEL_VJP_RULES: tuple[Rule[ConvKernelVjpMethod], ...] = (
     Rule(
         "split_im2col",
         when.split_columns_pay,
-        "a small 2-D kernel without strides and dilation reads a large map, or few features, and leads to at "
-        "most twice as many, fewer than 32 unless it reads 64",
+        "a small 2-D kernel without strides and dilation reads a large map, or few features in a batch below "
+        "8, and leads to at most twice as many, fewer than 32 unless it reads 64",
         (
             Measurement("3x3, 16 to 16", 3.1, 2.2),
             Measurement("3x3, 32 to 16", 8.4, 4.6),
@@ -382,6 +387,8 @@ CONV_KERNEL_VJP_RULES: tuple[Rule[ConvKernelVjpMethod], ...] = (
             Measurement("3x3, 128 to 128", 2.4, 2.7),
             Measurement("3x3 dilated 2, 32 to 32", 3.0, 4.6),
             Measurement("3x3, 32 to 32 on 4x48x64", 2.7, 3.0, "zero_insertion"),
+            Measurement("3x3, 20 to 12 on 8x68x20", 1.0, 1.2, "zero_insertion"),
+            Measurement("7x7, 20 to 24 on 1x41x85", 2.7, 3.0),
             Measurement("3x3 dilated 2, 20 to 8 on 8x17x17", 0.22, 0.34, "zero_insertion"),
             Measurement("3x3, 16 to 48 on 5x60x82", 6.0, 10),
         ),
