@@ -24,6 +24,7 @@ MAX_FFT_NUMBERS = 2**24  # numbers in the kernel's spectrum: beyond, it costs mo
 # Where a product is too narrow, or a map too large, for XLA's own convolution.
 MAX_SHIFTED_PRODUCTS = 256  # taps times output features: as many products per position as one loop hides
 MAX_NARROW_WINDOW = 36  # numbers in one window
+MIN_WIDE_WINDOW = 64  # numbers in a window of few features
 MAX_NARROW_OUTPUTS = 32  # output features of a narrow window: XLA's own convolution is fast with more
 OUTPUT_BLOCK = 64  # output features that XLA's own gradient of a kernel computes at once
 MAX_SPLIT_INPUTS = 32  # input features of a map that is not large, for split columns
@@ -165,7 +166,7 @@ def leads_to_few_features(g: ConvGeometry, batch: int) -> bool:
 
 def reads_few_features(g: ConvGeometry, batch: int) -> bool:
     """Returns whether windows hold few features but several numbers, without dilation, and columns fit."""
-    few = g.in_features <= FEW_FEATURES and _tap_count(g) * g.in_features >= MAX_NARROW_WINDOW
+    few = g.in_features <= FEW_FEATURES and _tap_count(g) * g.in_features >= MIN_WIDE_WINDOW
     pays = g.ndim > 1 and set(g.kernel_dilation) == {1} and not _maps_fill_registers(batch)
     return few and pays and _column_count(g) <= MAX_COLUMNS and _columns_fit(g, batch)
 
@@ -204,6 +205,11 @@ def strides_narrow_the_output(g: ConvGeometry, batch: int) -> bool:
         and narrow
         and set(g.input_dilation) == set(g.kernel_dilation) == {1}
     )
+
+
+def strides_lead_to_few_features(g: ConvGeometry, batch: int) -> bool:
+    """Returns whether a strided convolution has few features: XLA's transpose multiplies inserted zeros."""
+    return max(g.strides) > 1 and g.in_features < MAX_SPLIT_INPUTS // math.prod(g.strides)
 
 
 def narrows_to_half(g: ConvGeometry, batch: int) -> bool:

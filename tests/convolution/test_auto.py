@@ -31,9 +31,9 @@ CASES = {
         "zero_insertion",
     ),
     "few features in": (case((9, 8), (3, 3), (3, 4)), "im2col", "im2col", "direct"),
-    "few features in, wide windows": (case((12, 11), (4, 4), (3, 40)), "direct", "direct", "im2col"),
+    "few features in, wide windows": (case((12, 11), (5, 5), (3, 40)), "direct", "direct", "im2col"),
     "few features in, dilated": (
-        case((16, 14), (4, 4), (3, 40), kernel_dilation=2),
+        case((20, 18), (5, 5), (3, 40), kernel_dilation=2),
         "direct",
         "direct",
         "direct",
