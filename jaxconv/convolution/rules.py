@@ -2,47 +2,17 @@
 
 `auto` takes the first rule whose condition holds. Times are medians in milliseconds, each pair of one
 run, on a 2-core CPU (AMD EPYC, AVX-512), float32, jax 0.10.2, November 2026, of the cases in
-benchmarks/cases.py. ``direct`` is XLA's own convolution, which a rule has to beat.
+benchmarks/cases.py and of random layers (benchmarks/random_cases.py), which are named with their shape.
+``direct`` is XLA's own convolution, which a rule has to beat.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Generic, Literal, NamedTuple, TypeVar
+from typing import Literal
 
 from jaxconv.convolution import conditions as when
 from jaxconv.convolution.methods import ConvKernelVjpMethod, ConvMethod, ConvTransposeMethod
-from jaxconv.geometry import ConvGeometry
-
-Method = TypeVar("Method", bound=str, covariant=True)
-
-
-class Measurement(NamedTuple):
-    """Times of one case in milliseconds: by another method, and by the rule's own."""
-
-    case: str
-    other_ms: float
-    own_ms: float
-    other: str = "direct"
-
-
-class Rule(NamedTuple, Generic[Method]):
-    """A method, and when and why it is taken.
-
-    Attributes:
-      method: The method that the rule takes.
-      holds: The condition, a function of a geometry and the number of maps per batch.
-      reason: The condition in words.
-      measured: Cases in which the method is faster than the other.
-      excluded: Cases in which it is not, which the condition therefore leaves out.
-    """
-
-    method: Method
-    holds: Callable[[ConvGeometry, int], bool]
-    reason: str
-    measured: tuple[Measurement, ...] = ()
-    excluded: tuple[Measurement, ...] = ()
-
+from jaxconv.convolution.rule import Measurement, Rule
 
 # Reasons of several rules.
 _ALONE = "every input feature is a group of its own (so is one feature to one feature)"
