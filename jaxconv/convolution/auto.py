@@ -12,13 +12,12 @@ from typing import Literal
 from jaxconv.convolution.methods import ConvKernelVjpMethod, ConvMethod, ConvTransposeMethod
 from jaxconv.convolution.native import Kind
 from jaxconv.convolution.onednn_rules import WITH_ONEDNN
+from jaxconv.convolution.rule import Method, Rule
 from jaxconv.convolution.rules import (
     CONV_KERNEL_VJP_RULES,
     CONV_RULES,
     CONV_TRANSPOSE_RULES,
     OFF_CPU_RULES,
-    Method,
-    Rule,
 )
 from jaxconv.geometry import ConvGeometry
 

@@ -24,6 +24,7 @@ MAX_FFT_NUMBERS = 2**24  # numbers in the kernel's spectrum: beyond, it costs mo
 # Where a product is too narrow, or a map too large, for XLA's own convolution.
 MAX_SHIFTED_PRODUCTS = 256  # taps times output features: as many products per position as one loop hides
 MAX_NARROW_WINDOW = 36  # numbers in one window
+MIN_WIDE_WINDOW = 64  # numbers in a window of few features
 MAX_NARROW_OUTPUTS = 32  # output features of a narrow window: XLA's own convolution is fast with more
 OUTPUT_BLOCK = 64  # output features that XLA's own gradient of a kernel computes at once
 MAX_SPLIT_INPUTS = 32  # input features of a map that is not large, for split columns
@@ -35,7 +36,7 @@ MAX_PHASES = 4  # phases of a transpose, a convolution for each
 MAX_LOOPED_PHASES = 16  # phases of a transpose, a fused loop for each
 MAX_LOOPED_TAPS = 16  # taps of a fused loop with several features out of one
 MAX_WRITTEN_OUT_TAPS = 8  # taps whose products are written out one by one
-MAX_SLICED_TAPS = 8  # taps of one axis, a slice for each
+MAX_SLICED_TAPS = 5  # taps of one axis, a slice for each
 
 # Sizes of temporary arrays.
 MAX_FOLDED_TAPS = 9  # taps of the axes that `planes` folds: its temporary is so many times its input
@@ -165,9 +166,9 @@ def leads_to_few_features(g: ConvGeometry, batch: int) -> bool:
 
 def reads_few_features(g: ConvGeometry, batch: int) -> bool:
     """Returns whether windows hold few features but several numbers, without dilation, and columns fit."""
-    few = g.in_features <= FEW_FEATURES and _tap_count(g) * g.in_features >= MAX_NARROW_WINDOW
-    undilated = set(g.kernel_dilation) == {1}
-    return few and undilated and _column_count(g) <= MAX_COLUMNS and _columns_fit(g, batch)
+    few = g.in_features <= FEW_FEATURES and _tap_count(g) * g.in_features >= MIN_WIDE_WINDOW
+    pays = g.ndim > 1 and set(g.kernel_dilation) == {1} and not _maps_fill_registers(batch)
+    return few and pays and _column_count(g) <= MAX_COLUMNS and _columns_fit(g, batch)
 
 
 def has_one_output_per_group(g: ConvGeometry, batch: int) -> bool:
@@ -190,35 +191,49 @@ def blocks_pay(g: ConvGeometry, batch: int) -> bool:
 def phases_are_alike(g: ConvGeometry, batch: int) -> bool:
     """Returns whether strides divide the kernel: the few phases of the transpose have as many taps each."""
     alike = all(k % s == 0 for k, s in zip(g.kernel_shape, g.strides, strict=True))
-    return 1 < math.prod(g.strides) <= MAX_PHASES and alike and set(g.kernel_dilation) == {1}
+    few = g.ndim > 1 and 1 < math.prod(g.strides) <= MAX_PHASES
+    return few and alike and set(g.kernel_dilation) == {1}
 
 
 def strides_narrow_the_output(g: ConvGeometry, batch: int) -> bool:
     """Returns whether a strided convolution leads to less than twice its features, or from few to few."""
     few = g.in_features <= FEW_FEATURES and g.out_features <= MAX_NARROW_OUTPUTS
     narrow = g.out_features < 2 * g.in_features or few
-    return max(g.strides) > 1 and narrow and set(g.input_dilation) == set(g.kernel_dilation) == {1}
+    return (
+        g.ndim > 1
+        and max(g.strides) > 1
+        and narrow
+        and set(g.input_dilation) == set(g.kernel_dilation) == {1}
+    )
 
 
 def strides_lead_to_few_features(g: ConvGeometry, batch: int) -> bool:
     """Returns whether a strided convolution has few features: XLA's transpose multiplies inserted zeros."""
-    return max(g.strides) > 1 and g.in_features <= 32 // math.prod(g.strides)
+    return max(g.strides) > 1 and g.in_features < MAX_SPLIT_INPUTS // math.prod(g.strides)
+
+
+def narrows_to_half(g: ConvGeometry, batch: int) -> bool:
+    """Returns whether strides are 1, and outputs are fewer than half of the inputs."""
+    return _has_unit_strides(g) and g.in_features > 2 * g.out_features
 
 
 def has_few_windows(g: ConvGeometry, batch: int) -> bool:
     """Returns whether strides leave few windows, and the columns fit.
 
-    With short strides, XLA's own gradient is fast where outputs fill whole blocks.
+    With short strides, XLA's own gradient is fast where outputs fill whole blocks or maps fill registers; one
+    axis was not measured.
     """
-    short = math.prod(g.strides) < 8 and g.out_features % OUTPUT_BLOCK == 0
+    filled = g.out_features % OUTPUT_BLOCK == 0 or _maps_fill_registers(batch)
+    short = math.prod(g.strides) < 8 and (filled or g.ndim == 1)
     few = math.prod(g.strides) > 1 and not short and _column_count(g) <= MAX_COLUMNS
     return few and _columns_fit(g, batch)
 
 
 def has_few_windows_of_few_taps(g: ConvGeometry, batch: int) -> bool:
     """Returns whether strides leave fewer windows than cells, of few taps, and the columns would fit."""
-    few = max(g.strides) > 1 and g.in_features > FEW_FEATURES and _tap_count(g) <= MAX_FOLDED_TAPS
-    return few and _columns_fit(g, batch)
+    strided = g.ndim > 1 and max(g.strides) > 1 and not _maps_fill_registers(batch)
+    few = g.in_features > FEW_FEATURES and _tap_count(g) <= MAX_FOLDED_TAPS
+    return strided and few and _columns_fit(g, batch)
 
 
 def split_columns_pay(g: ConvGeometry, batch: int) -> bool:
@@ -229,7 +244,7 @@ def split_columns_pay(g: ConvGeometry, batch: int) -> bool:
     large = math.prod(g.output_shape) >= MIN_LARGE_MAP
     small_kernel = g.ndim == 2 and max(g.kernel_shape) <= MAX_SLICED_TAPS
     undilated = set(g.kernel_dilation) == {1}
-    few = g.in_features <= MAX_SPLIT_INPUTS
+    few = g.in_features <= MAX_SPLIT_INPUTS and batch < 8
     pays = undilated and g.in_features >= 8 and g.out_features <= 2 * g.in_features and (large or few)
     enough = pays and (g.out_features < 32 or g.in_features >= 64)
     return (
@@ -241,6 +256,11 @@ def does_not_widen(g: ConvGeometry, batch: int) -> bool:
     """Returns whether strides are 1, and outputs are at most as many as inputs; fewer with dilation."""
     enough = g.out_features if set(g.kernel_dilation) == {1} else 3 * g.out_features / 2
     return _has_unit_strides(g) and g.in_features >= enough
+
+
+def _maps_fill_registers(batch: int) -> bool:
+    """Returns whether maps come in fours: XLA's gradient of a kernel has them in place of features."""
+    return batch % 4 == 0
 
 
 def _tap_count(g: ConvGeometry) -> int:

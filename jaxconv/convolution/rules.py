@@ -2,47 +2,17 @@
 
 `auto` takes the first rule whose condition holds. Times are medians in milliseconds, each pair of one
 run, on a 2-core CPU (AMD EPYC, AVX-512), float32, jax 0.10.2, November 2026, of the cases in
-benchmarks/cases.py. ``direct`` is XLA's own convolution, which a rule has to beat.
+benchmarks/cases.py and of random layers (benchmarks/random_cases.py), which are named with their shape.
+``direct`` is XLA's own convolution, which a rule has to beat.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Generic, Literal, NamedTuple, TypeVar
+from typing import Literal
 
 from jaxconv.convolution import conditions as when
 from jaxconv.convolution.methods import ConvKernelVjpMethod, ConvMethod, ConvTransposeMethod
-from jaxconv.geometry import ConvGeometry
-
-Method = TypeVar("Method", bound=str, covariant=True)
-
-
-class Measurement(NamedTuple):
-    """Times of one case in milliseconds: by another method, and by the rule's own."""
-
-    case: str
-    other_ms: float
-    own_ms: float
-    other: str = "direct"
-
-
-class Rule(NamedTuple, Generic[Method]):
-    """A method, and when and why it is taken.
-
-    Attributes:
-      method: The method that the rule takes.
-      holds: The condition, a function of a geometry and the number of maps per batch.
-      reason: The condition in words.
-      measured: Cases in which the method is faster than the other.
-      excluded: Cases in which it is not, which the condition therefore leaves out.
-    """
-
-    method: Method
-    holds: Callable[[ConvGeometry, int], bool]
-    reason: str
-    measured: tuple[Measurement, ...] = ()
-    excluded: tuple[Measurement, ...] = ()
-
+from jaxconv.convolution.rule import Measurement, Rule
 
 # Reasons of several rules.
 _ALONE = "every input feature is a group of its own (so is one feature to one feature)"
@@ -222,7 +192,7 @@ CONV_TRANSPOSE_RULES: tuple[Rule[ConvTransposeMethod], ...] = (
     Rule(
         "subpixel",
         when.phases_are_alike,
-        "strides multiply to at most 4 and divide the kernel, without dilation",
+        "strides on two axes or more multiply to at most 4 and divide the kernel, without dilation",
         (
             Measurement("4x4 stride 2, 8 to 80 on 8x60x12", 11, 2.8),
             Measurement("4x4 stride 2, 24 to 20 on 2x33x45", 0.96, 0.67),
@@ -233,8 +203,8 @@ CONV_TRANSPOSE_RULES: tuple[Rule[ConvTransposeMethod], ...] = (
     Rule(
         "space_to_depth",
         when.strides_narrow_the_output,
-        "there are strides without dilation, and the result has more than half as many features as the map, "
-        "or at most 4, and the map at most 32",
+        "there are strides on two axes or more without dilation, and the result has more than half as many "
+        "features as the map, or at most 4, and the map at most 32",
         (
             Measurement("3x3 stride 2, 20 to 12 on 8x29x55", 2.0, 0.96),
             Measurement("3x3 stride 2, 48 to 64 on 8x43x27", 11, 6.3),
@@ -244,10 +214,13 @@ CONV_TRANSPOSE_RULES: tuple[Rule[ConvTransposeMethod], ...] = (
         excluded=(Measurement("3x3 stride 2, 64 to 20 on 3x64x28", 1.26, 1.33),),
     ),
     Rule(
-        "subpixel",
-        when.strides_lead_to_few_features,
-        "the transpose upsamples to few features",
-        (Measurement("7x7 stride 2, 64 to 3 on 1x112x112", 2.9, 2.4),),
+        "zero_insertion",
+        when.narrows_to_half,
+        "strides are 1, and output features are fewer than half of the inputs",
+        (
+            Measurement("1-D, 3 taps dilated 4, 40 to 96 on 6x6825", 15, 10),
+            Measurement("3x3 dilated 2, 8 to 20 on 8x17x17", 0.14, 0.13),
+        ),
     ),
     Rule("direct", when.always, "no other rule applies"),
 )
@@ -323,20 +296,22 @@ CONV_KERNEL_VJP_RULES: tuple[Rule[ConvKernelVjpMethod], ...] = (
     Rule(
         "taps",
         when.has_few_windows_of_few_taps,
-        "there are strides and at most 9 taps, the map has more than 4 features, and windows are few",
+        "there are strides on two axes or more and at most 9 taps, the map has more than 4 features, windows "
+        "are few, and the batch is not a multiple of 4",
         (
-            Measurement("3x3 stride 2, 48 to 40 on 4x128x59", 5.2, 4.7),
             Measurement("3x3 stride 2, 64 to 8 on 2x58x58", 3.0, 0.56),
             Measurement("3x3 stride 2, 20 to 64 on 3x127x56", 1.8, 1.3),
-            Measurement("3x3 stride 2, 12 to 20 on 8x58x109", 3.8, 2.3, "im2col"),
         ),
-        excluded=(Measurement("3x3 stride 2, 64 to 48 on 8x86x53", 12, 16),),
+        excluded=(
+            Measurement("3x3 stride 2, 64 to 48 on 8x86x53", 12, 16),
+            Measurement("3x3 stride 2, 12 to 20 on 8x58x109", 2.0, 2.3),
+        ),
     ),
     Rule(
         "im2col",
         when.has_few_windows,
-        "strides multiply to 8 or more, or there are strides and outputs are not a multiple of 64, and "
-        f"{_COLUMNS_FIT} (4 MB per map)",
+        "strides multiply to 8 or more, or there are two axes, outputs are not a multiple of 64 and the "
+        f"batch is not one of 4; and {_COLUMNS_FIT} (4 MB per map)",
         (
             Measurement("1-D, 16 taps, stride 8", 4.7, 2.3),
             Measurement("16x16 stride 8", 1.4, 0.61),
@@ -347,28 +322,27 @@ CONV_KERNEL_VJP_RULES: tuple[Rule[ConvKernelVjpMethod], ...] = (
             Measurement("64x64 stride 32", 4.1, 6.6),
             Measurement("4x4 stride 2, 20 to 40 on 6x128x128", 12, 26),
             Measurement("4x4 stride 2, 32 to 64 on 4x64x64", 3.3, 4.9),
+            Measurement("4x4 stride 2, 16 to 96 on 8x80x80", 11, 16),
         ),
     ),
     Rule(
         "im2col",
         when.reads_few_features,
-        f"the map has at most 4 features, a window at least 36 numbers, without dilation, and {_COLUMNS_FIT} "
-        "(4 MB per map)",
-        (
-            Measurement("3x3, 4 to 96 on 5x35x35", 1.8, 0.64),
-            Measurement("5x5, 4 to 32 on 3x74x125", 8.4, 2.7),
-        ),
+        "the map has at most 4 features, a window at least 64 numbers, without dilation, the batch is not a "
+        f"multiple of 4, and {_COLUMNS_FIT} (4 MB per map)",
+        (Measurement("5x5, 4 to 32 on 3x74x125", 8.4, 2.7),),
         excluded=(
             Measurement("3x3 dilated 2, 4 to 8 on 8x111x111", 1.3, 2.1),
             Measurement("3x3, 3 to 32 on 8x64x64", 0.86, 1.2),
+            Measurement("3x3, 4 to 16 on 7x93x80", 1.0, 1.2),
             Measurement("7x7 stride 2, 3 to 64 on 224x224", 3.1, 4.1),
         ),
     ),
     Rule(
         "split_im2col",
         when.split_columns_pay,
-        "a small 2-D kernel without strides and dilation reads a large map, or few features, and leads to at "
-        "most twice as many, fewer than 32 unless it reads 64",
+        "a small 2-D kernel without strides and dilation reads a large map, or few features in a batch below "
+        "8, and leads to at most twice as many, fewer than 32 unless it reads 64",
         (
             Measurement("3x3, 16 to 16", 3.1, 2.2),
             Measurement("3x3, 32 to 16", 8.4, 4.6),
@@ -381,6 +355,8 @@ CONV_KERNEL_VJP_RULES: tuple[Rule[ConvKernelVjpMethod], ...] = (
             Measurement("3x3, 128 to 128", 2.4, 2.7),
             Measurement("3x3 dilated 2, 32 to 32", 3.0, 4.6),
             Measurement("3x3, 32 to 32 on 4x48x64", 2.7, 3.0, "zero_insertion"),
+            Measurement("3x3, 20 to 12 on 8x68x20", 1.0, 1.2, "zero_insertion"),
+            Measurement("7x7, 20 to 24 on 1x41x85", 2.7, 3.0),
             Measurement("3x3 dilated 2, 20 to 8 on 8x17x17", 0.22, 0.34, "zero_insertion"),
             Measurement("3x3, 16 to 48 on 5x60x82", 6.0, 10),
         ),

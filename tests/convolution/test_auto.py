@@ -23,12 +23,17 @@ def case(shape, kernel, features=(1, 1), groups=1, **options):
 
 
 CASES = {
-    "plain": (case((9, 8), (3, 3), (12, 3)), "direct", "direct", "split_im2col"),
-    "plain, many features, small": (case((9, 8), (3, 3), (64, 4)), "direct", "direct", "zero_insertion"),
+    "plain": (case((9, 8), (3, 3), (12, 3)), "direct", "zero_insertion", "split_im2col"),
+    "plain, many features, small": (
+        case((9, 8), (3, 3), (64, 4)),
+        "direct",
+        "zero_insertion",
+        "zero_insertion",
+    ),
     "few features in": (case((9, 8), (3, 3), (3, 4)), "im2col", "im2col", "direct"),
-    "few features in, wide windows": (case((12, 11), (4, 4), (3, 40)), "direct", "direct", "im2col"),
+    "few features in, wide windows": (case((12, 11), (5, 5), (3, 40)), "direct", "direct", "im2col"),
     "few features in, dilated": (
-        case((16, 14), (4, 4), (3, 40), kernel_dilation=2),
+        case((20, 18), (5, 5), (3, 40), kernel_dilation=2),
         "direct",
         "direct",
         "direct",
