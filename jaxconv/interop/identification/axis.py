@@ -150,10 +150,10 @@ def _smallest(filled: np.ndarray, s: int, f: int) -> Iterator[AxisFit]:
 def high_paddings(
     shape: tuple[int, int], k: int, s: int, low: int, d: int, f: int = 1, mode: str = "zeros"
 ) -> Iterator[AxisFit]:
-    """Yields the axes that differ only in the padding on the high side, the most symmetric one first."""
+    """Yields the axes that differ only in the padding on the high side."""
     outputs, inputs = shape
     least = s * (outputs - 1) + d * (k - 1) + 1 - (f * (inputs - 1) + 1) - low
-    for high in sorted(range(least, least + s), key=lambda high: abs(high - low)):
+    for high in range(least, least + s):
         yield AxisFit(AxisGeometry(inputs, k, s, (low, high), d, f, mode))  # type: ignore[arg-type]
 
 
