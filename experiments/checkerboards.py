@@ -22,7 +22,7 @@ Measured 2026-11-24 on two shared cores of a CPU, jax 0.10.2, in five minutes; p
     transposed 4x4, even kernels          0          0                      0.12      4.2
     resize, then 3x3                      0          0                      0.11      4.2
 
-Even overlap alone does not cure them: it halves the artefacts of trained decoders, and untrained ones answer by
+Even overlap alone is not enough: it halves the artefacts of trained decoders, and untrained ones answer by
 almost nothing else. An even start is partly lost in training. Even kernels and resizing have no artefacts on
 constant maps at any time, up to rounding. On digits, resizing and even kernels of 4x4 taps leave the fewest
 patterns in the errors, which are as small as without a constraint; even kernels of 3x3 taps leave as many as

@@ -103,7 +103,7 @@ def interval(cases: Cases) -> Iterator[Trial]:
 @claim(
     "size-free-bound",
     "a grid of frequencies bounds the norm of C for maps of every size with zero padding",
-    "Ehlich & Zeller, 1964, doi:10.1007/BF01111276",
+    "Ehlich & Zeller, Mathematische Zeitschrift 86, 1964, pages 41 to 44",
 )
 def size_free_bound(cases: Cases) -> Iterator[Trial]:
     """Compares the bound with the norms of dense matrices of growing size."""

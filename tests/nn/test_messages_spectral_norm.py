@@ -34,14 +34,17 @@ CASES = [
          "circulant"),
     case("other features", lambda: SpectralNorm(LAYER)(jnp.ones((8, 8, 5))), "`x`", "5 features"),
     case("groups 0", lambda: delta_orthogonal(0), "`feature_group_count`"),
-    case("groups that do not divide", lambda: delta_orthogonal(2)(KEY, (3, 2, 5)), "delta_orthogonal", "(3, 2, 5)"),
+    case("groups that do not divide", lambda: delta_orthogonal(2)(KEY, (3, 2, 5)), "delta_orthogonal",
+         "(3, 2, 5)"),
     case("stride 0", lambda: block_orthogonal(0), "`strides`"),
     case("too few taps", lambda: block_orthogonal(3)(KEY, (2, 2, 2)), "block_orthogonal", "(3,)"),
     case("strides of other axes", lambda: block_orthogonal((2, 2))(KEY, (3, 2, 2)), "`strides`"),
     case("holes", lambda: even_transposed(3)(KEY, (2, 2, 2)), "even_transposed", "(2,)"),
     case("a stride of text", lambda: even_transposed("2"), "`strides`", error=TypeError),
-    case("three axes to draw", lambda: overlap_figure(ConvGeometry((4,) * 3, (2,) * 3)), "`geometry`", "two axes"),
-    case("a theme", lambda: overlap_figure(ConvGeometry((4,), (2,)), theme="blue"), "`theme`", error=OptionError),
+    case("three axes to draw", lambda: overlap_figure(ConvGeometry((4,) * 3, (2,) * 3)), "`geometry`",
+         "two axes"),
+    case("a theme", lambda: overlap_figure(ConvGeometry((4,), (2,)), theme="blue"), "`theme`",
+         error=OptionError),
 ]  # fmt: skip
 
 
