@@ -219,7 +219,7 @@ def test_deconvolution(experiment, tmp_path):
     """The inverse undoes a blur, no multiple of the transpose does, and noise needs damping."""
     what_is = experiment("what_is_deconvolution")
     answers = {(one.way, bool(one.noise)): one.error for one in what_is.main(tmp_path, size=32)}
-    assert answers["pseudo-inverse", False] < 0.1 * answers["best multiple of it", False]
+    assert answers["pseudo-inverse", False] < 0.2 * answers["best multiple of it", False]
     assert answers["best multiple of it", False] <= answers["transpose", False]
     assert answers["damping 0.01", True] < answers["pseudo-inverse", True]
     assert (tmp_path / "deconvolution.png").stat().st_size > 0
