@@ -143,9 +143,9 @@ def iterate(
     """
     dtype = y.dtype
     rtol = float(jnp.finfo(dtype).eps) ** 0.75 if rtol is None else rtol
-    if jax.config.jax_enable_x64:  # lineax 0.1.1 mixes float32 with its own constants of float64 there
-        wide = jnp.complex128 if jnp.iscomplexobj(y) else jnp.float64
-        y, kernel = y.astype(wide), kernel.astype(wide)
+    # Where x64 is on, lineax 0.1.1 mixes float32 with its own constants of float64.
+    wide = jax.dtypes.canonicalize_dtype(jnp.complex128 if jnp.iscomplexobj(y) else jnp.float64)
+    y, kernel = y.astype(wide), kernel.astype(wide)
     solve = partial(_solve, g=g, damping=damping, method=method, rtol=rtol, max_steps=max_steps)
     flat, converged = jax.vmap(lambda one: solve(one.ravel(), kernel))(y)
     if not is_traced(converged) and not bool(converged.all()):
