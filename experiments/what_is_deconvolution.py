@@ -19,10 +19,10 @@ Measured 2026-11-24 on a 2-core CPU, jax 0.10.2:
     damping 0.001                    0.11          0.26
     damping 0.01                     0.14          0.16
 
-The transposed convolution is not the inverse: it blurs once more and ends further from the photograph than y
-itself, whatever the scale. The inverse in the sense of least squares returns all but what C takes to 0, which is
-255 of 16,384 waves here. The smallest other singular value is so small that noise of 1 % drowns everything;
-damping gives up the finest waves to avoid that.
+The transposed convolution is not the inverse: it blurs once more and ends further from the photograph than
+y itself, whatever the scale. The inverse in the sense of least squares returns all but what C takes to 0,
+which is 255 of 16,384 waves here. The smallest other singular value is so small that noise of 1 % drowns
+everything; damping gives up the finest waves to avoid that.
 """
 
 from __future__ import annotations
