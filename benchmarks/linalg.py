@@ -73,8 +73,8 @@ def _questions(quick: bool) -> Iterator[Question]:
     yield _norm(geometry(n, 4 if quick else 16, "zeros"))
     yield _interval(geometry(32, 4 if quick else 16, "zeros"))
     yield _interval(geometry(64, 4, "zeros"))
-    yield _deconvolution(geometry(64 if quick else 256, 1), damping=1e-5)
-    yield _deconvolution(geometry(16 if quick else 32, 8), damping=1e-5)
+    yield _deconvolution(geometry(64 if quick else 256, 1), damping=1e-4)
+    yield _deconvolution(geometry(16 if quick else 32, 8), damping=1e-4)
 
 
 def _kernel(g: ConvGeometry) -> jax.Array:
@@ -163,15 +163,20 @@ def _deconvolution(g: ConvGeometry, damping: float) -> Question:
         for method in ("fourier", "lsmr")
     }  # fmt: skip
     options = {"damp": damping**0.5, "atol": 1e-6, "btol": 1e-6, "maxiter": 1000}
+
+    def by_scipy() -> np.ndarray:
+        with np.errstate(over="ignore"):  # its estimate of the condition begins at 1e100
+            return scipy.sparse.linalg.lsmr(csr, flat, **options)[0]
+
     peers = {
         "LSMR (lineax)": solve["lsmr"],
-        "SciPy lsmr": lambda: scipy.sparse.linalg.lsmr(csr, flat, **options)[0],
+        "SciPy lsmr": by_scipy,
     }
 
     def result(found: Any, _: dict[str, Any]) -> str:
         return f"relative error {np.linalg.norm(found - x) / np.linalg.norm(x):.1e}"
 
-    return Question(_name(g), f"deconvolution, damping {damping:g}", solve["fourier"], peers, 1e-2, result)
+    return Question(_name(g), f"deconvolution, damping {damping:g}", solve["fourier"], peers, 2e-2, result)
 
 
 def _row(question: Question, seconds: float) -> Row:

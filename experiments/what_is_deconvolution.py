@@ -8,7 +8,21 @@ called deconvolution; by its best multiple a C' y; by the pseudo-inverse, and by
 (C' C + damping I)^-1 C' y, the last two also of y with noise of 1 % of the largest grey level. The error is
 |found - x| / |x| of the photograph without its mean.
 
-MEASURED
+Measured 2026-11-24 on a 2-core CPU, jax 0.10.2:
+
+                            without noise    noise 0.01
+    blurred                          0.20          0.20
+    transpose                        0.24          0.24
+    best multiple of it              0.24          0.24
+    pseudo-inverse                  0.018       4.2e+09
+    damping 0.0001                  0.093          0.68
+    damping 0.001                    0.11          0.26
+    damping 0.01                     0.14          0.16
+
+The transposed convolution is not the inverse: it blurs once more and ends further from the photograph than
+y itself, whatever the scale. The inverse in the sense of least squares returns all but what C takes to 0,
+which is 255 of 16,384 waves here. The smallest other singular value is so small that noise of 1 % drowns
+everything; damping gives up the finest waves to avoid that.
 """
 
 from __future__ import annotations
@@ -30,7 +44,7 @@ from jaxconv import ConvGeometry, avg_pool, binomial_filter, conv, conv_transpos
 from jaxconv.figures import inverse_figure
 from jaxconv.figures.canvas import save
 from jaxconv.figures.spectra import relative_error
-from jaxconv.linalg import condition_number, deconvolve, rank
+from jaxconv.linalg import deconvolve, rank, singular_values
 
 SIZE = 128  # rows and columns of the photograph
 TAPS = 5  # of the blur, per axis
@@ -73,8 +87,10 @@ def measure(size: int) -> tuple[list[Answer], dict[str, np.ndarray], str]:
     x = photograph(size)
     y = conv(x, kernel, geometry=g)
     noise = NOISE * jax.random.normal(jax.random.key(SEED), y.shape, y.dtype)
-    condition, full = float(condition_number(kernel, g)), int(rank(kernel, g))
-    line = f"C: {g.matrix_shape[0]:,} rows, rank {full:,}, condition {condition:.2g}"
+    values = singular_values(kernel, g)
+    seen = int(rank(kernel, g))
+    line = f"C has {len(values):,} rows and rank {seen:,}; "
+    line += f"the singular values that are not 0 reach from {values[0]:.2g} to {values[seen - 1]:.2g}"
     answers, maps = [], {}
     for level, blurred in ((0.0, y), (NOISE, y + noise)):
         for way, found in ways_back(blurred, x, kernel, g).items():

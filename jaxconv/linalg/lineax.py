@@ -141,6 +141,11 @@ def iterate(
     Raises:
       FailureError: It did not converge in `max_steps`. Under `jax.jit` the result is NaN instead.
     """
+    dtype = y.dtype
+    rtol = float(jnp.finfo(dtype).eps) ** 0.75 if rtol is None else rtol
+    # Where x64 is on, lineax 0.1.1 mixes float32 with its own constants of float64.
+    wide = jax.dtypes.canonicalize_dtype(jnp.complex128 if jnp.iscomplexobj(y) else jnp.float64)
+    y, kernel = y.astype(wide), kernel.astype(wide)
     solve = partial(_solve, g=g, damping=damping, method=method, rtol=rtol, max_steps=max_steps)
     flat, converged = jax.vmap(lambda one: solve(one.ravel(), kernel))(y)
     if not is_traced(converged) and not bool(converged.all()):
@@ -148,7 +153,7 @@ def iterate(
             f"method={method!r} did not converge: raise `max_steps`, `rtol` or `damping`, or use "
             "method='fourier' where C is circulant."
         )
-    flat = jnp.where(converged[:, None], flat, jnp.nan)
+    flat = jnp.where(converged[:, None], flat, jnp.nan).astype(dtype)
     return flat.reshape(len(y), *g.input_shape, g.in_features)
 
 
@@ -160,22 +165,21 @@ def _solve(
     g: ConvGeometry,
     damping: float,
     method: str,
-    rtol: float | None,
+    rtol: float,
     max_steps: int | None,
 ) -> tuple[jax.Array, jax.Array]:
     """Returns the solution for one flat vector, and whether the iteration converged."""
     C = ConvOperator(kernel, g)
-    tolerance = float(jnp.finfo(y.dtype).eps) ** 0.75 if rtol is None else rtol
     if method == "cg":
         normal: Any = lx.conj(C).T @ C
         if damping:
             identity = lx.IdentityLinearOperator(C.in_structure())
             normal = normal + lx.MulLinearOperator(identity, jnp.asarray(damping, y.dtype))
         normal = lx.TaggedLinearOperator(normal, lx.positive_semidefinite_tag)
-        solver: Any = lx.CG(rtol=tolerance, atol=0.0, max_steps=max_steps)
+        solver: Any = lx.CG(rtol=rtol, atol=0.0, max_steps=max_steps)
         found = lx.linear_solve(normal, lx.conj(C).T.mv(y), solver, throw=False)
     else:
-        solver = lx.LSMR(rtol=tolerance, atol=tolerance, max_steps=max_steps, conlim=math.inf)
+        solver = lx.LSMR(rtol=rtol, atol=rtol, max_steps=max_steps, conlim=math.inf)
         operator: Any = C
         right: Any = y
         if damping:

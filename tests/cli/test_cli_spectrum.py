@@ -91,7 +91,10 @@ def test_the_layers_of_a_run_know_their_geometry(tmp_path, capsys, monkeypatch):
     [
         ("none.npz", "does not exist"),
         ("k.npz --input 0", "--input must be one or more sizes of at least 1"),
-        ("k.npz --input 2 --padding VALID", "first of shape (3, 3, 2, 3): the kernel spans 3 cells"),
+        (
+            "k.npz --input 2 --padding VALID",
+            "first of shape (3, 3, 2, 3): on axis 0, the kernel spans 3 cells",
+        ),
         ("k.npz --padding circular", "--padding-mode circular"),
         ("bias.npz", "has no kernel"),
     ],

@@ -92,6 +92,16 @@ def test_deconvolve(g, method, dtype, damping):
     np.testing.assert_allclose(got.reshape(2, -1), expected, atol=tolerance * abs(expected).max() * 10)
 
 
+def test_float32_where_x64_is_on():
+    g = OTHERS[1]
+    kernel, C = kernel_and_matrix(g, np.float32)
+    y = oracles.numbers((*g.output_shape, g.out_features), np.float32)
+    got = deconvolve(y, kernel, geometry=g, damping=0.3)
+    assert got.dtype == np.float32
+    expected = minimum(C.astype(float), y.astype(float).ravel(), 0.3)
+    np.testing.assert_allclose(got.ravel(), expected, atol=1e-4 * abs(expected).max())
+
+
 def test_options_in_place_of_a_geometry():
     g = ConvGeometry((7,), (3,), in_features=2, out_features=2, strides=2, padding=((1, 1),))
     kernel, _ = kernel_and_matrix(g)
