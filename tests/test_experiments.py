@@ -213,3 +213,29 @@ def test_repeated_trainings(experiment, tmp_path):
     assert [(one.way, one.score, one.seed) for one in found] == [("a way", "mean IoU", 1)]
     assert 0 <= found[0].value <= 1
     assert shared.repeat({"a way": tables}, (1,), scores, tmp_path) == found
+
+
+def test_checkerboards(experiment, tmp_path):
+    """Kernels kept even and resizing answer constant maps by constants, uneven kernels do not."""
+    module = experiment("checkerboards")
+    ways = ("transposed 3x3", "transposed 4x4, even kernels", "resize, then 3x3")
+    results = module.main(tmp_path, steps=2, seeds=(0,), ways=ways)
+    assert [result.way for result in results] == list(ways)
+    assert results[0].start > 10
+    assert results[0].flat > 1
+    for result in results[1:]:
+        assert max(result.start, result.flat) < 1e-8
+    report = json.loads((tmp_path / "checkerboards.json").read_text())
+    assert len(report["results"]) == 3
+    assert (tmp_path / "checkerboards.png").stat().st_size > 0
+
+
+def test_checkerboards_measures_the_pattern(experiment):
+    """All energy of a pattern that repeats with the stride, and none of a constant or of a slow wave."""
+    module = experiment("checkerboards")
+    pattern = np.tile([[1.0, -1.0], [-1.0, 1.0]], (8, 8))[None]
+    np.testing.assert_allclose(module.artefact_energy(pattern), 100)
+    np.testing.assert_allclose(module.artefact_energy(pattern + 1), 50)
+    np.testing.assert_allclose(module.artefact_energy(np.ones((1, 16, 16))), 0, atol=1e-12)
+    wave = np.cos(2 * np.pi * np.arange(16) / 16)[None, :, None] * np.ones((1, 1, 16))
+    np.testing.assert_allclose(module.artefact_energy(wave), 0, atol=1e-12)

@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from jaxconv.figures import GUIDE, animation, guide
+from jaxconv import ConvGeometry
+from jaxconv.figures import GUIDE, animation, guide, overlap_figure
 from jaxconv.figures.guide_figures import guide_animation
 
 HEAD = """\
@@ -42,6 +43,31 @@ from jaxconv.figures import animate
 """
 
 
+OVERLAP = """\
+## Overlap of transposed convolutions
+
+A transposed convolution adds a tap of its kernel to a cell once for every window that reads the cell. Where
+the counts differ away from the border, its results tend to have the pattern of a checkerboard
+([Checkerboards and composition](../checkerboards.md)).
+
+"""
+OVERLAP_FIGURE = """\
+![{title}]({file})
+
+```python
+from jaxconv import ConvGeometry
+from jaxconv.figures import overlap_figure
+
+overlap_figure({geometry!r}).save("{file}")
+```
+
+"""
+OVERLAPS = {
+    "overlap_uneven": ConvGeometry((11,), (3,), strides=2),
+    "overlap_even": ConvGeometry((12,), (4,), strides=2),
+    "overlap_checkerboard": ConvGeometry((11, 11), (3, 3), strides=2),
+    "overlap_holes": ConvGeometry((11, 11), (3, 3), strides=2, kernel_dilation=2),
+}
 OPTIONS = ({}, {"values": "numbers"}, {"values": "symbols", "matrix": True})
 
 
@@ -73,6 +99,11 @@ def write_gallery_page(app):
         )
         call = animate_call(figure)
         page += SAME_ANIMATION.format(call=call) if call else ""
+    page += OVERLAP
+    for name, geometry in OVERLAPS.items():
+        picture = overlap_figure(geometry)
+        picture.save(folder / f"{name}.svg")
+        page += OVERLAP_FIGURE.format(title=picture.title, file=f"{name}.svg", geometry=geometry)
     (folder / "index.md").write_text(page)
 
 

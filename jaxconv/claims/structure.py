@@ -65,12 +65,12 @@ def as_convolution(target: np.ndarray, taps: int) -> AxisGeometry | None:
                 axis = AxisGeometry(inputs, k, s, (low, high), d)
             except GeometryError:
                 continue
-            if _has_kernel(axis, target):
+            if has_kernel(axis, target):
                 return axis
     return None
 
 
-def _has_kernel(axis: AxisGeometry, target: np.ndarray) -> bool:
+def has_kernel(axis: AxisGeometry, target: np.ndarray) -> bool:
     """Returns whether some kernel has this matrix: one number per tap, and 0 elsewhere."""
     out, tap, cell = reads(axis)
     kernel = np.zeros(axis.kernel)

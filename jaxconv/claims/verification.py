@@ -12,6 +12,8 @@ import numpy as np
 
 from jaxconv.claims import (
     backward,
+    checkerboards,
+    composition,
     conventions,
     dense,
     figures,
@@ -39,7 +41,7 @@ __all__ = ["CLAIMS", "Report", "Reports", "Row", "verify"]
 _TOPICS = [
     topic.__name__ for topic in (
         sizes, products, transposes, unfolding, backward, pooling, resizing, dense, filters, receptive_field,
-        conventions, figures, scenes, structure,
+        conventions, figures, scenes, structure, composition, checkerboards,
     )
 ]  # fmt: skip
 CLAIMS: dict[str, Claim] = dict(

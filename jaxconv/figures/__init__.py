@@ -11,6 +11,7 @@ with needs_extra(__name__, "figures"):
 
 from jaxconv.figures.animations import animate, animation, frame
 from jaxconv.figures.guide_figures import GUIDE, GuideFigure, guide
+from jaxconv.figures.overlap import overlap_figure
 from jaxconv.figures.pictures import Animation
 from jaxconv.figures.themes import DARK, LIGHT, Theme
 from jaxconv.geometry.scene import Scene, scenes
@@ -29,6 +30,7 @@ __all__ = [
     "frame",
     "guide",
     "matrix_figure",
+    "overlap_figure",
     "plot",
     "scenes",
 ]

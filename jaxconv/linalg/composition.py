@@ -87,11 +87,11 @@ def _zero_padded_gram(kernel: jax.Array, g: ConvGeometry, side: Side) -> Gram:
 
 def _circular_gram(kernel: jax.Array, g: ConvGeometry, side: Side) -> Gram:
     """Wraps around what the product is where nothing wraps."""
+    shape, padding = g.input_shape, tuple((axis.span - 1, axis.span - 1) for axis in g.axes)
     if side == "rows":  # a map that the windows of C fill
-        shape = [(axis.out_size - 1) * axis.stride + axis.span for axis in g.axes]
-        kernel, endless = _zero_padded_gram(
-            kernel, replace(g, input_shape=shape, padding="VALID", padding_mode="zeros"), side
-        )
-    else:
-        kernel, endless = _zero_padded_gram(kernel, replace(g, padding="FULL", padding_mode="zeros"), side)
+        shape = tuple((axis.out_size - 1) * axis.stride + axis.span for axis in g.axes)
+        padding = ((0, 0),) * g.ndim
+    kernel, endless = _zero_padded_gram(
+        kernel, replace(g, input_shape=shape, padding=padding, padding_mode="zeros"), side
+    )
     return Gram(kernel, replace(endless, padding_mode="circular"))

@@ -79,7 +79,8 @@ def deconvolve(
         int per spatial axis.
       kernel_dilation: Distance between neighbouring taps, in cells, an int or one int per spatial axis.
       feature_group_count: Number of groups.
-      geometry: Geometry of the convolution, in place of `input_shape` and the six options before it.
+      geometry: Geometry of the convolution, in place of `input_shape`, `strides`, `padding`,
+        `padding_mode`, `input_dilation`, `kernel_dilation` and `feature_group_count`.
 
     Returns:
       Feature map ``(*batch, *input_shape, in_features)``.

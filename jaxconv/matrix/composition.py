@@ -51,14 +51,14 @@ def compose_kernels(k1: ArrayOrList, k2: ArrayOrList, first: ConvGeometry, secon
     [ 1.  2. 10. 20.]
     """
     parts = composition(first, second)
-    kernels = {"k1": as_array("k1", k1), "k2": as_array("k2", k2)}
-    check_dtypes(**kernels)
-    for (name, kernel), geometry in zip(kernels.items(), (first, second), strict=True):
+    k1, k2 = as_array("k1", k1), as_array("k2", k2)
+    check_dtypes(k1=k1, k2=k2)
+    for name, kernel, geometry in (("k1", k1, first), ("k2", k2, second)):
         try:
             check_kernel(kernel.shape, geometry)
         except GeometryError as error:
             raise GeometryError(str(error).replace("`kernel`", f"`{name}`")) from None
-    return _joined_kernel(*kernels.values(), first, second, parts)
+    return _joined_kernel(k1, k2, first, second, parts)
 
 
 def matrix_product(left: MatrixExports, right: MatrixExports) -> tuple[jax.Array, ConvGeometry, bool] | None:
