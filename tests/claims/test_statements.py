@@ -36,7 +36,7 @@ def test_the_documentation_lists_every_statement():
     for name, statement in STATEMENTS.items():
         assert name in listed["rest" if statement.unproved else "proved"]
         assert statement.text in re.sub(r"\\([_<*|])", r"\1", page)
-    assert listed["proved"] | listed["rest"] == set(STATEMENTS)
+    assert listed["proved"] | listed["rest"] <= set(STATEMENTS)
 
 
 def test_a_trial_finds_a_broken_formula(monkeypatch):
