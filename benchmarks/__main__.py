@@ -23,7 +23,17 @@ from benchmarks.report import save, show
 from benchmarks.table import Table
 from jaxconv.training.devices import keep_memory
 
-TABLES = ("build", "product", "convolution", "operators", "network", "training", "growth", "overhead")
+TABLES = (
+    "build",
+    "product",
+    "convolution",
+    "operators",
+    "network",
+    "training",
+    "growth",
+    "overhead",
+    "linalg",
+)
 RESULTS = Path(__file__).parent / "results"
 
 

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from benchmarks import build, convolution, growth, network, operators, overhead, product, programs
+from benchmarks import build, convolution, growth, linalg, network, operators, overhead, product, programs
 from benchmarks.__main__ import TABLES, main
 from benchmarks.agreement import Disagreement, check_agreement
 from benchmarks.cases import CASES, case
@@ -218,3 +218,16 @@ def test_timings(monkeypatch):
     assert ratio(Timing(2, 1, 3, 1), Timing(8, 1, 9, 1), None, Timing(6, 1, 9, 1)) == 3
     assert ratio(Timing(2, 1, 3, 1), None) is None
     np.testing.assert_allclose(geometric_mean([1, 4]), 2)
+
+
+def test_linear_algebra_is_compared(monkeypatch):
+    questions = [
+        linalg._norm(linalg.geometry(6, 2, "zeros")),
+        linalg._deconvolution(linalg.geometry(6, 1), 0.1),
+    ]
+    rows = linalg.table(questions=questions, **QUICKLY).rows
+    assert [row.cells["question"] for row in rows] == ["operator norm", "deconvolution, damping 0.1"]
+    assert all(row.cells["best peer / ours"] > 0 for row in rows)
+    wrong = questions[0]._replace(peers={"SciPy svds": lambda: 1.01 * questions[0].ours()})
+    with pytest.raises(Disagreement, match="operator norm by SciPy svds: differs by"):
+        linalg.table(questions=[wrong], **QUICKLY)

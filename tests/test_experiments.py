@@ -239,3 +239,14 @@ def test_checkerboards_measures_the_pattern(experiment):
     np.testing.assert_allclose(module.artefact_energy(np.ones((1, 16, 16))), 0, atol=1e-12)
     wave = np.cos(2 * np.pi * np.arange(16) / 16)[None, :, None] * np.ones((1, 1, 16))
     np.testing.assert_allclose(module.artefact_energy(wave), 0, atol=1e-12)
+
+
+def test_deconvolution(experiment, tmp_path):
+    """The inverse undoes a blur, no multiple of the transpose does, and noise needs damping."""
+    what_is = experiment("what_is_deconvolution")
+    answers = {(one.way, bool(one.noise)): one.error for one in what_is.main(tmp_path, size=32)}
+    assert answers["pseudo-inverse", False] < 0.1 * answers["best multiple of it", False]
+    assert answers["best multiple of it", False] <= answers["transpose", False]
+    assert answers["damping 0.01", True] < answers["pseudo-inverse", True]
+    assert (tmp_path / "deconvolution.png").stat().st_size > 0
+    assert len(json.loads((tmp_path / "deconvolution.json").read_text())["answers"]) == len(answers)

@@ -87,6 +87,11 @@ def right_uses() -> None:
     assert_type(operators.conv_to_dense([[[1.0]], [[2.0]]]), jax.Array)
     assert_type(operators.sliding_windows(lambda crops: crops, [[1.0], [2.0]], (1,)), jax.Array)
     assert_type(jaxconv.Convolution([[[1.0]], [[2.0]]], [1.0])([[1.0], [2.0]]), jax.Array)
+    # Linear algebra.
+    assert_type(jaxconv.linalg.operator_norm(numbers, g, method="lanczos", steps=30), jax.Array)
+    assert_type(jaxconv.linalg.norm_interval(kernel, g).high, jax.Array)
+    assert_type(jaxconv.linalg.pseudo_inverse(kernel, g).T @ np.ones(128), jax.Array)
+    assert_type(jaxconv.linalg.deconvolve(x, kernel, input_shape=(10, 10), damping=0.1), jax.Array)
     # Names that are loaded when they are first used.
     assert_type(jaxconv.ConvOperator(kernel, g), ConvOperator)
     assert_type(jaxconv.ConvMatrixOperator(C).transpose(), ConvMatrixOperator)
@@ -131,6 +136,8 @@ def wrong_words() -> None:
     jaxconv.conv(x, kernel, padding="circular")  # error: arg-type
     jaxconv.conv(x, kernel, padding_mode="wrap")  # error: arg-type
     jaxconv.conv(x, kernel, method="winograd")  # error: arg-type
+    jaxconv.linalg.operator_norm(kernel, g, method="power")  # error: arg-type
+    jaxconv.linalg.deconvolve(x, kernel, geometry=g, method="svd")  # error: arg-type
     jaxconv.conv(x, kernel, method="subpixel")  # error: arg-type
     jaxconv.conv_transpose(x, kernel, method="split_im2col")  # error: arg-type
     jaxconv.conv_kernel_vjp(x, x, kernel.shape, method="vjp")  # error: arg-type

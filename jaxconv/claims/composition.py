@@ -80,7 +80,8 @@ def composition(cases: Cases) -> Iterator[Trial]:
 
 @claim(
     "composition-is-exact",
-    "where the borders of two convolutions in sequence differ from those of one, no kernel makes them one",
+    "two convolutions in sequence are one only where each window that is read beyond the output of the first "
+    "reads what the padding of the second shows",
     "arXiv:2103.13425, section 3.2",
     "integers",
 )

@@ -24,6 +24,7 @@ from jaxconv.claims import (
     resizing,
     scenes,
     sizes,
+    spectra,
     structure,
     transposes,
     unfolding,
@@ -41,7 +42,7 @@ __all__ = ["CLAIMS", "Report", "Reports", "Row", "verify"]
 _TOPICS = [
     topic.__name__ for topic in (
         sizes, products, transposes, unfolding, backward, pooling, resizing, dense, filters, receptive_field,
-        conventions, figures, scenes, structure, composition, checkerboards,
+        conventions, figures, scenes, structure, composition, checkerboards, spectra,
     )
 ]  # fmt: skip
 CLAIMS: dict[str, Claim] = dict(

@@ -17,6 +17,7 @@ from jaxconv.cli.explore import explore
 from jaxconv.cli.figures import animate, figures
 from jaxconv.cli.screen import console, new_console
 from jaxconv.cli.segmentation import class_weights, evaluate, export, predict
+from jaxconv.cli.spectrum import spectrum
 from jaxconv.cli.training import train
 from jaxconv.errors import FailureError, JaxconvError
 
@@ -24,6 +25,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "verify": verify,
     "arithmetic": arithmetic,
     "matrix": matrix,
+    "spectrum": spectrum,
     "explore": explore,
     "animate": animate,
     "figures": figures,

@@ -54,11 +54,11 @@ class GeometryOptions:
             self.kernel * n if len(self.kernel) == 1 else self.kernel,
             in_features=self.in_features,
             out_features=self.out_features,
-            strides=_one_or_many(self.strides),
-            padding=_padding(self.padding, n),
+            strides=one_or_many(self.strides),
+            padding=padding_of(self.padding, n),
             padding_mode=self.padding_mode,
-            input_dilation=_one_or_many(self.input_dilation),
-            kernel_dilation=_one_or_many(self.kernel_dilation),
+            input_dilation=one_or_many(self.input_dilation),
+            kernel_dilation=one_or_many(self.kernel_dilation),
             feature_group_count=self.feature_group_count,
         )
 
@@ -66,12 +66,12 @@ class GeometryOptions:
 Geometry = Annotated[GeometryOptions, tyro.conf.arg(name="")]
 
 
-def _one_or_many(values: tuple[T, ...]) -> T | tuple[T, ...]:
+def one_or_many(values: tuple[T, ...]) -> T | tuple[T, ...]:
     """Returns the only value of a tuple, or the tuple itself if it has several."""
     return values[0] if len(values) == 1 else values
 
 
-def _padding(entries: Sequence[str], n: int) -> Padding:
+def padding_of(entries: Sequence[str], n: int) -> Padding:
     """Converts the words of --padding to the `padding` of a `ConvGeometry` with `n` spatial axes."""
     if len(entries) == 1 and entries[0].upper() in PADDING_WORDS:
         return cast(PaddingWord, entries[0].upper())

@@ -13,6 +13,7 @@ from jaxconv.figures.animations import animate, animation, frame
 from jaxconv.figures.guide_figures import GUIDE, GuideFigure, guide
 from jaxconv.figures.overlap import overlap_figure
 from jaxconv.figures.pictures import Animation
+from jaxconv.figures.spectra import draw_spectrum, inverse_figure, spectrum_figure
 from jaxconv.figures.themes import DARK, LIGHT, Theme
 from jaxconv.geometry.scene import Scene, scenes
 
@@ -27,10 +28,13 @@ __all__ = [
     "animate",
     "animation",
     "draw_matrix",
+    "draw_spectrum",
     "frame",
     "guide",
+    "inverse_figure",
     "matrix_figure",
     "overlap_figure",
     "plot",
     "scenes",
+    "spectrum_figure",
 ]

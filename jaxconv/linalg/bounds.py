@@ -193,7 +193,8 @@ def norm_bound(
       TypeError: The kernel is not a floating or complex array.
 
     References:
-      Ehlich & Zeller, 1964, doi:10.1007/BF01111276; Pfister & Bresler, arXiv:1802.09588.
+      Ehlich & Zeller, Mathematische Zeitschrift 86, 1964, pages 41 to 44; Pfister & Bresler, IEEE
+      Transactions on Signal Processing 67, 2019, for several axes.
 
     >>> kernel = jnp.array([1.0, 2.0, 1.0]).reshape(3, 1, 1)
     >>> bool(4 <= norm_bound(kernel) < 4.05)

@@ -31,7 +31,8 @@ def frobenius_norm(kernel: ArrayOrList, geometry: ConvGeometry) -> jax.Array:
       TypeError: The kernel is not a floating or complex array, or `geometry` is not a `ConvGeometry`.
 
     >>> g = ConvGeometry((4,), (3,), padding="SAME")
-    >>> float(frobenius_norm(jnp.array([1.0, 2.0, 3.0]).reshape(3, 1, 1), g)) ** 2  # 3 x 1 + 4 x 4 + 3 x 9
+    >>> norm = frobenius_norm(jnp.array([1.0, 2.0, 3.0]).reshape(3, 1, 1), g)
+    >>> round(float(norm**2), 4)  # 3 x 1 + 4 x 4 + 3 x 9
     46.0
     """
     kernel = checked_kernel(kernel, geometry)
