@@ -78,13 +78,13 @@ def ends(low, high):
 
 
 def interior(change):
-    right = composition.composition._interior
+    right = composition.composition.interior
 
-    def _interior(first, second, mode):
+    def changed(first, second, mode):
         composed, steps = right(first, second, mode)
         return replace(composed, **change(first, second, composed)), steps
 
-    return _interior
+    return changed
 
 
 def divided(change):
@@ -158,9 +158,9 @@ BROKEN = [
     ("receptive-field-size", "off by one", fields, "ends_of", ends(0, 1)),
     ("receptive-field-size", "shifted", fields, "ends_of", ends(1, 1)),
     ("pooling-field", "off by one", fields, "ends_of", ends(-1, 0)),
-    ("composition-geometry", "high for low", rules, "_interior",
+    ("composition-geometry", "high for low", rules, "interior",
      interior(lambda first, second, composed: {"padding": swapped(composed.padding)})),
-    ("composition-geometry", "the first stride", rules, "_interior",
+    ("composition-geometry", "the first stride", rules, "interior",
      interior(lambda first, second, composed: {"stride": first.stride})),
     ("common-stride", "a tap less", rules, "without_common_stride",
      divided(lambda axis: {"kernel": axis.kernel - 1})),
@@ -171,8 +171,8 @@ BROKEN = [
     ("composition-allowed", "the high border: always", rules, "high_border_agrees", lambda one, two: True),
     ("composition-refused", "refuses one cell more", rules, "low_border_agrees",
      lambda one, two: two.padding[0] < two.input_dilation or one.padding[0] >= one.span - one.stride + 1),
-    ("overlap-even", "without the dilation", overlap, "is_even_axis", lambda a: a.kernel % a.stride == 0),
-    ("overlap-even", "without the stride", overlap, "is_even_axis", lambda a: a.kernel >= a.stride),
+    ("even-overlap", "without the dilation", overlap, "is_even_axis", lambda a: a.kernel % a.stride == 0),
+    ("even-overlap", "without the stride", overlap, "is_even_axis", lambda a: a.kernel >= a.stride),
 ]  # fmt: skip
 
 

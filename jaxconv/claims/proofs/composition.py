@@ -41,9 +41,9 @@ def geometry(q: Question) -> None:
     """Takes any tap of any output, and the position that it reads through the first layer."""
     first, second = _pair(q, f1=1, f2=1)
     x, u, t = _taps(q, first, second)
-    composed, (first_step, second_step) = composition._interior(first, second, "zeros")
+    composed, (first_step, second_step) = composition.interior(first, second, "zeros")
     tap = t * first_step + u * second_step
-    shown = "composition._interior(first, second, 'zeros')"
+    shown = "composition.interior(first, second, 'zeros')"
     through = (x * second.stride + u * second.dilation - second.padding[0]) * first.stride
     through += t * first.dilation - first.padding[0]
     q.prove(x * composed.stride + tap * composed.dilation - composed.padding[0] == through, shown)

@@ -7,7 +7,7 @@ from jaxconv.geometry.evenness import is_even_axis
 
 
 @statement(
-    "overlap-even",
+    "even-overlap",
     "away from the border all cells are read by equally many taps exactly if s divides k and gcd(d, s) = 1",
     "Odena, Dumoulin & Olah, Distill 2016, doi:10.23915/distill.00003, extended",
     "linalg.is_even (is_even_axis)",

@@ -93,6 +93,7 @@ REASONS = {
     "receptive-field": "it lists the cells of any number of layers; the ends of two layers are proved",
     "stride-1-transpose": "proved in part: equivalent-pattern, where s = 1",
     "stride-2-transpose": "a search among convolutions of some sizes",
+    "composition-is-exact": "proved in part: composition-refused",
     "toeplitz": "it is about two matrices",
     "counts": "it is about some numbers",
 }
