@@ -63,6 +63,14 @@ KERNELS = {  # names of implementations as oneDNN gives them, and whether auto t
 }  # fmt: skip
 
 
+def test_gradients_of_long_depthwise_kernels_need_a_depthwise_kernel(monkeypatch):
+    monkeypatch.setattr(native, "found", lambda: native.State(True))
+    monkeypatch.setattr(onednn, "_implementation", lambda kind, g, batch: "jit:avx512_core")
+    for taps, taken in ((5, True), (7, False)):
+        g = ConvGeometry((9, 9), (taps, taps), in_features=8, out_features=8, feature_group_count=8)
+        assert onednn.has_kernel(native.Kind.CONV_KERNEL_VJP, g, 4) == taken
+
+
 @pytest.mark.parametrize("name", KERNELS)
 def test_only_fast_kernels_are_taken(monkeypatch, name):
     g, implementation, taken = KERNELS[name]
