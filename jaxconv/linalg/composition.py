@@ -55,6 +55,7 @@ def gram(kernel: ArrayOrList, geometry: ConvGeometry, side: Side = "rows") -> Gr
         kernel's shape contradicts the geometry, or `side` is another word.
       TypeError: The kernel is not floating or complex, or `geometry` is not a `ConvGeometry`.
 
+    >>> import jax.numpy as jnp
     >>> kernel = jnp.array([1.0, 2.0, 3.0]).reshape(3, 1, 1)
     >>> rows = gram(kernel, ConvGeometry((6,), (3,)))
     >>> print(rows.kernel.ravel(), rows.geometry.padding)

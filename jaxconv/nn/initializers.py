@@ -146,7 +146,8 @@ def delta_orthogonal(feature_group_count: int = 1) -> Initializer:
       Xiao et al., arXiv:1806.05393.
 
     >>> kernel = delta_orthogonal()(jax.random.key(0), (3, 4, 4), jnp.float32)
-    >>> bool(abs(kernel[1].T @ kernel[1] - jnp.eye(4)).max() < 1e-6), float(abs(kernel[0]).max())
+    >>> matrix, identity = kernel[1], jnp.eye(4, dtype=jnp.float32)
+    >>> bool(abs(matrix.T @ matrix - identity).max() < 1e-6), float(abs(kernel[0]).max())
     (True, 0.0)
     """
     groups = at_least_one("feature_group_count", feature_group_count)
@@ -191,7 +192,7 @@ def block_orthogonal(strides: IntPerAxis = 1, feature_group_count: int = 1) -> I
 
     >>> kernel = block_orthogonal()(jax.random.key(0), (3, 4, 4), jnp.float32)
     >>> matrix = kernel.sum(0)  # the frequency 0
-    >>> bool(abs(matrix.T @ matrix - jnp.eye(4)).max() < 1e-5)
+    >>> bool(abs(matrix.T @ matrix - jnp.eye(4, dtype=jnp.float32)).max() < 1e-5)
     True
     """
     groups = at_least_one("feature_group_count", feature_group_count)
