@@ -41,7 +41,6 @@ MAY_LOAD = {
     "training": ("train",),
     "demo": EXTRAS,
     "operators/lineax.py": ("lineax",),
-    "claims/proofs/symbols.py": ("prove",),
 }
 
 
@@ -151,7 +150,6 @@ def test_the_core_loads_without_extras():
         ("tomli_w", "training", "train"),
         ("orbax", "demo", "all"),
         ("lineax", "operators.lineax", "lineax"),
-        ("z3", "claims.proofs.symbols", "prove"),
     ],
 )
 def test_a_missing_extra_is_named(package, module, extra):

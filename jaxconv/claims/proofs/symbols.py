@@ -14,8 +14,10 @@ from jaxconv.errors import GeometryError, needs_extra
 from jaxconv.geometry import AxisGeometry
 from jaxconv.geometry.output_side import OutputSide
 
-with needs_extra(__name__, "prove"):
+try:
     import z3
+except ModuleNotFoundError:  # which `Explorer` reports
+    z3 = None
 
 RESOURCES = 20_000_000  # limit of z3's work on one query, in its own units; some seconds
 MOST_VALUES = 64  # of an integer that the code needs as a number, such as a range's
@@ -315,7 +317,13 @@ class Explorer:
     """Goes all ways through the code that a statement runs."""
 
     def __init__(self) -> None:
-        """Has asked nothing yet."""
+        """Has asked nothing yet.
+
+        Raises:
+          MissingExtraError: z3 is missing.
+        """
+        with needs_extra(__name__, "prove"):
+            import z3  # noqa: F401
         self.queries = 0  # to the solver
         self.names: set[str] = set()  # of the integers that were symbols
 
