@@ -56,7 +56,7 @@ DOCUMENTS = {
 }
 PLACEHOLDERS = {
     "DIR": "camvid", "DIR_OF_CAMVID": "camvid", "CONFIG": "digits_unet", "RUN": "runs/one",
-    "HOST:PORT": "localhost:1234", "SHARED_FOLDER": "runs/shared",
+    "HOST:PORT": "localhost:1234", "module:function": "upsample:up", "SHARED_FOLDER": "runs/shared",
 }  # fmt: skip
 
 
