@@ -131,7 +131,7 @@ def has_one_tap_that_pays(g: ConvGeometry, batch: int) -> bool:
         to_one = g.out_features == 1 and g.in_features < 32
         return has_one_tap(g, batch) and not widens and not to_one
     narrow = g.in_features <= 16 and 1 < g.out_features <= MAX_NARROW_OUTPUTS
-    return has_one_tap(g, batch) and (narrow or g.out_features >= 80)
+    return has_one_tap(g, batch) and (narrow or g.out_features >= max(80, 2 * g.in_features))
 
 
 def has_one_tap_to_many(g: ConvGeometry, batch: int) -> bool:
@@ -191,13 +191,14 @@ def blocks_pay(g: ConvGeometry, batch: int) -> bool:
 def phases_are_alike(g: ConvGeometry, batch: int) -> bool:
     """Returns whether strides divide the kernel: the few phases of the transpose have as many taps each."""
     alike = all(k % s == 0 for k, s in zip(g.kernel_shape, g.strides, strict=True))
-    few = g.ndim > 1 and 1 < math.prod(g.strides) <= MAX_PHASES
+    few = g.ndim > 1 and 1 < math.prod(g.strides) <= MAX_PHASES and g.out_features <= 4 * g.in_features
     return few and alike and set(g.kernel_dilation) == {1}
 
 
 def strides_narrow_the_output(g: ConvGeometry, batch: int) -> bool:
     """Returns whether a strided convolution leads to less than twice its features, or from few to few."""
-    few = g.in_features <= FEW_FEATURES and g.out_features <= MAX_NARROW_OUTPUTS
+    large = _tap_count(g) > MAX_LOOPED_TAPS
+    few = large and g.in_features <= FEW_FEATURES and g.out_features <= MAX_NARROW_OUTPUTS
     narrow = g.out_features < 2 * g.in_features or few
     return (
         g.ndim > 1
@@ -246,7 +247,7 @@ def split_columns_pay(g: ConvGeometry, batch: int) -> bool:
     undilated = set(g.kernel_dilation) == {1}
     few = g.in_features <= MAX_SPLIT_INPUTS and batch < 8
     pays = undilated and g.in_features >= 8 and g.out_features <= 2 * g.in_features and (large or few)
-    enough = pays and (g.out_features < 32 or g.in_features >= 64)
+    enough = pays and (g.out_features <= 16 or g.in_features >= 64)
     return (
         small_kernel and enough and _has_unit_strides(g) and batch * _split_column_count(g) <= MAX_TEMPORARY
     )

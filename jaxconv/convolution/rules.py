@@ -73,8 +73,8 @@ CONV_RULES: tuple[Rule[ConvMethod], ...] = (
         "im2col",
         when.has_one_tap_that_pays,
         "the kernel has one tap; without strides outputs are at most 32 or less than 5 times the inputs, "
-        "which are 32 or more if there is one output; with strides outputs are 80 or more, or at most 32 and "
-        "inputs at most 16",
+        "which are 32 or more if there is one output; with strides outputs are 80 or more and twice the "
+        "inputs, or at most 32 and inputs at most 16",
         (
             Measurement("1x1, 64 to 64", 0.68, 0.38),
             Measurement("1x1, 4 to 24 on 4x122x122", 0.57, 0.35),
@@ -87,6 +87,7 @@ CONV_RULES: tuple[Rule[ConvMethod], ...] = (
             Measurement("1x1, 16 to 1 on 5x122x42", 0.07, 0.15),
             Measurement("1x1 stride 2, 20 to 64 on 4x60x60", 0.15, 0.21),
             Measurement("1x1 stride 2, 64 to 8 on 1x120x120", 0.15, 0.21),
+            Measurement("1x1 stride 2, 64 to 96 on 4x103x95", 2.1, 2.5),
         ),
     ),
     Rule(
@@ -192,7 +193,8 @@ CONV_TRANSPOSE_RULES: tuple[Rule[ConvTransposeMethod], ...] = (
     Rule(
         "subpixel",
         when.phases_are_alike,
-        "strides on two axes or more multiply to at most 4 and divide the kernel, without dilation",
+        "strides on two axes or more multiply to at most 4 and divide the kernel, without dilation, and the "
+        "map has at most 4 times the features of the result",
         (
             Measurement("4x4 stride 2, 8 to 80 on 8x60x12", 11, 2.8),
             Measurement("4x4 stride 2, 24 to 20 on 2x33x45", 0.96, 0.67),
@@ -204,14 +206,17 @@ CONV_TRANSPOSE_RULES: tuple[Rule[ConvTransposeMethod], ...] = (
         "space_to_depth",
         when.strides_narrow_the_output,
         "there are strides on two axes or more without dilation, and the result has more than half as many "
-        "features as the map, or at most 4, and the map at most 32",
+        "features as the map, or at most 4, the map at most 32, and the kernel more than 16 taps",
         (
             Measurement("3x3 stride 2, 20 to 12 on 8x29x55", 2.0, 0.96),
             Measurement("3x3 stride 2, 48 to 64 on 8x43x27", 11, 6.3),
             Measurement("7x7 stride 2, 12 to 4 on 7x21x21", 1.7, 0.67, "subpixel"),
             Measurement("7x7 stride 2, 24 to 4 on 7x55x31", 3.4, 1.6),
         ),
-        excluded=(Measurement("3x3 stride 2, 64 to 20 on 3x64x28", 1.26, 1.33),),
+        excluded=(
+            Measurement("3x3 stride 2, 64 to 20 on 3x64x28", 1.26, 1.33),
+            Measurement("3x3 stride 2, 16 to 4 on 4x31x19", 0.25, 0.32),
+        ),
     ),
     Rule(
         "zero_insertion",
@@ -342,7 +347,7 @@ CONV_KERNEL_VJP_RULES: tuple[Rule[ConvKernelVjpMethod], ...] = (
         "split_im2col",
         when.split_columns_pay,
         "a small 2-D kernel without strides and dilation reads a large map, or few features in a batch below "
-        "8, and leads to at most twice as many, fewer than 32 unless it reads 64",
+        "8, and leads to at most twice as many, at most 16 unless it reads 64",
         (
             Measurement("3x3, 16 to 16", 3.1, 2.2),
             Measurement("3x3, 32 to 16", 8.4, 4.6),
@@ -356,6 +361,7 @@ CONV_KERNEL_VJP_RULES: tuple[Rule[ConvKernelVjpMethod], ...] = (
             Measurement("3x3 dilated 2, 32 to 32", 3.0, 4.6),
             Measurement("3x3, 32 to 32 on 4x48x64", 2.7, 3.0, "zero_insertion"),
             Measurement("3x3, 20 to 12 on 8x68x20", 1.0, 1.2, "zero_insertion"),
+            Measurement("3x3, 24 to 20 on 4x44x44", 1.5, 1.8, "zero_insertion"),
             Measurement("7x7, 20 to 24 on 1x41x85", 2.7, 3.0),
             Measurement("3x3 dilated 2, 20 to 8 on 8x17x17", 0.22, 0.34, "zero_insertion"),
             Measurement("3x3, 16 to 48 on 5x60x82", 6.0, 10),
