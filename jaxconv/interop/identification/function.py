@@ -59,8 +59,7 @@ def identify(
     Args:
       f: Function of channels-last maps ``(batch, *input_shape, in_features)``, or without the batch, that
         returns channels-last maps. A layer or model of PyTorch or Equinox is called in its own channels-first
-        layout, and one of Keras in its ``data_format``; to call one of them as it is, pass
-        ``lambda x: f(x)``.
+        layout, and one of Keras in its ``data_format``. Every other object is called with a JAX array.
       input_shape: Spatial shape of the maps to call it with. A few cells more than twice the kernel suffice.
       in_features: Features of the maps.
       dtype: Dtype of the maps, floating or complex. By default that of the kernel or of the parameters of
@@ -170,7 +169,8 @@ def _error(fit: Fit, kernel: np.ndarray, sampled: Samples, share: float) -> floa
         where = np.unravel_index(int(gap.argmax()), gap.shape)
         raise GeometryError(
             "`f` is not the convolution that its responses to impulses show: for a random map its output at "
-            f"{position(where[1:])} differs by {gap.max():.3g} where the largest is {largest:.3g}. If `f` "
-            "computes in lower precision than it returns, raise `rtol`."
+            f"{position(where[1:])} differs by {gap.max():.3g} where the largest is {largest:.3g}. Does it mix "
+            "the maps of a batch, as batch normalization does unless in evaluation mode? If it computes in lower "
+            "precision than it returns, raise `rtol`."
         )
     return float(gap.max()) / largest
