@@ -67,7 +67,9 @@ CASES = [
         ("one shape and dtype", "float64", "float32"),
         GeometryError,
     ),
-    BadCall("features forgotten", lambda: identify(THREE, (8, 8)), ("8 x 8 cells", "`in_features`"), OptionError),
+    BadCall(
+        "features forgotten", lambda: identify(THREE, (8, 8)), ("8 x 8 cells", "`in_features`"), OptionError
+    ),
     BadCall("a function of tensors", on(tensors), ("JAX arrays", "torch.tensor", "movedim"), OptionError),
     BadCall(
         "normalizes over the batch",

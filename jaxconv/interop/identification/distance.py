@@ -83,9 +83,10 @@ def distance_from_transpose(
     flipped kernel, shifted by 1 cell towards the low end, 2 cells short
     """
     if forward.transposed or layer.ndim != forward.ndim:
+        kind = "transposed" if forward.transposed else "forward"
         raise GeometryError(
             "`forward` must be a forward convolution with as many spatial axes as `layer`, which has "
-            f"{layer.ndim}; got a {'transposed' if forward.transposed else 'forward'} one with {forward.ndim}."
+            f"{layer.ndim}; got a {kind} one with {forward.ndim}."
         )
     g, kernel = _as_transposed(layer, input_shape)
     other = np.asarray(forward.kernel)

@@ -169,8 +169,8 @@ def _error(fit: Fit, kernel: np.ndarray, sampled: Samples, share: float) -> floa
         where = np.unravel_index(int(gap.argmax()), gap.shape)
         raise GeometryError(
             "`f` is not the convolution that its responses to impulses show: for a random map its output at "
-            f"{position(where[1:])} differs by {gap.max():.3g} where the largest is {largest:.3g}. Does it mix "
-            "the maps of a batch, as batch normalization does unless in evaluation mode? If it computes in lower "
-            "precision than it returns, raise `rtol`."
+            f"{position(where[1:])} differs by {gap.max():.3g} where the largest is {largest:.3g}. Does it "
+            "mix the maps of a batch, as batch normalization does unless in evaluation mode? If it computes "
+            "in lower precision than it returns, raise `rtol`."
         )
     return float(gap.max()) / largest
