@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -141,7 +142,7 @@ def _result(
     layer = make(best, kernel)
     others = []
     if (word := padding_word(best)) and (shape := deciding_shape_of_word(best, word)):
-        others.append(Alternative(_with_padding(layer, word), shape))
+        others.append(Alternative(replace(layer, padding=word), shape))
     for fit, weights in zip(joint[1:], found[1:], strict=False):
         if shape := deciding_shape(best, fit, responses):
             others.append(Alternative(make(fit, weights), shape))
@@ -150,11 +151,6 @@ def _result(
         layer,
         Identification(box.input_shape, geometry, tuple(others), notes(best), box.calls, box.maps, error),
     )
-
-
-def _with_padding(layer: Convolution, word: Any) -> Convolution:
-    options = {**layer._arguments(), "padding": word, "dtype": layer.dtype}
-    return Convolution(layer.kernel, layer.bias, **options)
 
 
 def _error(fit: Fit, kernel: np.ndarray, sampled: Samples, share: float) -> float:

@@ -62,9 +62,9 @@ def to_numpy(y: Any) -> np.ndarray:
     if isinstance(y, (tuple, list, dict)):
         raise TypeError
     if type(y).__module__.partition(".")[0] == "torch":
-        from jaxconv.interop.torch import _numbers
+        from jaxconv.interop.torch import as_array
 
-        return _numbers(y)
+        return as_array(y)
     if hasattr(y, "detach"):  # a tensor of Keras on PyTorch
         y = y.detach().cpu()
     array = np.asarray(y)
@@ -77,15 +77,15 @@ def _torch_caller(module: Any) -> Call:
     """Calls a PyTorch module on channels-first maps, on its own device."""
     import torch
 
-    from jaxconv.interop.torch import _numbers, _tensor
+    from jaxconv.interop.torch import as_array, as_tensor
 
     first = next(module.parameters(), None)
     device = None if first is None else first.device
 
     def call(x: Any) -> Any:
         with torch.no_grad():
-            y = module(_tensor(_channels_first(x)).to(device))
-        return _channels_last(_numbers(y)) if isinstance(y, torch.Tensor) else y
+            y = module(as_tensor(_channels_first(x)).to(device))
+        return _channels_last(as_array(y)) if isinstance(y, torch.Tensor) else y
 
     return call
 
