@@ -27,6 +27,10 @@ class Layers:
     up = staticmethod(up)
 
 
+def biased(y):
+    return up(y) + 3
+
+
 def two(x):
     return x, x
 
@@ -57,6 +61,19 @@ def test_tables(capsys):
         "layers.Conv1DTranspose(1, (3,), (2,), padding='same', use_bias=False)",
     ):
         assert part in text
+
+
+def test_calls_elsewhere_have_the_bias(capsys):
+    main("identify some_layers:biased --input 5 --dtype float32".split())
+    forward, transpose = capsys.readouterr().out.split("its transpose elsewhere")
+    assert "(1,), use_bias=False" not in transpose
+    assert "transpose_kernel=True) + bias" in transpose
+    assert (
+        "nnx.ConvTranspose(1, 1, (3,), (2,), padding=((2, 1),), transpose_kernel=True, rngs=rngs)"
+        in transpose
+    )
+    assert "layers.Conv1DTranspose(1, (3,), (2,), padding='same')" in transpose
+    assert "+ bias" not in forward.split("elsewhere")[1]
 
 
 def test_alternatives_are_printed(capsys):
