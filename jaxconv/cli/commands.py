@@ -73,6 +73,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _print_refusal(message: str, status: int) -> int:
     """Prints why a command ends. Returns its exit status."""
     new_console(stderr=True).print(
-        f"jaxconv: {message}", style="red", highlight=False, markup=False, soft_wrap=True
+        f"jaxconv: {message}", style="red", highlight=False, markup=False, emoji=False, soft_wrap=True
     )
     return status

@@ -6,14 +6,16 @@ import importlib
 import json as json_format
 import os
 import sys
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import tyro
 
 from jaxconv.cli.screen import console
-from jaxconv.errors import OptionError
+from jaxconv.errors import GeometryError, OptionError
+from jaxconv.geometry.arguments import describe
 
 Dtype = Literal["float32", "float64", "float16", "bfloat16", "complex64", "complex128"]
 
@@ -42,7 +44,7 @@ def identify(
     """
     import jax
 
-    from jaxconv.interop import identify as run
+    from jaxconv.interop import identify as recover
     from jaxconv.interop.identification.distance import distance_from_transpose
     from jaxconv.interop.identification.report import identification_json, identification_tables
 
@@ -51,17 +53,28 @@ def identify(
         json.touch()
     with jax.enable_x64(True) if dtype in ("float64", "complex128") else nullcontext():
         f = load("MODULE:FUNCTION", function)
-        layer = run(f, input, in_features, dtype=dtype, rtol=rtol)
+        with named(function):
+            layer = recover(f, input, in_features, dtype=dtype, rtol=rtol)
         distance = None
         if transpose_of is not None:
             g = layer.geometry(input)
             back = g.input_shape if layer.transposed else g.output_shape
             forward = load("--transpose-of", transpose_of)
-            convolution = run(forward, back, layer.out_features, dtype=dtype, rtol=rtol)
-            distance = distance_from_transpose(layer, convolution, input)
+            with named(f"--transpose-of {transpose_of}"):
+                convolution = recover(forward, back, layer.out_features, dtype=dtype, rtol=rtol)
+                distance = distance_from_transpose(layer, convolution, input)
     console.print(identification_tables(layer, distance))
     if json is not None:
         json.write_text(json_format.dumps(identification_json(layer, distance), indent=1))
+
+
+@contextmanager
+def named(target: str) -> Iterator[None]:
+    """Adds the name of a function to what is wrong with it."""
+    try:
+        yield
+    except (GeometryError, OptionError, TypeError) as error:
+        raise OptionError(f"{target}: {error}") from error
 
 
 def load(option: str, target: str) -> Any:
@@ -91,5 +104,5 @@ def load(option: str, target: str) -> Any:
             raise OptionError(f"{option} {target}: {getattr(found, '__name__', module)} has no {part}.")
         found = getattr(found, part)
     if not callable(found):
-        raise OptionError(f"{option} {target} must be a function or a layer, got a {type(found).__name__}.")
+        raise OptionError(f"{option} {target} must be a function or a layer, got {describe(found)}.")
     return found

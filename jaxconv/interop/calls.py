@@ -14,13 +14,14 @@ from jaxconv.interop.call import Call, Name
 from jaxconv.interop.layer import Convolution
 
 
-def calls(g: ConvGeometry) -> dict[str, str]:
+def calls(g: ConvGeometry, bias: bool = False) -> dict[str, str]:
     """Writes the convolution `g` in other libraries, as Python on ``x`` and ``kernel``.
 
     Where a library has no equivalent, a comment says what is missing.
 
     Args:
       g: The convolution.
+      bias: Whether it adds a bias.
 
     Returns:
       Python code by library: ``"lax"``, ``"flax"``, ``"torch"``, ``"keras"`` and ``"equinox"``.
@@ -33,10 +34,11 @@ def calls(g: ConvGeometry) -> dict[str, str]:
     keras: # Keras has no padding in cells: use layers.ZeroPadding first, then 'valid'
     equinox: eqx.nn.Conv1d(1, 1, (3,), (2,), padding=((1, 1),), use_bias=False, key=key)
     """
-    return {"lax": _lax(g), "flax": _flax(g)} | _layers(g, transposed=False)
+    layer = _layer(g, bias=bias)
+    return {"lax": _lax(g) + _added(bias), "flax": _flax(g, bias)} | _layers(layer, g)
 
 
-def transposed_calls(g: ConvGeometry) -> dict[str, str]:
+def transposed_calls(g: ConvGeometry, bias: bool = False) -> dict[str, str]:
     """Writes the transpose of `g` in other libraries, as Python on ``y`` and the forward ``kernel``.
 
     Equinox's kernel is that of the equivalent direct convolution, as `jaxconv.to_equinox` makes it. Where a
@@ -44,6 +46,7 @@ def transposed_calls(g: ConvGeometry) -> dict[str, str]:
 
     Args:
       g: The forward convolution.
+      bias: Whether the transpose adds a bias.
 
     Returns:
       Python code by library: ``"lax"``, ``"flax"``, ``"torch"``, ``"keras"`` and ``"equinox"``.
@@ -56,20 +59,28 @@ def transposed_calls(g: ConvGeometry) -> dict[str, str]:
     >>> print(transposed_calls(ConvGeometry((6,), (3,), strides=2, padding="SAME"))["keras"])
     layers.Conv1DTranspose(1, (3,), (2,), padding='same', use_bias=False)
     """
-    layer = _layer(g, transposed=True)
-    return {"lax": _lax_transposed(g), "flax": _write_call(flax.call, layer)} | _layers(g, transposed=True)
+    layer = _layer(g, transposed=True, bias=bias)
+    code = {"lax": _lax_transposed(g) + _added(bias), "flax": _write_call(flax.call, layer)}
+    return code | _layers(layer, g)
 
 
-def _layer(g: ConvGeometry, transposed: bool = False) -> Convolution:
+def _layer(g: ConvGeometry, transposed: bool = False, bias: bool = False) -> Convolution:
     """Returns the layer of a geometry, without numbers."""
     kernel = jax.ShapeDtypeStruct(g.kernel_array_shape, "float32")
+    features = g.in_features if transposed else g.out_features
+    b = jax.ShapeDtypeStruct((features,), "float32") if bias else None
     a = g.output_padding if transposed else None
-    return Convolution(kernel, transposed=transposed, output_padding=a, **g.options)
+    return Convolution(kernel, b, transposed=transposed, output_padding=a, **g.options)
 
 
-def _layers(g: ConvGeometry, transposed: bool) -> dict[str, str]:
+def _added(bias: bool) -> str:
+    """Writes how a bias is added to what lax returns."""
+    return " + bias" if bias else ""
+
+
+def _layers(layer: Convolution, g: ConvGeometry) -> dict[str, str]:
     """Writes the layer in libraries that have layers only; their padding may depend on the input's size."""
-    layer, libraries = _layer(g, transposed), {"torch": torch, "keras": keras, "equinox": equinox}
+    libraries = {"torch": torch, "keras": keras, "equinox": equinox}
     return {name: _write_call(library.call, layer, g.input_shape) for name, library in libraries.items()}
 
 
@@ -119,10 +130,10 @@ def _lax_call(name: str, x: str, arguments: dict[str, object]) -> str:
     return str(Call(name, (Name(x), Name("kernel"), strides, padding), options))
 
 
-def _flax(g: ConvGeometry) -> str:
+def _flax(g: ConvGeometry, bias: bool) -> str:
     """Writes the convolution for flax."""
     try:
-        return str(flax.call(_layer(g)))
+        return str(flax.call(_layer(g, bias=bias)))
     except GeometryError:  # of the padding: nothing else is missing
         x, g = _pad_call(g)
-        return f"{flax.call(_layer(g))}  # on x = {x}"
+        return f"{flax.call(_layer(g, bias=bias))}  # on x = {x}"

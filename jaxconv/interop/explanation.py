@@ -102,13 +102,19 @@ def explain(geometry: ConvGeometry, *, batch: int = 1) -> Explanation:
     return Explanation(geometry, at_least_one("batch", batch, error=OptionError))
 
 
-def arithmetic_tables(g: ConvGeometry) -> Group:
-    """Returns sizes with the relationship each follows, counts, and the calls elsewhere, for rich."""
+def arithmetic_tables(g: ConvGeometry, bias: bool = False, transposed_bias: bool = False) -> Group:
+    """Returns sizes with the relationship each follows, counts, and the calls elsewhere, for rich.
+
+    Args:
+      g: The convolution.
+      bias: Whether the calls of the convolution add a bias.
+      transposed_bias: Whether the calls of its transpose add a bias.
+    """
     return Group(
         _axes_table(g),
         _counts_table(g),
-        _calls_table("the convolution", calls(g)),
-        _calls_table("its transpose", transposed_calls(g)),
+        _calls_table("the convolution", calls(g, bias)),
+        _calls_table("its transpose", transposed_calls(g, transposed_bias)),
     )
 
 

@@ -69,8 +69,8 @@ def from_torch(layer: torch.nn.Module) -> Convolution:
     _check_hooks(layer)
     weight, bias = _as_called(layer)
     return Convolution(
-        jnp.array(_numbers(weight).transpose(*range(2, weight.ndim), 1, 0)),
-        None if bias is None else jnp.array(_numbers(bias)),
+        jnp.array(as_array(weight).transpose(*range(2, weight.ndim), 1, 0)),
+        None if bias is None else jnp.array(as_array(bias)),
         strides=layer.stride,
         padding=cast(Padding, layer.padding.upper() if isinstance(layer.padding, str) else layer.padding),
         padding_mode=layer.padding_mode,
@@ -101,12 +101,12 @@ def to_torch(layer: Convolution) -> torch.nn.Module:
         import torch
 
     check_computes_in_its_dtype(layer, "torch.nn")
-    kernel = _tensor(layer.kernel)
+    kernel = as_tensor(layer.kernel)
     made = call(layer).call_in(torch.nn, dtype=kernel.dtype)
     with torch.no_grad():
         made.weight.copy_(kernel.permute(-1, -2, *range(layer.ndim)))
         if layer.bias is not None:
-            made.bias.copy_(_tensor(layer.bias))
+            made.bias.copy_(as_tensor(layer.bias))
     return made
 
 
@@ -220,7 +220,7 @@ def _as_called(layer: Any) -> tuple[torch.Tensor, torch.Tensor | None]:
             module.training = training
 
 
-def _numbers(tensor: torch.Tensor) -> np.ndarray:
+def as_array(tensor: torch.Tensor) -> np.ndarray:
     """Converts a tensor to NumPy, with bfloat16 of ml_dtypes."""
     tensor = tensor.detach().cpu()
     if str(tensor.dtype) == "torch.bfloat16":
@@ -228,7 +228,7 @@ def _numbers(tensor: torch.Tensor) -> np.ndarray:
     return tensor.numpy()
 
 
-def _tensor(array: jax.Array) -> torch.Tensor:
+def as_tensor(array: jax.Array) -> torch.Tensor:
     """Copies an array to a tensor."""
     import torch
 

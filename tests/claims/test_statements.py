@@ -34,10 +34,11 @@ def test_the_documentation_lists_every_statement():
     listed = {title: set(re.findall(r"^\| `([^`]+)`", part, re.MULTILINE))
               for title, part in (("proved", proved), ("rest", rest))}  # fmt: skip
     for name, statement in STATEMENTS.items():
-        if not statement.subject:
+        half = listed["rest" if statement.unproved else "proved"]
+        if not statement.subject and name not in half:
             continue  # a claim of `verify` that has no proof: there may be more of them
-        assert name in listed["rest" if statement.unproved else "proved"]
-        assert statement.text in re.sub(r"\\([_<*|])", r"\1", page)
+        assert name in half
+        assert f"| {statement.text} | {statement.unproved}" in re.sub(r"\\([_<*|])", r"\1", page)
     assert listed["proved"] | listed["rest"] <= set(STATEMENTS)
 
 

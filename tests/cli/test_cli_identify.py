@@ -27,6 +27,14 @@ class Layers:
     up = staticmethod(up)
 
 
+def biased(y):
+    return up(y) + 3
+
+
+def two(x):
+    return x, x
+
+
 def window(x):
     return x * jnp.arange(1, 10, dtype=x.dtype)[:, None]
 """
@@ -53,6 +61,19 @@ def test_tables(capsys):
         "layers.Conv1DTranspose(1, (3,), (2,), padding='same', use_bias=False)",
     ):
         assert part in text
+
+
+def test_calls_elsewhere_have_the_bias(capsys):
+    main("identify some_layers:biased --input 5 --dtype float32".split())
+    forward, transpose = capsys.readouterr().out.split("its transpose elsewhere")
+    assert "(1,), use_bias=False" not in transpose
+    assert "transpose_kernel=True) + bias" in transpose
+    assert (
+        "nnx.ConvTranspose(1, 1, (3,), (2,), padding=((2, 1),), transpose_kernel=True, rngs=rngs)"
+        in transpose
+    )
+    assert "layers.Conv1DTranspose(1, (3,), (2,), padding='same')" in transpose
+    assert "+ bias" not in forward.split("elsewhere")[1]
 
 
 def test_alternatives_are_printed(capsys):
@@ -85,13 +106,17 @@ def test_json(tmp_path):
         ("some_layers:nothing", "some_layers has no nothing"),
         ("no_such_layers:up", "importing no_such_layers raises ModuleNotFoundError"),
         ("broken_layers:up", "No module named 'no_such_package'"),
-        ("some_layers:kernel", "must be a function or a layer, got a"),
-        ("some_layers:window", "depends on the position"),
+        ("some_layers:kernel", "must be a function or a layer, got an array of shape (3, 1, 1)"),
+        ("some_layers:window", "some_layers:window: `f` is linear but depends on the position"),
+        ("some_layers:two", "some_layers:two: `f` must return one array of numbers"),
         ("some_layers:up --transpose-of some_layers:up", "`forward` must be a forward convolution"),
+        ("some_layers:up --transpose-of some_layers:window", "--transpose-of some_layers:window: `f`"),
     ],
 )
 def test_mistakes(command, words, capsys):
     with pytest.raises(SystemExit) as stop:
         main(["identify", *command.split(), "--input", "9", "--dtype", "float32"])
     assert stop.value.code == 2
-    assert words in " ".join(capsys.readouterr().err.split())
+    error = capsys.readouterr().err
+    assert words in " ".join(error.split())
+    assert error.isascii()  # a name between colons is not a symbol

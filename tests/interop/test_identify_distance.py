@@ -77,4 +77,4 @@ def test_axes_are_named(rng):
     kernel = rng.normal(size=(3, 3, 1, 1))
     layer = Convolution(kernel, strides=2, padding=((0, 0), (1, 1)), transposed=True)
     distance = distance_from_transpose(layer, Convolution(kernel, strides=2, padding=1), (4, 4))
-    assert str(distance) == "axis 0 shifted by 1 cell towards the high end, axis 0 1 cell too many"
+    assert str(distance) == "shifted by 1 cell towards the high end on axis 0, 1 cell too many on axis 0"

@@ -51,6 +51,21 @@ def test_a_dense_matrix_is_not_a_convolution(shape, rng):
         identify(lambda x: np.einsum("oi,bic->boc", matrix, np.asarray(x)), shape[1:], **SIZES)
 
 
+def test_the_stride_that_explains_most(rng):
+    """A layer of stride 2 with one weight changed, and interpolation between the corners."""
+    weights = np.tile(rng.normal(size=3), (8, 1))
+    weights[5, 1] += 0.5
+    read = 2 * np.arange(8)[:, None] + np.arange(3)
+    matrix = np.zeros((8, 17))
+    np.put_along_axis(matrix, read, weights, 1)
+    with pytest.raises(GeometryError, match=r"for stride 2, .* are \(4,\) of feature 0 and \(5,\)"):
+        identify(lambda x: np.einsum("oi,bic->boc", matrix, np.asarray(x)), (17,), **SIZES)
+    places = np.linspace(0, 7, 16)
+    matrix = np.maximum(1 - abs(places[:, None] - np.arange(8)), 0)
+    with pytest.raises(GeometryError, match="for stride 1, "):
+        identify(lambda x: np.einsum("oi,bic->boc", matrix, np.asarray(x)), (8,), **SIZES)
+
+
 def test_border_of_an_average_without_padding():
     """The windows at the border are divided by fewer cells."""
     identify(lambda x: avg_pool(x, (3,), strides=1, padding=1, count_include_pad=True), (9,), **SIZES)

@@ -102,3 +102,23 @@ def test_a_kernel_as_large_as_the_map(rng):
         layer = Convolution(rng.normal(size=(5, 1, 1)), padding=2, padding_mode=mode, input_dilation=2)
         found = found_for(layer, (4,))
         assert layer.geometry((4,)) in [found.identification.geometry, *geometries(found)], mode
+
+
+@pytest.mark.parametrize(("cells", "taps", "dilation", "stride"), [
+    (5, 3, 2, 1), (7, 7, 1, 1), (7, 7, 1, 2), (7, 3, 3, 2), (9, 3, 4, 1), (13, 3, 6, 1), (8, 3, 3, 1),
+])  # fmt: skip
+@pytest.mark.parametrize("transposed", [False, True])
+def test_circular_windows_as_large_as_the_input(cells, taps, dilation, stride, transposed, rng):
+    """Hardly any window lies in the interior, so that no two neighbours show the kernel and the stride."""
+    kernel, padding = rng.normal(size=taps), dilation * (taps - 1) // 2
+    matrix = np.zeros(((cells - 1) // stride + 1, cells))
+    for out in range(len(matrix)):
+        for tap in range(taps):
+            matrix[out, (out * stride + tap * dilation - padding) % cells] += kernel[tap]
+    if transposed:
+        matrix = matrix.T
+    found = identify(lambda x: matrix @ np.asarray(x), matrix.shape[1:], dtype="float64")
+    assert found.padding_mode == "circular"
+    geometry = found.identification.geometry
+    assert (geometry.kernel_shape, geometry.kernel_dilation) == ((taps,), (dilation,))
+    assert (geometry.strides, geometry.padding) == ((stride,), ((padding, padding),))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from crossing import numbers, sweep
 
-from jaxconv import OptionError, from_keras, from_torch, identify
+from jaxconv import GeometryError, OptionError, from_keras, from_torch, identify
 
 pytestmark = pytest.mark.peers
 
@@ -63,6 +63,20 @@ def test_torch_single_precision_and_sequences(torch, rng):
     assert found.strides == (2,)
     assert found.kernel.dtype == "float32"
     np.testing.assert_allclose(found.bias, second.bias.detach().numpy(), rtol=1e-6)
+
+
+def test_torch_layers_take_batches(torch):
+    """A layer that flattens each map is not called with single maps, which it would return as they are."""
+    with pytest.raises(GeometryError, match=r"shape \(4, 16\) for maps of shape \(4, 8, 2\)"):
+        identify(torch.nn.Flatten(), (8,), 2)
+
+
+def test_complex_torch_layer(torch):
+    layer = torch.nn.Conv1d(2, 3, 3, dtype=torch.complex64)
+    found = identify(layer, (12,), 2)
+    expected = layer.weight.detach().numpy().transpose(2, 1, 0)
+    assert found.kernel.dtype == "complex64"
+    np.testing.assert_allclose(found.kernel, expected, rtol=0, atol=1e-6)
 
 
 def test_torch_functions_are_called_as_they_are(torch, rng):

@@ -27,10 +27,15 @@ def failing(x):
     raise RuntimeError("no such device")
 
 
+def tensors(x):
+    raise TypeError("conv1d() received an invalid combination of arguments - got (ArrayImpl, Tensor)")
+
+
 def on(f, shape=(6,), in_features=1, **options):
     return lambda: identify(f, shape, in_features, dtype="float64", **options)
 
 
+THREE = nnx.Conv(3, 4, 3, rngs=nnx.Rngs(0))
 WINDOW = np.arange(1.0, 10)[:, None]
 TRANSPOSED = Convolution(jnp.ones((3, 1, 1)), transposed=True)
 CASES = [
@@ -44,6 +49,7 @@ CASES = [
     BadCall("rtol in words", on(jnp.abs, rtol="no"), ("`rtol` must be a number",), TypeError),
     BadCall("raises", on(failing), ("`f` raises RuntimeError", "no such device", "(4, 6, 1)"), OptionError),
     BadCall("returns None", on(lambda x: None), ("`f` must return one array", "NoneType"), TypeError),
+    BadCall("returns several", on(lambda x: (x, x)), ("`f` must return one array", "tuple"), TypeError),
     BadCall("returns a dict", on(lambda x: {"y": x}), ("`f` must return one array", "dict"), TypeError),
     BadCall("returns ints", on(lambda x: x.astype(int)), ("floating or complex", "int64"), TypeError),
     BadCall("returns NaN", on(lambda x: x / 0), ("finite numbers",), GeometryError),
@@ -59,6 +65,16 @@ CASES = [
         "another dtype per call",
         on(changing([lambda x: x, lambda x: x.astype("float32")])),
         ("one shape and dtype", "float64", "float32"),
+        GeometryError,
+    ),
+    BadCall(
+        "features forgotten", lambda: identify(THREE, (8, 8)), ("8 x 8 cells", "`in_features`"), OptionError
+    ),
+    BadCall("a function of tensors", on(tensors), ("JAX arrays", "torch.tensor", "movedim"), OptionError),
+    BadCall(
+        "normalizes over the batch",
+        on(lambda x: x / jnp.abs(x).mean(), (30,)),
+        ("differs by", "mix the maps of a batch", "`rtol`"),
         GeometryError,
     ),
     BadCall("random", on(lambda x: x * np.random.default_rng().normal()), ("random numbers",), OptionError),

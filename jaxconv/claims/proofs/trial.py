@@ -12,18 +12,9 @@ from jaxconv.errors import GeometryError
 
 # Least and most of random integers, by the first letter of their names; 0 or 1 is in each.
 RANGES = {"i": (1, 16), "k": (1, 6), "p": (-3, 6), "s": (1, 4), "d": (1, 4), "f": (1, 3), "index": (-2, 16)}
-REACH = (
-    0,
-    1,
-    2,
-    4,
-    16,
-    16,
-    16,
-    16,
-)  # how far from their least values, or 0, all integers of a trial lie
+# How far from their least values, or 0, all integers of a trial lie.
+REACH = (0, 1, 2, 4, 16, 16, 16, 16)
 MOST_SKIPPED = 1_000  # random integers in a row that do not meet the conditions of a statement
-
 
 IMPORTS = {  # by what a counterexample shows
     "RELATIONSHIPS": "from jaxconv.geometry import RELATIONSHIPS",

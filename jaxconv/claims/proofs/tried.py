@@ -96,6 +96,7 @@ REASONS = {
     "composition-is-exact": "proved in part: composition-refused",
     "toeplitz": "it is about two matrices",
     "counts": "it is about some numbers",
+    "same-box-of-three": "it is about determinants, of the sizes 2 to 11",
 }
 
 

@@ -173,8 +173,8 @@ def nearest_disagreement(
         if math.gcd(s, f) > 1 or not _repeats(filled, s, f):
             continue
         wrong = _disagreements(responses, s, f, tolerance)
-        pairs = (filled[f:, s:] | filled[: outputs - f, : inputs - s]).sum()
-        score = wrong.sum() / pairs, s + f
+        equal = (filled[f:, s:] & filled[: outputs - f, : inputs - s] & ~wrong).sum()
+        score = -int(equal), s + f
         if wrong.any() and (best is None or score < best[0]):
             best = score, (s, f), wrong
     if best is None:

@@ -9,8 +9,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxconv.errors import GeometryError, OptionError
-from jaxconv.interop.identification.layouts import caller, default_dtype, to_numpy
+from jaxconv.interop.identification.layouts import caller, default_dtype, library, to_numpy
 
+ABOUT_SHAPES = ("channel", "feature", "dimension", "shape", "size")  # words of errors
 NUMBERS = 2**24  # in the maps of one call, or in its results
 
 
@@ -32,7 +33,7 @@ class Box:
     """
 
     def __init__(self, f: Any, input_shape: tuple[int, ...], in_features: int, dtype: Any) -> None:
-        self._call = caller(f)
+        self._call, self._library = caller(f), library(f)
         self.input_shape, self.in_features = input_shape, in_features
         self.dtype = jnp.dtype(default_dtype(f) if dtype is None else dtype)
         self.calls = self.maps = 0
@@ -64,6 +65,8 @@ class Box:
             y, self.batched = self._call_once(x), True
             self._check_axes(y, x)
         except (GeometryError, OptionError, TypeError) as refused:
+            if self._library:  # whose layers take batches
+                raise
             try:
                 alone = self._call_once(x[0])
                 self._check_axes(alone[None], x[:1])
@@ -91,9 +94,10 @@ class Box:
         try:
             result = self._call(x)
         except Exception as error:
+            layout = f", in the layout of {self._library}" if self._library else ""
             raise OptionError(
-                f"`f` raises {type(error).__name__} for maps of shape {x.shape} and dtype {x.dtype}: "
-                f"{_short(error)}"
+                f"`f` raises {type(error).__name__} for maps of shape {x.shape} and dtype {x.dtype}{layout}: "
+                f"{_short(error)}{self._hint(str(error))}"
             ) from error
         try:
             y = to_numpy(result)
@@ -106,6 +110,18 @@ class Box:
                 f"`f` must return floating or complex numbers for maps of dtype {x.dtype}, got {y.dtype}."
             )
         return y
+
+    def _hint(self, message: str) -> str:
+        """Guesses what to do about an error of the function."""
+        if not self._library and ("ArrayImpl" in message or "torch" in message):
+            return (
+                ". `f` is called with JAX arrays; wrap a function of PyTorch tensors: "
+                "lambda x: f(torch.tensor(numpy.array(x)).movedim(-1, 1)).movedim(1, -1)."
+            )
+        if self.in_features == 1 and any(word in message.lower() for word in ABOUT_SHAPES):
+            shape = " x ".join(map(str, self.input_shape))
+            return f". Each map is {shape} cells with 1 feature: give `in_features` if `f` takes more."
+        return ""
 
     def _check_axes(self, y: np.ndarray, x: np.ndarray) -> None:
         if y.ndim != x.ndim or len(y) != len(x) or 0 in y.shape:
@@ -129,4 +145,4 @@ class Box:
 def _short(error: Exception) -> str:
     """Returns the first line of a message, and no more than fits."""
     line = (str(error) or "without a message").splitlines()[0]
-    return line if len(line) <= 200 else f"{line[:200]}..."
+    return line.rstrip(" .:") if len(line) <= 200 else f"{line[:200]}..."

@@ -54,10 +54,10 @@ class TransposeDistance:
 
 
 def _in_words(cells: tuple[int, ...], more: str, fewer: str) -> str:
-    """Writes numbers of cells, by axis if there are several axes."""
-    where = [f"axis {axis} " if len(cells) > 1 else "" for axis in range(len(cells))]
+    """Writes numbers of cells, with the axis if there are several axes."""
+    where = [f" on axis {axis}" if len(cells) > 1 else "" for axis in range(len(cells))]
     return ", ".join(
-        name + (more if count > 0 else fewer).format(plural(abs(count), "cell"))
+        (more if count > 0 else fewer).format(plural(abs(count), "cell")) + name
         for name, count in zip(where, cells, strict=True)
         if count
     )
@@ -83,9 +83,10 @@ def distance_from_transpose(
     flipped kernel, shifted by 1 cell towards the low end, 2 cells short
     """
     if forward.transposed or layer.ndim != forward.ndim:
+        kind = "transposed" if forward.transposed else "forward"
         raise GeometryError(
-            f"`forward` must be a forward convolution with {layer.ndim} spatial axes, as `layer` has, got a "
-            f"{'transposed' if forward.transposed else 'forward'} one with {forward.ndim}."
+            "`forward` must be a forward convolution with as many spatial axes as `layer`, which has "
+            f"{layer.ndim}; got a {kind} one with {forward.ndim}."
         )
     g, kernel = _as_transposed(layer, input_shape)
     other = np.asarray(forward.kernel)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -59,8 +60,7 @@ def identify(
     Args:
       f: Function of channels-last maps ``(batch, *input_shape, in_features)``, or without the batch, that
         returns channels-last maps. A layer or model of PyTorch or Equinox is called in its own channels-first
-        layout, and one of Keras in its ``data_format``; to call one of them as it is, pass
-        ``lambda x: f(x)``.
+        layout, and one of Keras in its ``data_format``. Every other object is called with a JAX array.
       input_shape: Spatial shape of the maps to call it with. A few cells more than twice the kernel suffice.
       in_features: Features of the maps.
       dtype: Dtype of the maps, floating or complex. By default that of the kernel or of the parameters of
@@ -142,7 +142,7 @@ def _result(
     layer = make(best, kernel)
     others = []
     if (word := padding_word(best)) and (shape := deciding_shape_of_word(best, word)):
-        others.append(Alternative(_with_padding(layer, word), shape))
+        others.append(Alternative(replace(layer, padding=word), shape))
     for fit, weights in zip(joint[1:], found[1:], strict=False):
         if shape := deciding_shape(best, fit, responses):
             others.append(Alternative(make(fit, weights), shape))
@@ -151,11 +151,6 @@ def _result(
         layer,
         Identification(box.input_shape, geometry, tuple(others), notes(best), box.calls, box.maps, error),
     )
-
-
-def _with_padding(layer: Convolution, word: Any) -> Convolution:
-    options = {**layer._arguments(), "padding": word, "dtype": layer.dtype}
-    return Convolution(layer.kernel, layer.bias, **options)
 
 
 def _error(fit: Fit, kernel: np.ndarray, sampled: Samples, share: float) -> float:
@@ -170,7 +165,8 @@ def _error(fit: Fit, kernel: np.ndarray, sampled: Samples, share: float) -> floa
         where = np.unravel_index(int(gap.argmax()), gap.shape)
         raise GeometryError(
             "`f` is not the convolution that its responses to impulses show: for a random map its output at "
-            f"{position(where[1:])} differs by {gap.max():.3g} where the largest is {largest:.3g}. If `f` "
-            "computes in lower precision than it returns, raise `rtol`."
+            f"{position(where[1:])} differs by {gap.max():.3g} where the largest is {largest:.3g}. Does it "
+            "mix the maps of a batch, as batch normalization does unless in evaluation mode? If it computes "
+            "in lower precision than it returns, raise `rtol`."
         )
     return float(gap.max()) / largest

@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import product
+from itertools import chain, product
 
 from jaxconv.geometry.arguments import PADDING_MODES, PaddingMode
 from jaxconv.interop.identification.axis import AxisFit, zero_padded_fits
+from jaxconv.interop.identification.circular import circular_fits
 from jaxconv.interop.identification.modes import mode_fits
 from jaxconv.interop.identification.responses import Responses
 from jaxconv.interop.identification.small import small_fits
@@ -49,7 +50,8 @@ def axis_fits(responses: Responses) -> list[AxisFit]:
       responses: Responses of the axis.
     """
     found = responses.vectors, responses.tolerance
-    return [*zero_padded_fits(*found), *mode_fits(*found), *mode_fits(*found, transposed=True)]
+    padded = [fits(*found, transposed) for fits in (circular_fits, mode_fits) for transposed in (False, True)]
+    return [*zero_padded_fits(*found), *chain(*padded)]
 
 
 def more_axis_fits(responses: Responses) -> list[AxisFit]:

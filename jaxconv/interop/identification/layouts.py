@@ -16,15 +16,22 @@ import numpy as np
 Call = Callable[[np.ndarray], Any]
 
 
+def library(f: Any) -> str:
+    """Returns the library of a layer that has a layout of its own: torch, keras, equinox, or empty."""
+    if type(f).__module__.startswith("jaxconv."):
+        return ""
+    libraries = {cls.__module__.partition(".")[0] for cls in type(f).__mro__}
+    return next((name for name in ("torch", "keras", "equinox") if name in libraries), "")
+
+
 def caller(f: Any) -> Call:
     """Returns a function of a batch of channels-last maps in NumPy that calls `f` in its own layout."""
-    libraries = {cls.__module__.partition(".")[0] for cls in type(f).__mro__}
-    if "torch" in libraries:
+    name = library(f)
+    if name == "torch":
         return _torch_caller(f)
-    if "keras" in libraries:
+    if name == "keras":
         return _keras_caller(f)
-    if "equinox" in libraries and not type(f).__module__.startswith("jaxconv."):
-        # one channels-first map per call, the convention of Equinox
+    if name == "equinox":  # one channels-first map per call, the convention of Equinox
         vmapped = jax.vmap(f)
         return lambda x: _channels_last(np.asarray(vmapped(jnp.asarray(_channels_first(x)))))
     return lambda x: f(jnp.asarray(x))
@@ -32,8 +39,9 @@ def caller(f: Any) -> Call:
 
 def default_dtype(f: Any) -> Any:
     """Returns the dtype of the maps that `f` takes, as far as its parameters show."""
-    if hasattr(f, "parameters") and "torch" in {cls.__module__.partition(".")[0] for cls in type(f).__mro__}:
-        dtypes = [str(p.dtype).removeprefix("torch.") for p in f.parameters() if p.is_floating_point()]
+    if library(f) == "torch" and hasattr(f, "parameters"):
+        numbers = [p for p in f.parameters() if p.is_floating_point() or p.is_complex()]
+        dtypes = [str(p.dtype).removeprefix("torch.") for p in numbers]
         return jnp.dtype(dtypes[0] if dtypes else "float32")
     for name in ("kernel", "weight", "values"):
         dtype: Any = getattr(getattr(f, name, None), "dtype", None)
@@ -49,12 +57,14 @@ def to_numpy(y: Any) -> np.ndarray:
     """Returns the result of any library as a NumPy array.
 
     Raises:
-      TypeError: It is not an array of numbers.
+      TypeError: It is not an array of numbers, or is several.
     """
+    if isinstance(y, (tuple, list, dict)):
+        raise TypeError
     if type(y).__module__.partition(".")[0] == "torch":
-        from jaxconv.interop.torch import _numbers
+        from jaxconv.interop.torch import as_array
 
-        return _numbers(y)
+        return as_array(y)
     if hasattr(y, "detach"):  # a tensor of Keras on PyTorch
         y = y.detach().cpu()
     array = np.asarray(y)
@@ -67,15 +77,15 @@ def _torch_caller(module: Any) -> Call:
     """Calls a PyTorch module on channels-first maps, on its own device."""
     import torch
 
-    from jaxconv.interop.torch import _numbers, _tensor
+    from jaxconv.interop.torch import as_array, as_tensor
 
     first = next(module.parameters(), None)
     device = None if first is None else first.device
 
     def call(x: Any) -> Any:
         with torch.no_grad():
-            y = module(_tensor(_channels_first(x)).to(device))
-        return _channels_last(_numbers(y)) if isinstance(y, torch.Tensor) else y
+            y = module(as_tensor(_channels_first(x)).to(device))
+        return _channels_last(as_array(y)) if isinstance(y, torch.Tensor) else y
 
     return call
 

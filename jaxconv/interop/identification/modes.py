@@ -1,4 +1,4 @@
-"""The convolutions with a padding mode other than zeros that fit one axis of a linear map.
+"""The convolutions whose padding mirrors or repeats cells at the border that fit one axis of a linear map.
 
 A window in the interior shows the whole kernel. What the padding holds follows from the windows at the
 border, so every mode is tried there.
@@ -11,14 +11,15 @@ from dataclasses import replace
 
 import numpy as np
 
-from jaxconv.geometry.arguments import PADDING_MODES
+from jaxconv.geometry.arguments import PaddingMode
 from jaxconv.interop.identification.axis import AxisFit, high_paddings
 
+MODES: tuple[PaddingMode, ...] = ("reflect", "replicate")
 FEW = 4  # outputs among which no two neighbours may lie in the interior
 
 
 def mode_fits(responses: np.ndarray, tolerance: float, transposed: bool = False) -> list[AxisFit]:
-    """Returns the convolutions with the smallest kernel for each padding mode except zeros.
+    """Returns the convolutions with the smallest kernel for the padding modes reflect and replicate.
 
     Args:
       responses: Vectors ``(outputs, inputs, V)``.
@@ -34,7 +35,7 @@ def mode_fits(responses: np.ndarray, tolerance: float, transposed: bool = False)
     for k, s, low, d, row in sorted(set(_kernels(abs(responses).max(-1) > tolerance))):
         first = s * row - low
         taps = responses[row, first : first + d * (k - 1) + 1 : d]
-        for mode in PADDING_MODES[1:]:
+        for mode in MODES:
             if smallest.get(mode, k) < k:
                 continue
             found = high_paddings(responses.shape[:2], k, s, low, d, mode=mode)

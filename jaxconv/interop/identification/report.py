@@ -30,7 +30,8 @@ def identification_tables(layer: IdentifiedConvolution, distance: TransposeDista
         parts.append(_alternatives(layer, found))
     if layer.transposed:
         parts.append(_words(layer, found))
-    return Group(*parts, arithmetic_tables(found.geometry))
+    biases = (False, layer.bias is not None) if layer.transposed else (layer.bias is not None, False)
+    return Group(*parts, arithmetic_tables(found.geometry, *biases))
 
 
 def identification_json(
