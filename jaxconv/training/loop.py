@@ -269,6 +269,7 @@ def _write_description(
     """Writes the configuration of a run, and a record of its data and machine."""
     write_atomically(out / "config.toml", config.toml())
     record = environment(data, parameters, list(mesh.devices.flat))
+    record["onednn"] = rounding(mesh)["onednn"]
     record["step_seconds"] = seconds or recorded_environment(out).get("step_seconds")
     write_json(out / "environment.json", record)
 
