@@ -165,6 +165,7 @@ def train(
       RunError: A file of the run is damaged or missing, or cannot be written.
       DataError: The data are damaged; the message names the files.
       DivergenceError: The loss is not finite; the message names the step.
+      TypeError: `devices` is neither an integer nor ``"fastest"``.
     """
     out, console = Path(out), console or Console()
     with ExitStack() as exits:
