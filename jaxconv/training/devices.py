@@ -17,6 +17,7 @@ from jax.sharding import PartitionSpec as P
 
 from jaxconv.data import Batch
 from jaxconv.errors import ConfigError
+from jaxconv.geometry.arguments import at_least_one
 from jaxconv.training.run_folder import RunError
 
 T = TypeVar("T")
@@ -38,10 +39,11 @@ def batch_mesh(batch_size: int, count: int | None = None) -> Mesh:
       count: Number of devices, the first ones of jax; by default all.
 
     Raises:
-      ConfigError: The number of devices does not divide the batch size, or there are not as many.
+      ConfigError: The number of devices does not divide the batch size, or is not from 1 to that of jax.
+      TypeError: `count` is not an integer.
     """
     devices = jax.devices()
-    if count is not None and not 1 <= count <= len(devices):
+    if count is not None and at_least_one("devices", count, error=ConfigError) > len(devices):
         raise ConfigError(
             f"`devices` (--devices) must be from 1 to {len(devices)}, the devices that jax has; got {count}."
         )

@@ -165,6 +165,7 @@ def train(
       RunError: A file of the run is damaged or missing, or cannot be written.
       DataError: The data are damaged; the message names the files.
       DivergenceError: The loss is not finite; the message names the step.
+      TypeError: `devices` is neither an integer nor ``"fastest"``.
     """
     out, console = Path(out), console or Console()
     with ExitStack() as exits:
@@ -269,6 +270,7 @@ def _write_description(
     """Writes the configuration of a run, and a record of its data and machine."""
     write_atomically(out / "config.toml", config.toml())
     record = environment(data, parameters, list(mesh.devices.flat))
+    record["onednn"] = rounding(mesh)["onednn"]
     record["step_seconds"] = seconds or recorded_environment(out).get("step_seconds")
     write_json(out / "environment.json", record)
 

@@ -127,7 +127,7 @@ class Trained:
     @property
     def mesh(self) -> Mesh:
         """Devices that have a copy of the parameters, over which batches are split."""
-        return jax.tree.leaves(self.parameters)[0].sharding.mesh
+        return local_part(jax.tree.leaves(self.parameters)[0].sharding)
 
     @cached_property
     def count(self) -> int:

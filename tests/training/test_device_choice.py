@@ -81,6 +81,8 @@ def test_a_run_records_its_devices(onednn, monkeypatch, tmp_path, capsys):
     record = recorded_environment(chosen)
     assert record["devices"] == ["cpu"]
     assert recorded_devices(chosen) == 1
+    state = native.state()
+    assert record["onednn"] == (state.version if state.available else None)
     assert sorted(record["step_seconds"]) == ["1", "8"]
     assert all(seconds > 0 for seconds in record["step_seconds"].values())
     again = train(CONFIG, chosen, devices="fastest", resume=True)  # on one device, without measuring

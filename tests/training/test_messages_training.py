@@ -306,8 +306,14 @@ CASES = [
     BadCall(
         "no devices",
         eight_devices(lambda: batch_mesh(8, 0)),
-        ("`devices`", "from 1 to 8", "got 0"),
+        ("`devices` must be at least 1", "got 0"),
         ConfigError,
+    ),
+    BadCall(
+        "devices by a word",
+        within(lambda run: train(bare(), run / "new", devices="all", console=QUIET)),
+        ("`devices` must be an integer", "'all'"),
+        TypeError,
     ),
     BadCall(
         "chosen devices that do not divide the batch",

@@ -1,7 +1,10 @@
 """A batch that eight devices compute in parts gives what one device computes from the whole batch."""
 
+from dataclasses import replace
+
 import jax
 import jax.numpy as jnp
+import lowering
 import numpy as np
 import pytest
 import trainings
@@ -28,6 +31,9 @@ CONFIG = Config.of(
         "training": {"batch_size": 16},
     }
 )  # fmt: skip
+BATCH = Batch(
+    jax.ShapeDtypeStruct((16, 12, 16, 3), jnp.float32), jax.ShapeDtypeStruct((16, 12, 16), jnp.int32)
+)
 MESHES = {"one": trainings.ONE_DEVICE, "every": trainings.EVERY_DEVICE}
 
 
@@ -89,6 +95,21 @@ def test_logits_in_parts(sides, count):
     np.testing.assert_allclose(found, expected, rtol=1e-5, atol=100 * EPS)
 
 
+def test_logits_with_parameters_from_elsewhere(sides):
+    """They are computed where the parameters are, be it without a mesh."""
+    (state, _), step = sides[0]["one"]
+    trained = Trained.of(CONFIG, make_metadata(CONFIG, sides[1]), step.graphs, state)
+    device = jax.devices()[3]
+    copy = replace(
+        trained,
+        parameters=jax.device_put(trained.parameters, device),
+        rest=jax.device_put(trained.rest, device),
+    )
+    found = copy.logits(sides[2])
+    assert found.devices() == {device}
+    np.testing.assert_array_equal(found, trained.logits(sides[2]))
+
+
 @pytest.mark.parametrize("rate", [0.0, 0.3])
 def test_dropout_does_not_depend_on_the_parts(rate, rng):
     x = rng.uniform(1, 2, (16, 5, 3)).astype(np.float32)
@@ -104,13 +125,21 @@ def test_dropout_does_not_depend_on_the_parts(rate, rng):
     assert len(np.unique(np.asarray(expected) == 0, axis=0)) == (1 if rate == 0 else 16)
 
 
+@pytest.mark.parametrize("mesh", MESHES.values(), ids=MESHES)
+def test_the_step_lowers_for_every_platform(mesh):
+    """For GPUs and TPUs without calls of oneDNN."""
+    step, state = trainings.build_step(CONFIG, open_data(CONFIG, "train"), mesh)
+    shapes = [leaf.shape for leaf in jax.tree.leaves(state)]
+    assert lowering.lower(step, state, BATCH)[: len(shapes)] == shapes
+    for platform in lowering.PLATFORMS[1:]:
+        program = step.compile().trace(state, BATCH).lower(lowering_platforms=(platform,))
+        assert native.TARGET not in program.as_text()
+
+
 @pytest.mark.skipif(not native.available(), reason="needs oneDNN")
 def test_parts_are_convolved_by_onednn(sides):
     (state, _), step = sides[0]["every"]
-    batch = Batch(
-        jax.ShapeDtypeStruct((16, 12, 16, 3), jnp.float32), jax.ShapeDtypeStruct((16, 12, 16), jnp.int32)
-    )
-    assert native.TARGET in step.compile().lower(state, batch).as_text()
+    assert native.TARGET in step.compile().lower(state, BATCH).as_text()
     parts = batch_sharding(trainings.EVERY_DEVICE)
-    arguments = step.graphs.inference, "float32", "unit", state.parameters, state.rest, batch.images
+    arguments = step.graphs.inference, "float32", "unit", state.parameters, state.rest, BATCH.images
     assert native.TARGET in apply_network.lower(*arguments, parts=parts).as_text()
