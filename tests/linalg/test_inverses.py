@@ -92,6 +92,26 @@ def test_deconvolve(g, method, dtype, damping):
     np.testing.assert_allclose(got.reshape(2, -1), expected, atol=tolerance * abs(expected).max() * 10)
 
 
+@pytest.mark.parametrize(("scale", "part"), [(1.0, 1e-4), (1e-30, 1e-4), (1e30, 1e-4), (1.0, 1e-9)])
+def test_little_damping_in_float32(scale, part):
+    """Blocks of rank 1: their Gram matrices are regular by damping alone, whose square root is resolved."""
+    g = ConvGeometry((6, 5), (3, 2), in_features=2, out_features=3, padding=((1, 1), (0, 1)),
+                     padding_mode="circular")  # fmt: skip
+    taps = oracles.numbers((3, 2, 1, 1))
+    kernel = np.float32(scale * taps * np.array([[1.0, 2.0, -1.0], [2.0, 4.0, -2.0]]))
+    C = oracles.dense(g, kernel.astype(float)) / scale
+    y = oracles.numbers((2, *g.output_shape, 3), np.float32)
+    damping = part * np.linalg.norm(C, 2) ** 2
+    got = deconvolve(y, kernel, geometry=g, damping=damping * scale**2)
+    u, values, v = np.linalg.svd(C, full_matrices=False)
+    expected = ((values / (values**2 + damping)) * (y.reshape(2, -1) @ u)) @ v / scale
+    np.testing.assert_allclose(got.reshape(2, -1), expected, atol=2e-3 * abs(expected).max())
+    if part == 1e-4:
+        got = pseudo_inverse(kernel, g)(y).reshape(2, -1)
+        expected = y.reshape(2, -1) @ np.linalg.pinv(C, rcond=1e-5).T / scale
+        np.testing.assert_allclose(got, expected, atol=1e-3 * abs(expected).max())
+
+
 def test_float32_where_x64_is_on():
     g = OTHERS[1]
     kernel, C = kernel_and_matrix(g, np.float32)
