@@ -22,6 +22,7 @@ from jaxconv.linalg.circulant import blocks, is_circulant
 from jaxconv.linalg.entries import frobenius_norm
 from jaxconv.linalg.products import largest, products
 from jaxconv.linalg.scales import unit_scale
+from jaxconv.linalg.starts import start_vector
 from jaxconv.linalg.top_pairs import top_pair
 
 
@@ -153,8 +154,8 @@ def _stretch(kernel: jax.Array, g: ConvGeometry, wave: jax.Array, steps: int) ->
         wave = jnp.take(wave, index, place) * jnp.asarray(fade.reshape(shape), wave.dtype)
     start = wave.ravel()
     start = start if jnp.iscomplexobj(kernel) else start.real + start.imag
-    noise = jax.random.normal(jax.random.key(0), start.shape, start.dtype)
-    start += 0.1 * jnp.linalg.norm(start).astype(start.dtype) * noise / math.sqrt(start.size)
+    noise = start_vector(0, start.size, start.dtype)
+    start += 0.2 * jnp.linalg.norm(start).astype(start.dtype) * noise / math.sqrt(start.size)
     found = largest(kernel, g, k=1, steps=steps, size=steps, start=start)
     v = found.right[0]
     return jnp.linalg.norm(products(kernel, g)[0](v)) / jnp.maximum(jnp.linalg.norm(v), 1e-30)

@@ -189,6 +189,6 @@ def test_kernels_whose_squares_leave_the_range_of_float32(scale):
     norm, rounded = np.linalg.norm(C, 2), bound(g, C, np.float32)
     low, high = map(float, norm_interval(kernel, g))
     assert 0.9 * high < low <= norm <= high
-    assert abs(operator_norm(kernel, g) - norm) <= rounded
-    assert abs(singular_values(kernel, g, 1)[0] - norm) <= rounded
-    assert abs(frobenius_norm(kernel, g) - np.linalg.norm(C)) <= rounded
+    assert abs(float(operator_norm(kernel, g)) - norm) <= rounded
+    assert abs(float(singular_values(kernel, g, 1)[0]) - norm) <= rounded
+    assert abs(float(frobenius_norm(kernel, g)) - np.linalg.norm(C)) <= rounded
