@@ -172,19 +172,23 @@ def gap(
     return float(ratio.max(initial=0.0))
 
 
-def run(function: Callable[..., Any], *arrays: np.ndarray, example: Callable[[str], str]) -> Any:
+def run(
+    function: Callable[..., Any], *arrays: np.ndarray, example: Callable[[str], str], jit: bool = True
+) -> Any:
     """Calls the jitted function and returns its result with all arrays in double precision.
 
     Args:
       function: Function to try.
       *arrays: Arguments of the function.
       example: Returns Python code that makes the geometry, with a note.
+      jit: Whether to compile the function; without, its own programs for float32 serve 16-bit dtypes too.
 
     Raises:
       CaseError: The function raised an error; the message has the example.
     """
     try:
-        return jax.tree.map(double, jax.jit(function)(*map(jnp.asarray, arrays)))
+        compiled = jax.jit(function) if jit else function
+        return jax.tree.map(double, compiled(*map(jnp.asarray, arrays)))
     except Exception as error:
         raise CaseError(example(f"raised {type(error).__name__}: {error}")) from error
 

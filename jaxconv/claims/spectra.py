@@ -55,8 +55,8 @@ def _example(g: ConvGeometry) -> Callable[..., str]:
     return lambda note="": f"g = {g!r}" + (f"  # {note}" if note else "")
 
 
-def _run(function: Callable[..., Any], g: ConvGeometry, *arrays: np.ndarray) -> Any:
-    return run(function, *arrays, example=_example(g))
+def _run(function: Callable[..., Any], g: ConvGeometry, *arrays: np.ndarray, jit: bool = False) -> Any:
+    return run(function, *arrays, example=_example(g), jit=jit)
 
 
 def _trial(got: Any, expected: Any, scale: Any, g: ConvGeometry, cases: Cases) -> Trial:
@@ -96,8 +96,7 @@ def interval(cases: Cases) -> Iterator[Trial]:
         kernel = _kernel(cases, g)
         norm = np.linalg.norm(oracle.matrix(double(kernel), g), 2)
         low, high = _run(partial(norm_interval, geometry=g, steps=4), g, kernel)
-        yield _at_most(low, norm, g, cases)
-        yield _at_most(norm, high, g, cases)
+        yield exact(bool(low <= norm <= high), _example(g)())  # rounding is inside of the interval
 
 
 @claim(
@@ -113,7 +112,7 @@ def size_free_bound(cases: Cases) -> Iterator[Trial]:
             for n in (5, 8, 13) for padding in ("SAME", "FULL")
         ]  # fmt: skip
         kernel = _kernel(cases, sizes[0])
-        high = _run(partial(norm_bound, strides=stride), sizes[0], kernel)
+        high = _run(partial(norm_bound, strides=stride), sizes[0], kernel, jit=True)
         for g in sizes:
             yield _at_most(np.linalg.norm(oracle.matrix(double(kernel), g), 2), high, g, cases)
 
@@ -159,7 +158,7 @@ def valid_is_onto(cases: Cases) -> Iterator[Trial]:
     for g in (ConvGeometry((7,), (3,)), ConvGeometry((5, 4), (2, 3))):
         kernels = rng.integers(-1, 2, (8, *g.kernel_array_shape))
         kernels = kernels[abs(kernels).reshape(8, -1).max(1) > 0].astype(cases.dtype)
-        ranks = _run(jax.vmap(partial(rank, geometry=g)), g, kernels)
+        ranks = _run(jax.vmap(partial(rank, geometry=g)), g, kernels, jit=True)
         yield exact(bool((ranks == g.matrix_shape[0]).all()), _example(g)())
 
 
@@ -219,7 +218,9 @@ def frobenius(cases: Cases) -> Iterator[Trial]:
     for g in (*PADDED, CIRCULANT[1]):
         kernel = _kernel(cases, g)
         expected = np.linalg.norm(oracle.matrix(double(kernel), g))
-        yield _trial(_run(partial(frobenius_norm, geometry=g), g, kernel), expected, expected, g, cases)
+        yield _trial(
+            _run(partial(frobenius_norm, geometry=g), g, kernel, jit=True), expected, expected, g, cases
+        )
 
 
 @claim(
@@ -235,7 +236,7 @@ def determinant(cases: Cases) -> Iterator[Trial]:
         C = oracle.matrix(double(kernel), g)
         last = double(kernel)[(-1,) * g.ndim] if g is causal else C
         scale = np.linalg.cond(last) * len(C)
-        got = _run(partial(log_determinant, geometry=g), g, kernel)
+        got = _run(partial(log_determinant, geometry=g), g, kernel, jit=True)
         yield _trial(got, np.linalg.slogdet(C)[1], scale, g, cases)
 
 
@@ -284,7 +285,6 @@ def norm_gradient(cases: Cases) -> Iterator[Trial]:
     "deconvolution",
     "deconvolution finds x from y = C x with a regular C, and no multiple of C-transposed y comes close",
     "Zeiler, Krishnan, Taylor & Fergus, 2010, doi:10.1109/CVPR.2010.5539957",
-    "real",
 )
 def deconvolution(cases: Cases) -> Iterator[Trial]:
     """Blurs a random map, and compares the damped inverse with the best multiple of the transpose."""
@@ -296,9 +296,9 @@ def deconvolution(cases: Cases) -> Iterator[Trial]:
         y = conv(x, kernel, geometry=g)
         return deconvolve(y, kernel, geometry=g), conv_transpose(y, kernel, geometry=g)
 
-    inverse, transpose = _run(both, g, x, kernel)
+    inverse, transpose = _run(both, g, x, kernel, jit=True)
     x = double(x)
     norm = np.linalg.norm(x)
     yield _trial(inverse, x, 5 * norm, g, cases)  # its condition is 5
-    best = (transpose * x).sum() / (transpose**2).sum()
+    best = np.vdot(transpose, x) / np.vdot(transpose, transpose)  # the kernel is real: C-transposed is C*
     yield exact(bool(np.linalg.norm(best * transpose - x) > 0.2 * norm), _example(g)())

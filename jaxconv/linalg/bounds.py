@@ -20,8 +20,9 @@ from jaxconv.geometry.pattern import source_cells
 from jaxconv.linalg.arguments import check_finite, checked_kernel
 from jaxconv.linalg.circulant import blocks, is_circulant
 from jaxconv.linalg.entries import frobenius_norm
-from jaxconv.linalg.frequencies import distinct_blocks
 from jaxconv.linalg.products import largest, products
+from jaxconv.linalg.scales import unit_scale
+from jaxconv.linalg.starts import start_vector
 from jaxconv.linalg.top_pairs import top_pair
 
 
@@ -80,14 +81,21 @@ def norm_interval(kernel: ArrayOrList, geometry: ConvGeometry, *, steps: int = 1
 @partial(jax.jit, static_argnames=("g", "steps"))
 def _interval(kernel: jax.Array, g: ConvGeometry, steps: int) -> NormInterval:
     margin = rounding(g, kernel.dtype)
+    kernel, scale = unit_scale(kernel)
+    low, high = _bounds(kernel, g, steps)
+    return NormInterval(low * (1 - margin) * scale, high * (1 + margin) * scale)
+
+
+def _bounds(kernel: jax.Array, g: ConvGeometry, steps: int) -> tuple[jax.Array, jax.Array]:
+    """Returns the two bounds, but for rounding."""
     if is_circulant(g):
         value = top_pair(kernel, g, "fourier", 0).value
-        return NormInterval(value * (1 - margin), value * (1 + margin))
+        return value, value
     torus, copies = _torus(g)
     wave, bound = _torus_norm(kernel, torus)
     high = jnp.minimum(bound * math.sqrt(copies), frobenius_norm(kernel, g))
     high = jnp.minimum(high, _schur_bound(kernel, g))
-    return NormInterval(_stretch(kernel, g, wave, steps) * (1 - margin), high * (1 + margin))
+    return _stretch(kernel, g, wave, steps), high
 
 
 def rounding(g: ConvGeometry, dtype: np.dtype) -> float:
@@ -146,8 +154,8 @@ def _stretch(kernel: jax.Array, g: ConvGeometry, wave: jax.Array, steps: int) ->
         wave = jnp.take(wave, index, place) * jnp.asarray(fade.reshape(shape), wave.dtype)
     start = wave.ravel()
     start = start if jnp.iscomplexobj(kernel) else start.real + start.imag
-    noise = jax.random.normal(jax.random.key(0), start.shape, start.dtype)
-    start += 0.1 * jnp.linalg.norm(start).astype(start.dtype) * noise / math.sqrt(start.size)
+    noise = start_vector(0, start.size, start.dtype)
+    start += 0.2 * jnp.linalg.norm(start).astype(start.dtype) * noise / math.sqrt(start.size)
     found = largest(kernel, g, k=1, steps=steps, size=steps, start=start)
     v = found.right[0]
     return jnp.linalg.norm(products(kernel, g)[0](v)) / jnp.maximum(jnp.linalg.norm(v), 1e-30)
@@ -227,7 +235,7 @@ def norm_bound(
         feature_group_count=groups,
     )
     excess = math.prod(math.cos(math.pi * degree / m) for degree, m in zip(degrees, grid, strict=True))
-    half = distinct_blocks(blocks(kernel, g), g, not jnp.iscomplexobj(kernel))
+    half = blocks(kernel, g, half=not jnp.iscomplexobj(kernel))
     largest_on_grid = jnp.linalg.svd(half, compute_uv=False).max()
     return largest_on_grid / math.sqrt(excess) * (1 + rounding(g, kernel.dtype))
 

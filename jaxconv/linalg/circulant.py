@@ -7,6 +7,8 @@ $B(w) = [K(w), K(w + m), \ldots, K(w + (s - 1) m)] / \sqrt{s}$, one for every ou
 
 from __future__ import annotations
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -64,8 +66,8 @@ def symbol(kernel: ArrayOrList, geometry: ConvGeometry) -> jax.Array:
       Sedghi, Gupta & Long, arXiv:1805.10408, for stride 1.
 
     >>> g = ConvGeometry((4,), (2,), padding=((0, 1),), padding_mode="circular")
-    >>> abs(symbol(jnp.array([1.0, 1.0]).reshape(2, 1, 1), g)).ravel().round(3)
-    Array([2.   , 1.414, 0.   , 1.414], dtype=float32)
+    >>> print(abs(symbol(jnp.array([1.0, 1.0]).reshape(2, 1, 1), g)).ravel().round(3))
+    [2.    1.414 0.    1.414]
     """
     kernel = checked_kernel(kernel, geometry)
     check_circulant(geometry)
@@ -100,11 +102,17 @@ def _obstacle(axis: AxisGeometry) -> str:
     return ""
 
 
-def blocks(kernel: jax.Array, geometry: ConvGeometry) -> jax.Array:
-    """Computes the blocks of `symbol` without checks."""
+@partial(jax.jit, static_argnames=("geometry", "half"))
+def blocks(kernel: jax.Array, geometry: ConvGeometry, *, half: bool = False) -> jax.Array:
+    """Computes the blocks of `symbol` without checks; with `half` those of half the last axis.
+
+    Where the kernel is real, those of the other half are their conjugates, up to the order of their columns.
+    """
     g, n = geometry, geometry.ndim
-    for axis in g.axes:  # each takes the first axis and puts its output frequencies and folds last
+    for place, axis in enumerate(g.axes):  # each takes the first axis and puts frequencies and folds last
         waves = jnp.asarray(_waves(axis), np.result_type(kernel.dtype, np.complex64))
+        if half and place == n - 1:
+            waves = waves[:, : axis.out_size // 2 + 1]
         kernel = jnp.tensordot(kernel.astype(waves.dtype), waves, (0, 0), precision="highest")
     # now (in // groups, out, m_1, s_1, m_2, s_2, ...)
     groups = g.feature_group_count

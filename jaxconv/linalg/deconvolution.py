@@ -24,7 +24,7 @@ from jaxconv.errors import GeometryError
 from jaxconv.geometry import ConvGeometry, IntPerAxis, Padding, PaddingMode
 from jaxconv.geometry.arguments import at_least_one
 from jaxconv.linalg.arguments import check_finite, checked_kernel, checked_nonnegative, checked_tolerance
-from jaxconv.linalg.block_inverses import inverse_blocks, multiply_blocks
+from jaxconv.linalg.block_inverses import solve_blocks
 from jaxconv.linalg.bounds import rounding
 from jaxconv.linalg.circulant import blocks, check_circulant, is_circulant
 from jaxconv.linalg.frequencies import from_input_frequencies, to_output_frequencies
@@ -144,9 +144,11 @@ def _by_blocks(
     y: jax.Array, kernel: jax.Array, g: ConvGeometry, damping: float, rtol: float | None
 ) -> jax.Array:
     rtol = rounding(g, kernel.dtype) if rtol is None else rtol
-    inverse = inverse_blocks(blocks(kernel, g), rtol, damping)
-    x = from_input_frequencies(multiply_blocks(inverse, to_output_frequencies(y, g)), g)
-    return x if jnp.iscomplexobj(y) else x.real
+    real = not jnp.iscomplexobj(y)
+    half = real and g.strides[-1] == 1  # the frequencies of a real map that a stride does not fold
+    hat = to_output_frequencies(y, g, half=half)
+    x = from_input_frequencies(solve_blocks(blocks(kernel, g, half=half), hat, rtol, damping), g, half=half)
+    return x.real if real else x
 
 
 def _geometry_of(

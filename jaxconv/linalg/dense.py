@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 
@@ -33,6 +35,11 @@ def dense(kernel: jax.Array, g: ConvGeometry, what: str, way_out: str = "") -> j
             f"outputs x strides = inputs (see is_circulant).{way_out}"
         )
     check_bytes(f"the decomposition of C of {g}", 4 * rows * columns * kernel.dtype.itemsize, None)
+    return _dense(kernel, g)
+
+
+@partial(jax.jit, static_argnames="g")
+def _dense(kernel: jax.Array, g: ConvGeometry) -> jax.Array:
     return conv_matrix(kernel, g).todense()
 
 

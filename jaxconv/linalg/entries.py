@@ -11,6 +11,7 @@ from jaxconv.errors import GeometryError
 from jaxconv.geometry import AxisGeometry, ConvGeometry
 from jaxconv.geometry.pattern import reads
 from jaxconv.linalg.arguments import checked_kernel
+from jaxconv.linalg.scales import unit_scale
 
 
 def frobenius_norm(kernel: ArrayOrList, geometry: ConvGeometry) -> jax.Array:
@@ -35,14 +36,15 @@ def frobenius_norm(kernel: ArrayOrList, geometry: ConvGeometry) -> jax.Array:
     >>> round(float(norm**2), 4)  # 3 x 1 + 4 x 4 + 3 x 9
     46.0
     """
-    kernel = checked_kernel(kernel, geometry)
+    kernel, scale = unit_scale(checked_kernel(kernel, geometry))
     pairs = kernel
     for place, axis in enumerate(geometry.axes):
         counts = jnp.asarray(_shared_reads(axis), kernel.dtype)
         pairs = jnp.moveaxis(jnp.tensordot(counts, pairs, (1, place), precision="highest"), 0, place)
     squared = (kernel.conj() * pairs).sum().real
     positive = squared > 0
-    return jnp.where(positive, jnp.sqrt(jnp.where(positive, squared, 1)), jnp.where(squared == 0, 0, squared))
+    root = jnp.where(positive, jnp.sqrt(jnp.where(positive, squared, 1)), jnp.where(squared == 0, 0, squared))
+    return root * scale
 
 
 def _shared_reads(axis: AxisGeometry) -> np.ndarray:
@@ -80,7 +82,9 @@ def trace(kernel: ArrayOrList, geometry: ConvGeometry) -> jax.Array:
             f"{g.input_shape} with {g.in_features} features and {g.output_shape} with {g.out_features}."
         )
     for axis in g.axes:
-        kernel = jnp.tensordot(jnp.asarray(_diagonal_reads(axis), kernel.dtype), kernel, (0, 0))
+        kernel = jnp.tensordot(
+            jnp.asarray(_diagonal_reads(axis), kernel.dtype), kernel, (0, 0), precision="highest"
+        )
     kernel = kernel.reshape(kernel.shape[0], g.feature_group_count, -1)
     return jnp.trace(kernel, axis1=0, axis2=2).sum()
 

@@ -1,4 +1,4 @@
-"""Feature maps and the blocks of `symbol` in frequencies: transforms, and the blocks' singular values."""
+"""Feature maps and the blocks of `symbol` in frequencies: transforms, and numbers per block."""
 
 from __future__ import annotations
 
@@ -23,21 +23,32 @@ def to_input_frequencies(x: jax.Array, g: ConvGeometry) -> jax.Array:
     return hat.reshape(*hat.shape[: batch + n + 1], -1)
 
 
-def from_input_frequencies(hat: jax.Array, g: ConvGeometry) -> jax.Array:
-    """Inverts `to_input_frequencies`; the maps are complex."""
+def from_input_frequencies(hat: jax.Array, g: ConvGeometry, *, half: bool = False) -> jax.Array:
+    """Inverts `to_input_frequencies`; the maps are complex.
+
+    With `half` they are real, and of the last axis, whose stride is 1, only half of the frequencies is given.
+    """
     n, batch = g.ndim, hat.ndim - g.ndim - 2
     folds = [axis.stride for axis in g.axes]
     hat = hat.reshape(*hat.shape[:-1], *folds, -1)
     order = [place for axis in range(n) for place in (batch + n + 1 + axis, batch + axis)]
     hat = hat.transpose(*range(batch), *order, batch + n, batch + 2 * n + 1)
-    hat = hat.reshape(*hat.shape[:batch], *g.input_shape, g.in_features)
-    return jnp.fft.ifftn(hat, axes=range(batch, batch + n), norm="ortho")
+    last = hat.shape[batch + 2 * n - 1] if half else g.input_shape[-1]
+    hat = hat.reshape(*hat.shape[:batch], *g.input_shape[:-1], last, g.in_features)
+    axes = range(batch, batch + n)
+    if half:
+        return jnp.fft.irfftn(hat, g.input_shape, axes=axes, norm="ortho")
+    return jnp.fft.ifftn(hat, axes=axes, norm="ortho")
 
 
-def to_output_frequencies(y: jax.Array, g: ConvGeometry) -> jax.Array:
-    """Returns the unitary transform of output maps, ``(*batch, *output_shape, groups, out // groups)``."""
+def to_output_frequencies(y: jax.Array, g: ConvGeometry, *, half: bool = False) -> jax.Array:
+    """Returns the unitary transform of output maps, ``(*batch, *output_shape, groups, out // groups)``.
+
+    With `half` the maps are real, and only half of the last axis's frequencies is returned.
+    """
     batch = y.ndim - g.ndim - 1
-    hat = jnp.fft.fftn(y, axes=range(batch, batch + g.ndim), norm="ortho")
+    transform = jnp.fft.rfftn if half else jnp.fft.fftn
+    hat = transform(y, axes=range(batch, batch + g.ndim), norm="ortho")
     return hat.reshape(*hat.shape[:-1], g.feature_group_count, -1)
 
 
@@ -48,21 +59,8 @@ def from_output_frequencies(hat: jax.Array, g: ConvGeometry) -> jax.Array:
     return jnp.fft.ifftn(hat, axes=range(batch, batch + g.ndim), norm="ortho")
 
 
-def distinct_blocks(blocks: jax.Array, g: ConvGeometry, real: bool) -> jax.Array:
-    """Returns the blocks of half of the frequencies of the last axis, if the kernel is real.
-
-    Those of the other half are their conjugates, up to the order of their columns.
-    """
-    if not real:
-        return blocks
-    return jax.lax.slice_in_dim(blocks, 0, g.output_shape[-1] // 2 + 1, axis=g.ndim - 1)
-
-
-def block_singular_values(blocks: jax.Array, g: ConvGeometry, real: bool) -> jax.Array:
-    """Computes the singular values of every block, ``(*output_shape, groups, min(rows, columns))``."""
-    half = jnp.linalg.svd(distinct_blocks(blocks, g, real), compute_uv=False)
-    if not real:
-        return half
+def other_half(half: jax.Array, g: ConvGeometry) -> jax.Array:
+    """Appends, to numbers of half of the last axis's frequencies, those of the opposite frequencies."""
     axis, size = g.ndim - 1, g.output_shape[-1]
     other = jnp.flip(jax.lax.slice_in_dim(half, 1, (size + 1) // 2, axis=axis), range(g.ndim))
     # The opposite of frequency w is -w on every axis: frequency 0 stays in its place on the axes before.

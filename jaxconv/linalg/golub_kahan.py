@@ -16,6 +16,8 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
+from jaxconv.linalg.starts import start_vector
+
 Product = Callable[[jax.Array], jax.Array]
 
 _dot = partial(jnp.matmul, precision="highest")
@@ -69,15 +71,16 @@ def largest_triplets(
         singular values that occur several times are found, of which the products of one vector see one.
     """
     kept = min(k + max((size - k) // 3, 1), size - 1)
-    cycles = max(-(-(steps - size) // max(size - kept, 1)), 0)
+    restarts = max(-(-(steps - size) // max(size - kept, 1)), 0)
     basis = _first_basis(forward, start, size)
-    basis = _grow(forward, adjoint, basis, 0, jax.random.key(0))
-    if cycles and size < start.size:
-        restart = partial(_restart, forward, adjoint, k, kept, again)
+    if restarts and size < start.size:
+        cycle = partial(_cycle, forward, adjoint, k, kept, again)
         none = jnp.full(k, jnp.inf, basis.rest.dtype)
-        state = _judge(k, again, _State(basis, jnp.asarray(0), none, jnp.asarray(False)))
-        state = jax.lax.while_loop(lambda state: ~state.done & (state.cycle < cycles), restart, state)
+        state = _State(basis, jnp.asarray(0), none, jnp.asarray(False))
+        state = jax.lax.while_loop(lambda state: ~state.done & (state.cycle <= restarts), cycle, state)
         basis = state.basis
+    else:
+        basis = _grow(forward, adjoint, basis, jnp.asarray(0), jnp.asarray(1))
     p, values, q = jnp.linalg.svd(basis.projected)
     left, right = _dot(p.T[:k], basis.left), _dot(q[:k].conj(), basis.right[:-1])
     return Triplets(values[:k], left, right)
@@ -90,13 +93,13 @@ def _first_basis(forward: Product, start: jax.Array, size: int) -> _Basis:
     return _Basis(right, *zeros, jnp.zeros((), jnp.finfo(dtype).dtype))
 
 
-def _grow(forward: Product, adjoint: Product, basis: _Basis, filled: int, key: jax.Array) -> _Basis:
+def _grow(forward: Product, adjoint: Product, basis: _Basis, filled: jax.Array, seed: jax.Array) -> _Basis:
     """Fills the rows from `filled` on."""
-    step = partial(_step, forward, adjoint, key)
+    step = partial(_step, forward, adjoint, seed)
     return jax.lax.fori_loop(filled, basis.left.shape[0], step, basis)
 
 
-def _step(forward: Product, adjoint: Product, key: jax.Array, j: jax.Array, basis: _Basis) -> _Basis:
+def _step(forward: Product, adjoint: Product, seed: jax.Array, j: jax.Array, basis: _Basis) -> _Basis:
     """Makes row j of U from row j of V, and row j + 1 of V from it."""
     right, left, projected, _ = basis
     w, parts = _orthogonal(forward(right[j]), left)
@@ -105,25 +108,33 @@ def _step(forward: Product, adjoint: Product, key: jax.Array, j: jax.Array, basi
     r, _ = _orthogonal(adjoint(left[j]), right)
     rest = jnp.linalg.norm(r)
     small = rest <= 8 * jnp.finfo(rest.dtype).eps * jnp.linalg.norm(projected)
-    r = jax.lax.cond(small, lambda: _other(jax.random.fold_in(key, j), right), lambda: r)
+    r = jax.lax.cond(small, lambda: _other(seed + j, right), lambda: r)
     return _Basis(right.at[j + 1].set(_unit(r)), left, projected, jnp.where(small, 0, rest))
 
 
-def _restart(forward: Product, adjoint: Product, k: int, kept: int, again: bool, state: _State) -> _State:
-    """Keeps the best combinations of the vectors and fills the other rows again."""
-    key = jax.random.fold_in(jax.random.key(1), state.cycle)
+def _cycle(forward: Product, adjoint: Product, k: int, kept: int, again: bool, state: _State) -> _State:
+    """Fills the rows of the basis: at first all of them, later those that a restart gave up."""
+    size = state.basis.left.shape[0]
+    first, seed = state.cycle == 0, state.cycle * (size + 1) + 1
+    # One program for both: each copy of the products is compiled.
+    restarted = jax.lax.cond(first, lambda: state.basis, lambda: _restart(kept, again, state, seed + size))
+    basis = _grow(forward, adjoint, restarted, jnp.where(first, 0, kept), seed)
+    return _judge(k, again, state._replace(basis=basis, cycle=state.cycle + 1))
+
+
+def _restart(kept: int, again: bool, state: _State, seed: jax.Array) -> _Basis:
+    """Keeps the best combinations of the vectors."""
     right, left, projected, rest = state.basis
     p, values, q = jnp.linalg.svd(projected)
     best = _dot(q[:kept].conj(), right[:-1])
     following = right[-1]
     if again:
         converged = jnp.isfinite(state.found).all()
-        following = jax.lax.cond(converged, lambda: _unit(_other(key, best)), lambda: following)
+        following = jax.lax.cond(converged, lambda: _unit(_other(seed, best)), lambda: following)
     right = jnp.zeros_like(right).at[:kept].set(best).at[kept].set(following)
     left = jnp.zeros_like(left).at[:kept].set(_dot(p.T[:kept], left))
     projected = jnp.zeros_like(projected).at[:kept, :kept].set(jnp.diag(values[:kept]).astype(left.dtype))
-    basis = _grow(forward, adjoint, _Basis(right, left, projected, rest), kept, key)
-    return _judge(k, again, state._replace(basis=basis, cycle=state.cycle + 1))
+    return _Basis(right, left, projected, rest)
 
 
 def _judge(k: int, again: bool, state: _State) -> _State:
@@ -145,9 +156,9 @@ def _orthogonal(vector: jax.Array, rows: jax.Array) -> tuple[jax.Array, jax.Arra
     return vector - _dot(rest, rows), parts + rest
 
 
-def _other(key: jax.Array, rows: jax.Array) -> jax.Array:
-    """Returns a random vector orthogonal to orthonormal rows."""
-    return _orthogonal(jax.random.normal(key, rows.shape[1:], rows.dtype), rows)[0]
+def _other(seed: jax.Array, rows: jax.Array) -> jax.Array:
+    """Returns another vector, orthogonal to orthonormal rows."""
+    return _orthogonal(start_vector(seed, rows.shape[1], rows.dtype), rows)[0]
 
 
 def _unit(vector: jax.Array) -> jax.Array:

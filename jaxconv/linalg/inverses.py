@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import jax
@@ -57,11 +58,15 @@ def pseudo_inverse(
     kernel, rtol = checked_kernel(kernel, geometry), checked_tolerance(rtol)
     if is_circulant(geometry):
         rtol = rounding(geometry, kernel.dtype) if rtol is None else rtol
-        inverse = inverse_blocks(blocks(kernel, geometry), rtol)
-        return PseudoInverse(inverse, geometry, kernel.dtype)
+        return PseudoInverse(_inverses(kernel, geometry, rtol), geometry, kernel.dtype)
     matrix = dense(kernel, geometry, "the pseudo-inverse", " Or solve by `deconvolve`, method='lsmr'.")
     rtol = dense_tolerance(matrix) if rtol is None else rtol
     return PseudoInverse(jnp.linalg.pinv(matrix, rtol=rtol), geometry, kernel.dtype)
+
+
+@partial(jax.jit, static_argnames=("g", "rtol"))
+def _inverses(kernel: jax.Array, g: ConvGeometry, rtol: float) -> jax.Array:
+    return inverse_blocks(blocks(kernel, g), rtol)
 
 
 @jax.tree_util.register_pytree_node_class
@@ -102,7 +107,8 @@ class PseudoInverse:
 
     def __repr__(self) -> str:
         """Returns size and geometry, without the numbers."""
-        name = "PseudoInverse" + (".T" if self.transposed else "")
+        transposes = ("", ".H.T"), (".T", ".H")
+        name = "PseudoInverse" + transposes[self.transposed][self.conjugated]
         return f"{name}(shape={self.shape}, dtype={self.dtype}, {self.geometry})"
 
     @property
@@ -153,13 +159,9 @@ class PseudoInverse:
         check_dtypes(P=self, y=y)
         *spatial, features = self._side(1)
         check_map("y", y.shape, tuple(spatial), features)
-        fourier = jnp.iscomplexobj(self.stored) and self.stored.ndim != 2
-        check_single("operators", "C @ x", self.stored.shape, self.geometry.ndim + 3 if fourier else 2)
-        flip = self.conjugated != self.transposed  # conjugate, multiply by P or its adjoint, conjugate
-        y = y.conj() if flip else y
-        x = self._multiply_blocks(y) if fourier else self._multiply_dense(y)
-        x = x.conj() if flip else x
-        return x if jnp.issubdtype(self.dtype, jnp.complexfloating) else x.real
+        axes = self.geometry.ndim + 3 if is_circulant(self.geometry) else 2
+        check_single("operators", "C @ x", self.stored.shape, axes)
+        return _product(self, y)
 
     def _side(self, axis: int) -> tuple[int, ...]:
         """Returns the shape of the maps that are multiplied (1) or that result (0)."""
@@ -183,3 +185,13 @@ class PseudoInverse:
         matrix = self.stored.mT.conj() if self.transposed else self.stored
         x = jnp.matmul(y.reshape(*batch, -1), matrix.mT, precision="highest")
         return x.reshape(*batch, *self._side(0))
+
+
+@jax.jit
+def _product(P: PseudoInverse, y: jax.Array) -> jax.Array:
+    """Multiplies maps of the operator's size."""
+    flip = P.conjugated != P.transposed  # conjugate, multiply by P or its adjoint, conjugate
+    y = y.conj() if flip else y
+    x = P._multiply_blocks(y) if is_circulant(P.geometry) else P._multiply_dense(y)
+    x = x.conj() if flip else x
+    return x if jnp.issubdtype(P.dtype, jnp.complexfloating) else x.real

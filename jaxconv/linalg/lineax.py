@@ -14,6 +14,7 @@ from jaxconv.geometry import ConvGeometry
 from jaxconv.geometry.arguments import describe
 from jaxconv.linalg.arguments import is_traced
 from jaxconv.linalg.inverses import PseudoInverse
+from jaxconv.linalg.scales import unit_scale
 
 with needs_extra("an iterative solution, or an operator for lineax,", "lineax"):
     import equinox as eqx
@@ -95,7 +96,7 @@ class _Damped(lx.AbstractLinearOperator):
     """The operator that takes x to the pair of C x and x times a factor, and its transpose."""
 
     C: ConvOperator
-    factor: float = eqx.field(static=True)
+    factor: jax.Array  # real
     transposed: bool = eqx.field(static=True)
 
     def mv(self, vector: Any) -> Any:
@@ -169,12 +170,16 @@ def _solve(
     max_steps: int | None,
 ) -> tuple[jax.Array, jax.Array]:
     """Returns the solution for one flat vector, and whether the iteration converged."""
+    # The tolerances of lineax hold beside numbers of about 1.
+    kernel, scale = unit_scale(kernel, math.sqrt(damping))
+    y, level = unit_scale(y)
+    root = math.sqrt(damping) / scale
     C = ConvOperator(kernel, g)
     if method == "cg":
         normal: Any = lx.conj(C).T @ C
         if damping:
             identity = lx.IdentityLinearOperator(C.in_structure())
-            normal = normal + lx.MulLinearOperator(identity, jnp.asarray(damping, y.dtype))
+            normal = normal + lx.MulLinearOperator(identity, (root * root).astype(y.dtype))
         normal = lx.TaggedLinearOperator(normal, lx.positive_semidefinite_tag)
         solver: Any = lx.CG(rtol=rtol, atol=0.0, max_steps=max_steps)
         found = lx.linear_solve(normal, lx.conj(C).T.mv(y), solver, throw=False)
@@ -183,7 +188,8 @@ def _solve(
         operator: Any = C
         right: Any = y
         if damping:
-            operator = _Damped(C, math.sqrt(damping), False)
+            operator = _Damped(C, root.astype(y.dtype), False)
             right = (y, jnp.zeros(g.matrix_shape[1], y.dtype))
         found = lx.linear_solve(operator, right, solver, throw=False)
-    return found.value, found.result == lx.RESULTS.successful
+    x = found.value * (level / scale).astype(y.dtype)
+    return x, found.result == lx.RESULTS.successful

@@ -7,6 +7,7 @@ import jax
 from jaxconv.convolution import conv, conv_transpose
 from jaxconv.geometry import ConvGeometry
 from jaxconv.linalg.golub_kahan import Product, Triplets, largest_triplets
+from jaxconv.linalg.starts import start_vector
 
 
 def products(kernel: jax.Array, g: ConvGeometry) -> tuple[Product, Product]:
@@ -48,7 +49,7 @@ def largest(
     rows, columns = g.matrix_shape
     wide = columns > rows  # grow V on the smaller side, where it can span everything
     if start is None:
-        start = jax.random.normal(jax.random.key(0), (min(rows, columns),), kernel.dtype)
+        start = start_vector(0, min(rows, columns), kernel.dtype)
     elif wide:
         start = forward(start)
     if wide:

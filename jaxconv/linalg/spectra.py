@@ -7,6 +7,7 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 
+from jaxconv.convolution import conv
 from jaxconv.core.checks import ArrayOrList
 from jaxconv.errors import GeometryError
 from jaxconv.geometry import ConvGeometry
@@ -15,8 +16,10 @@ from jaxconv.linalg.arguments import checked_kernel, checked_tolerance
 from jaxconv.linalg.bounds import rounding
 from jaxconv.linalg.circulant import blocks, is_circulant
 from jaxconv.linalg.dense import dense, dense_tolerance
-from jaxconv.linalg.frequencies import block_singular_values
+from jaxconv.linalg.frequencies import other_half
+from jaxconv.linalg.golub_kahan import Triplets
 from jaxconv.linalg.products import largest
+from jaxconv.linalg.scales import unit_scale
 
 STEPS = 2000  # products with C at most, for some singular values
 
@@ -28,7 +31,7 @@ def singular_values(kernel: ArrayOrList, geometry: ConvGeometry, k: int | None =
     smaller side of C has. With one feature they are the roots of the mean power of the kernel's transform
     over the frequencies that a stride folds together. Elsewhere Golub-Kahan-Lanczos finds the `k` largest,
     those that occur several times too, from products with C and C-transposed. Of 16-bit kernels they are
-    computed in float32.
+    computed in float32. Differentiable in the kernel, where a value occurs once.
 
     Args:
       kernel: Kernel ``(*kernel_shape, in_features // groups, out_features)``.
@@ -48,8 +51,8 @@ def singular_values(kernel: ArrayOrList, geometry: ConvGeometry, k: int | None =
       Sedghi, Gupta & Long, arXiv:1805.10408; Baglama & Reichel, 2005, doi:10.1137/04060593X.
 
     >>> g = ConvGeometry((4,), (2,), padding=((0, 1),), padding_mode="circular")
-    >>> singular_values(jnp.array([1.0, 1.0]).reshape(2, 1, 1), g).round(3)
-    Array([2.   , 1.414, 1.414, 0.   ], dtype=float32)
+    >>> print(singular_values(jnp.array([1.0, 1.0]).reshape(2, 1, 1), g).round(3))
+    [2.    1.414 1.414 0.   ]
     """
     kernel = checked_kernel(kernel, geometry)
     count = min(geometry.matrix_shape)
@@ -68,13 +71,33 @@ def singular_values(kernel: ArrayOrList, geometry: ConvGeometry, k: int | None =
 @partial(jax.jit, static_argnames="g")
 def circulant_singular_values(kernel: jax.Array, g: ConvGeometry) -> jax.Array:
     """Computes all singular values of a circulant C, in descending order."""
-    values = block_singular_values(blocks(kernel, g), g, not jnp.iscomplexobj(kernel))
+    real = not jnp.iscomplexobj(kernel)
+    values = jnp.linalg.svd(blocks(kernel, g, half=real), compute_uv=False)
+    values = other_half(values, g) if real else values
     return jnp.sort(values.ravel(), descending=True)
 
 
-@partial(jax.jit, static_argnames=("g", "k"))
+@partial(jax.custom_jvp, nondiff_argnums=(1, 2))
 def _largest(kernel: jax.Array, g: ConvGeometry, k: int) -> jax.Array:
-    return largest(kernel, g, k=k, steps=STEPS, size=2 * k + 20, again=True).values
+    return _largest_triplets(kernel, g, k).values
+
+
+@_largest.defjvp
+def _largest_jvp(
+    g: ConvGeometry, k: int, primals: tuple[jax.Array], tangents: tuple[jax.Array]
+) -> tuple[jax.Array, jax.Array]:
+    """Returns the values and their changes: the real parts of u* C v with the changed kernel."""
+    (kernel,), (change,) = primals, tangents
+    values, left, right = _largest_triplets(kernel, g, k)
+    products = conv(right.reshape(k, *g.input_shape, g.in_features), change, geometry=g, precision="highest")
+    return values, (left.conj() * products.reshape(k, -1)).sum(1).real
+
+
+@partial(jax.jit, static_argnames=("g", "k"))
+def _largest_triplets(kernel: jax.Array, g: ConvGeometry, k: int) -> Triplets:
+    kernel, scale = unit_scale(kernel)
+    found = largest(kernel, g, k=k, steps=STEPS, size=2 * k + 20, again=True)
+    return found._replace(values=found.values * scale)
 
 
 def _all_singular_values(kernel: jax.Array, g: ConvGeometry, what: str) -> tuple[jax.Array, float]:

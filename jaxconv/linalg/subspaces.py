@@ -41,8 +41,8 @@ def null_space(kernel: ArrayOrList, geometry: ConvGeometry, *, rtol: float | Non
     A difference of neighbours cannot see a constant map:
 
     >>> g = ConvGeometry((4,), (2,), padding=((0, 1),), padding_mode="circular")
-    >>> abs(null_space(jnp.array([1.0, -1.0]).reshape(2, 1, 1), g))[..., 0].round(3)
-    Array([[0.5, 0.5, 0.5, 0.5]], dtype=float32)
+    >>> print(abs(null_space(jnp.array([1.0, -1.0]).reshape(2, 1, 1), g))[..., 0].round(3))
+    [[0.5 0.5 0.5 0.5]]
     """
     kernel, rtol = checked_kernel(kernel, geometry), checked_tolerance(rtol)
     check_known("null_space", kernel)

@@ -10,13 +10,9 @@ import jax.numpy as jnp
 
 from jaxconv.geometry import ConvGeometry
 from jaxconv.linalg.circulant import blocks
-from jaxconv.linalg.frequencies import (
-    block_singular_values,
-    distinct_blocks,
-    from_input_frequencies,
-    from_output_frequencies,
-)
+from jaxconv.linalg.frequencies import from_input_frequencies, from_output_frequencies
 from jaxconv.linalg.products import largest
+from jaxconv.linalg.scales import unit_scale
 
 NormMethod = Literal["fourier", "lanczos", "gram"]
 KEPT_VECTORS = 24  # of one sequence of products, before it is restarted
@@ -39,14 +35,19 @@ class TopPair(NamedTuple):
 @partial(jax.jit, static_argnames=("g", "method", "steps"))
 def top_pair(kernel: jax.Array, g: ConvGeometry, method: NormMethod, steps: int) -> TopPair:
     """Computes the top pair; `steps` are products for ``"lanczos"`` and squarings for ``"gram"``."""
+    kernel, scale = unit_scale(kernel)
+    pair = _unscaled_pair(kernel, g, method, steps)
+    return pair._replace(value=pair.value * scale)
+
+
+def _unscaled_pair(kernel: jax.Array, g: ConvGeometry, method: NormMethod, steps: int) -> TopPair:
     if method == "lanczos":
         return _by_products(kernel, g, steps)
-    matrices = blocks(kernel, g)
-    real = not jnp.iscomplexobj(kernel)
+    matrices = blocks(kernel, g, half=not jnp.iscomplexobj(kernel))
     if method == "gram":
-        norms = gram_norms(distinct_blocks(matrices, g, real), steps)
+        norms = gram_norms(matrices, steps)
         return _of_largest_block(matrices, norms, g)._replace(value=norms.max())
-    return _of_largest_block(matrices, block_singular_values(matrices, g, real)[..., 0], g)
+    return _of_largest_block(matrices, jnp.linalg.svd(matrices, compute_uv=False)[..., 0], g)
 
 
 def gram_norms(matrices: jax.Array, squarings: int) -> jax.Array:
@@ -88,7 +89,7 @@ def _of_largest_block(matrices: jax.Array, norms: jax.Array, g: ConvGeometry) ->
     """Returns the pair of the block with the largest norm, as waves over the maps."""
     place = jnp.unravel_index(jnp.argmax(norms), norms.shape)
     u, values, v = jnp.linalg.svd(matrices[place], full_matrices=False)
-    left = jnp.zeros(matrices.shape[:-1], matrices.dtype).at[place].set(u[:, 0])
-    right = jnp.zeros((*matrices.shape[:-2], matrices.shape[-1]), matrices.dtype)
-    right = right.at[place].set(v[0].conj())
+    frequencies = (*g.output_shape, g.feature_group_count)
+    left = jnp.zeros((*frequencies, matrices.shape[-2]), matrices.dtype).at[place].set(u[:, 0])
+    right = jnp.zeros((*frequencies, matrices.shape[-1]), matrices.dtype).at[place].set(v[0].conj())
     return TopPair(values[0], from_output_frequencies(left, g), from_input_frequencies(right, g))

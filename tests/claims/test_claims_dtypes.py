@@ -49,7 +49,8 @@ def test_rows_merge_all_dtypes(reports):
 
 def test_which_claims_need_real_numbers():
     real = {name for name, claim in CLAIMS.items() if claim.numbers == "real"}
-    assert real == {"max-pool", "unpool", "lp-pool", "unrolled"}
+    linalg = {"four-transforms", "not-the-inverse", "orthogonal-families"}
+    assert real == {"max-pool", "unpool", "lp-pool", "unrolled"} | linalg
     for name in ("conv", "conv_transpose", "avg-pool", "flax-layers", "bilinear", "figure-1.1"):
         assert CLAIMS[name].numbers == "any"
     with pytest.raises(OptionError, match=r"'max-pool' is about the order .* which complex64 does not have"):

@@ -121,7 +121,12 @@ def test_the_largest_values_agree_with_scipy():
     g = ConvGeometry((20, 17), (3, 3), in_features=2, out_features=3, strides=(2, 1), padding=1)
     kernel, _ = kernel_and_matrix(ConvGeometry((3, 3), (3, 3), in_features=2, out_features=3))
     expected = svds(conv_matrix(kernel, g).to_scipy().tocsr(), 4, return_singular_vectors=False, tol=1e-13)
-    np.testing.assert_allclose(singular_values(kernel, g, 4), np.sort(expected)[::-1], rtol=1e-11)
+    got = singular_values(kernel, g, 4)
+    np.testing.assert_allclose(got, np.sort(expected)[::-1], rtol=1e-11)
+    second, gradient = jax.value_and_grad(lambda kernel: singular_values(kernel, g, 4)[1])(kernel)
+    np.testing.assert_allclose((gradient * kernel).sum(), second, rtol=1e-9)  # homogeneous of degree 1
+    slope = singular_values(kernel + 1e-5 * kernel[::-1] ** 2, g, 4)[1] - second
+    np.testing.assert_allclose((gradient * kernel[::-1] ** 2).sum(), slope / 1e-5, rtol=1e-3)
 
 
 def test_many_kernels_at_once_and_differentiation():

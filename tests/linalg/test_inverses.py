@@ -92,6 +92,40 @@ def test_deconvolve(g, method, dtype, damping):
     np.testing.assert_allclose(got.reshape(2, -1), expected, atol=tolerance * abs(expected).max() * 10)
 
 
+NEARLY_SINGULAR = ConvGeometry((6, 5), (3, 2), in_features=2, out_features=3, padding=((1, 1), (0, 1)),
+                               padding_mode="circular")  # fmt: skip
+
+
+def solutions(kernel, damping, scale=1.0):
+    """Deconvolves in float32; and by singular values in double precision."""
+    g = NEARLY_SINGULAR
+    C = oracles.dense(g, kernel.astype(float)) / scale
+    y = oracles.numbers((2, *g.output_shape, 3), np.float32)
+    damping *= np.linalg.norm(C, 2) ** 2
+    got = deconvolve(y, kernel, geometry=g, damping=damping * scale**2)
+    u, values, v = np.linalg.svd(C, full_matrices=False)
+    return got.reshape(2, -1), ((values / (values**2 + damping)) * (y.reshape(2, -1) @ u)) @ v / scale
+
+
+@pytest.mark.parametrize("scale", [1.0, 1e-30, 1e30])
+def test_damping_of_blocks_of_rank_1_in_float32(scale):
+    kernel = scale * oracles.numbers((3, 2, 1, 1)) * np.array([[1.0, 2.0, -1.0], [2.0, 4.0, -2.0]])
+    kernel = kernel.astype(np.float32)
+    got, expected = solutions(kernel, 1e-4, scale)
+    np.testing.assert_allclose(got, expected, atol=2e-3 * abs(expected).max())
+    C = oracles.dense(NEARLY_SINGULAR, kernel.astype(float)) / scale
+    x = pseudo_inverse(kernel, NEARLY_SINGULAR) @ np.ones(len(C), np.float32)
+    expected = np.linalg.pinv(C, rcond=1e-5).sum(1) / scale
+    np.testing.assert_allclose(x, expected, atol=1e-3 * abs(expected).max())
+
+
+def test_damping_below_the_rounding_of_gram_matrices_in_float32():
+    taps = oracles.numbers((3, 2, 1, 1)) * np.array([[1.0, 2.0, -1.0], [2.0, 4.0, -2.0]])
+    kernel = (taps + 1e-3 * oracles.numbers((3, 2, 2, 3), seed="other")).astype(np.float32)
+    got, expected = solutions(kernel, 1e-9)
+    np.testing.assert_allclose(got, expected, atol=1e-2 * abs(expected).max())
+
+
 def test_float32_where_x64_is_on():
     g = OTHERS[1]
     kernel, C = kernel_and_matrix(g, np.float32)
@@ -100,6 +134,8 @@ def test_float32_where_x64_is_on():
     assert got.dtype == np.float32
     expected = minimum(C.astype(float), y.astype(float).ravel(), 0.3)
     np.testing.assert_allclose(got.ravel(), expected, atol=1e-4 * abs(expected).max())
+    tiny = deconvolve(np.float32(1e-20) * y, kernel, geometry=g, damping=0.3)  # tolerances are relative
+    np.testing.assert_allclose(tiny.ravel() / np.float32(1e-20), got.ravel(), rtol=1e-4)
 
 
 def test_options_in_place_of_a_geometry():

@@ -7,7 +7,14 @@ import pytest
 from linalg_cases import ALL, CIRCULANT, OTHERS, bound, kernel_and_matrix
 
 from jaxconv import ConvGeometry, conv_kernel_vjp
-from jaxconv.linalg import frobenius_norm, is_circulant, norm_bound, norm_interval, operator_norm
+from jaxconv.linalg import (
+    frobenius_norm,
+    is_circulant,
+    norm_bound,
+    norm_interval,
+    operator_norm,
+    singular_values,
+)
 from jaxconv.linalg.bounds import rounding
 
 
@@ -172,3 +179,16 @@ def test_frobenius(g):
     for dtype in (np.float64, np.complex128):
         kernel, C = kernel_and_matrix(g, dtype)
         np.testing.assert_allclose(frobenius_norm(kernel, g), np.linalg.norm(C), rtol=1e-14)
+
+
+@pytest.mark.parametrize("scale", [1e-30, 1e30])
+def test_kernels_whose_squares_leave_the_range_of_float32(scale):
+    g = OTHERS[0]
+    kernel = kernel_and_matrix(g, np.float32)[0] * np.float32(scale)
+    C = kernel_and_matrix_of(g, kernel.astype(float))
+    norm, rounded = np.linalg.norm(C, 2), bound(g, C, np.float32)
+    low, high = map(float, norm_interval(kernel, g))
+    assert 0.9 * high < low <= norm <= high
+    assert abs(float(operator_norm(kernel, g)) - norm) <= rounded
+    assert abs(float(singular_values(kernel, g, 1)[0]) - norm) <= rounded
+    assert abs(float(frobenius_norm(kernel, g)) - np.linalg.norm(C)) <= rounded
