@@ -236,7 +236,8 @@ def interior(
         input_dilation=input_dilation,
         padding_mode=mode,
     )
-    return composed, (first_step // dilation, second_step // dilation)
+    # the step of a single tap is any number, but lax takes no dilation of 0
+    return composed, (max(first_step // dilation, 1), max(second_step // dilation, 1))
 
 
 def _check_borders(first: AxisGeometry, second: AxisGeometry, composed: AxisGeometry, where: str) -> None:

@@ -19,6 +19,14 @@ CHAINS = {
         {"kernel_shape": (2,), "kernel_dilation": 3, "strides": 2},
     ),
     "enough padding": (ConvGeometry((6, 5), (3, 3), padding=2), {"kernel_shape": (2, 3), "padding": 1}),
+    "pointwise, then dilated": (
+        ConvGeometry((6, 5), (1, 1), out_features=2),
+        {"kernel_shape": (3, 2), "kernel_dilation": (2, 3), "padding": 1},
+    ),
+    "dilated, then pointwise": (
+        ConvGeometry((9,), (3,), kernel_dilation=3, padding=2, out_features=2),
+        {"kernel_shape": (1,), "out_features": 3},
+    ),
     "pointwise, then reflect": (
         ConvGeometry((5, 4), (1, 1), in_features=3, out_features=2),
         {"kernel_shape": (3, 3), "padding": 1, "padding_mode": "reflect", "out_features": 2},
@@ -140,6 +148,20 @@ def test_the_gradient_goes_through_the_product(name):
     plain = jax.grad(lambda k1, k2: y @ (conv_matrix(k2, second) @ (conv_matrix(k1, first) @ x)), (0, 1))
     for got, expected in zip(jax.jit(jax.grad(pairing, (0, 1)))(k1, k2), plain(k1, k2), strict=True):
         np.testing.assert_allclose(got, expected, rtol=1e-12, atol=1e-12)
+
+
+def test_matrices_that_a_program_closes_over_are_multiplied_while_it_is_traced():
+    first, second, k1, k2 = chain("valid")
+    C, D = conv_matrix(k1, first), conv_matrix(k2, second)
+    x = numbers((C.shape[1],), seed="x")
+    got = jax.jit(lambda x: (D @ C) @ x)(x)
+    assert_is_product(got, dense(second, k2) @ dense(first, k1), x)
+    padded = ConvGeometry((6,), (3,), padding=1)
+    S = conv_matrix(numbers((3, 1, 1)), padded)
+    assert jax.jit(lambda: jnp.asarray((S @ S).todense()))().shape == (
+        6,
+        6,
+    )  # SciPy's product, of known numbers
 
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16", "complex64"])
