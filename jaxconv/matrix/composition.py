@@ -113,6 +113,8 @@ def kernel_of(values: jax.Array, g: ConvGeometry) -> jax.Array:
 
 def taps_at(values: jax.Array, g: ConvGeometry) -> jax.Array:
     """Returns the kernel that the values hold, each tap from the first position that has it."""
+    if not values.size:  # all taps read only padding
+        return jnp.zeros(g.kernel_array_shape, values.dtype)
     places = [_places(axis) for axis in g.axes]
     slot = np.zeros((1,) * g.ndim, np.int32)
     for axis, slots in zip(g.axes, np.ix_(*(place.slot for place in places)), strict=True):

@@ -188,3 +188,12 @@ def test_a_tap_that_reads_only_padding_does_not_matter():
     assert_product((D @ C).todense(), np.asarray(D.todense()), np.asarray(C.todense()))
     x = numbers((2,))
     assert_is_product((D @ C) @ x, np.asarray(D.todense()) @ np.asarray(C.todense()), x)
+
+
+def test_a_matrix_of_zeros_is_multiplied():
+    """Its windows read only padding, and it stores nothing."""
+    g = ConvGeometry((2,), (1,), strides=6, padding=((3, 2),))
+    C = conv_matrix(numbers((1, 1, 1)), g)
+    D = conv_matrix(numbers((1, 1, 1)), ConvGeometry(g.output_shape, (1,)))
+    assert C.values.size == 0
+    np.testing.assert_array_equal((D @ C).todense(), np.zeros((2, 2)))
