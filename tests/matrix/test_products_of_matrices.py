@@ -191,9 +191,9 @@ def test_a_tap_that_reads_only_padding_does_not_matter():
 
 
 def test_a_matrix_of_zeros_is_multiplied():
-    """Its windows read only padding, and it stores nothing."""
-    g = ConvGeometry((2,), (1,), strides=6, padding=((3, 2),))
-    C = conv_matrix(numbers((1, 1, 1)), g)
+    """Its windows read only padding and inserted zeros, and it stores nothing."""
+    g = ConvGeometry((2,), (3,), padding=1, input_dilation=2, kernel_dilation=2)
+    C = conv_matrix(numbers((3, 1, 1)), g)
     D = conv_matrix(numbers((1, 1, 1)), ConvGeometry(g.output_shape, (1,)))
     assert C.values.size == 0
-    np.testing.assert_array_equal((D @ C).todense(), np.zeros((2, 2)))
+    np.testing.assert_array_equal((D @ C).todense(), np.zeros((1, 2)))
