@@ -51,7 +51,8 @@ def compose(first: ConvGeometry, second: ConvGeometry) -> ConvGeometry:
     Its kernel is the one that `jaxconv.linalg.compose_kernels` returns. It holds for all kernels or is
     refused: away from the borders the two are always one convolution, but at a border the padding of `second`
     may stand for windows of `first` that do not exist, and would have read the input. The condition is
-    exact, except that a product which is zero for all kernels may be refused.
+    exact, except that two kinds may be refused needlessly: products which are zero for all kernels, and pairs
+    where the strides of `first` and the input dilation of `second` have a common factor.
 
     Args:
       first: Geometry of the convolution that is applied first.
@@ -236,7 +237,8 @@ def interior(
         input_dilation=input_dilation,
         padding_mode=mode,
     )
-    return composed, (first_step // dilation, second_step // dilation)
+    # the step of a single tap is any number, but lax takes no dilation of 0
+    return composed, (max(first_step // dilation, 1), max(second_step // dilation, 1))
 
 
 def _check_borders(first: AxisGeometry, second: AxisGeometry, composed: AxisGeometry, where: str) -> None:

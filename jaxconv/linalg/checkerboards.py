@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxconv.core.checks import ArrayOrList, check_geometry
+from jaxconv.core.checks import ArrayOrList, as_array, check_geometry
 from jaxconv.errors import GeometryError
 from jaxconv.geometry import AxisGeometry, ConvGeometry, pattern
 from jaxconv.geometry.composition import without_common_stride
@@ -123,7 +123,8 @@ def even_kernel(kernel: ArrayOrList, geometry: ConvGeometry) -> jax.Array:
     >>> print(even.ravel(), phase_sums(even, ConvGeometry((7,), (3,), strides=2)).ravel())
     [0. 3. 3.] [3. 3.]
     """
-    dtype = getattr(kernel, "dtype", None)
+    kernel = as_array("kernel", kernel)
+    dtype = kernel.dtype
     kernel = checked_kernel(kernel, geometry)
     phases = [_phases(axis) for axis in geometry.axes]
     for number, (axis, table) in enumerate(zip(geometry.axes, phases, strict=True)):
@@ -140,7 +141,7 @@ def even_kernel(kernel: ArrayOrList, geometry: ConvGeometry) -> jax.Array:
     axes = tuple(range(geometry.ndim))
     common = (sums * weights).sum(axes, keepdims=True) / weights.sum()
     excess = (sums - common) * weights
-    return (kernel - _over_axes(excess, [table.T for table in phases])).astype(dtype or kernel.dtype)
+    return (kernel - _over_axes(excess, [table.T for table in phases])).astype(dtype)
 
 
 def _phases(axis: AxisGeometry) -> np.ndarray:

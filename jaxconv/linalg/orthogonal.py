@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import itertools
 import math
 from collections.abc import Sequence
 
@@ -31,19 +33,26 @@ def block_kernel(
     ``[P, I - P]`` with a projection P, followed by an orthogonal matrix on disjoint windows.
     """
     fewer = tuple(k - s + 1 for k, s in zip(kernel_shape, strides, strict=True))
-    keys = iter(jax.random.split(key, 2 + sum(fewer) - len(fewer)))
+    keys = map(functools.partial(jax.random.fold_in, key), itertools.count())
+    windows = semi_orthogonal(next(keys), math.prod(strides) * inputs, outputs)
+    windows = windows.reshape(*strides, inputs, outputs)
+    if max(fewer) == 1:
+        return windows
     kernel = semi_orthogonal(next(keys), inputs, inputs).reshape(*(1,) * len(fewer), inputs, inputs)
     for axis, count in enumerate(fewer):
+        taps = [kernel]
         for _ in range(count - 1):
             half = semi_orthogonal(next(keys), inputs, inputs)[:, : inputs // 2]
-            part = jnp.matmul(kernel, jnp.matmul(half, half.T, precision="highest"), precision="highest")
-            edges = [(0, 0)] * kernel.ndim
-            edges[axis] = (0, 1)
-            kernel = jnp.pad(part, edges) + jnp.pad(kernel - part, [edge[::-1] for edge in edges])
-    windows = semi_orthogonal(next(keys), math.prod(strides) * inputs, outputs)
-    first = ConvGeometry(kernel_shape, fewer, in_features=inputs, out_features=inputs)
-    second = ConvGeometry(strides, strides, in_features=inputs, out_features=outputs, strides=strides)
-    return compose_kernels(kernel, windows.reshape(*strides, inputs, outputs), first, second)
+            projection = jnp.matmul(half, half.T, precision="highest")
+            first = [jnp.matmul(tap, projection, precision="highest") for tap in taps]
+            second = [tap - part for tap, part in zip(taps, first, strict=True)]
+            taps = [first[0], *map(jnp.add, first[1:], second[:-1]), second[-1]]
+        kernel = jnp.concatenate(taps, axis)
+    first_geometry = ConvGeometry(kernel_shape, fewer, in_features=inputs, out_features=inputs)
+    second_geometry = ConvGeometry(
+        strides, strides, in_features=inputs, out_features=outputs, strides=strides
+    )
+    return compose_kernels(kernel, windows, first_geometry, second_geometry)
 
 
 def semi_orthogonal(key: jax.Array, rows: int, columns: int) -> jax.Array:

@@ -80,10 +80,12 @@ def matrix_product(left: MatrixExports, right: MatrixExports) -> tuple[jax.Array
         )
         parts = composition(first, second)
         kernels = [kernel_of(matrix.values, matrix.geometry) for matrix in pair]
-    except GeometryError:
-        if any(isinstance(matrix.values, jax.core.Tracer) for matrix in pair):
-            raise
-        return None
+    except GeometryError as error:
+        if not any(isinstance(matrix.values, jax.core.Tracer) for matrix in pair):
+            return None
+        raise GeometryError(
+            str(error).replace("multiply the matrices as C2 @ C1", "multiply the matrices outside of jax.jit")
+        ) from None
     k1, k2 = (
         transposed_kernel(kernel, matrix.geometry.feature_group_count) if flip else kernel
         for kernel, matrix, flip in zip(kernels, pair, flips, strict=True)
@@ -100,6 +102,19 @@ def kernel_of(values: jax.Array, g: ConvGeometry) -> jax.Array:
     Raises:
       GeometryError: The positions hold different taps.
     """
+    if isinstance(values, jax.core.Tracer):
+        return taps_at(values, g)
+    with jax.ensure_compile_time_eval():  # in a program that JAX traces, the numbers are known all the same
+        kernel = taps_at(values, g)
+        if not jnp.array_equal(stored_taps.values_of(kernel, g), values, equal_nan=True):
+            raise GeometryError("the values of the matrix are not those of one kernel at all positions.")
+    return kernel
+
+
+def taps_at(values: jax.Array, g: ConvGeometry) -> jax.Array:
+    """Returns the kernel that the values hold, each tap from the first position that has it."""
+    if not values.size:  # all taps read only padding
+        return jnp.zeros(g.kernel_array_shape, values.dtype)
     places = [_places(axis) for axis in g.axes]
     slot = np.zeros((1,) * g.ndim, np.int32)
     for axis, slots in zip(g.axes, np.ix_(*(place.slot for place in places)), strict=True):
@@ -107,12 +122,7 @@ def kernel_of(values: jax.Array, g: ConvGeometry) -> jax.Array:
     filled = functools.reduce(np.logical_and.outer, (place.reached for place in places))
     taps = values[(slot, *np.ix_(*(place.position for place in places)))]  # (*kernel_shape, groups, out, in)
     taps = jnp.where(filled[..., None, None, None], taps, jnp.zeros((), taps.dtype))
-    kernel = jnp.moveaxis(taps, -1, -3).reshape(g.kernel_array_shape)
-    if not isinstance(values, jax.core.Tracer) and not bool(
-        jnp.array_equal(stored_taps.values_of(kernel, g), values, equal_nan=True)
-    ):
-        raise GeometryError("the values of the matrix are not those of one kernel at all positions.")
-    return kernel
+    return jnp.moveaxis(taps, -1, -3).reshape(g.kernel_array_shape)
 
 
 class _Places(NamedTuple):

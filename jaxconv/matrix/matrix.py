@@ -219,7 +219,8 @@ class ConvMatrix(MatrixExports):
             )
         one = composition.matrix_product(self, other)
         if one is None:
-            return self.to_scipy() @ other.to_scipy()
+            with jax.ensure_compile_time_eval():  # the numbers are known
+                return self.to_scipy() @ other.to_scipy()
         kernel, geometry, transposed = one
         product = conv_matrix(kernel, geometry)
         return product.T if transposed else product

@@ -212,7 +212,7 @@ def block_orthogonal(strides: IntPerAxis = 1, feature_group_count: int = 1) -> I
     return initialise
 
 
-def even_transposed(strides: IntPerAxis) -> Initializer:
+def even_transposed(strides: IntPerAxis, feature_group_count: int = 1) -> Initializer:
     r"""Returns an initializer of transposed convolutions that start without checkerboards.
 
     The kernel is a random one of $k - s + 1$ taps per axis, convolved with a box of $s$: the transposed
@@ -223,14 +223,15 @@ def even_transposed(strides: IntPerAxis) -> Initializer:
 
     Args:
       strides: $s$, the upsampling factor, an int or one int per spatial axis; at most the kernel shape.
+      feature_group_count: Number of groups.
 
     Returns:
       An initializer of forward kernels ``(*kernel_shape, layer_out // groups, layer_in)``.
 
     Raises:
-      GeometryError: A stride is below 1. When the initializer is called: an axis has fewer taps than its
-        stride, so that some cells would never be written.
-      TypeError: A stride is not an integer.
+      GeometryError: A stride or `feature_group_count` is below 1. When the initializer is called: an axis has
+        fewer taps than its stride, so that some cells would never be written.
+      TypeError: A number is not an integer.
 
     References:
       Aitken et al., arXiv:1707.02937, for sub-pixel convolution; Odena, Dumoulin & Olah, Deconvolution and
@@ -240,6 +241,7 @@ def even_transposed(strides: IntPerAxis) -> Initializer:
     >>> bool(abs(kernel[0] + kernel[2] - kernel[1] - kernel[3]) < 1e-6)
     True
     """
+    groups = at_least_one("feature_group_count", feature_group_count)
     per_axis("strides", strides, len(strides) if hasattr(strides, "__len__") else 1)
 
     def initialise(
@@ -250,7 +252,7 @@ def even_transposed(strides: IntPerAxis) -> Initializer:
         steps = per_axis("strides", strides, len(taps))
         _check_covers("even_transposed", taps, steps)
         fewer = tuple(k - s + 1 for k, s in zip(taps, steps, strict=True))
-        draw = variance_scaling(1.0, "fan_in", "truncated_normal", in_axis=-1, out_axis=-2)
+        draw = variance_scaling(groups, "fan_in", "truncated_normal", in_axis=-1, out_axis=-2)
         kernel = draw(key, (*fewer, rows, columns), dtype)
         for axis, step in enumerate(steps):
             edges = [(0, 0)] * kernel.ndim

@@ -129,6 +129,23 @@ def test_dtypes_and_jit(dtype):
     )  # fmt: skip
 
 
+def test_a_program_may_close_over_the_kernel():
+    """Its numbers are known while JAX traces, and checked then too."""
+    g = GEOMETRIES[0]
+    kernel = jnp.asarray(numbers(kernel_shape(g)))
+    np.testing.assert_array_equal(jax.jit(lambda: even_kernel(kernel, g))(), even_kernel(kernel, g))
+    missing = kernel * np.nan
+    with pytest.raises(GeometryError, match="`kernel` must be finite"):
+        jax.jit(lambda: even_kernel(missing, g))()
+
+
+def test_numbers_of_64_bits_are_taken_without_x64():
+    """NumPy's arrays are float64; JAX rounds them without a warning, as elsewhere."""
+    g = GEOMETRIES[0]
+    with jax.enable_x64(False):
+        assert even_kernel(numbers(kernel_shape(g)), g).dtype == jnp.float32
+
+
 @pytest.mark.parametrize("options", [{"strides": 4}, {"strides": 2, "kernel_dilation": 2}])
 def test_holes_cannot_be_cured(options):
     g = ConvGeometry((12,), (3,), **options)

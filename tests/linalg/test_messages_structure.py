@@ -1,5 +1,6 @@
 """What composition, Gram matrices and the functions on checkerboards say about bad arguments."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -43,6 +44,8 @@ CASES = [
     case("matrices that do not fit", lambda: C @ C, "C @ D", "(6, 8)"),
     case("matrices in the other order", lambda: C @ conv_matrix(SMALL, ConvGeometry((6,), (2,))),
          "C @ D", "Is D @ C meant?"),
+    case("another border inside jit", lambda: jax.jit(lambda C: (C @ C).values)(conv_matrix(KERNEL, SAME)),
+         "low border", "outside of jax.jit"),
     case("matrices of two dtypes", lambda: conv_matrix(SMALL.astype(jnp.float32), AFTER) @ C, "`C` and `D`",
          error=TypeError),
     case("a padded Gram matrix", lambda: gram(KERNEL, SAME), "C C-transposed", "low border"),

@@ -19,6 +19,14 @@ CHAINS = {
         {"kernel_shape": (2,), "kernel_dilation": 3, "strides": 2},
     ),
     "enough padding": (ConvGeometry((6, 5), (3, 3), padding=2), {"kernel_shape": (2, 3), "padding": 1}),
+    "pointwise, then dilated": (
+        ConvGeometry((6, 5), (1, 1), out_features=2),
+        {"kernel_shape": (3, 2), "kernel_dilation": (2, 3), "padding": 1},
+    ),
+    "dilated, then pointwise": (
+        ConvGeometry((9,), (3,), kernel_dilation=3, padding=2, out_features=2),
+        {"kernel_shape": (1,), "out_features": 3},
+    ),
     "pointwise, then reflect": (
         ConvGeometry((5, 4), (1, 1), in_features=3, out_features=2),
         {"kernel_shape": (3, 3), "padding": 1, "padding_mode": "reflect", "out_features": 2},
@@ -142,6 +150,20 @@ def test_the_gradient_goes_through_the_product(name):
         np.testing.assert_allclose(got, expected, rtol=1e-12, atol=1e-12)
 
 
+def test_matrices_that_a_program_closes_over_are_multiplied_while_it_is_traced():
+    first, second, k1, k2 = chain("valid")
+    C, D = conv_matrix(k1, first), conv_matrix(k2, second)
+    x = numbers((C.shape[1],), seed="x")
+    got = jax.jit(lambda x: (D @ C) @ x)(x)
+    assert_is_product(got, dense(second, k2) @ dense(first, k1), x)
+    padded = ConvGeometry((6,), (3,), padding=1)
+    S = conv_matrix(numbers((3, 1, 1)), padded)
+    assert jax.jit(lambda: jnp.asarray((S @ S).todense()))().shape == (
+        6,
+        6,
+    )  # SciPy's product, of known numbers
+
+
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16", "complex64"])
 def test_dtypes(dtype):
     first, second, k1, k2 = chain("valid")
@@ -166,3 +188,12 @@ def test_a_tap_that_reads_only_padding_does_not_matter():
     assert_product((D @ C).todense(), np.asarray(D.todense()), np.asarray(C.todense()))
     x = numbers((2,))
     assert_is_product((D @ C) @ x, np.asarray(D.todense()) @ np.asarray(C.todense()), x)
+
+
+def test_a_matrix_of_zeros_is_multiplied():
+    """Its windows read only padding and inserted zeros, and it stores nothing."""
+    g = ConvGeometry((2,), (3,), padding=1, input_dilation=2, kernel_dilation=2)
+    C = conv_matrix(numbers((3, 1, 1)), g)
+    D = conv_matrix(numbers((1, 1, 1)), ConvGeometry(g.output_shape, (1,)))
+    assert C.values.size == 0
+    np.testing.assert_array_equal((D @ C).todense(), np.zeros((1, 2)))

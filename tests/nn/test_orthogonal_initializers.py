@@ -85,9 +85,23 @@ def test_even_transposed_is_a_resize_and_a_convolution(taps, strides):
     assert np.ptp(other, axis=0).max() > 0.1
 
 
-def test_even_transposed_keeps_the_variance():
+@pytest.mark.parametrize("groups", [1, 4])
+def test_even_transposed_keeps_the_variance(groups):
     """Independent inputs of variance 1 become outputs of variance 1, away from the border."""
     taps, stride, features = (5,), 2, 200
-    kernel = np.asarray(even_transposed(stride)(KEY, (*taps, features, features), jnp.float64))
-    per_phase = [(kernel[phase::stride] ** 2).sum((0, 2)).mean() for phase in range(stride)]
+    shape = (*taps, features // groups, features)
+    kernel = np.asarray(even_transposed(stride, groups)(KEY, shape, jnp.float64))
+    per_phase = [
+        (kernel[phase::stride] ** 2).sum((0, 2)).mean() / groups  # an output reads the inputs of its group
+        for phase in range(stride)
+    ]
     np.testing.assert_allclose(per_phase, 1, atol=0.05)
+
+
+@pytest.mark.parametrize("features", [(1, 2), (2, 1), (2, 3)])
+def test_orthogonal_families_of_three_axes(features):
+    inputs, outputs = features
+    options = {"in_features": inputs, "out_features": outputs, "padding": "SAME"}
+    assert_orthogonal(ConvGeometry((3, 2, 3), (3, 1, 2), **options), delta_orthogonal())
+    circular = ConvGeometry((3, 2, 4), (3, 1, 2), strides=(1, 1, 2), padding_mode="circular", **options)
+    assert_orthogonal(circular, block_orthogonal((1, 1, 2)))
