@@ -22,6 +22,47 @@ print(len(jax.devices()), chosen)
 """
 
 
+AT_ONCE = """
+from jaxconv.training import devices
+
+devices.prepare_cpu(2, {count})
+import jax
+import jax.numpy as jnp
+from jax.sharding import PartitionSpec as P
+
+
+def power(x):
+    for _ in range(3):
+        x = x @ x  # entries of the last one are 512**7 = 8**21
+    return jax.lax.psum(x, "batch") / 8.0**12
+
+
+mesh = devices.batch_mesh(2)
+run = jax.jit(jax.shard_map(power, mesh=mesh, in_specs=P(), out_specs=P()))
+x = jnp.ones((512, 512))
+run(x).block_until_ready()
+y = run(x)
+print(y.is_ready(), float(y[0, 0]))
+"""
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_steps_are_computed_before_they_return(count):
+    """On one device; steps on several devices need a thread for each, and end all the same."""
+    environment = os.environ | {"XLA_FLAGS": "", "JAX_PLATFORMS": "cpu"}
+    child = subprocess.run(
+        [sys.executable, "-c", AT_ONCE.format(count=count)],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert child.returncode == 0, child.stderr
+    ready, total = child.stdout.split()
+    assert float(total) == count * 8.0**9
+    assert count > 1 or ready == "True"
+
+
 @pytest.mark.parametrize(
     ("started", "told", "flags", "given", "found"),
     [
