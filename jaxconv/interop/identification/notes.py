@@ -15,7 +15,7 @@ def notes(fit: Fit) -> tuple[str, ...]:
     for number, axis in enumerate(fit.axes):
         where = f"axis {number}: " if len(fit.axes) > 1 else ""
         found += [where + note for note in (*_unseen_steps(axis), *_unseen_taps(axis), *_dilation(axis))]
-    return tuple(found)
+    return (*found, *_unseen_mode(fit))
 
 
 def _unseen_steps(fit: AxisFit) -> Iterator[str]:
@@ -47,6 +47,17 @@ def _unseen_taps(fit: AxisFit) -> Iterator[str]:
         yield (
             f"a further tap {' or '.join(sides)} would meet only padding, so the kernel may be larger; a "
             "larger input shows it"
+        )
+
+
+def _unseen_mode(fit: Fit) -> Iterator[str]:
+    """Says when padding that no window reads at this size may have any mode."""
+    axes = [axis.geometry for axis in fit.axes]
+    unread = (g.padding[1] + g.stride - 1 - g.output_padding > 0 for g in axes if g.input_dilation == 1)
+    if fit.padding_mode == "zeros" and not any(axis.pads for axis in fit.axes) and any(unread):
+        yield (
+            "no window reads padding, so that the padding mode of high padding, which the stride leaves open, "
+            "does not show; a larger input shows it"
         )
 
 
