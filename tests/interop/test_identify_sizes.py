@@ -129,7 +129,7 @@ def test_a_padding_mode_that_no_window_reads(rng):
     layer = Convolution(rng.normal(size=(2, 1, 1)), strides=3, padding=((0, 1),), padding_mode="circular")
     for cells in (8, 9):
         (note,) = found_for(layer, (cells,)).identification.notes
-        assert "padding mode" in note
+        assert "the mode of the high padding" in note
     shown = found_for(layer, (10,))
     assert (shown.padding_mode, shown.identification.notes) == ("circular", ())
     assert found_for(Convolution(layer.kernel), (9,)).identification.notes == ()
