@@ -56,8 +56,8 @@ def _unseen_mode(fit: Fit) -> Iterator[str]:
     unread = (g.padding[1] + g.stride - 1 - g.output_padding > 0 for g in axes if g.input_dilation == 1)
     if fit.padding_mode == "zeros" and not any(axis.pads for axis in fit.axes) and any(unread):
         yield (
-            "no window reads padding, so that the mode of the high padding, which the stride leaves open, does "
-            "not show; a larger input shows it"
+            "no window reads padding, so that the mode of the high padding, which the stride leaves open, "
+            "does not show; a larger input shows it"
         )
 
 
