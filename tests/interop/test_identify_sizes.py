@@ -133,3 +133,11 @@ def test_a_padding_mode_that_no_window_reads(rng):
     shown = found_for(layer, (10,))
     assert (shown.padding_mode, shown.identification.notes) == ("circular", ())
     assert found_for(Convolution(layer.kernel), (9,)).identification.notes == ()
+
+
+def test_few_cells_are_noted():
+    """On 3 cells the answer is one of more convolutions than a list can have."""
+    layer = Convolution(np.ones((1, 1, 1)))
+    (note,) = found_for(layer, (3,)).identification.notes
+    assert "3 cells" in note
+    assert found_for(layer, (5,)).identification.notes == ()

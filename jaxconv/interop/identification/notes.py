@@ -8,13 +8,21 @@ from jaxconv.geometry.arguments import plural
 from jaxconv.interop.identification.axis import AxisFit
 from jaxconv.interop.identification.join import Fit
 
+FEW = 4  # input cells of an axis on which most windows read padding
+
 
 def notes(fit: Fit) -> tuple[str, ...]:
     """Returns what remains open about the geometry of a fit, axis by axis."""
     found = []
     for number, axis in enumerate(fit.axes):
         where = f"axis {number}: " if len(fit.axes) > 1 else ""
-        found += [where + note for note in (*_unseen_steps(axis), *_unseen_taps(axis), *_dilation(axis))]
+        open_ones = [*_unseen_steps(axis), *_unseen_taps(axis), *_dilation(axis)]
+        if not open_ones and axis.shape[1] <= FEW:
+            open_ones = [
+                f"on {plural(axis.shape[1], 'cell')} larger windows and other padding modes may be the same "
+                "function; a larger input tells them apart"
+            ]
+        found += [where + note for note in open_ones]
     return (*found, *_unseen_mode(fit))
 
 
