@@ -87,7 +87,7 @@ NO_ARRAYS = {
     "pool_geometry", "receptive_field", "resize_geometry", "symbols", "unfold_geometry",
     "from_equinox", "from_flax", "from_keras", "from_lax_conv", "from_lax_conv_transpose", "from_torch",
     "to_equinox", "to_flax", "to_keras", "to_lax_conv", "to_lax_conv_transpose", "to_torch",
-    "identify", "IdentifiedConvolution",
+    "identify", "IdentifiedConvolution", "distance_from_transpose",
 }  # fmt: skip
 ELSEWHERE = {"fully_convolutional", "verify"}  # below
 

@@ -44,8 +44,8 @@ def identify(
     """
     import jax
 
+    from jaxconv.interop import distance_from_transpose
     from jaxconv.interop import identify as recover
-    from jaxconv.interop.identification.distance import distance_from_transpose
     from jaxconv.interop.identification.report import identification_json, identification_tables
 
     if json is not None:  # a file that cannot be written is refused before the work

@@ -122,3 +122,22 @@ def test_circular_windows_as_large_as_the_input(cells, taps, dilation, stride, t
     geometry = found.identification.geometry
     assert (geometry.kernel_shape, geometry.kernel_dilation) == ((taps,), (dilation,))
     assert (geometry.strides, geometry.padding) == ((stride,), ((padding, padding),))
+
+
+def test_a_padding_mode_that_no_window_reads(rng):
+    """Two taps of stride 3 with one cell of padding, which a window reads at 10 cells and not at 8 or 9."""
+    layer = Convolution(rng.normal(size=(2, 1, 1)), strides=3, padding=((0, 1),), padding_mode="circular")
+    for cells in (8, 9):
+        (note,) = found_for(layer, (cells,)).identification.notes
+        assert "the mode of the high padding" in note
+    shown = found_for(layer, (10,))
+    assert (shown.padding_mode, shown.identification.notes) == ("circular", ())
+    assert found_for(Convolution(layer.kernel), (9,)).identification.notes == ()
+
+
+def test_few_cells_are_noted():
+    """On 3 cells the answer is one of more convolutions than a list can have."""
+    layer = Convolution(np.ones((1, 1, 1)))
+    (note,) = found_for(layer, (3,)).identification.notes
+    assert "3 cells" in note
+    assert found_for(layer, (5,)).identification.notes == ()

@@ -8,14 +8,22 @@ from jaxconv.geometry.arguments import plural
 from jaxconv.interop.identification.axis import AxisFit
 from jaxconv.interop.identification.join import Fit
 
+FEW = 4  # input cells of an axis on which most windows read padding
+
 
 def notes(fit: Fit) -> tuple[str, ...]:
     """Returns what remains open about the geometry of a fit, axis by axis."""
     found = []
     for number, axis in enumerate(fit.axes):
         where = f"axis {number}: " if len(fit.axes) > 1 else ""
-        found += [where + note for note in (*_unseen_steps(axis), *_unseen_taps(axis), *_dilation(axis))]
-    return tuple(found)
+        open_ones = [*_unseen_steps(axis), *_unseen_taps(axis), *_dilation(axis)]
+        if not open_ones and axis.shape[1] <= FEW:
+            open_ones = [
+                f"on {plural(axis.shape[1], 'cell')} larger windows and other padding modes may be the same "
+                "function; a larger input tells them apart"
+            ]
+        found += [where + note for note in open_ones]
+    return (*found, *_unseen_mode(fit))
 
 
 def _unseen_steps(fit: AxisFit) -> Iterator[str]:
@@ -47,6 +55,17 @@ def _unseen_taps(fit: AxisFit) -> Iterator[str]:
         yield (
             f"a further tap {' or '.join(sides)} would meet only padding, so the kernel may be larger; a "
             "larger input shows it"
+        )
+
+
+def _unseen_mode(fit: Fit) -> Iterator[str]:
+    """Says when padding that no window reads at this size may have any mode."""
+    axes = [axis.geometry for axis in fit.axes]
+    unread = (g.padding[1] + g.stride - 1 - g.output_padding > 0 for g in axes if g.input_dilation == 1)
+    if fit.padding_mode == "zeros" and not any(axis.pads for axis in fit.axes) and any(unread):
+        yield (
+            "no window reads padding, so that the mode of the high padding, which the stride leaves open, "
+            "does not show; a larger input shows it"
         )
 
 
