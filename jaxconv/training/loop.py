@@ -191,6 +191,7 @@ def train(
         checkpoints.drop_after(start)
         step = Step(config, graphs, optimizer, schedule, loss, replicated_sharding(mesh))
         stream = _build_stream(config, train_set, one_batch)
+        first_decides(lambda: write_atomically(out / "config.toml", config.toml()))  # before the long work
         seconds: dict[int, float] = {}
         steps = 2 if dry_run else config.training.steps
         if devices == "fastest" and not start:
@@ -201,7 +202,7 @@ def train(
         if saved:
             warn_of_other_rounding(metadata, saved, console)
         parameters = sum(leaf.size for leaf in jax.tree.leaves(state.parameters))
-        first_decides(lambda: _write_description(out, config, data, parameters, step.mesh, seconds))
+        first_decides(lambda: _write_environment(out, data, parameters, step.mesh, seconds))
         _warn_of_frozen(config, console)
         console.print(
             f"{config.model.name}: {parameters:,} parameters; {len(train_set):,} training examples, "
@@ -264,11 +265,10 @@ def _starting_step(
     return step
 
 
-def _write_description(
-    out: Path, config: Config, data: Path | None, parameters: int, mesh: Mesh, seconds: dict[int, float]
+def _write_environment(
+    out: Path, data: Path | None, parameters: int, mesh: Mesh, seconds: dict[int, float]
 ) -> None:
-    """Writes the configuration of a run, and a record of its data and machine."""
-    write_atomically(out / "config.toml", config.toml())
+    """Writes a record of the data and the machine of a run."""
     record = environment(data, parameters, list(mesh.devices.flat))
     record["onednn"] = rounding(mesh)["onednn"]
     record["step_seconds"] = seconds or recorded_environment(out).get("step_seconds")

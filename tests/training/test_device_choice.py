@@ -96,6 +96,19 @@ def test_a_run_records_its_devices(onednn, monkeypatch, tmp_path, capsys):
     assert losses[0] == losses[1]
 
 
+def test_a_run_that_is_killed_while_it_measures_can_be_resumed(onednn, monkeypatch, tmp_path):
+    """Its configuration is in its folder before the long compilation."""
+
+    def killed(*arguments):
+        assert Config.read(tmp_path / "run" / "config.toml") == CONFIG
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("jaxconv.training.loop.choose_devices", killed)
+    with pytest.raises(KeyboardInterrupt):
+        train(CONFIG, tmp_path / "run", devices="fastest")
+    assert recorded_devices(tmp_path / "run") is None  # it measures again
+
+
 @pytest.mark.parametrize("text", [None, "", "[1]", "{}", '{"devices": ["NVIDIA H100 80GB HBM3"]}'])
 def test_devices_that_are_not_recorded(text, tmp_path):
     if text is not None:
