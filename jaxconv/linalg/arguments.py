@@ -37,7 +37,11 @@ def check_finite(name: str, array: jax.Array) -> None:
     Raises:
       GeometryError: It has some.
     """
-    if not is_traced(array) and not bool(jnp.isfinite(array).all()):
+    if is_traced(array):
+        return
+    with jax.ensure_compile_time_eval():  # the array may be a constant of a function that is traced
+        finite = bool(jnp.isfinite(array).all())
+    if not finite:
         raise GeometryError(
             f"`{name}` must be finite, got an array of shape {array.shape} with NaN or infinities; look for "
             "the step that made them, for example by jax.config.update('jax_debug_nans', True)."
