@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 import jax
-import jax.numpy as jnp
+import numpy as np
 
 from jaxconv.core.checks import ArrayOrList, as_array, check_dtypes, check_geometry, check_kernel
 from jaxconv.core.dtypes import accumulator
@@ -37,11 +37,7 @@ def check_finite(name: str, array: jax.Array) -> None:
     Raises:
       GeometryError: It has some.
     """
-    if is_traced(array):
-        return
-    with jax.ensure_compile_time_eval():  # the array may be a constant of a function that is traced
-        finite = bool(jnp.isfinite(array).all())
-    if not finite:
+    if not is_traced(array) and not np.isfinite(np.asarray(array)).all():  # jnp would be traced in jax.jit
         raise GeometryError(
             f"`{name}` must be finite, got an array of shape {array.shape} with NaN or infinities; look for "
             "the step that made them, for example by jax.config.update('jax_debug_nans', True)."
