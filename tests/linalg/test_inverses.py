@@ -138,6 +138,16 @@ def test_float32_where_x64_is_on():
     np.testing.assert_allclose(tiny.ravel() / np.float32(1e-20), got.ravel(), rtol=1e-4)
 
 
+def test_kernels_that_are_constants_of_a_jitted_function():
+    kernel = jnp.asarray(kernel_and_matrix(ONE_FEATURE)[0])
+    y = oracles.numbers((6, 5, 1))
+    got = jax.jit(lambda y: deconvolve(y, kernel, geometry=ONE_FEATURE))(y)
+    np.testing.assert_allclose(got, deconvolve(y, kernel, geometry=ONE_FEATURE), rtol=1e-9)
+    broken = kernel * jnp.nan
+    with pytest.raises(GeometryError, match=r"`kernel` must be finite"):
+        jax.jit(lambda y: deconvolve(y, broken, geometry=ONE_FEATURE))(y)
+
+
 def test_options_in_place_of_a_geometry():
     g = ConvGeometry((7,), (3,), in_features=2, out_features=2, strides=2, padding=((1, 1),))
     kernel, _ = kernel_and_matrix(g)
