@@ -118,8 +118,8 @@ class SpectralNorm(nnx.Module):
         taken = g.output_shape if isinstance(self.conv, ConvTranspose) else g.input_shape
         if shape != taken:
             raise GeometryError(
-                f"`input_shape` must be {taken}, which the `geometry` of the layer takes, got {shape}; it can be "
-                "left out."
+                f"`input_shape` must be {taken}, which the `geometry` of the layer takes, got {shape}; leave "
+                "it out."
             )
         return shape
 
