@@ -10,10 +10,10 @@ import jax.numpy as jnp
 from flax import nnx
 
 from jaxconv.convolution.options import OPTION_NAMES
-from jaxconv.core.checks import ArrayOrList, as_array, split_map
+from jaxconv.core.checks import ArrayOrList, as_array, check_option, split_map
 from jaxconv.errors import GeometryError, OptionError
 from jaxconv.geometry import ConvGeometry
-from jaxconv.geometry.arguments import describe, real, shape_of
+from jaxconv.geometry.arguments import at_least_one, describe, real, shape_of
 from jaxconv.linalg import operator_norm
 from jaxconv.nn.conv import Conv, ConvTranspose
 
@@ -32,12 +32,15 @@ class SpectralNorm(nnx.Module):
       input_shape: Spatial shape of the layer's input for which the norm is bounded; by default that of each
         map. Larger maps can have slightly larger norms, as `jaxconv.linalg.norm_bound` says.
       method: Method of `jaxconv.linalg.operator_norm`.
-      steps: Iterations of `jaxconv.linalg.operator_norm`; by default as many as it needs.
+      steps: Iterations of `jaxconv.linalg.operator_norm`, at least 1; by default as many as it needs, which
+        takes longer than the convolution of a small batch. With fewer steps of ``"lanczos"``, 20 for example,
+        training is faster, and the norm may exceed the bound slightly.
 
     Raises:
-      GeometryError: The layer does not take maps of `input_shape`.
+      GeometryError: The layer does not take maps of `input_shape`, `method` is another word, or `steps` is
+        below 1.
       OptionError: `bound` is not positive.
-      TypeError: `conv` is another layer, or `bound` is not a number.
+      TypeError: `conv` is another layer, or a number has another type.
 
     References:
       Miyato et al., arXiv:1802.05957; Sedghi, Gupta & Long, arXiv:1805.10408.
@@ -65,11 +68,10 @@ class SpectralNorm(nnx.Module):
             )
         if not (bound := real("bound", bound)) > 0 or bound == float("inf"):
             raise OptionError(f"`bound` must be a positive number, got {bound}.")
-        self.conv, self.bound, self.method, self.steps = conv, bound, method, steps
-        self.input_shape = None
-        if input_shape is not None:
-            self.input_shape = shape_of("input_shape", input_shape, len(conv.kernel_shape))
-            self._geometry(self.input_shape)  # refuses what no call would take
+        check_option("method", method, ("auto", "fourier", "lanczos", "gram"))
+        self.conv, self.bound, self.method = conv, bound, method
+        self.steps = None if steps is None else at_least_one("steps", steps)
+        self.input_shape = None if input_shape is None else self._checked_shape(input_shape)
 
     def __call__(self, x: ArrayOrList, *arguments: Any, **options: Any) -> jax.Array:
         """Computes the convolution with the bounded kernel and adds the bias.
@@ -105,7 +107,21 @@ class SpectralNorm(nnx.Module):
           GeometryError: No shape is known, or the layer does not take maps of this shape.
         """
         kernel = self.conv.kernel[...]
+        if input_shape is not None:
+            input_shape = self._checked_shape(input_shape)
         return kernel * self._scale(input_shape, None).astype(kernel.dtype)
+
+    def _checked_shape(self, input_shape: Sequence[int]) -> tuple[int, ...]:
+        """Returns a spatial shape that the layer takes; refuses what no call would take."""
+        shape = shape_of("input_shape", input_shape, len(self.conv.kernel_shape))
+        g = self._geometry(shape)
+        taken = g.output_shape if isinstance(self.conv, ConvTranspose) else g.input_shape
+        if shape != taken:
+            raise GeometryError(
+                f"`input_shape` must be {taken}, which the `geometry` of the layer takes, got {shape}; leave "
+                "it out."
+            )
+        return shape
 
     def _scale(self, spatial: Sequence[int] | None, result_shape: Sequence[int] | None) -> jax.Array:
         """Returns the factor of the kernel, at most 1."""

@@ -8,9 +8,12 @@ from messages import BadCall, check
 
 from jaxconv import ConvGeometry, GeometryError, OptionError
 from jaxconv.figures import overlap_figure
-from jaxconv.nn import Conv, SpectralNorm, block_orthogonal, delta_orthogonal, even_transposed
+from jaxconv.nn import Conv, ConvTranspose, SpectralNorm, block_orthogonal, delta_orthogonal, even_transposed
 
 LAYER = Conv(2, 3, (3, 3), rngs=nnx.Rngs(0))
+GEOMETRY = ConvGeometry((6, 6), (3, 3), in_features=2, out_features=3)
+FIXED = Conv(geometry=GEOMETRY, rngs=nnx.Rngs(0))
+FIXED_TRANSPOSE = ConvTranspose(geometry=GEOMETRY, rngs=nnx.Rngs(0))
 KEY = jax.random.key(0)
 
 
@@ -29,6 +32,15 @@ CASES = [
     case("one axis", lambda: SpectralNorm(LAYER, input_shape=(8,)), "`input_shape`"),
     case("an int", lambda: SpectralNorm(LAYER, input_shape=8), "`input_shape`", error=TypeError),
     case("a map too small", lambda: SpectralNorm(LAYER, input_shape=(2, 2)), "3 cells"),
+    case("a word", lambda: SpectralNorm(LAYER, method="power"), "`method`", "'power'"),
+    case("no steps", lambda: SpectralNorm(LAYER, steps=0), "`steps`"),
+    case("steps of text", lambda: SpectralNorm(LAYER, steps="20"), "`steps`", error=TypeError),
+    case("another shape than the layer's", lambda: SpectralNorm(FIXED, input_shape=(7, 6)), "`input_shape`",
+         "(6, 6)", "(7, 6)"),
+    case("another shape for the kernel", lambda: SpectralNorm(FIXED).normalized_kernel((7, 6)),
+         "`input_shape`", "(6, 6)"),
+    case("another input of a transpose", lambda: SpectralNorm(FIXED_TRANSPOSE, input_shape=(6, 6)),
+         "`input_shape`", "(4, 4)"),
     case("no shape", lambda: SpectralNorm(LAYER).normalized_kernel(), "`input_shape`", "missing"),
     case("a method that does not apply", lambda: SpectralNorm(LAYER, method="fourier")(jnp.ones((8, 8, 2))),
          "circulant"),
@@ -41,6 +53,7 @@ CASES = [
     case("strides of other axes", lambda: block_orthogonal((2, 2))(KEY, (3, 2, 2)), "`strides`"),
     case("holes", lambda: even_transposed(3)(KEY, (2, 2, 2)), "even_transposed", "(2,)"),
     case("a stride of text", lambda: even_transposed("2"), "`strides`", error=TypeError),
+    case("groups 0 of an even kernel", lambda: even_transposed(2, 0), "`feature_group_count`"),
     case("three axes to draw", lambda: overlap_figure(ConvGeometry((4,) * 3, (2,) * 3)), "`geometry`",
          "two axes"),
     case("a theme", lambda: overlap_figure(ConvGeometry((4,), (2,)), theme="blue"), "`theme`",
