@@ -174,6 +174,18 @@ CASES = [
         GeometryError,
     ),
     BadCall(
+        "a stride past 32 bits",
+        lambda: conv(X, KERNEL, strides=(1, 2**31 - 1), method="onednn"),
+        ('`method`="onednn"', "less than 2 GB", "2147483647", '"auto"'),
+        GeometryError,
+    ),
+    BadCall(
+        "a dilation past 32 bits",
+        lambda: conv(X, KERNEL[:, :1], kernel_dilation=(1, 2**32), method="onednn"),
+        ('`method`="onednn"', "less than 2 GB", "4294967296"),
+        GeometryError,
+    ),
+    BadCall(
         "double precision",
         lambda: conv(X.astype(np.float64), KERNEL.astype(np.float64), method="onednn"),
         ('`method`="onednn"', "float32", "float64"),
