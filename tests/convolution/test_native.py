@@ -119,6 +119,17 @@ def test_a_failing_self_test_is_a_reason(monkeypatch, failure):
     assert handler.try_handler() == f"its self-test failed: {failure}"
 
 
+@needs_object
+def test_a_handler_that_jaxlib_refuses_is_a_reason(monkeypatch):
+    """As one that was compiled with the headers of a later jaxlib."""
+
+    def refuse(*args, **kwargs):
+        raise RuntimeError("API version (0.9) is incompatible")
+
+    monkeypatch.setattr(jax.ffi, "register_ffi_target", refuse)
+    assert "reinstall jaxconv): API version (0.9)" in handler.try_handler()
+
+
 def test_the_self_test_sees_a_difference(monkeypatch):
     """Also where only one number of one member is off."""
     if not native.available():
