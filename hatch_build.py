@@ -64,6 +64,12 @@ class NativePart(BuildHookInterface):
             platform = sysconfig.get_platform().replace("-", "_").replace(".", "_")
             build_data["tag"] = f"py3-none-{platform}"
 
+    def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:
+        """Removes the folder of the object, which is in the wheel now."""
+        for source, target in build_data["force_include"].items():
+            if target == str(FOLDER / OBJECT):
+                shutil.rmtree(Path(source).parent, ignore_errors=True)
+
     def _compile(self, target: Path) -> str:
         """Compiles the handler. Returns why that failed, or an empty string."""
         cxx, include = compiler(), headers()

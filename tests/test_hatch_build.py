@@ -63,6 +63,8 @@ def test_the_native_part_is_compiled(build, tmp_path):
     native = ctypes.CDLL(source)
     assert native.jaxconv_convolution
     assert ctypes.c_int.in_dll(native, "jaxconv_function_count").value > 20
+    build.NativePart().finalize("standard", data, "")
+    assert not Path(source).parent.exists()
 
 
 @pytest.mark.parametrize("case", ["no compiler", "no headers", "a failing compiler"])

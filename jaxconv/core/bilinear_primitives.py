@@ -98,7 +98,7 @@ def register_family(
 
 def _jit(function: Callable, name: str) -> Callable:
     """Returns the function jitted under a name, with its keyword arguments static."""
-    function.__name__ = name
+    function.__name__ = function.__qualname__ = name  # messages of JAX quote the second
     parameters = inspect.signature(function).parameters.values()
     return jax.jit(function, static_argnames=[p.name for p in parameters if p.kind is p.KEYWORD_ONLY])
 

@@ -32,7 +32,7 @@ class TestEnvironmentVariable:
 
     def test_no_file(self, monkeypatch, tmp_path):
         monkeypatch.setenv(library.VARIABLE, str(tmp_path / "none.so"))
-        with pytest.raises(library.UnusableError, match=r"none\.so"):
+        with pytest.raises(library.UnusableError, match=r"none\.so.*JAXCONV_ONEDNN must be"):
             library.load()
 
     def test_a_text(self, monkeypatch, tmp_path):
@@ -119,6 +119,17 @@ def test_a_failing_self_test_is_a_reason(monkeypatch, failure):
     assert handler.try_handler() == f"its self-test failed: {failure}"
 
 
+@needs_object
+def test_a_handler_that_jaxlib_refuses_is_a_reason(monkeypatch):
+    """As one that was compiled with the headers of a later jaxlib."""
+
+    def refuse(*args, **kwargs):
+        raise RuntimeError("API version (0.9) is incompatible")
+
+    monkeypatch.setattr(jax.ffi, "register_ffi_target", refuse)
+    assert "reinstall jaxconv): API version (0.9)" in handler.try_handler()
+
+
 def test_the_self_test_sees_a_difference(monkeypatch):
     """Also where only one number of one member is off."""
     if not native.available():
@@ -171,6 +182,18 @@ CASES = [
         "four axes",
         lambda: conv(jnp.ones((3, 3, 3, 3, 1)), jnp.ones((2, 2, 2, 2, 1, 1)), method="onednn"),
         ('`method`="onednn"', "at most 3 spatial axes, got 4"),
+        GeometryError,
+    ),
+    BadCall(
+        "a stride past 32 bits",
+        lambda: conv(X, KERNEL, strides=(1, 2**31 - 1), method="onednn"),
+        ('`method`="onednn"', "less than 2 GB", "2147483647", '"auto"'),
+        GeometryError,
+    ),
+    BadCall(
+        "a dilation past 32 bits",
+        lambda: conv(X, KERNEL[:, :1], kernel_dilation=(1, 2**32), method="onednn"),
+        ('`method`="onednn"', "less than 2 GB", "4294967296"),
         GeometryError,
     ),
     BadCall(

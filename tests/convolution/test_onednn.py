@@ -272,3 +272,6 @@ def test_a_failing_call_is_an_error_of_the_program():
     ):
         with pytest.raises(jax.errors.JaxRuntimeError, match="oneDNN"):
             jax.block_until_ready(call(x, kernel, options=wrong, **arguments))
+    for pair in ((x.astype(np.float16), kernel), (x, kernel[:2]), (x[..., 0], kernel)):
+        with pytest.raises(jax.errors.JaxRuntimeError, match="oneDNN"):
+            jax.block_until_ready(call(*pair, options=right, **arguments))

@@ -27,6 +27,7 @@ DTYPES = (np.float32, np.float16, ml_dtypes.bfloat16)  # 16-bit floats are compu
 # Taps up to which oneDNN's general kernels are fast for the gradient of a depthwise kernel: 0.8 ms where
 # `taps` takes 1.7 for 5x5 with stride 2, but 1.3 where it takes 0.6 for 7x7.
 MAX_TAPS = 25
+MAX_BYTES = 2**31  # of a map and of its strides: the offsets in oneDNN's kernels are 32-bit integers
 LARGE_BATCH = 2**16  # the batch for which oneDNN is asked where the number of maps is symbolic
 
 
@@ -42,7 +43,16 @@ def reason_against(g: ConvGeometry) -> str:
         return f"an input dilation of 1 on every axis, got {g.input_dilation}"
     if min(map(min, g.padding)) < 0:
         return f"padding that is not negative, got {g.padding}"
+    if _bytes(g) >= MAX_BYTES:
+        return f"maps and a kernel of less than 2 GB (strides, dilations and padding count too), got {g!r}"
     return ""
+
+
+def _bytes(g: ConvGeometry) -> int:
+    """Returns a bound on the offsets, in bytes of float32, between the cells of a map and in the kernel."""
+    axes = zip(g.input_shape, g.output_shape, g.strides, g.kernel_dilation, map(sum, g.padding), strict=True)
+    cells = math.prod(max(size, *others) for size, *others in axes)
+    return 4 * max(cells * max(g.in_features, g.out_features), g.parameters)
 
 
 def is_for(kind: native.Kind, g: ConvGeometry, batch: int, *dtypes: DTypeLike) -> bool:

@@ -17,10 +17,10 @@ struct Argument {
   int name;
   Handle memory;
 };
-enum Type : int64_t { kBfloat16 = 2, kFloat32 = 3 };
 enum Kind : int64_t { kForward, kTranspose, kKernelVjp };
 enum { kSource = 1, kTarget = 17, kWeights = 33, kScratch = 80, kSourceDiff = 129, kTargetDiff = 145, kWeightsDiff = 161 };
 enum { kQueryImplementation = 8, kQueryWeights = 131, kQueryWeightsDiff = 132, kQueryScratch = 136 };
+constexpr int64_t kFloat32 = 3, kBytes = 4;
 constexpr int kCpu = 1, kInOrder = 1, kAny = 1, kUserScratch = 1, kInference = 96, kTraining = 64, kDirect = 1;
 
 // The functions: result is a status, 0 for success, except for those at the end, which may also be missing.

@@ -144,7 +144,11 @@ void pause() {
 void for_each(ffi::ThreadPool& pool, int64_t threads, int64_t count, std::function<void(int64_t)> task) {
   auto join = std::make_shared<Join>();  // outlives this call in tasks that come too late
   join->task = std::move(task), join->count = count;
-  for (int64_t t = 1; t < std::min(count, threads); ++t) pool.Schedule([join] { join->work(); });
+  try {
+    for (int64_t t = 1; t < std::min(count, threads); ++t) pool.Schedule([join] { join->work(); });
+  } catch (const std::exception&) {
+    // Without memory for a task there are fewer; leaving here would take the operands from those that have begun.
+  }
   join->work();
   for (int spin = 0; spin < 4000 && join->done < count; ++spin) pause();
   std::unique_lock<std::mutex> lock(join->mutex);
@@ -172,7 +176,7 @@ void compute_map(ffi::ThreadPool& pool, const Convolution& c, const Parts& parts
   for_each(pool, c.threads, parts.size(), [&](int64_t i) {
     const Part& part = parts[i];
     auto own = std::find_if(orders.begin(), orders.end(), [&](auto& o) { return o.first == part.plan.get(); });
-    part.plan->run(x + part.x * c.bytes(), own->second, y + part.y * c.bytes());
+    part.plan->run(x + part.x * kBytes, own->second, y + part.y * kBytes);
   });
 }
 
@@ -182,7 +186,7 @@ void compute_weights(ffi::ThreadPool& pool, const Convolution& c, const Parts& p
   float* sums = reinterpret_cast<float*>(shared_weights.of_size((count - 1) * size * sizeof(float)));
   for_each(pool, c.threads, count, [&](int64_t i) {
     float* sum = i == 0 ? w : sums + (i - 1) * size;
-    parts[i].plan->run(x + parts[i].x * c.bytes(), sum, y + parts[i].y * c.bytes());
+    parts[i].plan->run(x + parts[i].x * kBytes, sum, y + parts[i].y * kBytes);
   });
   constexpr int64_t kBlock = 1 << 14;
   for_each(pool, count > 1 ? c.threads : 1, count > 1 ? (size + kBlock - 1) / kBlock : 0, [&](int64_t block) {
@@ -197,13 +201,16 @@ ffi::Error convolve(ffi::ThreadPool pool, ffi::AnyBuffer a, ffi::AnyBuffer b, ff
   if (!engine) return ffi::Error(ffi::ErrorCode::kInternal, "oneDNN was not loaded");
   const ffi::AnyBuffer &x = kind == kTranspose ? *result : a, &y = kind == kForward ? *result : kind == kTranspose ? a : b;
   const ffi::AnyBuffer& w = kind == kKernelVjp ? *result : b;
+  for (const ffi::AnyBuffer& buffer : {a, b, *result})
+    if (buffer.element_type() != ffi::DataType::F32)
+      return ffi::Error(ffi::ErrorCode::kInvalidArgument, "a convolution by oneDNN computes in float32");
   size_t n = x.dimensions().size() - 2;
   if (n < 1 || n > 3 || options.size() != 1 + 4 * n || y.dimensions().size() != n + 2 || w.dimensions().size() != n + 2)
     return ffi::Error(ffi::ErrorCode::kInvalidArgument, "a convolution by oneDNN has one to three spatial axes");
   Convolution c;
   std::memset(&c, 0, sizeof c);
-  c.kind = kind, c.type = a.element_type() == ffi::DataType::BF16 ? kBfloat16 : kFloat32, c.ndim = n;
-  c.threads = splits ? std::max<int64_t>(1, pool.num_threads() / devices) : 1;
+  c.kind = kind, c.type = kFloat32, c.ndim = n;
+  c.threads = splits && devices > 0 ? std::max<int64_t>(1, pool.num_threads() / devices) : 1;
   c.batch = x.dimensions()[0], c.groups = options[0];
   c.inputs = x.dimensions()[n + 1], c.outputs = y.dimensions()[n + 1];
   c.size = c.result = c.taps = {1, 1, 1};
@@ -212,6 +219,9 @@ ffi::Error convolve(ffi::ThreadPool pool, ffi::AnyBuffer a, ffi::AnyBuffer b, ff
     c.stride[i] = options[1 + i], c.dilation[i] = options[1 + n + i];
     c.low[i] = options[1 + 2 * n + i], c.high[i] = options[1 + 3 * n + i];
   }
+  if (kind < kForward || kind > kKernelVjp || c.groups < 1 || y.dimensions()[0] != c.batch ||
+      static_cast<int64_t>(w.element_count()) != c.weights())
+    return ffi::Error(ffi::ErrorCode::kInvalidArgument, "the operands of a convolution by oneDNN disagree");
   auto data = [](const ffi::AnyBuffer& buffer) { return static_cast<char*>(buffer.untyped_data()); };
   if (c.batch == 0) {
     std::memset(data(*result), 0, result->size_bytes());

@@ -157,6 +157,9 @@ def try_handler() -> str:
         jax.local_devices(backend="cpu")  # a handler that XLA refuses must not be there when it starts
         capsule = jax.ffi.pycapsule(_object().jaxconv_convolution)
         jax.ffi.register_ffi_target(TARGET, capsule, platform="cpu")
+    except Exception as error:
+        return f"jaxlib refuses the native part (if compiled for a later jaxlib, reinstall jaxconv): {error}"
+    try:
         difference = _in_a_new_thread(self_test.run)
     except Exception as error:  # of XLA or of the handler: whatever it is, oneDNN is not used
         difference = str(error)

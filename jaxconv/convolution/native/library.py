@@ -68,7 +68,10 @@ def load() -> tuple[ctypes.CDLL, str]:
     if chosen.lower() == "off":
         raise UnusableError(f"{VARIABLE}=off")
     if chosen:
-        return _loaded(chosen), chosen
+        try:
+            return _loaded(chosen), chosen
+        except UnusableError as error:
+            raise UnusableError(f'{error} ({VARIABLE} must be "off" or the path of a library)') from None
     reasons = []
     for path in candidates():
         try:

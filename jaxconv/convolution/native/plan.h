@@ -44,7 +44,6 @@ struct Convolution {
   int64_t x_row() const { return inputs * size[1] * size[2]; }
   int64_t y_row() const { return outputs * result[1] * result[2]; }
   int64_t weights() const { return taps[0] * taps[1] * taps[2] * inputs / groups * outputs; }
-  int64_t bytes() const { return type == kBfloat16 ? 2 : 4; }
   bool operator<(const Convolution& other) const { return std::memcmp(this, &other, sizeof other) < 0; }
 };
 
@@ -61,14 +60,13 @@ inline Owned map_desc(const Convolution& c, int64_t features, const std::array<i
 // (taps, inputs / groups, outputs) as oneDNN sees it: (groups, outputs / groups, inputs / groups, taps) by strides.
 inline Owned weights_desc(const Convolution& c, bool any) {
   int64_t inputs = c.inputs / c.groups, outputs = c.outputs / c.groups;
-  int64_t type = c.kind == kKernelVjp ? kFloat32 : c.type;
   Dims dims = {c.groups, outputs, inputs}, strides = {outputs, 1, c.outputs};
   int first = c.groups > 1 ? 0 : 1;
   for (int64_t a = c.ndim - 1, stride = inputs * c.outputs; a >= 0; stride *= c.taps[a--])
     dims[3 + a] = c.taps[a], strides[3 + a] = stride;
   Handle desc;
-  if (any) CALL(memory_desc_create_with_tag, &desc, 3 + c.ndim - first, dims + first, type, kAny);
-  else CALL(memory_desc_create_with_strides, &desc, 3 + c.ndim - first, dims + first, type, strides + first);
+  if (any) CALL(memory_desc_create_with_tag, &desc, 3 + c.ndim - first, dims + first, c.type, kAny);
+  else CALL(memory_desc_create_with_strides, &desc, 3 + c.ndim - first, dims + first, c.type, strides + first);
   return Owned(desc, library.memory_desc_destroy);
 }
 
@@ -81,11 +79,8 @@ inline Owned convolution_desc(const Convolution& c) {
   CALL(primitive_attr_create, &attr);
   Owned keeps_attr(attr, library.primitive_attr_destroy);
   CALL(primitive_attr_set_scratchpad_mode, attr, kUserScratch);
-  Convolution typed = c;
-  if (c.kind == kKernelVjp) typed.kind = kForward;  // the hint has one type
-  Owned hint_w = weights_desc(typed, true);
   CALL(convolution_forward_primitive_desc_create, &forward, engine, c.kind == kForward ? kInference : kTraining,
-       kDirect, x.get(), hint_w.get(), nullptr, y.get(), stride, dilation, low, high, attr);
+       kDirect, x.get(), w.get(), nullptr, y.get(), stride, dilation, low, high, attr);
   Owned hint(forward, library.primitive_desc_destroy);
   if (c.kind == kForward) return hint;
   if (c.kind == kTranspose)
