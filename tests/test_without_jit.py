@@ -113,13 +113,23 @@ LAYERS = {
     "MaxPool": (lambda: nn.MaxPool((2,)), (4, 2)),
     "Normalization": (lambda: nn.Normalization("group", 2, rngs=nnx.Rngs(0)), (1, 4, 2)),
     "ReNet": (lambda: nn.ReNet(1, 1, patch=(2, 2), rngs=nnx.Rngs(0)), (1, 4, 4, 1)),
+    "SpectralNorm": (lambda: nn.SpectralNorm(nn.Conv(1, 1, (2,), rngs=nnx.Rngs(0)), steps=2), (4, 1)),
     "Sweep": (lambda: nn.Sweep(1, 1, cell="tanh", reverse=True, rngs=nnx.Rngs(0)), (3, 1)),
     "Unpool": (lambda: unpooled, (4, 2)),
     "sweep": (lambda: lambda x: nn.sweep(x, jnp.ones((1, 3)), cell="gru"), (3, 1, 3)),
 }
-WITH_PARAMETERS = {"BidirectionalSweep", "Conv", "ConvTranspose", "Normalization", "ReNet", "Sweep"}
+WITH_PARAMETERS = {
+    "BidirectionalSweep",
+    "Conv",
+    "ConvTranspose",
+    "Normalization",
+    "ReNet",
+    "SpectralNorm",
+    "Sweep",
+}
 NO_LAYERS = {
-    "Norm", "bilinear", "conv_lecun_normal", "conv_transpose_lecun_normal", "fully_convolutional"
+    "Norm", "bilinear", "block_orthogonal", "conv_lecun_normal", "conv_transpose_lecun_normal",
+    "delta_orthogonal", "even_transposed", "fully_convolutional",
 }  # fmt: skip
 
 MODELS = {

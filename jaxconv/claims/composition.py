@@ -55,7 +55,7 @@ def gram_is_a_convolution(cases: Cases) -> Iterator[Trial]:
         made = _gram(kernel, g, side, f"{example}; {{}}".format)
         C = oracle.matrix(double(kernel), g)
         left, right = (C, C.conj().T) if side == "rows" else (C.conj().T, C)
-        got = oracle.matrix(made.kernel, made.geometry)
+        got = oracle.matrix(np.asarray(made.kernel), made.geometry)
         yield Trial(_gap_of_product(got, left, right, cases.dtype), example.__str__)
 
 
