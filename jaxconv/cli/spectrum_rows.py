@@ -186,7 +186,7 @@ def table(rows: Sequence[Row]) -> Table:
                     "overlap"):  # fmt: skip
         printed.add_column(heading, justify="right")
     for row in rows:
-        ratio = row.norm / row.reshaped if row.reshaped else math.nan
+        ratio = f"{row.norm / row.reshaped:.2f}" if row.reshaped else ""
         full = "" if row.rank is None else f"{row.rank:,} of {row.size:,}"
         condition = "" if row.rank is None else "singular" if row.rank < row.size else f"{row.condition:.3g}"
         low, high = row.overlap
@@ -197,7 +197,7 @@ def table(rows: Sequence[Row]) -> Table:
             f"{row.norm:.4g}",
             f"{row.low:.4g} to {row.high:.4g}",
             f"{row.reshaped:.4g}",
-            f"{ratio:.2f}",
+            ratio,
             condition,
             full,
             f"{low} to {high}",
