@@ -40,6 +40,7 @@ MAY_LOAD = {
     "figures": ("figures",),
     "training": ("train",),
     "demo": EXTRAS,
+    "linalg/lineax.py": ("lineax",),
     "operators/lineax.py": ("lineax",),
 }
 

@@ -173,6 +173,14 @@ CASES = [
         GeometryError,
     ),
     BadCall(
+        "volumes with much padding, whose gradient oneDNN 3.2 gets wrong",
+        lambda: conv(
+            jnp.ones((3, 5, 5, 2)), jnp.ones((4, 1, 4, 2, 2)), padding=((3, 2), 0, 3), method="onednn"
+        ),
+        ('`method`="onednn"', "at most half a window on the first of three axes", "((3, 2), (0, 0), (3, 3))"),
+        GeometryError,
+    ),
+    BadCall(
         "crops",
         lambda: conv(X, KERNEL, padding=((0, -1), 0), method="onednn"),
         ('`method`="onednn"', "padding that is not negative", "(0, -1)"),
